@@ -1,0 +1,36 @@
+# PYTHON=… names the interpreter, VENV=… the environment's folder, ARGS=… is handed to the command.
+VENV ?= .venv
+export VENV
+BIN := $(VENV)/bin
+
+.PHONY: help run test test-slow test-modern lint clean
+.DEFAULT_GOAL := help
+
+help: ## says what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## makes .venv and the sample data, then trains, evaluates and pushes a model
+	@scripts/bootstrap run
+	@$(BIN)/segpipe sample-data build/sample-data
+	@$(BIN)/segpipe run pipeline/configs/sample.yaml $(ARGS)
+
+test: ## makes .venv with what the tests need, then runs them
+	@scripts/bootstrap test
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: ## the tests that take longer
+	@scripts/bootstrap test
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-modern: ## the tests on the tfx-1.21 set, in a Debian 13 root (debootstrap or Docker)
+	@scripts/test-modern $(ARGS)
+
+lint: ## ruff and mypy
+	@scripts/bootstrap test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## removes what make has made: .venv, build/ and caches; runs/ stays
+	@rm -rf --one-file-system $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find . -name __pycache__ -not -path './runs/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The served version of the registry, brought into the run to be compared with."""

@@ -1,0 +1,18 @@
+"""What differs between the tested sets of TFX and TensorFlow, and what has to be worked around in them."""
+
+from __future__ import annotations
+
+import functools
+
+
+@functools.cache
+def skip_autograph_for_keras() -> None:
+    """Keeps AutoGraph from converting Keras' own source at the first training step.
+
+    TensorFlow's allow-list names `keras` but not `tf_keras`, nor TensorFlow Transform, so that with TensorFlow 2.16 the
+    first step spends some 17 s on rewriting library code that needs no rewriting.
+    """
+    from tensorflow.python.autograph.core import config
+
+    for package in ("tf_keras", "tensorflow_transform"):
+        config.CONVERSION_RULES = (config.DoNotConvert(package), *config.CONVERSION_RULES)

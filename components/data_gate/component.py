@@ -1,0 +1,95 @@
+"""The declaration of the data gate."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import GateResult, Quarantine
+from components.data_gate import executor
+
+
+class DataGateSpec(ComponentSpec):
+    """What goes into the gate and comes out of it."""
+
+    PARAMETERS: ClassVar = {
+        "validation_config": ExecutionParameter(type=str),
+        "registry": ExecutionParameter(type=str),
+        "drift_baseline": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar = {
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
+        "quarantine": ChannelParameter(type=Quarantine),
+    }
+    OUTPUTS: ClassVar = {"gate": ChannelParameter(type=GateResult)}
+
+
+class DataGate(base_component.BaseComponent):
+    """Stops the run when the data is not fit to be trained on.
+
+    ExampleValidator only writes down what it finds; this component acts on it.  It also compares the training data with
+    the data last let through (drift) and with the other splits (skew), by the comparators of the schema, and looks at
+    the number of pairs and at how many of them are quarantined.
+
+    Example:
+        gate = DataGate(
+            statistics=statistics_gen.outputs["statistics"],
+            anomalies=example_validator.outputs["anomalies"],
+            schema=import_schema_gen.outputs["schema"],
+            quarantine=example_gen.outputs["quarantine"],
+            validation_config=ValidationConfig(max_quarantined=0.02).model_dump_json(),
+            registry="runs/nuclei/registry",
+        )
+
+    Outputs:
+        gate: `GateResult` with `gate.json`, a `components.data_gate.result.GateReport`; only there if the gate passed,
+            for TFX removes the outputs of a step that fails.
+    """
+
+    SPEC_CLASS = DataGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        statistics: types.BaseChannel,
+        anomalies: types.BaseChannel,
+        schema: types.BaseChannel,
+        quarantine: types.BaseChannel,
+        validation_config: str,
+        registry: str,
+        drift_baseline: str = "",
+        code: str = "",
+    ) -> None:
+        """Declares the step.
+
+        Args:
+            statistics: Of StatisticsGen, a split each for train, eval and test.
+            anomalies: Of ExampleValidator.
+            schema: The curated schema, with comparators.
+            quarantine: Of ImageMaskExampleGen.
+            validation_config: The limits, a `ValidationConfig` as JSON.
+            registry: URI of the registry, which keeps the statistics of all data that was let through.
+            drift_baseline: Fingerprint of the data that drift is measured against, as known before the run.  The
+                executor asks the registry itself; this makes a step that was cached run again when the answer changed.
+            code: Hash of the code, so that a cached step runs again when the code changed.
+        """
+        super().__init__(
+            spec=DataGateSpec(
+                statistics=statistics,
+                anomalies=anomalies,
+                schema=schema,
+                quarantine=quarantine,
+                validation_config=validation_config,
+                registry=registry,
+                drift_baseline=drift_baseline,
+                code=code,
+                gate=types.Channel(type=GateResult),
+            )
+        )

@@ -1,0 +1,89 @@
+"""The model to stand up to: whether there is one, and whether it can be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Literal
+
+from tensorflow.python.saved_model import loader_impl
+from tfx.dsl.io import fileio
+from tfx.types import artifact
+from tfx.utils import path_utils
+
+from components.errors import UserError
+from components.evaluator.confusion import CONFUSION_OUTPUT, EVALUATE_SIGNATURE
+
+NO_BASELINE_FILE = "NO_BASELINE"
+"""What the artifact holds in place of a model where the registry has no version yet."""
+
+VERSION_PROPERTY = "version"
+
+
+Relation = Literal["comparable", "identical", "other classes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """A blessed model from the registry, and how it stands to the candidate."""
+
+    model_folder: str
+    version: int | None
+    relation: Relation
+
+    @property
+    def note(self) -> str | None:
+        """What a person should know of a comparison that is none."""
+        name = "the baseline" if self.version is None else f"version {self.version}"
+        if self.relation == "identical":
+            return f"The model is identical to {name}."
+        if self.relation == "other classes":
+            return f"Not compared with {name}, which has other classes: only absolute bounds were asked."
+        return None
+
+
+def find(baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int) -> Baseline | None:
+    """The baseline that the artifact holds; `None` for a marker in its place."""
+    if fileio.exists(os.path.join(baseline_model.uri, NO_BASELINE_FILE)):
+        return None
+    version = baseline_model.get_string_custom_property(VERSION_PROPERTY)
+    folder = path_utils.serving_model_path(baseline_model.uri)
+    return Baseline(folder, int(version) if version else None, _relation(folder, candidate_folder, num_classes))
+
+
+def _relation(folder: str, candidate_folder: str, num_classes: int) -> Relation:
+    if same_files(folder, candidate_folder):
+        return "identical"
+    return "comparable" if counts_classes(folder, num_classes) else "other classes"
+
+
+def counts_classes(model_folder: str, num_classes: int) -> bool:
+    """Whether the model's `evaluate` signature gives counts of that many classes, as far as its shape says.
+
+    Raises:
+        UserError: the model has no such signature.
+    """
+    signature = loader_impl.parse_saved_model(model_folder).meta_graphs[0].signature_def.get(EVALUATE_SIGNATURE)
+    if signature is None or CONFUSION_OUTPUT not in signature.outputs:
+        raise UserError(f"the model in {model_folder} has no signature {EVALUATE_SIGNATURE!r}: export it with segpipe.")
+    shape = signature.outputs[CONFUSION_OUTPUT].tensor_shape
+    return not shape.dim or shape.dim[-1].size in (-1, num_classes**2)
+
+
+def same_files(folder: str, other: str) -> bool:
+    """Whether two folders hold the same files with the same bytes."""
+    paths = _relative_paths(folder)
+    return paths == _relative_paths(other) and all(
+        _read(os.path.join(folder, path)) == _read(os.path.join(other, path)) for path in paths
+    )
+
+
+def _relative_paths(folder: str) -> list[str]:
+    return sorted(
+        os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in fileio.walk(folder) for name in names
+    )
+
+
+def _read(path: str) -> bytes:
+    with fileio.open(path, "rb") as file:
+        return file.read()

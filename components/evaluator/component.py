@@ -1,0 +1,95 @@
+"""The Evaluator's declaration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+
+from components.evaluator import executor
+from components.evaluator.config import EvaluatorConfig
+
+
+class SegmentationEvaluatorSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of `SegmentationEvaluator`."""
+
+    PARAMETERS = {
+        executor.EVALUATOR_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CLASSES_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CODE_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        standard_component_specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=True
+        ),
+    }
+    OUTPUTS = {
+        standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelEvaluation
+        ),
+        standard_component_specs.BLESSING_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
+    """Measures a segmentation model on every class and slice, and blesses it where it keeps all bounds.
+
+    The model brings a signature `evaluate` that turns records into confusion counts; TFMA adds them up, on the whole
+    split and on each slice, for the model and its baseline.
+
+    ```python
+    evaluator = SegmentationEvaluator(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        config=run_config.evaluator,
+        classes=run_config.data.classes,
+    )
+    ```
+
+    Component `outputs` contains:
+
+    - `evaluation`: `standard_artifacts.ModelEvaluation` with `metrics.json` (`results.Evaluation`) beside TFMA's files.
+    - `blessing`: `standard_artifacts.ModelBlessing` with the custom property `blessed`, 1 or 0, and a file `BLESSED`
+      or `NOT_BLESSED`, as TFX's Evaluator writes it.
+    """
+
+    SPEC_CLASS = SegmentationEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        config: EvaluatorConfig,
+        classes: Sequence[str],
+        baseline_model: types.BaseChannel | None = None,
+        code: str = "",
+    ) -> None:
+        """Declares the step.
+
+        Args:
+            examples: records, with the split that judges.
+            model: the model to judge.
+            config: what is measured and which bounds bless.
+            classes: names of the classes, in the order of their indices.
+            baseline_model: the blessed model, or a folder with `NO_BASELINE`.
+            code: digest of this step's code, so that a change of the code runs the step again.
+        """
+        super().__init__(
+            SegmentationEvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                evaluator_config=config.model_dump_json(),
+                classes=json.dumps(list(classes)),
+                code=code,
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

@@ -1,0 +1,88 @@
+"""Arithmetic on confusion counts: everything that is measured is a ratio of pixels counted as [truth][prediction].
+
+With TP the pixels of a class that were found, FP those wrongly given to it and FN those missed:
+
+- IoU = TP / (TP + FP + FN), the index of Jaccard (1912), as the PASCAL VOC challenge measures segmentation
+  (Everingham et al. 2010, section 4.1.4);
+- Dice = 2 TP / (2 TP + FP + FN), the coefficient of Dice (1945);
+- pixel accuracy = Σ TP / all pixels (Long, Shelhamer & Darrell 2015, section 5).
+
+Counts are added over all pictures before anything is divided, and a class that occurs neither in truth nor in
+prediction has no IoU and no Dice: it is NaN here, and does not weigh on the means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from components.records import VOID
+
+Counts = npt.NDArray[np.int64]
+Ratios = npt.NDArray[np.float64]
+
+
+def confusion_counts(truth_HW: npt.ArrayLike, prediction_HW: npt.ArrayLike, num_classes: int) -> Counts:
+    """The pixels [C, C] counted as [truth][prediction]; void pixels of the truth do not count.
+
+    Raises:
+        ValueError: the shapes differ, or an index is neither a class nor, in the truth, void.
+    """
+    truth, prediction = np.asarray(truth_HW), np.asarray(prediction_HW)
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth is {truth.shape}, prediction {prediction.shape}")
+    counted = truth != VOID
+    pairs = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
+    for name, indices in zip(("truth", "prediction"), pairs, strict=True):
+        if indices.size and not (0 <= indices.min() and indices.max() < num_classes):
+            raise ValueError(f"{name} has indices beyond the {num_classes} classes")
+    confusion_CC = np.zeros((num_classes, num_classes), np.int64)
+    np.add.at(confusion_CC, pairs, 1)
+    return confusion_CC
+
+
+def iou(confusion_CC: Counts) -> Ratios:
+    """IoU [C] of each class; NaN where the class is absent."""
+    hits, truth, predicted = _marginals(confusion_CC)
+    return _ratio(hits, truth + predicted - hits)
+
+
+def dice(confusion_CC: Counts) -> Ratios:
+    """Dice [C] of each class; NaN where the class is absent."""
+    hits, truth, predicted = _marginals(confusion_CC)
+    return _ratio(2 * hits, truth + predicted)
+
+
+def mean_over_present(ratios_C: Ratios) -> float:
+    """The mean over the classes that are present; NaN where none is."""
+    present = ratios_C[~np.isnan(ratios_C)]
+    return float(present.mean()) if present.size else float("nan")
+
+
+def pixel_accuracy(confusion_CC: Counts) -> float:
+    """Share of the counted pixels whose class was found; NaN where nothing was counted."""
+    return float(_ratio(np.trace(confusion_CC), np.sum(confusion_CC)))
+
+
+def named_metrics(confusion_CC: Counts, classes: Sequence[str]) -> dict[str, float]:
+    """All metrics under the names that thresholds use; NaN where there is nothing to divide by."""
+    iou_C, dice_C = iou(confusion_CC), dice(confusion_CC)
+    return {
+        "mean_iou": mean_over_present(iou_C),
+        "mean_dice": mean_over_present(dice_C),
+        "pixel_accuracy": pixel_accuracy(confusion_CC),
+        **{f"iou/{name}": float(value) for name, value in zip(classes, iou_C, strict=True)},
+        **{f"dice/{name}": float(value) for name, value in zip(classes, dice_C, strict=True)},
+    }
+
+
+def _marginals(confusion_CC: Counts) -> tuple[Counts, Counts, Counts]:
+    """Per class: pixels found, pixels in the truth, pixels in the prediction."""
+    return np.diagonal(confusion_CC), confusion_CC.sum(axis=1), confusion_CC.sum(axis=0)
+
+
+def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Ratios:
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -1,0 +1,82 @@
+"""From TFMA's files to our results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import example_count
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+
+from components.evaluator.metrics import CONFUSION_METRIC
+from components.evaluator.results import Estimate, Measured, SliceMetrics
+from components.evaluator.thresholds import OVERALL_METRICS
+from components.records import SLICE_PREFIX
+
+_Values = dict[str, metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue]
+
+
+def read(folder: str, classes: Sequence[str], model_name: str = "") -> Measured | None:
+    """What `measuring.measure` wrote to `folder` on one model; `None` where there was no picture at all.
+
+    Args:
+        folder: the output folder of the measurement.
+        classes: names of the classes.
+        model_name: the model's name; TFMA calls a model that is measured alone by no name.
+    """
+    slices = [_slice_metrics(proto, classes, model_name) for proto in tfma.load_metrics(folder)]
+    overall = [metrics for metrics in slices if metrics.column is None and metrics.pictures]
+    if not overall:
+        return None
+    parts = (metrics for metrics in slices if metrics.column is not None)
+    return Measured(overall=overall[0], slices=tuple(sorted(parts, key=lambda part: (part.column, part.value))))
+
+
+def _slice_metrics(
+    proto: metrics_for_slice_pb2.MetricsForSlice, classes: Sequence[str], model_name: str
+) -> SliceMetrics:
+    values: _Values = {
+        entry.key.name: entry
+        for entry in proto.metric_keys_and_values
+        if entry.key.model_name == model_name and not entry.key.is_diff
+    }
+    column, value = _column_and_value(proto.slice_key)
+    return SliceMetrics(
+        column=column,
+        value=value,
+        pictures=round(values[example_count.EXAMPLE_COUNT_NAME].value.double_value.value),
+        iou={name: _estimate(values[f"iou/{name}"]) for name in classes},
+        dice={name: _estimate(values[f"dice/{name}"]) for name in classes},
+        confusion=_matrix(values[CONFUSION_METRIC].value.array_value, len(classes)),
+        **{name: _estimate(values[name]) for name in OVERALL_METRICS},
+    )
+
+
+def _column_and_value(key: metrics_for_slice_pb2.SliceKey) -> tuple[str | None, str | None]:
+    if not key.single_slice_keys:
+        return None, None
+    (part,) = key.single_slice_keys
+    value = getattr(part, part.WhichOneof("kind"))
+    return part.column.removeprefix(SLICE_PREFIX), value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _estimate(entry: metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue) -> Estimate:
+    value = _finite(entry.value.double_value.value)
+    if value is None or not entry.HasField("confidence_interval"):
+        return Estimate(value=value)
+    interval = entry.confidence_interval
+    low, high = (_finite(bound.double_value.value) for bound in (interval.lower_bound, interval.upper_bound))
+    if low is None or high is None:
+        return Estimate(value=value)
+    # The interval is Student's, symmetrical about the bootstrap's mean; a ratio of pixels stays in [0, 1].
+    return Estimate(value=value, low=max(0.0, min(low, value)), high=min(1.0, max(high, value)))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _matrix(array: metrics_for_slice_pb2.ArrayValue, size: int) -> tuple[tuple[int, ...], ...]:
+    counts = [int(count) for count in array.int64_values]
+    return tuple(tuple(counts[row * size : (row + 1) * size]) for row in range(size))

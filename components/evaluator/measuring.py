@@ -1,0 +1,95 @@
+"""The Beam pipeline of an evaluation: records → the models' confusion counts → TFMA's sums on every slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.api import types
+from tensorflow_model_analysis.extractors import predictions_extractor, slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
+
+from components.evaluator.config import EvaluatorConfig
+from components.evaluator.eval_config import BASELINE, make_eval_config
+from components.records import slice_feature
+
+BOOTSTRAP_SEED = 1
+"""The same evaluation twice gives the same intervals, as long as one worker reads the records."""
+
+
+def measure(
+    pipeline: beam.Pipeline,
+    record_patterns: Sequence[str],
+    models: Mapping[str, str],
+    config: EvaluatorConfig,
+    classes: Sequence[str],
+    output_folder: str,
+) -> None:
+    """Adds the evaluation to `pipeline`; when that has run, `estimates.read` finds the results in `output_folder`.
+
+    A record meets the models as it is, and only its slicing features are parsed: pictures are decoded in the models'
+    graphs and nowhere else, so memory is that of a batch.
+
+    Args:
+        pipeline: the pipeline to add to.
+        record_patterns: globs of TFRecord files.
+        models: folders of SavedModels by name, `eval_config.CANDIDATE` and perhaps `eval_config.BASELINE`.
+        config: what to measure.
+        classes: names of the classes.
+        output_folder: folder for TFMA's files.
+    """
+    eval_config = make_eval_config(config, classes, with_baseline=BASELINE in models)
+    shared_models = [
+        tfma.default_eval_shared_model(path, model_name=name, eval_config=eval_config) for name, path in models.items()
+    ]
+    features = [slice_feature(name) for name in config.slices]
+    records = [
+        pipeline | f"Read[{index}]" >> beam.io.ReadFromTFRecord(pattern)
+        for index, pattern in enumerate(record_patterns)
+    ]
+    _ = (
+        records
+        | "Flatten" >> beam.Flatten(pipeline=pipeline)
+        | "Batch" >> beam.BatchElements(min_batch_size=config.batch_size, max_batch_size=config.batch_size)
+        | "ParseSlices" >> beam.Map(_to_extracts, features)
+        | "Evaluate"
+        >> tfma.ExtractEvaluateAndWriteResults(
+            eval_shared_model=shared_models,
+            eval_config=eval_config,
+            extractors=[
+                predictions_extractor.PredictionsExtractor(eval_config, shared_models),
+                unbatch_extractor.UnbatchExtractor(),
+                slice_key_extractor.SliceKeyExtractor(eval_config=eval_config),
+            ],
+            writers=_writers(eval_config, models, output_folder),
+            random_seed_for_testing=BOOTSTRAP_SEED,
+        )
+    )
+
+
+def _to_extracts(records: Sequence[bytes], features: Sequence[str]) -> dict[str, Any]:
+    """A batch as TFMA wants it: the records themselves, and what slices need."""
+    serialized = np.array(records, dtype=object)
+    wanted = {name: tf.io.VarLenFeature(tf.string) for name in features}
+    parsed = tf.io.parse_example(serialized, wanted) if wanted else {}
+    values = {
+        name: types.VarLenTensorValue(sparse.values.numpy(), sparse.indices.numpy(), sparse.dense_shape.numpy())
+        for name, sparse in parsed.items()
+    }
+    return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: values}
+
+
+def _writers(eval_config: config_pb2.EvalConfig, models: Mapping[str, str], folder: str) -> list[Any]:
+    """Writers of metrics and configuration, without TFMA's verdict: ours is `metrics.json`."""
+    return [
+        eval_config_writer.EvalConfigWriter(folder, eval_config=eval_config, model_locations=dict(models)),
+        metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
+            output_paths={constants.METRICS_KEY: f"{folder}/{constants.METRICS_KEY}"}, eval_config=eval_config
+        ),
+    ]

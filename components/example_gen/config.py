@@ -1,0 +1,201 @@
+"""What a person says about the data: where it lies, what its masks mean, and how it is split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.records import MAX_CLASSES, SPLITS
+from components.settings import Settings
+
+Globs = tuple[str, ...]
+
+
+class FoldersSource(Settings):
+    """Images and masks in folders, paired by their stems."""
+
+    type: Literal["folders"] = "folders"
+    root: str = Field(description="Folder (local, gs:// or s3://) that holds everything; paths never leave it.")
+    images: Globs = Field(default=("images/**",), description="Globs of the images, relative to the root.")
+    masks: Globs = Field(default=("masks/**",), description="Globs of the masks, relative to the root.")
+    mask_suffix: str = Field(
+        default="", description="What a mask's stem has beyond its image's, such as `_mask` or `_label`."
+    )
+
+
+class ManifestSource(Settings):
+    """A CSV or JSONL file with a row a pair: image, mask, and optionally split and group.
+
+    Every further column is a slice: metrics are shown for each of its values.
+    """
+
+    type: Literal["manifest"] = "manifest"
+    root: str = Field(description="Folder (local, gs:// or s3://) to which the manifest's paths are relative.")
+    file: str = Field(default="index.csv", description="The manifest, relative to the root; .csv or .jsonl.")
+    image_column: str = Field(default="image", description="Column with the image's path.")
+    mask_column: str = Field(default="mask", description="Column with the mask's path.")
+    id_column: str | None = Field(
+        default=None, description="Column with the pair's name; without it the image's path less its suffix."
+    )
+    split_column: str | None = Field(
+        default=None, description="Column that says train, eval or test; rows that leave it empty are split by hash."
+    )
+    group_column: str | None = Field(
+        default=None, description="Column whose equal values (a patient, a video) never straddle two splits."
+    )
+    slice_columns: tuple[str, ...] | None = Field(
+        default=None, description="Columns that become slices; without it, every column that has no other use."
+    )
+
+
+class TfdsSource(Settings):
+    """A data set of TensorFlow Datasets, by name; needs the package `tensorflow-datasets`."""
+
+    type: Literal["tfds"] = "tfds"
+    name: str = Field(description="Name of the data set, such as `oxford_iiit_pet:4.*.*`.")
+    data_dir: str | None = Field(default=None, description="Where it is prepared; without it, the package's default.")
+    image_key: str = Field(default="image", description="Feature that holds the image.")
+    mask_key: str = Field(default="segmentation_mask", description="Feature that holds the mask.")
+    splits: dict[str, str] = Field(
+        default={"train": "train", "test": "test"},
+        description="Their splits to ours; where one of ours is missing, it is taken from train by hash.",
+    )
+    download: bool = Field(default=False, description="Whether the package may download and prepare it.")
+
+    @field_validator("splits")
+    @classmethod
+    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(value.values()) - set(SPLITS))
+        if unknown:
+            raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
+        return value
+
+
+Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]
+
+Void = Annotated[tuple[int, ...], Field(description="Values that do not count (void label).")]
+Unknown = Annotated[
+    Literal["quarantine", "void"],
+    Field(description="What becomes of a pair with a value that the map does not know."),
+]
+
+
+class IndexLabels(Settings):
+    """Pixel values are class indices, perhaps shifted (trimaps count from 1)."""
+
+    type: Literal["index"] = "index"
+    offset: int = Field(default=0, description="What is taken off each value: 1 makes 1…3 into 0…2.")
+    void: Void = (255,)
+    unknown: Unknown = "quarantine"
+
+
+class ValueLabels(Settings):
+    """Each pixel value stands for a class; several may stand for the same."""
+
+    type: Literal["values"] = "values"
+    classes: dict[int, str] = Field(description="Pixel value → name of the class.")
+    void: Void = ()
+    unknown: Unknown = "quarantine"
+
+
+class ColourLabels(Settings):
+    """Each RGB colour stands for a class."""
+
+    type: Literal["colours"] = "colours"
+    classes: dict[str, str] = Field(description="Colour as `#rrggbb` → name of the class.")
+    void: tuple[str, ...] = Field(default=(), description="Colours that do not count.")
+    unknown: Unknown = "quarantine"
+
+    @model_validator(mode="after")
+    def _hex_colours(self) -> ColourLabels:
+        for colour in (*self.classes, *self.void):
+            digits = colour.removeprefix("#")
+            if len(digits) != 6 or not colour.startswith("#") or not all(c in "0123456789abcdefABCDEF" for c in digits):
+                raise ValueError(f"{colour!r} is no colour; write it as '#rrggbb'")
+        return self
+
+
+class ThresholdLabels(Settings):
+    """Grey masks, anti-aliased perhaps: class 1 from a grey value on, class 0 below it."""
+
+    type: Literal["threshold"] = "threshold"
+    at: int = Field(default=128, ge=1, le=255, description="The lowest grey value that is class 1.")
+
+
+Labels = Annotated[IndexLabels | ValueLabels | ColourLabels | ThresholdLabels, Field(discriminator="type")]
+
+
+class Limits(Settings):
+    """What a file may be, read from its header before it is decoded."""
+
+    max_pixels: int = Field(default=64_000_000, ge=1, description="Width × height that an image or mask may have.")
+    max_bytes: int = Field(default=64_000_000, ge=1, description="Bytes that a file may have.")
+
+
+class Split(Settings):
+    """Shares of the splits, for pairs whose split is not given; decided by a hash of the group or the content."""
+
+    train: float = Field(default=0.8, ge=0, le=1, description="Share that is trained on.")
+    eval: float = Field(default=0.1, ge=0, le=1, description="Share that is watched while training.")
+    test: float = Field(default=0.1, ge=0, le=1, description="Share that the model is judged on.")
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Split:
+        total = self.train + self.eval + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, eval and test must add up to 1, but add up to {total:g}")
+        return self
+
+
+class SizeBuckets(Settings):
+    """A slice made from a derived feature: its value falls into a bucket."""
+
+    feature: Literal["image_pixels", "foreground_fraction", "brightness"] = Field(
+        description="What is measured: width × height, share of classes ≥ 1, mean luma."
+    )
+    edges: tuple[float, ...] = Field(min_length=1, description="Rising borders; n borders make n + 1 buckets.")
+
+    @field_validator("edges")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("edges must rise")
+        return value
+
+
+class DataConfig(Settings):
+    """The data: source, classes, meaning of the masks, limits and splits."""
+
+    source: Source = Field(description="Where the pairs come from.")
+    classes: tuple[str, ...] = Field(
+        min_length=2, max_length=MAX_CLASSES, description="Names of the classes in the order of their indices."
+    )
+    labels: Labels = Field(default=IndexLabels(), description="What a mask's values mean.")
+    limits: Limits = Field(default=Limits(), description="What a file may be before it is decoded.")
+    split: Split = Field(default=Split(), description="Shares of the splits where none is given.")
+    buckets: dict[str, SizeBuckets] = Field(
+        default={}, description="Further slices, by name, made from derived features."
+    )
+    max_aspect_difference: float = Field(
+        default=0.01, ge=0, description="How far the aspects of image and mask may differ; their sizes always may."
+    )
+    shard_bytes: int = Field(default=64_000_000, ge=1, description="About how much goes into one record file.")
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"class {twice[0]!r} is named twice")
+        return value
+
+    @model_validator(mode="after")
+    def _labels_name_classes(self) -> DataConfig:
+        if isinstance(self.labels, (ValueLabels, ColourLabels)):
+            unknown = sorted(set(self.labels.classes.values()) - set(self.classes))
+            if unknown:
+                raise ValueError(f"labels name class {unknown[0]!r}, which is not among the classes")
+        if isinstance(self.labels, ThresholdLabels) and len(self.classes) != 2:
+            raise ValueError(f"threshold labels make two classes, but {len(self.classes)} are named")
+        return self

@@ -1,0 +1,24 @@
+"""A short word for the state of a data set: another one as soon as a file is added, removed or written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from components.example_gen.files import FileInfo
+
+
+def fingerprint_of(files: Iterable[FileInfo], manifest: bytes = b"") -> str:
+    """The SHA-256 over path, size and time of change of `files` in any order, and over the manifest's bytes.
+
+    Opens no picture: 10 000 local files take well under a second.
+    """
+    digest = hashlib.sha256(hashlib.sha256(manifest).digest())
+    for file in sorted(files, key=lambda file: file.path):
+        digest.update(f"{file.path}\0{file.size}\0{file.changed!r}\0".encode())
+    return digest.hexdigest()
+
+
+def fingerprint_of_text(*parts: str) -> str:
+    """The SHA-256 over `parts`, for a data set that is known by name and version."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,178 @@
+"""What a picture file says about itself before a pixel is decoded: format, size, orientation."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from components.example_gen.quarantine import Reason
+from components.example_gen.rejection import Rejected
+
+ORIENTATION = 0x0112
+"""The Exif and TIFF tag for how a picture must be turned to stand upright; 1 is upright."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+)
+
+# Pillow's plugins are asked by name: `Image.open` would also try those that nobody needs here (one of them starts
+# Ghostscript), and has a limit on pixels of its own, for the whole process.
+_PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "gif": GifImagePlugin.GifImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+    "tiff": TiffImagePlugin.TiffImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file whose header has been read and found within the limit; its pixels are still encoded."""
+
+    format: str
+    width: int
+    """As a person sees it: after turning it upright."""
+    height: int
+    orientation: int
+    mode: str
+    """Pillow's name of the kind of pixels."""
+    raw_mode: str
+    """How the pixels lie in the file, in Pillow's terms: `L;4` for 4-bit grey."""
+    lazy: ImageFile.ImageFile
+
+    @property
+    def file_size(self) -> tuple[int, int]:
+        """Width and height as stored, before turning."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    def decode(self) -> Image.Image:
+        """All pixels of the first frame, upright; raises `Rejected` where they are cut off or damaged."""
+        try:
+            self.lazy.load()
+        except Image.DecompressionBombError as error:
+            raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
+        except Exception as error:  # Whatever a decoder says to damaged bytes.
+            raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
+        # Pillow turns TIFF files while loading.
+        return self.lazy if self.format == "tiff" else turn(self.lazy, self.orientation)
+
+
+def turn(image: Image.Image, orientation: int) -> Image.Image:
+    """`image`, stored with `orientation`, made upright."""
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
+def open_picture(data: bytes, max_pixels: int) -> Picture:
+    """Reads the header of `data`, an image file's bytes; allocates nothing for pixels.
+
+    Raises `Rejected`: unsupported format, unreadable, or more than `max_pixels` (width × height).
+    """
+    kind = _format(data)
+    if kind == "webp":
+        _check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
+    try:
+        lazy = _PLUGINS[kind](io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any picture may be: {error}") from error
+    except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.
+        raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
+    width, height = lazy.size
+    _check_size(width, height, max_pixels)
+    mode, raw_mode = lazy.mode, _raw_mode(lazy)
+    orientation = _orientation(lazy, data, kind)
+    if orientation >= 5 and kind != "tiff":  # Pillow gives the upright size of TIFF files.
+        width, height = height, width
+    return Picture(kind, width, height, orientation, mode, raw_mode, lazy)
+
+
+def _format(data: bytes) -> str:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if not data:
+        raise Rejected(Reason.UNREADABLE, "the file is empty")
+    if data.startswith(b"version https://git-lfs"):
+        raise Rejected(Reason.UNREADABLE, "the file is a pointer of Git LFS; fetch the real ones with `git lfs pull`")
+    raise Rejected(
+        Reason.UNSUPPORTED_FORMAT, f"the file starts with {data[:8]!r}: not PNG, JPEG, GIF, BMP, TIFF or WebP"
+    )
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise Rejected(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
+    if width * height > max_pixels:
+        raise Rejected(
+            Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}"
+        )
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a WebP file (RFC 9649, sections 2.5 to 2.7)."""
+    kind = data[12:16]
+    try:
+        if kind == b"VP8X":
+            low_w, high_w, low_h, high_h = struct.unpack_from("<HBHB", data, 24)
+            return (low_w | high_w << 16) + 1, (low_h | high_h << 16) + 1
+        if kind == b"VP8L":
+            [bits] = struct.unpack_from("<I", data, 21)
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        if kind == b"VP8 ":
+            width, height = struct.unpack_from("<HH", data, 26)
+            return width & 0x3FFF, height & 0x3FFF
+    except struct.error:
+        pass
+    raise Rejected(Reason.UNREADABLE, "the webp header is cut off or damaged")
+
+
+def _orientation(lazy: ImageFile.ImageFile, data: bytes, kind: str) -> int:
+    if kind in ("gif", "bmp") or (kind == "png" and b"eXIf" not in data and b"exif" not in data):
+        return 1  # Asking Pillow for a PNG file's Exif data decodes all of it.
+    try:
+        value = lazy.getexif().get(ORIENTATION, 1)
+    except Exception:  # Damaged Exif data says nothing; the picture itself may be fine.
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _raw_mode(lazy: ImageFile.ImageFile) -> str:
+    if not lazy.tile:
+        return lazy.mode
+    arguments = lazy.tile[0][3]
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else lazy.mode

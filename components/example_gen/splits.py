@@ -1,0 +1,91 @@
+"""Which split a pair falls into, and that nothing leaks from one split into another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from components.example_gen.config import Split
+from components.example_gen.pairing import Pair
+from components.example_gen.quarantine import Quarantined, Reason
+
+PROTECTED = ("test", "eval", "train")
+"""The splits, the one first whose purity matters most."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair whose image has been read once: the hash of its content, and the split it falls into."""
+
+    pair: Pair
+    content: str
+    split: str
+
+
+def content_hash(data: bytes) -> str:
+    """The SHA-256 of an image file's bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hashed_share(seed: int, key: str) -> float:
+    """A number in [0, 1) that depends on `seed` and `key` alone, uniform over keys."""
+    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
+    """The split that was given, or the one by the hash of the pair's group, or else of its image's content."""
+    if pair.split is not None:
+        return pair.split
+    weights = {name: getattr(shares, name) for name in pair.among}
+    total = sum(weights.values())
+    if total == 0:
+        return pair.among[0]
+    place = hashed_share(seed, content if pair.group is None else pair.group) * total
+    for name, weight in weights.items():
+        if place < weight:
+            return name
+        place -= weight
+    return max(weights, key=lambda name: weights[name])  # Shares that add up to a hair less than 1.
+
+
+def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
+    """Keeps each group in one split.
+
+    Where a group's rows name two splits, those of the less protected one are quarantined; rows that name none follow
+    the rest of their group.
+    """
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    listed = list(pairs)
+    for pair in listed:
+        if pair.group is not None and pair.split is not None:
+            splits[pair.group].add(pair.split)
+    home = {group: min(named, key=PROTECTED.index) for group, named in splits.items()}
+    kept, leaks = [], []
+    for pair in listed:
+        split = home.get(pair.group) if pair.group is not None else None
+        if split is None or pair.split == split:
+            kept.append(pair)
+        elif pair.split is None:
+            kept.append(replace(pair, split=split))
+        else:
+            detail = f"group {pair.group!r} is in {split}, so that this pair cannot be in {pair.split}"
+            leaks.append(pair.set_aside(Reason.LEAK, detail))
+    return kept, leaks
+
+
+def settle_twins(twins: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
+    """Of pairs with the same image content, keeps those in the most protected split that any of them is in."""
+    ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
+    split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
+    kept = [candidate for candidate in ordered if candidate.split == split]
+    leaks = [
+        twin.pair.set_aside(
+            Reason.LEAK, f"the image has the same content as {kept[0].pair.id!r} in {split}; this one is in {twin.split}"
+        )
+        for twin in ordered
+        if twin.split != split
+    ]
+    return kept, leaks

@@ -1,0 +1,1 @@
+"""A blessed model becomes a version of the registry and is served."""

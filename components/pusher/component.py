@@ -1,0 +1,103 @@
+"""The step that makes a blessed model a version of the registry."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.artifacts import Quarantine
+from components.pusher.executor import Executor
+
+
+class RegistryPusherSpec(types.ComponentSpec):
+    """Parameters, inputs and output of `RegistryPusher`."""
+
+    PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        "registry": ExecutionParameter(type=str),
+        "holdings_state": ExecutionParameter(type=str),
+        "run_config": ExecutionParameter(type=str),
+        "model_name": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "quarantine": ChannelParameter(type=Quarantine),
+    }
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}
+
+
+class RegistryPusher(base_component.BaseComponent):
+    """Makes a blessed model a version of the registry and serves it; changes nothing for another.
+
+    TFX's own Pusher copies into a folder that is named for the second, with no hash, no way back and, if it dies, half
+    a version for all to see.
+
+    ```python
+    pusher = RegistryPusher(
+        model=trainer.outputs["model"],
+        blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        quarantine=example_gen.outputs["quarantine"],
+        registry=uri,
+        holdings_state=holdings_state(uri),
+        run_config=config.model_dump_json(),
+        model_name=config.name,
+    )
+    ```
+
+    Outputs:
+        pushed_model: a `PushedModel` with `pushed.json` (`components.pusher.result.PushResult`); custom properties as
+            TFX's: `pushed` (1 if a version was made), and where a version holds the model `pushed_version` ("3") and
+            `pushed_destination`.
+    """
+
+    SPEC_CLASS = RegistryPusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        blessing: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        quarantine: types.BaseChannel,
+        registry: str,
+        holdings_state: str,
+        run_config: str,
+        model_name: str,
+        code: str = "",
+    ) -> None:
+        """Declares the step.
+
+        Args:
+            model: The model that was judged.
+            blessing: Whether it is blessed.
+            evaluation: Why: `metrics.json` of `components.evaluator.results.Evaluation`.
+            quarantine: Ingestion's account; names the data's fingerprint.
+            registry: The registry's path or URI.
+            holdings_state: `registry.state.holdings_state(registry)` as the run begins.  It changes when the registry
+                loses a version, or is deleted: the push that TFX remembers is then made again.  It is not the served
+                version, or each rollback would run the step.
+            run_config: The run's whole configuration as JSON, for the manifest.
+            model_name: Name of the model; a registry holds one model only.
+            code: Fingerprint of the step's code; another one makes the cache miss.
+        """
+        super().__init__(
+            spec=RegistryPusherSpec(
+                model=model,
+                blessing=blessing,
+                evaluation=evaluation,
+                quarantine=quarantine,
+                registry=registry,
+                holdings_state=holdings_state,
+                run_config=run_config,
+                model_name=model_name,
+                code=code,
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

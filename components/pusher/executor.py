@@ -1,0 +1,73 @@
+"""The work of the step `RegistryPusher`."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components import progress
+from components.evaluator.results import RESULTS_FILE, Evaluation
+from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
+from components.pusher.pushing import Candidate, push_if_blessed
+from components.pusher.result import PUSHED_FILE, PushResult
+from registry.store import Registry
+
+
+class Executor(base_executor.BaseExecutor):
+    """Pushes and serves the model if it is blessed, and leaves an account."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """As in `RegistryPusher`.
+
+        Raises:
+            UserError: the registry cannot take the model.
+        """
+        registry = Registry(exec_properties["registry"])
+        result = push_if_blessed(registry, _candidate(input_dict, exec_properties))
+        pushed_model = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        _write_result(registry, result, pushed_model)
+        progress.report(result.note)
+
+
+def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Candidate:
+    model = artifact_utils.get_single_instance(input_dict["model"])
+    blessing = artifact_utils.get_single_instance(input_dict["blessing"])
+    evaluation = Evaluation.model_validate_json(_read(input_dict["evaluation"], RESULTS_FILE))
+    summary = IngestionSummary.model_validate_json(_read(input_dict["quarantine"], SUMMARY_FILE))
+    if model_utils.is_model_blessed(blessing) != evaluation.verdict.blessed:
+        raise ValueError(f"the blessing {blessing.uri} and the verdict of the evaluation contradict each other")
+    return Candidate(
+        model_dir=path_utils.serving_model_path(model.uri),
+        model_name=exec_properties["model_name"],
+        data_fingerprint=summary.data_fingerprint,
+        config=json.loads(exec_properties["run_config"]),
+        evaluation=evaluation,
+    )
+
+
+def _read(artifacts: list[types.Artifact], name: str) -> str:
+    with fileio.open(os.path.join(artifact_utils.get_single_uri(artifacts), name)) as file:
+        return file.read()
+
+
+def _write_result(registry: Registry, result: PushResult, artifact: types.Artifact) -> None:
+    fileio.makedirs(artifact.uri)
+    with fileio.open(os.path.join(artifact.uri, PUSHED_FILE), "w") as file:
+        file.write(result.model_dump_json(indent=2))
+    artifact.set_int_custom_property("pushed", int(result.pushed))
+    if result.version is not None:
+        artifact.set_string_custom_property("pushed_version", str(result.version))
+        artifact.set_string_custom_property("pushed_destination", registry.version_location(result.version))

@@ -1,0 +1,103 @@
+"""What becomes of a model that has been judged."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.evaluator.results import Evaluation
+from components.pusher.result import PushResult
+from registry.store import Registry
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model with all that its manifest says of it."""
+
+    model_dir: str
+    model_name: str
+    data_fingerprint: str
+    config: Mapping[str, Any]
+    evaluation: Evaluation
+
+
+def push_if_blessed(registry: Registry, candidate: Candidate) -> PushResult:
+    """Makes a blessed model a version and serves it; changes nothing for another.
+
+    Whatever happened before, asking again is safe:
+
+    - A push that was cut off is completed.
+    - A model that is there already makes no second version.
+    - A version that a person rolled back from is not served again: no run undoes a rollback, even if it makes the very
+      same model and finds it better.
+    - A model is served only in place of the version that it was judged against.  If another one is served by now
+      (another run was quicker, or a person rolled back meanwhile), it becomes a version but waits for a judgement
+      against that one, which the next run makes.
+
+    Raises:
+        UserError: see `Registry.push`.
+    """
+    verdict = candidate.evaluation.verdict
+    if not verdict.blessed:
+        note = f"not blessed ({refusal(candidate.evaluation)}): {_stays(registry)}"
+        return PushResult(pushed=False, version=None, served=registry.served(), registry=registry.uri, note=note)
+    manifest, created = registry.push(
+        candidate.model_dir,
+        model_name=candidate.model_name,
+        data_fingerprint=candidate.data_fingerprint,
+        baseline_version=verdict.baseline_version,
+        metrics=overall_metrics(candidate.evaluation),
+        config=candidate.config,
+        software=software_versions(),
+    )
+    note = _serve(registry, manifest.version, created, verdict.baseline_version)
+    return PushResult(
+        pushed=created, version=manifest.version, served=registry.served(), registry=registry.uri, note=note
+    )
+
+
+def _serve(registry: Registry, version: int, created: bool, judged_against: int | None) -> str:
+    """Serves `version` if it may be, and says in a sentence what was done."""
+    done = f"version {version} pushed" if created else f"version {version} holds this model already"
+    if registry.served() == version:
+        return f"{done} and is served"
+    if version in registry.withdrawn():
+        return f"{done} but was rolled back: {_stays(registry)}"
+    if registry.serve_in_place_of(judged_against, version):
+        return f"{done} and served" if created else f"{done}, now served"
+    against = "without a baseline" if judged_against is None else f"against version {judged_against}"
+    return f"{done} but it was judged {against}: {_stays(registry)}; run again to judge it against that"
+
+
+def refusal(evaluation: Evaluation) -> str:
+    """Why a model is not blessed: the first check that failed, or the verdict's note."""
+    failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
+    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return f"{failed[0]}{more}" if failed else evaluation.verdict.note
+
+
+def overall_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """The candidate's metrics on the whole judging split, under the names that thresholds use, where they exist."""
+    overall = evaluation.candidate.overall
+    estimates = {"mean_iou": overall.mean_iou, "mean_dice": overall.mean_dice, "pixel_accuracy": overall.pixel_accuracy}
+    estimates |= {f"iou/{name}": estimate for name, estimate in overall.iou.items()}
+    estimates |= {f"dice/{name}": estimate for name, estimate in overall.dice.items()}
+    return {name: estimate.value for name, estimate in estimates.items() if estimate.value is not None}
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of the packages that made the model; what runs from its source without being installed has none."""
+    versions = {}
+    for package in ("segpipe", "tfx", "tensorflow"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _stays(registry: Registry) -> str:
+    served = registry.served()
+    return "nothing is served" if served is None else f"version {served} stays"

@@ -1,0 +1,19 @@
+"""What the pusher did, in its artifact: `pushed.json`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.settings import Settings
+
+PUSHED_FILE = "pushed.json"
+
+
+class PushResult(Settings):
+    """Whether a version was made, and what is served now."""
+
+    pushed: bool = Field(description="A new version was made.")
+    version: int | None = Field(description="The version that holds this model, new or already there.")
+    served: int | None = Field(description="The version that is served after the step.")
+    registry: str
+    note: str = Field(description="One sentence: `version 3 pushed and served`, `not blessed: version 2 stays`.")

@@ -1,0 +1,35 @@
+"""The contract between ingestion and all that follows: the names of the features in a record.
+
+A record is a `tf.train.Example` that holds one image and its canonical mask.  Images keep the bytes that came in,
+unless TensorFlow cannot decode them; masks are 8-bit index PNGs with classes 0…C−1 and `VOID` where nothing counts.
+"""
+
+from __future__ import annotations
+
+VOID = 255
+"""The index of an ignored pixel, from ingestion to metric: no loss, no count."""
+
+MAX_CLASSES = 255
+"""Classes are 0…254, for an index has eight bits and `VOID` is taken."""
+
+IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode
+IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"
+IMAGE_HEIGHT = "image/height"  # int64, pixels
+IMAGE_WIDTH = "image/width"  # int64, pixels
+IMAGE_ID = "image/id"  # bytes: the pair's name, unique in the data set
+IMAGE_BRIGHTNESS = "image/brightness"  # float, mean of luma in [0, 1]
+IMAGE_CONTRAST = "image/contrast"  # float, standard deviation of luma in [0, 1]
+MASK_ENCODED = "mask/encoded"  # bytes: 8-bit grey PNG of class indices, image's height and width
+MASK_CLASS_FRACTION = "mask/class_fraction"  # float, C long: share of each class among the pixels that are not void
+MASK_CLASSES = "mask/classes"  # bytes, 0…C long: names of the classes that occur, in the order of their indices
+MASK_FOREGROUND_FRACTION = "mask/foreground_fraction"  # float: share of classes ≥ 1 among the pixels that are not void
+MASK_VOID_FRACTION = "mask/void_fraction"  # float: share of void pixels
+SLICE_PREFIX = "slice/"  # bytes, one feature for each slicing column of the manifest or derived bucket
+
+SPLITS = ("train", "eval", "test")
+"""Trained on; watched while training (early stopping, best epoch); judged on."""
+
+
+def slice_feature(name: str) -> str:
+    """The feature that holds the slicing column `name`."""
+    return SLICE_PREFIX + name

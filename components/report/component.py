@@ -1,0 +1,96 @@
+"""The step that makes the page a person looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import GateResult, Quarantine, Report
+from components.report import executor
+
+
+class RunReportSpec(ComponentSpec):
+    """What goes into a report."""
+
+    PARAMETERS = {
+        "run_config": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "quarantine": ChannelParameter(type=Quarantine),
+        "gate": ChannelParameter(type=GateResult),
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
+    }
+    OUTPUTS = {"report": ChannelParameter(type=Report)}
+
+
+class RunReport(base_component.BaseComponent):
+    """Makes one self-contained HTML page about the run: data, training, metrics, predictions, verdict.
+
+    ```python
+    report = RunReport(
+        examples=example_gen.outputs["examples"],
+        quarantine=example_gen.outputs["quarantine"],
+        gate=gate.outputs["gate"],
+        model_run=trainer.outputs["model_run"],
+        model=trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        pushed_model=pusher.outputs["pushed_model"],
+        run_config=config.model_dump_json(by_alias=True),
+        code=code_fingerprint,
+    )
+    ```
+
+    Outputs: `report`, a Report that holds `report.html` and `metrics.json`.
+    """
+
+    SPEC_CLASS = RunReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        quarantine: types.BaseChannel,
+        gate: types.BaseChannel,
+        model_run: types.BaseChannel,
+        model: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        run_config: Any,
+        code: str,
+        pushed_model: types.BaseChannel | None = None,
+    ) -> None:
+        """Declares the step.
+
+        Args:
+            examples: the data; the evaluation's split is looked at.
+            quarantine: the account of the data.
+            gate: what the data gate found.
+            model_run: the course of the training.
+            model: the model that was evaluated.
+            evaluation: what the evaluator found.
+            run_config: the whole configuration as JSON.
+            code: fingerprint of the code, so that a change of it makes a new report.
+            pushed_model: what the pusher did; without it the report says that nothing was pushed.
+        """
+        super().__init__(
+            RunReportSpec(
+                examples=examples,
+                quarantine=quarantine,
+                gate=gate,
+                model_run=model_run,
+                model=model,
+                evaluation=evaluation,
+                pushed_model=pushed_model,
+                run_config=run_config,
+                code=code,
+                report=types.Channel(type=Report),
+            )
+        )

@@ -1,0 +1,18 @@
+"""What the report shows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.settings import Settings
+
+
+class ReportConfig(Settings):
+    """Size of the report."""
+
+    best: int = Field(default=4, ge=0, le=50, description="Best predictions shown.")
+    worst: int = Field(default=8, ge=0, le=50, description="Worst predictions shown.")
+    thumbnail: int = Field(default=256, ge=32, le=1024, description="Longer side of a picture in the report, pixels.")
+    scored: int = Field(
+        default=500, ge=0, description="Pictures of the judging split among which best and worst are looked for."
+    )

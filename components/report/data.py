@@ -1,0 +1,47 @@
+"""Everything that the report shows, in one typed object."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from components.data_gate.result import GateReport
+from components.evaluator.results import Evaluation
+from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.pusher.result import PushResult
+from components.trainer.history import TrainingHistory
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One prediction, ready to be shown; the pictures are data URIs."""
+
+    id: str
+    score: float  # mean IoU over the classes that occur in it
+    slices: dict[str, str]
+    width: int  # of the original, pixels
+    height: int
+    image: str
+    truth: str
+    prediction: str
+    errors: str  # the image in grey, with the wrong pixels marked
+    class_iou: tuple[tuple[int, float], ...] = ()  # class and its IoU in this picture, the largest classes first
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+    """What every step left behind about one run."""
+
+    name: str
+    created: datetime.datetime
+    ingestion: IngestionSummary
+    quarantined: tuple[Quarantined, ...]  # the first of them; the summary has the counts
+    gate: GateReport
+    history: TrainingHistory
+    evaluation: Evaluation
+    push: PushResult | None
+    best: tuple[Picture, ...]
+    worst: tuple[Picture, ...]
+    scored: int  # pictures among which best and worst were found
+    config: str  # YAML
+    software: dict[str, str]

@@ -1,0 +1,176 @@
+"""Gathers what the steps of a run left behind, looks at the predictions one by one, and writes the page."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import itertools
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import yaml
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components import progress, records
+from components.data_gate.result import GATE_FILE, GateReport
+from components.evaluator.results import RESULTS_FILE, Evaluation
+from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
+from components.pusher.result import PUSHED_FILE, PushResult
+from components.report import page, pictures
+from components.report.config import ReportConfig
+from components.report.data import Picture, ReportData
+from components.trainer.history import HISTORY_FILE, TrainingHistory
+
+_QUARANTINED_SHOWN = 50
+_SCORING_BATCH = 8
+_PACKAGES = ("segpipe", "tensorflow", "tf-keras", "tfx", "tensorflow-model-analysis", "apache-beam", "numpy")
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes `report.html` and the `metrics.json` that it was made from."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Makes the report.
+
+        Args:
+            input_dict: see `component.RunReportSpec`; `pushed_model` may be missing.
+            output_dict: `report`, a Report.
+            exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
+        """
+        run_config = json.loads(exec_properties["run_config"])
+        evaluation = Evaluation.model_validate_json(_read(input_dict, "evaluation", RESULTS_FILE))
+        settings = ReportConfig.model_validate(run_config.get("report", {}))
+        best, worst, scored = _predictions(input_dict, evaluation, settings)
+        data = ReportData(
+            name=run_config["name"],
+            created=datetime.datetime.now(datetime.timezone.utc),
+            ingestion=IngestionSummary.model_validate_json(_read(input_dict, "quarantine", SUMMARY_FILE)),
+            quarantined=_quarantined(os.path.join(_uri(input_dict, "quarantine"), QUARANTINE_FILE)),
+            gate=GateReport.model_validate_json(_read(input_dict, "gate", GATE_FILE)),
+            history=TrainingHistory.model_validate_json(_read(input_dict, "model_run", HISTORY_FILE)),
+            evaluation=evaluation,
+            push=PushResult.model_validate_json(_read(input_dict, "pushed_model", PUSHED_FILE))
+            if input_dict.get("pushed_model")
+            else None,
+            best=best,
+            worst=worst,
+            scored=scored,
+            config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
+            software=_software(exec_properties.get("code")),
+        )
+        folder = artifact_utils.get_single_uri(output_dict["report"])
+        path = os.path.join(folder, page.REPORT_FILE)
+        io_utils.write_string_file(os.path.join(folder, RESULTS_FILE), evaluation.model_dump_json(indent=1))
+        io_utils.write_string_file(path, page.render(data))
+        progress.report(f"report: {path}")
+
+
+def _predictions(
+    input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig
+) -> tuple[tuple[Picture, ...], tuple[Picture, ...], int]:
+    """The best and the worst predictions, and how many pictures were scored to find them."""
+    if not settings.scored or not settings.best + settings.worst:
+        return (), (), 0
+    files = _record_files(artifact_utils.get_split_uri(input_dict["examples"], evaluation.split))
+    model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, "model")))
+    scored = list(_score(model, _serialized(files, settings.scored), len(evaluation.classes)))
+    best, worst = pictures.choose(scored, settings.best, settings.worst)
+    drawn = _draw(model, _serialized(files, settings.scored), (*best, *worst), settings.thumbnail)
+    return tuple(drawn[s.index] for s in best), tuple(drawn[s.index] for s in worst), len(scored)
+
+
+def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[pictures.Scored]:
+    """The score of each record that has pixels that count."""
+    evaluate = model.signatures["evaluate"]
+    numbered = enumerate(serialized)
+    while batch := list(itertools.islice(numbered, _SCORING_BATCH)):
+        confusion = evaluate(examples=tf.constant([record for _, record in batch]))["confusion"].numpy()
+        counts_BCC = np.rint(confusion).astype(np.int64).reshape(len(batch), num_classes, num_classes)
+        for (index, _), counts_CC in zip(batch, counts_BCC, strict=True):
+            if scored := pictures.score(index, counts_CC):
+                yield scored
+        progress.update(f"report: {batch[-1][0] + 1} pictures scored")
+
+
+def _draw(
+    model: Any, serialized: Iterable[bytes], chosen: Sequence[pictures.Scored], longer_side: int
+) -> dict[int, Picture]:
+    """The chosen records as pictures, by index.  They are read once more, so that not all need be held in memory."""
+    predict = model.signatures["serving_default"]
+    wanted = {scored.index: scored for scored in chosen}
+    drawn = {}
+    for index, record in enumerate(serialized):
+        if index not in wanted:
+            continue
+        features = tf.train.Example.FromString(record).features.feature
+        image = _first(features, records.IMAGE_ENCODED)
+        drawn[index] = pictures.draw(
+            identity=_first(features, records.IMAGE_ID).decode("utf-8", "replace"),
+            slices=_slices(features),
+            scored=wanted[index],
+            image=image,
+            truth=_first(features, records.MASK_ENCODED),
+            prediction=predict(image=tf.constant([image]))["mask"].numpy()[0],
+            longer_side=longer_side,
+        )
+    return drawn
+
+
+def _first(features: Any, name: str) -> bytes:
+    return features[name].bytes_list.value[0]
+
+
+def _slices(features: Any) -> dict[str, str]:
+    """The slicing columns of a record and its values in them."""
+    names = sorted(name for name in features if name.startswith(records.SLICE_PREFIX))
+    return {
+        name.removeprefix(records.SLICE_PREFIX): _first(features, name).decode("utf-8", "replace")
+        for name in names
+        if features[name].bytes_list.value
+    }
+
+
+def _record_files(folder: str) -> list[str]:
+    return sorted(fileio.glob(os.path.join(folder, "*.gz")))
+
+
+def _serialized(files: Sequence[str], limit: int) -> Iterator[bytes]:
+    """The first `limit` records, in the order of the files."""
+    return tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator()
+
+
+def _quarantined(path: str) -> tuple[Quarantined, ...]:
+    """The first pairs of the quarantine."""
+    with fileio.open(path, "r") as lines:
+        return tuple(Quarantined.model_validate_json(line) for line in itertools.islice(lines, _QUARANTINED_SHOWN))
+
+
+def _uri(input_dict: Artifacts, key: str) -> str:
+    return artifact_utils.get_single_uri(input_dict[key])
+
+
+def _read(input_dict: Artifacts, key: str, file: str) -> str:
+    with fileio.open(os.path.join(_uri(input_dict, key), file), "r") as opened:
+        return opened.read()
+
+
+def _software(code: str | None) -> dict[str, str]:
+    """The versions of what the run was made with; a package that is not installed is left out."""
+    versions = {"Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {**versions, "code": code[:12]} if code else versions

@@ -1,0 +1,78 @@
+"""Figures as a person reads them; what does not exist is a dash."""
+
+from __future__ import annotations
+
+import datetime
+import math
+
+from components.evaluator.results import Estimate
+
+ABSENT = "–"
+_NARROW_SPACE = "\u202f"  # keeps the groups of a number on one line
+
+
+def ratio(value: float | None, digits: int = 3) -> str:
+    """A metric in 0…1, such as `0.842`."""
+    return ABSENT if not is_number(value) else f"{value:.{digits}f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """The bounds of an estimate, such as `0.81–0.87`; empty where it has none."""
+    if not is_number(estimate.low) or not is_number(estimate.high):
+        return ""
+    return f"{estimate.low:.2f}–{estimate.high:.2f}"
+
+
+def change(value: float | None) -> str:
+    """A difference with its sign, such as `+0.012` or `−0.003`; `±0.000` where none is to be seen."""
+    if not is_number(value):
+        return ABSENT
+    size = f"{abs(value):.3f}"
+    sign = "±" if float(size) == 0 else "+" if value > 0 else "−"
+    return sign + size
+
+
+def percent(share: float | None) -> str:
+    """A share with about two digits that count: `77 %`, `1.4 %`, `0.03 %`."""
+    if not is_number(share):
+        return ABSENT
+    value = 100 * share
+    if value == 0:
+        return "0"
+    if value < 0.001:
+        return f"<{_NARROW_SPACE}0.001{_NARROW_SPACE}%"
+    text = f"{value:.0f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else f"{value:.3f}"
+    return f"{text}{_NARROW_SPACE}%"
+
+
+def count(value: int | None) -> str:
+    """A whole number in groups of three: `1 942 273`."""
+    return ABSENT if value is None else f"{value:,}".replace(",", _NARROW_SPACE)
+
+
+def large(value: int) -> str:
+    """A large number in short: `1.94 M`, `23.6 k`, `812`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{_NARROW_SPACE}{letter}" if value < 1000 * size else count(value)
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `48 s`, `2 min 05 s` or `1 h 12 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(when: datetime.datetime) -> str:
+    """A date and time such as `20 November 2026, 18:12 UTC`."""
+    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".rstrip()
+
+
+def is_number(value: float | None) -> bool:
+    """Whether there is a finite value to show."""
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,186 @@
+"""The report as one self-contained HTML page: no script, no file and no address beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from components.records import SPLITS
+from components.report import charts, formats, tables
+from components.report.data import ReportData
+
+REPORT_FILE = "report.html"
+MATRIX_CLASSES = 12  # up to here a matrix and stacked bars can be read
+_LONG_TABLE = 24  # rows beyond which only the most telling ones are shown
+_CONFUSIONS = 15
+_FINDINGS = 12
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(data: ReportData) -> str:
+    """The page as HTML.  Every text in `data` is taken for untrusted and escaped."""
+    context: dict[str, Any] = {"data": data, "css": Markup((_TEMPLATES / "page.css").read_text("utf-8"))}
+    for section in (_header, _data, _gate, _training, _evaluation, _comparison):
+        context.update(section(data))
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        bar=charts.bar,
+        difference=charts.difference,
+        gauge=charts.gauge,
+        split_mark=charts.split_mark,
+        swatch=charts.swatch,
+    )
+    environment.filters.update(
+        change=formats.change,
+        count=formats.count,
+        duration=formats.duration,
+        interval=formats.interval,
+        large=formats.large,
+        moment=formats.moment,
+        percent=formats.percent,
+        ratio=formats.ratio,
+        words=lambda name: str(name).replace("_", " "),
+    )
+    return environment
+
+
+def _header(data: ReportData) -> dict[str, Any]:
+    evaluation, overall = data.evaluation, data.evaluation.candidate.overall
+    before = evaluation.baseline.overall if evaluation.baseline else None
+    figures = [
+        {
+            "label": label,
+            "estimate": overall.metric(name),
+            "change": tables.difference(overall.metric(name), before.metric(name)) if before else None,
+            "bound": _bound(data, name),
+        }
+        for label, name in (("Mean IoU", "mean_iou"), ("Mean Dice", "mean_dice"), ("Pixel accuracy", "pixel_accuracy"))
+    ]
+    checks = evaluation.verdict.checks
+    return {
+        "figures": figures,
+        "failed": [check for check in checks if not check.passed],
+        "kept": sum(check.passed for check in checks),
+    }
+
+
+def _bound(data: ReportData, metric: str) -> float | None:
+    """The highest bound on `metric` over the whole split, where there is one."""
+    bounds = [c.bound for c in data.evaluation.verdict.checks if c.metric == metric and c.slice == "overall"]
+    return max(bounds, default=None)
+
+
+def _data(data: ReportData) -> dict[str, Any]:
+    ingestion = data.ingestion
+    splits = [split for split in SPLITS if ingestion.used.get(split)]
+    shares = {split: _shares(ingestion.class_pixels.get(split, ())) for split in splits}
+    scale = charts.ShareScale.for_shares([share for values in shares.values() for share in values])
+    balance = _balance(data, shares, scale)
+    return {
+        "splits": splits,
+        "used": sum(ingestion.used.values()),
+        "set_aside": sum(ingestion.quarantined.values()),
+        "stacks": _stacks(data, splits) if len(ingestion.classes) <= MATRIX_CLASSES else {},
+        "void_shares": {split: _void_share(data, split) for split in splits},
+        "balance": [row for row in balance if row["occurs"]],
+        "balance_absent": [row for row in balance if not row["occurs"]],
+        "balance_axis": charts.share_axis(scale),
+        "balance_lowest": scale.lowest,
+        "slice_counts": {c: v for c, v in ingestion.slices.items() if v},
+    }
+
+
+def _balance(data: ReportData, shares: dict[str, list[float]], scale: charts.ShareScale) -> list[dict[str, Any]]:
+    """A row a class, the most frequent in training first where there are many."""
+    rows = []
+    for index, name in enumerate(data.ingestion.classes):
+        of_splits = [(split, values[index] if index < len(values) else None) for split, values in shares.items()]
+        pictures = [counts[index] for counts in data.ingestion.class_pictures.values() if index < len(counts)]
+        row = {"index": index, "name": name, "shares": of_splits, "pictures": sum(pictures)}
+        occurs = any(share for _, share in of_splits)
+        rows.append({**row, "occurs": occurs, "strip": charts.share_dots(of_splits, scale)})
+    if len(rows) > MATRIX_CLASSES:
+        rows.sort(key=lambda row: -(row["shares"][0][1] or 0.0) if row["shares"] else 0.0)
+    return rows
+
+
+def _shares(pixels: tuple[int, ...]) -> list[float]:
+    total = sum(pixels)
+    return [value / total if total else 0.0 for value in pixels]
+
+
+def _stacks(data: ReportData, splits: list[str]) -> dict[str, Markup]:
+    pixels, void = data.ingestion.class_pixels, data.ingestion.void_pixels
+    return {split: charts.stacked(pixels.get(split, ()), void.get(split, 0)) for split in splits}
+
+
+def _void_share(data: ReportData, split: str) -> float:
+    void = data.ingestion.void_pixels.get(split, 0)
+    total = void + sum(data.ingestion.class_pixels.get(split, ()))
+    return void / total if total else 0.0
+
+
+def _gate(data: ReportData) -> dict[str, Any]:
+    findings = sorted(data.gate.findings, key=lambda finding: finding.passed)
+    failed = sum(not finding.passed for finding in findings)
+    shown = max(failed, _FINDINGS)
+    return {"findings": findings[:shown], "more_findings": findings[shown:]}
+
+
+def _training(data: ReportData) -> dict[str, Any]:
+    best = data.history.best_epoch
+    loss = charts.curves([_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")], best)
+    iou = [_curve(data, "train", "mean_iou"), _curve(data, "eval", "val_mean_iou")]
+    return {"loss_curves": loss, "iou_curves": charts.curves(iou, best, ceiling=1.0)}
+
+
+def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:
+    return charts.Curve(label, [epoch.metrics.get(metric) for epoch in data.history.epochs], label)
+
+
+def _evaluation(data: ReportData) -> dict[str, Any]:
+    evaluation = data.evaluation
+    rows = tables.class_rows(evaluation)
+    few = len(rows) <= MATRIX_CLASSES
+    confusion_CC = evaluation.candidate.overall.confusion
+    columns: dict[str, list[tables.SliceRow]] = {}
+    for row in tables.slice_rows(evaluation):
+        columns.setdefault(row.column, []).append(row)
+    return {
+        "overall": evaluation.candidate.overall,
+        "classes": [row for row in (rows if few else tables.ranked(rows)) if row.iou.value is not None],
+        "classes_absent": [row for row in rows if row.iou.value is None],
+        "class_names": evaluation.classes,
+        "slices": columns,
+        "matrix": charts.heat_map(evaluation.classes, tables.row_shares(confusion_CC)) if few else None,
+        "confusions": [] if few else tables.worst_confusions(confusion_CC, _CONFUSIONS),
+    }
+
+
+def _comparison(data: ReportData) -> dict[str, Any]:
+    rows = tables.class_rows(data.evaluation)
+    shown = rows if len(rows) <= _LONG_TABLE else tables.most_changed(rows, _LONG_TABLE)
+    of_slices = [row for row in tables.slice_rows(data.evaluation) if row.iou_change is not None]
+    changes = [abs(row.iou_change) for row in (*rows, *of_slices) if row.iou_change is not None]
+    return {
+        "compared": shown,
+        "compared_all": len(shown) == len(rows),
+        "compared_slices": of_slices,
+        "extent": max([*changes, 0.01]),
+        "better": sum(row.iou_change is not None and row.iou_change >= 0.0005 for row in rows),
+        "worse": sum(row.iou_change is not None and row.iou_change <= -0.0005 for row in rows),
+    }

@@ -1,0 +1,124 @@
+"""The figures of an evaluation in rows, as the report and the summary at the end of a run show them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from components.evaluator.results import Estimate, Evaluation, Measured, SliceMetrics
+
+NO_ESTIMATE = Estimate(value=None)
+FEW_PICTURES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassRow:
+    """One class on the whole judging split; `…_change` is against the baseline."""
+
+    index: int
+    name: str
+    pixels: int  # of truth
+    iou: Estimate
+    dice: Estimate
+    iou_change: float | None
+    dice_change: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceRow:
+    """One slice; `…_change` is against the baseline."""
+
+    column: str
+    value: str
+    pictures: int
+    mean_iou: Estimate
+    mean_dice: Estimate
+    pixel_accuracy: Estimate
+    iou_change: float | None
+    dice_change: float | None
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few pictures to believe the figure."""
+        return self.pictures < FEW_PICTURES
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """Pixels of one class that were taken for another."""
+
+    truth: int
+    prediction: int
+    pixels: int
+    share: float  # of the truth's pixels
+
+
+def class_rows(evaluation: Evaluation) -> list[ClassRow]:
+    """A row a class, in the order of the classes."""
+    overall = evaluation.candidate.overall
+    before = evaluation.baseline.overall if evaluation.baseline else None
+    return [_class_row(index, name, overall, before) for index, name in enumerate(evaluation.classes)]
+
+
+def slice_rows(evaluation: Evaluation) -> list[SliceRow]:
+    """A row a slice, in the order of the evaluation."""
+    before = _by_slice(evaluation.baseline)
+    return [_slice_row(s, before.get((s.column, s.value))) for s in evaluation.candidate.slices]
+
+
+def ranked(rows: Iterable[ClassRow]) -> list[ClassRow]:
+    """The rows from the best IoU to the worst; classes that do not occur come last."""
+    return sorted(rows, key=lambda row: (row.iou.value is None, -(row.iou.value or 0.0), row.index))
+
+
+def most_changed(rows: Sequence[ClassRow], limit: int) -> list[ClassRow]:
+    """At most `limit` rows, those whose IoU moved most, from the worst loss to the best gain."""
+    known = [row for row in rows if row.iou_change is not None]
+    known.sort(key=lambda row: -abs(row.iou_change or 0.0))
+    return sorted(known[:limit], key=lambda row: row.iou_change or 0.0)
+
+
+def worst_confusions(confusion_CC: Sequence[Sequence[int]], limit: int) -> list[Confusion]:
+    """The `limit` kinds of mistake that cost the most pixels."""
+    mistakes = [
+        Confusion(truth, prediction, pixels, pixels / sum(row))
+        for truth, row in enumerate(confusion_CC)
+        for prediction, pixels in enumerate(row)
+        if truth != prediction and pixels > 0
+    ]
+    return sorted(mistakes, key=lambda mistake: -mistake.pixels)[:limit]
+
+
+def row_shares(confusion_CC: Sequence[Sequence[int]]) -> list[list[float | None]]:
+    """Each row of a confusion matrix as shares of its sum; `None` where a class does not occur."""
+    return [[value / sum(row) if sum(row) else None for value in row] for row in confusion_CC]
+
+
+def difference(now: Estimate, before: Estimate) -> float | None:
+    """`now` less `before`, where both exist."""
+    return None if now.value is None or before.value is None else now.value - before.value
+
+
+def _class_row(index: int, name: str, overall: SliceMetrics, before: SliceMetrics | None) -> ClassRow:
+    iou, dice = overall.iou.get(name, NO_ESTIMATE), overall.dice.get(name, NO_ESTIMATE)
+    iou_before = before.iou.get(name, NO_ESTIMATE) if before else NO_ESTIMATE
+    dice_before = before.dice.get(name, NO_ESTIMATE) if before else NO_ESTIMATE
+    pixels = sum(overall.confusion[index]) if index < len(overall.confusion) else 0
+    return ClassRow(index, name, pixels, iou, dice, difference(iou, iou_before), difference(dice, dice_before))
+
+
+def _slice_row(now: SliceMetrics, before: SliceMetrics | None) -> SliceRow:
+    return SliceRow(
+        column=now.column or "",
+        value=now.value or "",
+        pictures=now.pictures,
+        mean_iou=now.mean_iou,
+        mean_dice=now.mean_dice,
+        pixel_accuracy=now.pixel_accuracy,
+        iou_change=difference(now.mean_iou, before.mean_iou) if before else None,
+        dice_change=difference(now.mean_dice, before.mean_dice) if before else None,
+    )
+
+
+def _by_slice(measured: Measured | None) -> dict[tuple[str | None, str | None], SliceMetrics]:
+    return {(s.column, s.value): s for s in measured.slices} if measured else {}

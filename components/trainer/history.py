@@ -1,0 +1,34 @@
+"""The course of a training, in a form that needs no TensorFlow to be read: `history.json` in the ModelRun artifact."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.settings import Settings
+
+HISTORY_FILE = "history.json"
+
+
+class Epoch(Settings):
+    """One pass over the training data."""
+
+    epoch: int = Field(description="From 1.")
+    seconds: float
+    learning_rate: float
+    metrics: dict[str, float] = Field(
+        description="`loss`, `mean_iou`, `mean_dice`, `pixel_accuracy` on train, and the same with `val_` on eval."
+    )
+
+
+class TrainingHistory(Settings):
+    """All epochs, and which of them became the model."""
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int = Field(description="The epoch whose weights were exported: the best `val_mean_iou`.")
+    parameters: int = Field(description="Trainable weights of the model.")
+    seconds: float = Field(description="Seconds in the training loop, over all attempts.")
+    milliseconds_per_step: float = Field(description="Median over the epochs after the first.")
+    device: str = Field(description="Such as `2 CPU cores` or `NVIDIA H200`.")
+    stopped: str = Field(description="Why it ended: `all epochs done`, `no better for 10 epochs`, `time is up`.")
+    train_pictures: int
+    eval_pictures: int

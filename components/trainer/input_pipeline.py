@@ -1,0 +1,107 @@
+"""From Transform's compact records to batches on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from components.errors import UserError
+from components.trainer.augmentation import augmenter
+from components.trainer.config import TrainerConfig
+from components.transform import features
+from components.transform.config import TransformConfig
+from components.transform.picture import images_from_bytes, masks_from_bytes
+
+COMPRESSION = "GZIP"  # what TFX's Transform writes
+
+
+class Constants(NamedTuple):
+    """What Transform's analyzers found over the training split."""
+
+    channel_mean_3: np.ndarray
+    channel_std_3: np.ndarray
+    class_weight_C: np.ndarray
+
+
+def read_constants(files: Sequence[str], num_classes: int) -> Constants:
+    """Reads the analyzers' results from the first record, where Transform repeats them.
+
+    Raises:
+        UserError: there is no record.
+    """
+    spec = {
+        features.CHANNEL_MEAN: tf.io.FixedLenFeature([3], tf.float32),
+        features.CHANNEL_STD: tf.io.FixedLenFeature([3], tf.float32),
+        features.CLASS_WEIGHT: tf.io.FixedLenFeature([num_classes], tf.float32),
+    }
+    for record in _records(files).take(1):
+        parsed = tf.io.parse_single_example(record, spec)
+        return Constants(*(parsed[name].numpy() for name in spec))
+    raise UserError("there is no training record: every pair was quarantined, or the train share of the split is 0")
+
+
+def count_records(files: Sequence[str]) -> int:
+    """How many records the files hold."""
+    return int(_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
+
+
+def training_dataset(
+    files: Sequence[str], config: TrainerConfig, transform: TransformConfig, seed: int
+) -> tf.data.Dataset:
+    """One epoch of batches of augmented (image_BHWC uint8, mask_BHW uint8), in a new order each time it is read.
+
+    A set that fits into `cache_bytes` is held in memory in the order of its names, so that the course of a training
+    depends on nothing but data, configuration and seed; a larger one is read in parallel through a shuffle buffer of
+    that size.
+    """
+    fits, records = _held_in_memory(files, config.cache_bytes)
+    record_bytes = transform.height * transform.width * 4
+    buffer = fits or max(config.batch_size * 4, min(10_000, config.cache_bytes // record_bytes))
+    dataset = records.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
+    dataset = _parsed_batches(dataset, config.batch_size, transform)
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+    augment = augmenter(config.augmentation)
+    dataset = tf.data.Dataset.zip((dataset, seeds)).map(
+        lambda batch, seed_2: augment(*batch, seed_2), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_dataset(files: Sequence[str], batch_size: int, transform: TransformConfig) -> tf.data.Dataset:
+    """Batches of (image_BHWC uint8, mask_BHW uint8), as they are and each once."""
+    return _parsed_batches(_records(files), batch_size, transform).prefetch(tf.data.AUTOTUNE)
+
+
+def _records(files: Sequence[str]) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(sorted(files), COMPRESSION)
+
+
+def _held_in_memory(files: Sequence[str], limit: int) -> tuple[int, tf.data.Dataset]:
+    """The records by name, and how many, if they fit into `limit` bytes; else 0 and a parallel reader."""
+    held, size = [], 0
+    for record in _records(files).as_numpy_iterator():
+        held.append(record)
+        size += len(record)
+        if size > limit:
+            shards = tf.data.Dataset.from_tensor_slices(sorted(files)).shuffle(len(files), seed=0)
+            return 0, shards.interleave(
+                lambda shard: tf.data.TFRecordDataset(shard, COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
+            )
+    names = tf.io.parse_example(held, {features.ID: tf.io.FixedLenFeature([], tf.string)})[features.ID].numpy()
+    order = np.argsort(names, kind="stable")
+    return len(held), tf.data.Dataset.from_tensor_slices([held[i] for i in order])
+
+
+def _parsed_batches(records: tf.data.Dataset, batch_size: int, transform: TransformConfig) -> tf.data.Dataset:
+    def parse(serialized_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        spec = {name: tf.io.FixedLenFeature([], tf.string) for name in (features.IMAGE, features.MASK)}
+        parsed = tf.io.parse_example(serialized_B, spec)
+        return (
+            images_from_bytes(parsed[features.IMAGE], transform.height, transform.width),
+            masks_from_bytes(parsed[features.MASK], transform.height, transform.width),
+        )
+
+    return records.batch(batch_size).map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -1,0 +1,61 @@
+"""The `run_fn` that TFX's Trainer calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components import progress
+from components.trainer.config import TrainerConfig
+from components.trainer.export import ServedModel, export
+from components.trainer.history import HISTORY_FILE
+from components.trainer.training import Places, train
+from components.transform.config import TransformConfig
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains and exports.
+
+    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`, and
+    `resume_root`, the folder in which a killed training finds itself again.
+    """
+    settings: dict[str, Any] = fn_args.custom_config
+    config = TrainerConfig.model_validate_json(settings["trainer"])
+    transform = TransformConfig.model_validate_json(settings["transform"])
+    num_classes = int(settings["num_classes"])
+    resume_dir = os.path.join(settings["resume_root"], _training_key(fn_args))
+    tf.io.gfile.makedirs(resume_dir)
+    places = Places(
+        train_files=_files(fn_args.train_files),
+        eval_files=_files(fn_args.eval_files),
+        resume_dir=resume_dir,
+        tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
+    )
+    model, history = train(config, transform, num_classes, int(settings["seed"]), places)
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
+        file.write(history.model_dump_json(indent=1))
+    progress.update("exporting the model")
+    layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
+    export(ServedModel(model, layer, transform, num_classes, config.max_pixels), fn_args.serving_model_dir)
+    tf.io.gfile.rmtree(resume_dir)
+    best = history.epochs[history.best_epoch - 1].metrics
+    progress.report(
+        f"trained {len(history.epochs)} epochs in {history.seconds:.0f} s ({history.stopped}); "
+        f"best is epoch {history.best_epoch}: eval IoU {best['val_mean_iou']:.3f}, Dice {best['val_mean_dice']:.3f}"
+    )
+
+
+def _files(patterns: list[str]) -> list[str]:
+    return sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+
+
+def _training_key(fn_args: FnArgs) -> str:
+    """Names a training by what goes into it, so that only the same one is resumed."""
+    inputs = [fn_args.custom_config, fn_args.train_files, fn_args.eval_files, fn_args.transform_output]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

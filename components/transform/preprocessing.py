@@ -1,0 +1,74 @@
+"""The `preprocessing_fn` that TFX's Transform traces: from an ingested record to a compact one.
+
+Image and mask become raw uint8 bytes of the model's size.  Channel statistics and class weights are analyzers over the
+training split; they are constants of the graph, and repeated in each record only because a transform graph has no
+other outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components import records
+from components.transform import features
+from components.transform.class_weights import class_weights
+from components.transform.config import TransformConfig
+from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Maps `image/encoded`, `mask/encoded` and `image/id`, each string [B], to the features of a compact record.
+
+    Args:
+        inputs: Features of the ingested records.
+        custom_config: `transform`, the TransformConfig as JSON, and `num_classes`.
+
+    Returns:
+        The features named in `components.transform.features`.
+    """
+    config = TransformConfig.model_validate_json(custom_config["transform"])
+    size = (config.height, config.width, config.aspect)
+    image_BHWC = tf.map_fn(
+        lambda encoded: resize_image(decode_image(encoded), *size),
+        inputs[records.IMAGE_ENCODED],
+        fn_output_signature=tf.TensorSpec([config.height, config.width, 3], tf.uint8),
+    )
+    mask_BHW = tf.map_fn(
+        lambda encoded: resize_mask(decode_mask(encoded), *size),
+        inputs[records.MASK_ENCODED],
+        fn_output_signature=tf.TensorSpec([config.height, config.width], tf.uint8),
+    )
+    mean_3, std_3 = _channel_statistics(image_BHWC)
+    weight_C = class_weights(_class_pixels(mask_BHW, int(custom_config["num_classes"])), config.class_weights)
+    batch = tf.shape(inputs[records.IMAGE_ENCODED])[0]
+    return {
+        features.IMAGE: tf.map_fn(to_bytes, image_BHWC, fn_output_signature=tf.TensorSpec([], tf.string)),
+        features.MASK: tf.map_fn(to_bytes, mask_BHW, fn_output_signature=tf.TensorSpec([], tf.string)),
+        features.ID: inputs[records.IMAGE_ID],
+        features.CHANNEL_MEAN: _repeat(mean_3, batch),
+        features.CHANNEL_STD: _repeat(std_3, batch),
+        features.CLASS_WEIGHT: _repeat(weight_C, batch),
+    }
+
+
+def _channel_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and standard deviation [3] of each channel; exact, as all pictures have the same number of pixels."""
+    pixels = tf.cast(image_BHWC, tf.float32)
+    mean_3 = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
+    square_3 = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
+    return mean_3, tf.sqrt(tf.maximum(square_3 - tf.square(mean_3), 1.0))
+
+
+def _class_pixels(mask_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Pixels of each class [C] over the training split; void is in none."""
+    flat_BN = tf.cast(tf.reshape(mask_BHW, [tf.shape(mask_BHW)[0], -1]), tf.int32)
+    counts_BV = tf.math.bincount(flat_BN, minlength=records.VOID + 1, maxlength=records.VOID + 1, axis=-1)
+    counts_BC = tf.cast(counts_BV[:, :num_classes], tf.int64)
+    return tf.ensure_shape(tft.sum(counts_BC, reduce_instance_dims=False), [num_classes])
+
+
+def _repeat(constant: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    return tf.tile(constant[tf.newaxis, :], [batch, 1])

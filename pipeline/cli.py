@@ -1,0 +1,253 @@
+"""The command `segpipe`.
+
+TensorFlow and TFX are imported only by the commands that need them, once their arguments are known to be sound.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from components.errors import UserError
+from pipeline import __version__
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """The console script: runs a command and turns what goes wrong into one sentence."""
+    sys.exit(cli(prog_name="segpipe"))
+
+
+def _says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo("interrupted; the same command goes on where it was", err=True)
+            sys.exit(_INTERRUPTED)
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            click.echo(f"error: {_sentence(error)}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+def _sentence(error: Exception) -> str:
+    user_error = _user_error_in(error)
+    if user_error is not None:
+        return str(user_error)
+    first_line = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
+
+
+def _user_error_in(error: BaseException | None) -> UserError | None:
+    """The sentence for the user, wherever a runner has wrapped it."""
+    while error is not None:
+        if isinstance(error, UserError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+_config_argument = click.argument("config", type=click.Path(path_type=Path))
+_set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+_registry_option = click.option(
+    "--registry",
+    envvar="SEGPIPE_REGISTRY",
+    metavar="URI",
+    help="The registry; without it, that of the only run below runs/.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="segpipe")
+def cli() -> None:
+    """From pictures and masks to a blessed, pushed and served segmentation model.
+
+    \b
+    segpipe sample-data build/sample-data
+    segpipe run pipeline/configs/sample.yaml
+    segpipe predict picture.jpg
+    """
+
+
+@cli.command()
+@_config_argument
+@_set_option
+@click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
+@_says_errors_plainly
+def run(config: Path, overrides: tuple[str, ...], no_cache: bool) -> None:
+    """Run the pipeline that CONFIG describes, on this machine.
+
+    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.
+
+    \b
+    Example:
+      segpipe run pipeline/configs/sample.yaml --set trainer.epochs=5
+    """
+    from pipeline.config import load_config
+    from pipeline.console import quiet_streams
+    from pipeline.local import log_file, run_pipeline
+    from pipeline.summary import print_summary
+
+    settings = load_config(config, overrides)
+    log = log_file(settings)
+    try:
+        with quiet_streams(log) as console:
+            console.print(f"[bold]{settings.name}[/] [dim]log: {log}[/]", soft_wrap=True)
+            outcome = run_pipeline(settings, console, cache=not no_cache)
+            print_summary(console, outcome, log)
+    except Exception:
+        with log.open("a") as file:
+            traceback.print_exc(file=file)
+        raise
+
+
+@cli.command("sample-data")
+@click.argument("directory", type=click.Path(path_type=Path))
+@_says_errors_plainly
+def sample_data(directory: Path) -> None:
+    """Make the sample data in DIRECTORY: digits in coloured ink on photographs.
+
+    \b
+    Example:
+      segpipe sample-data build/sample-data
+    """
+    from pipeline.sample_data import write_sample_data
+
+    if not write_sample_data(directory, click.echo):
+        click.echo(f"the sample data in {directory} is complete")
+
+
+@cli.command()
+@_config_argument
+@_set_option
+@_says_errors_plainly
+def check(config: Path, overrides: tuple[str, ...]) -> None:
+    """Check CONFIG and its data without running: what would be used, and what quarantined.
+
+    \b
+    Example:
+      segpipe check pipeline/configs/nuclei.yaml
+    """
+    from pipeline.check import check_data
+    from pipeline.config import load_config
+
+    check_data(load_config(config, overrides))
+
+
+@cli.command()
+@_registry_option
+@_says_errors_plainly
+def versions(registry: str | None) -> None:
+    """List the versions in the registry, and which of them is served.
+
+    \b
+    Example:
+      segpipe versions --registry runs/sample/registry
+    """
+    from rich.console import Console
+
+    from registry.listing import version_rows, versions_table
+
+    Console(highlight=False).print(versions_table(version_rows(_registry_uri(registry))))
+
+
+@cli.command()
+@click.argument("version", type=int, required=False)
+@_registry_option
+@_says_errors_plainly
+def rollback(version: int | None, registry: str | None) -> None:
+    """Serve VERSION again, or the version served before the present one.
+
+    \b
+    Example:
+      segpipe rollback 3 --registry runs/sample/registry
+    """
+    from registry.store import Registry
+
+    store = Registry(_registry_uri(registry))
+    before = store.served()
+    now = store.rollback(version)
+    click.echo(f"version {now} is served now, instead of {before}")
+
+
+@cli.command()
+@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
+@_registry_option
+@click.option("--version", type=int, help="The version to ask; without it, the served one.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/predictions"),
+    show_default=True,
+    help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
+)
+@_says_errors_plainly
+def predict(images: tuple[Path, ...], registry: str | None, version: int | None, out: Path) -> None:
+    """Segment IMAGES with the served model.
+
+    \b
+    Example:
+      segpipe predict build/sample-data/images/scene-000.jpg
+    """
+    from pipeline.predict import predict_files
+
+    missing = [str(image) for image in images if not image.is_file()]
+    if missing:
+        raise UserError(f"there is no picture {', '.join(missing)}")
+    predict_files(images, _registry_uri(registry), version, out)
+
+
+@cli.group()
+def schema() -> None:
+    """Work with the curated schema, the contract that data must keep."""
+
+
+@schema.command()
+@_config_argument
+@_set_option
+@click.option("--force", is_flag=True, help="Overwrite a schema that is there.")
+@_says_errors_plainly
+def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
+    """Write a first schema from the data of CONFIG, for a person to read and correct.
+
+    \b
+    Example:
+      segpipe schema infer pipeline/configs/nuclei.yaml
+    """
+    from pipeline.check import infer_schema_file
+    from pipeline.config import load_config
+
+    infer_schema_file(load_config(config, overrides), force)
+
+
+def _registry_uri(given: str | None) -> str:
+    if given:
+        return given if "://" in given else os.path.abspath(given)
+    found = sorted(Path("runs").glob("*/registry"))
+    if len(found) == 1:
+        return str(found[0].absolute())
+    if not found:
+        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
+    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What makes a cached step stale besides its inputs: its own code.
+
+TFX's cache looks at inputs and parameters alone, so an edited loss would go on giving yesterday's model.  Each step
+therefore carries a digest of the sources that it runs as a parameter.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+import components
+
+_ROOT = Path(components.__file__).parent
+_STEPS = {
+    "example_gen": ("example_gen",),
+    "data_gate": ("data_gate",),
+    "transform": ("transform",),
+    "trainer": ("trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
+    "baseline": ("baseline",),
+    "evaluator": ("evaluator",),
+    "pusher": ("pusher",),
+    "report": ("report", "palette.py"),
+}
+
+
+@functools.cache
+def code_digest(step: str) -> str:
+    """A short digest of the sources that a step runs: its own folder, what it borrows, and the record contract."""
+    digest = hashlib.sha256()
+    for place in (*_STEPS[step], "records.py"):
+        for path in _sources(_ROOT / place):
+            digest.update(str(path.relative_to(_ROOT)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return sorted(path for path in place.rglob("*") if path.suffix in {".py", ".html", ".css", ".jinja"})

@@ -1,0 +1,183 @@
+"""One YAML file is one use case: read, checked and typed here.
+
+Relative paths in it are relative to the folder that the command runs in, as everywhere on a command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from components.data_gate.config import ValidationConfig
+from components.errors import UserError
+from components.evaluator.config import EvaluatorConfig
+from components.evaluator.thresholds import check_thresholds
+from components.example_gen.config import DataConfig, ManifestSource
+from components.report.config import ReportConfig
+from components.settings import Settings
+from components.trainer.config import TrainerConfig
+from components.transform.config import TransformConfig
+
+
+class RunConfig(Settings):
+    """A use case from data to served model."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        description="Name of the pipeline and of the served model: small letters, digits and hyphens.",
+    )
+    seed: int = Field(default=1, ge=0, description="Seed of everything random: splits, initial weights, augmentation.")
+    workspace: str | None = Field(
+        default=None, description="Folder for artifacts, metadata and logs of local runs; `runs/<name>` without it."
+    )
+    registry: str | None = Field(
+        default=None, description="The model registry (local, gs:// or s3://); `<workspace>/registry` without it."
+    )
+    data: DataConfig = Field(description="The pairs of images and masks.")
+    validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")
+    transform: TransformConfig = Field(default=TransformConfig(), description="From pictures to the model's input.")
+    trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
+    evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
+    report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunConfig:
+        self._check_size()
+        check_thresholds(self.evaluator, self.data.classes, self._slice_names())
+        return self
+
+    def _check_size(self) -> None:
+        height, width, factor = self.transform.height, self.transform.width, 2**self.trainer.model.depth
+        if height % factor or width % factor:
+            raise ValueError(
+                f"transform.height and width ({height}×{width}) must be divisible by {factor}, "
+                f"as trainer.model.depth {self.trainer.model.depth} halves them that often"
+            )
+        if self.trainer.augmentation.quarter_turns and height != width:
+            raise ValueError(
+                f"trainer.augmentation.quarter_turns needs transform.height = width, which are {height}×{width}"
+            )
+
+    def _slice_names(self) -> set[str] | None:
+        """The slices that there will be; `None` where only the data itself can tell."""
+        source = self.data.source
+        if isinstance(source, ManifestSource):
+            return None if source.slice_columns is None else {*source.slice_columns, *self.data.buckets}
+        return set(self.data.buckets)
+
+    @property
+    def workspace_dir(self) -> Path:
+        """Where a local run keeps everything."""
+        return Path(self.workspace or f"runs/{self.name}").absolute()
+
+    @property
+    def registry_uri(self) -> str:
+        """The registry, a local path made absolute."""
+        registry = self.registry or str(self.workspace_dir / "registry")
+        return registry if "://" in registry else str(Path(registry).absolute())
+
+    @property
+    def schema_file(self) -> Path:
+        """The curated schema: the one that is named, or `schemas/<name>.pbtxt`."""
+        return Path(self.validation.data_schema or f"schemas/{self.name}.pbtxt").absolute()
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Reads a YAML file and applies `key.path=value` overrides, whose values are YAML too.
+
+    Raises:
+        UserError: the file cannot be read, is no YAML mapping, or does not fit; the text names the key and what fits.
+    """
+    raw = _read_yaml(Path(path))
+    for override in overrides:
+        _apply_override(raw, override)
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_explain(error)}") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        nearby = sorted(str(file) for file in Path("pipeline/configs").glob("*.yaml"))
+        hint = f"; there is {', '.join(nearby)}" if nearby else ""
+        raise UserError(f"cannot read the configuration {path}: {error.strerror}{hint}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is no text file; give a YAML configuration") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} must be a mapping of keys to values, but is {type(raw).__name__}")
+    return raw
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override!r}: write it as key.path=value, such as --set trainer.epochs=5")
+    *parents, last = key.split(".")
+    node = raw
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise UserError(f"--set {override!r}: {parent!r} holds a value, not further keys")
+    try:
+        node[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override!r}: {value!r} is no valid YAML value") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """All that is wrong, each with its key's path."""
+    return "; ".join(_explain_one(item["loc"], item["type"], item["msg"]) for item in error.errors())
+
+
+def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    # Pydantic puts a union's tag into the path; a person never wrote it there.
+    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold"}
+    path = ".".join(str(part) for part in loc if part not in tags)
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)
+        return f"{path} is no known key" + (f"; did you mean {close[0]!r}?" if close else "")
+    if kind == "missing":
+        return f"{path} is missing"
+    if kind == "string_type":
+        return f"{path}: must be a text; put it in quotes, for YAML reads null, yes, no and numbers as something else"
+    text = message.removeprefix("Value error, ")
+    return f"{path}: {text}" if path else text
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the object at `loc`; those of all objects where it cannot be found."""
+    model: type[BaseModel] = RunConfig
+    for part in loc:
+        found = _child_models(model).get(str(part)) or [
+            child for children in _child_models(model).values() for child in children
+        ]
+        if not found:
+            break
+        model = found[0] if len(found) == 1 else _tagged(found, str(part))
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
+    return {name: _models_in(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+
+
+def _tagged(models: list[type[BaseModel]], tag: str) -> type[BaseModel]:
+    return next((m for m in models if "type" in m.model_fields and m.model_fields["type"].default == tag), models[0])

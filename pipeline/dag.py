@@ -1,0 +1,134 @@
+"""The pipeline, authored once: which steps there are, and what flows between them.
+
+Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import trainer_pb2
+
+from components.baseline.component import Baseline
+from components.data_gate.component import DataGate
+from components.errors import UserError
+from components.evaluator.component import SegmentationEvaluator
+from components.example_gen.component import ImageMaskExampleGen
+from components.pusher.component import RegistryPusher
+from components.report.component import RunReport
+from components.statistics import stats_options
+from pipeline.code_digest import code_digest
+from pipeline.config import RunConfig
+
+
+class Found(NamedTuple):
+    """What a run finds when it starts; a change of any of it makes the steps that depend on it run again."""
+
+    data_fingerprint: str
+    drift_baseline: str
+    registry_state: str
+    resume_root: str
+
+
+def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
+    """All steps of the pipeline, each wired to those before it.
+
+    Raises:
+        UserError: the curated schema does not exist.
+    """
+    if not config.schema_file.exists():
+        raise UserError(
+            f"the curated schema {config.schema_file} does not exist; write a first one with "
+            "`segpipe schema infer` and the same configuration, read it, and correct it"
+        )
+    run_config = config.model_dump_json(by_alias=True)
+    num_classes = len(config.data.classes)
+
+    ingestion = ImageMaskExampleGen(
+        data_config=config.data.model_dump_json(),
+        seed=config.seed,
+        data_fingerprint=found.data_fingerprint,
+        code=code_digest("example_gen"),
+    )
+    schema = ImportSchemaGen(schema_file=str(config.schema_file)).with_id("SchemaImporter")
+    statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options(config.schema_file))
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    gate = DataGate(
+        statistics=statistics.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        schema=schema.outputs["schema"],
+        quarantine=ingestion.outputs["quarantine"],
+        validation_config=config.validation.model_dump_json(by_alias=True),
+        registry=config.registry_uri,
+        drift_baseline=found.drift_baseline,
+        code=code_digest("data_gate"),
+    )
+    transform = Transform(
+        examples=ingestion.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        custom_config={
+            "transform": config.transform.model_dump_json(),
+            "num_classes": num_classes,
+            "code": code_digest("transform"),
+        },
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(gate)
+    trainer = Trainer(
+        run_fn="components.trainer.run.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(),
+        eval_args=trainer_pb2.EvalArgs(),
+        custom_config={
+            "trainer": config.trainer.model_dump_json(),
+            "transform": config.transform.model_dump_json(),
+            "num_classes": num_classes,
+            "seed": config.seed,
+            "resume_root": found.resume_root,
+            "code": code_digest("trainer"),
+        },
+    )
+    baseline = Baseline(
+        registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline")
+    )
+    evaluator = SegmentationEvaluator(
+        examples=ingestion.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        evaluator_config=config.evaluator.model_dump_json(),
+        classes=json.dumps(config.data.classes),
+        code=code_digest("evaluator"),
+    )
+    pusher = RegistryPusher(
+        model=trainer.outputs["model"],
+        blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        quarantine=ingestion.outputs["quarantine"],
+        registry=config.registry_uri,
+        registry_state=found.registry_state,
+        run_config=run_config,
+        model_name=config.name,
+        code=code_digest("pusher"),
+    )
+    report = RunReport(
+        examples=ingestion.outputs["examples"],
+        quarantine=ingestion.outputs["quarantine"],
+        gate=gate.outputs["gate"],
+        model_run=trainer.outputs["model_run"],
+        model=trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        pushed_model=pusher.outputs["pushed_model"],
+        run_config=run_config,
+        code=code_digest("report"),
+    )
+    return [ingestion, schema, statistics, validator, gate, transform, trainer, baseline, evaluator, pusher, report]

@@ -1,0 +1,93 @@
+"""The end of a run, for a person: steps, metrics, verdict, and where everything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
+from components.pusher.result import PUSHED_FILE, PushResult
+from pipeline.local import LABELS, RunOutcome
+
+REPORT_FILE = "report.html"
+
+
+def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:
+    """Prints a table a thing: steps, classes, slices; then the verdict and the places."""
+    evaluation = Evaluation.model_validate_json(_read(outcome, "SegmentationEvaluator", "evaluation", RESULTS_FILE))
+    push = PushResult.model_validate_json(_read(outcome, "RegistryPusher", "pushed_model", PUSHED_FILE))
+    parts: list[RenderableType] = [_steps(outcome), _classes(evaluation)]
+    if evaluation.candidate.slices:
+        parts.append(_slices(evaluation))
+    console.print()
+    console.print(Group(*parts))
+    console.print(_verdict(evaluation, push))
+    console.print(f"report   {outcome.outputs['RunReport']['report'] / REPORT_FILE}", markup=False, soft_wrap=True)
+    console.print(f"registry {push.registry}", markup=False, soft_wrap=True)
+    console.print(f"log      {log_file}", markup=False, soft_wrap=True)
+
+
+def _read(outcome: RunOutcome, step: str, output: str, name: str) -> str:
+    return (outcome.outputs[step][output] / name).read_text()
+
+
+def _steps(outcome: RunOutcome) -> Table:
+    table = _table("step", "seconds", "")
+    for step in outcome.steps:
+        table.add_row(
+            LABELS.get(step.name, step.name), f"{step.seconds:.1f}", "cached" if step.cached else "run", style=None
+        )
+    table.add_section()
+    table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", "")
+    return table
+
+
+def _classes(evaluation: Evaluation) -> Table:
+    overall = evaluation.candidate.overall
+    table = _table(f"class ({evaluation.split}: {overall.pictures} pictures)", "IoU", "Dice")
+    for name in evaluation.classes:
+        table.add_row(Text(name), _figure(overall.iou[name]), _figure(overall.dice[name]))
+    table.add_section()
+    table.add_row("mean", _figure(overall.mean_iou), _figure(overall.mean_dice))
+    return table
+
+
+def _slices(evaluation: Evaluation) -> Table:
+    table = _table("slice", "pictures", "mean IoU", "mean Dice")
+    for metrics in evaluation.candidate.slices:
+        table.add_row(
+            _slice_name(metrics), str(metrics.pictures), _figure(metrics.mean_iou), _figure(metrics.mean_dice)
+        )
+    return table
+
+
+def _verdict(evaluation: Evaluation, push: PushResult) -> Text:
+    verdict = evaluation.verdict
+    text = Text("blessed" if verdict.blessed else "not blessed", style="bold green" if verdict.blessed else "bold red")
+    text.append(f": {verdict.note}", style="default")
+    for check in verdict.checks:
+        if not check.passed:
+            text.append(f"\n  ✗ {check.detail}", style="default")
+    return text.append(f"\n{push.note}", style="default")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index == 0 else "right")
+    return table
+
+
+def _figure(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
+
+
+def _slice_name(metrics: SliceMetrics) -> Text:
+    return Text(f"{metrics.column} = {metrics.value}")

@@ -1,0 +1,88 @@
+"""The versions as a table that a person reads."""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from rich.table import Table
+
+from registry.manifest import Manifest
+from registry.store import Registry, no_registry
+
+_SHORT = 12
+
+
+class VersionRow(NamedTuple):
+    """One version."""
+
+    version: int
+    served: bool
+    withdrawn: bool
+    created: datetime.datetime
+    mean_iou: float | None
+    mean_dice: float | None
+    data_fingerprint: str
+    judged_against: int | None
+    content_hash: str
+
+
+def version_rows(uri: str) -> list[VersionRow]:
+    """The versions in the registry at `uri`, oldest first; hashes are shortened.
+
+    Raises:
+        NoRegistryError: there is none.
+    """
+    registry = Registry(uri)
+    versions = registry.versions()
+    if not versions:
+        raise no_registry(uri)
+    served, withdrawn = registry.served(), registry.withdrawn()
+    return [_row(manifest, served, withdrawn) for manifest in versions]
+
+
+def versions_table(rows: list[VersionRow]) -> Table:
+    """The rows as a table for the terminal; times are local."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("version", justify="right")
+    table.add_column("")
+    table.add_column("created")
+    table.add_column("mean IoU", justify="right")
+    table.add_column("mean Dice", justify="right")
+    table.add_column("judged against", justify="right")
+    table.add_column("data", no_wrap=True)
+    table.add_column("content", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row), style="bold" if row.served else None)
+    return table
+
+
+def _row(manifest: Manifest, served: int | None, withdrawn: tuple[int, ...]) -> VersionRow:
+    return VersionRow(
+        version=manifest.version,
+        served=manifest.version == served,
+        withdrawn=manifest.version in withdrawn,
+        created=manifest.created,
+        mean_iou=manifest.metrics.get("mean_iou"),
+        mean_dice=manifest.metrics.get("mean_dice"),
+        data_fingerprint=manifest.data_fingerprint[:_SHORT],
+        judged_against=manifest.baseline_version,
+        content_hash=manifest.content_hash[:_SHORT],
+    )
+
+
+def _cells(row: VersionRow) -> tuple[str, ...]:
+    return (
+        str(row.version),
+        "served" if row.served else "withdrawn" if row.withdrawn else "",
+        f"{row.created.astimezone():%Y-%m-%d %H:%M}",
+        _figure(row.mean_iou),
+        _figure(row.mean_dice),
+        "–" if row.judged_against is None else str(row.judged_against),
+        row.data_fingerprint,
+        row.content_hash,
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

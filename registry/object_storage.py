@@ -1,0 +1,113 @@
+"""The registry in a bucket: no rename and no locks, so files come first and the record that speaks of them last.
+
+A folder's name is claimed before it is filled, by an object that is only put if it does not exist yet (S3 and Google
+Cloud Storage promise that; fsspec calls it the mode "create").  Two writers thus never fill the same folder.  Putting
+one object is atomic.  What does not hold: two that change the same record at once (`served.json`) may lose the
+earlier change, for there is nothing to wait on.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from fsspec.core import url_to_fs
+
+from registry.contents import copy_checked, safe_path
+from registry.errors import RegistryError
+from registry.storage import Storage
+
+CLAIMS = ".claims"
+ABANDONED_AFTER = datetime.timedelta(days=1)
+
+
+class ObjectStorage:
+    """A bucket, or a folder in it, that fsspec can reach."""
+
+    def __init__(self, uri: str) -> None:
+        try:
+            self._fs, self._root = url_to_fs(uri)
+        except ValueError as error:
+            raise RegistryError(f"the registry {uri!r} cannot be opened: {error}") from error
+        except ImportError as error:
+            raise RegistryError(f"the registry {uri!r} needs a package that is not installed: {error}") from error
+        self._uri = uri.rstrip("/")
+
+    def location(self, path: str = "") -> str:
+        return f"{self._uri}/{path}" if path else self._uri
+
+    def names(self, folder: str) -> list[str]:
+        path = self._listed(folder)
+        try:
+            found = self._fs.ls(path, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({name.rstrip("/").rpartition("/")[2] for name in found if name.rstrip("/") != path})
+
+    def files(self, folder: str = "") -> list[str]:
+        path = self._listed(folder)
+        return sorted(name.removeprefix(path).lstrip("/") for name in self._fs.find(path))
+
+    def open(self, path: str) -> BinaryIO:
+        return cast(BinaryIO, self._fs.open(self._path(path), "rb"))
+
+    def read(self, path: str) -> bytes:
+        return bytes(self._fs.cat_file(self._path(path)))
+
+    @contextmanager
+    def writer(self, purpose: str) -> Iterator[ObjectWriter]:
+        yield ObjectWriter(self._fs, self._root.rstrip("/"))
+
+    def _path(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{path}".rstrip("/")
+
+    def _listed(self, folder: str) -> str:
+        path = self._path(folder)
+        # Others write here too: what fsspec remembers of an earlier listing is worth nothing.
+        self._fs.invalidate_cache()
+        return path
+
+
+class ObjectWriter:
+    """Changes a bucket; others may do so at the same time."""
+
+    def __init__(self, fs: Any, root: str) -> None:
+        self._fs = fs
+        self._root = root
+
+    def write(self, path: str, data: bytes) -> None:
+        self._fs.pipe_file(f"{self._root}/{path}", data)
+
+    def add_folder(self, folder: str, source: Storage, files: Mapping[str, str]) -> bool:
+        if not self._claim(folder):
+            return False
+        for path, expected in files.items():
+            with self._fs.open(f"{self._root}/{folder}/{safe_path(path)}", "wb") as file:
+                copy_checked(source, path, expected, file)
+        return True
+
+    def remove_folder(self, folder: str) -> None:
+        self._fs.rm(f"{self._root}/{folder}", recursive=True)
+
+    def is_abandoned(self, folder: str) -> bool:
+        try:
+            claimed = self._fs.cat_file(self._claim_path(folder)).decode()
+        except FileNotFoundError:
+            return False
+        return _now() - datetime.datetime.fromisoformat(claimed) > ABANDONED_AFTER
+
+    def _claim(self, folder: str) -> bool:
+        try:
+            self._fs.pipe_file(self._claim_path(folder), _now().isoformat().encode(), mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def _claim_path(self, folder: str) -> str:
+        return f"{self._root}/{CLAIMS}/{folder.replace('/', '-')}"
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)

@@ -1,0 +1,371 @@
+"""Versions of a model: pushed, served, taken back, checked and fetched."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from registry import statistics
+from registry.contents import (
+    ContentMismatchError,
+    UnsafePathError,
+    check_folder,
+    check_names,
+    content_hash,
+    hash_folder,
+)
+from registry.errors import (
+    CorruptRecordError,
+    CorruptVersionError,
+    NoRegistryError,
+    RegistryError,
+    UnknownVersionError,
+)
+from registry.local_storage import LocalStorage
+from registry.manifest import Manifest
+from registry.serving_record import ServingRecord
+from registry.storage import Writer, open_storage
+
+VERSIONS = "versions"
+MANIFESTS = "manifests"
+SERVED = "served.json"
+MODEL_FILE = "saved_model.pb"
+_MANIFEST_NAME = re.compile(r"([1-9][0-9]*)\.json")
+_VERSION_NAME = re.compile(r"[1-9][0-9]*")
+
+
+class Registry:
+    """The registry of one model, in a folder or a bucket.
+
+        <registry>/versions/<n>/          a SavedModel; `versions` is what TF Serving calls a base path
+        <registry>/manifests/<n>.json     its `Manifest`; while it is missing, the version does not exist
+        <registry>/served.json            which version is served, see `registry.serving_record`
+        <registry>/statistics/            see `registry.statistics`
+
+    A change is prepared where nobody looks, then made by one atomic step, and the manifest comes after the files; so
+    whatever dies at whatever instruction, the old version stays served and no half version is seen.  What it leaves
+    behind is removed by the next push.  A number, once seen in `versions`, never means another model.
+
+    In a folder, pushes exclude each other by a lock that dies with its process (on network file systems: if they
+    support locks); two at once make two versions.  In a bucket the same holds because numbers are claimed, see
+    `registry.object_storage`, which also says what is not promised there.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._storage = open_storage(uri)
+
+    def versions(self) -> list[Manifest]:
+        """The manifests of all versions, oldest first; none where there is no registry yet.
+
+        Raises:
+            CorruptRecordError: a manifest cannot be read.
+        """
+        return [self._read_manifest(number) for number in self._numbers()]
+
+    def manifest(self, version: int) -> Manifest:
+        """What is known of `version`.
+
+        Raises:
+            NoRegistryError: there is no version at all.
+            UnknownVersionError: there are others; the text names them.
+            CorruptRecordError: the manifest cannot be read.
+        """
+        self._check_exists(version)
+        return self._read_manifest(version)
+
+    def served(self) -> int | None:
+        """The version that is served; `None` before the first."""
+        return self._read_record().served
+
+    def served_manifest(self) -> Manifest | None:
+        """What is known of the version that is served; `None` before the first."""
+        served = self.served()
+        return None if served is None else self.manifest(served)
+
+    def withdrawn(self) -> tuple[int, ...]:
+        """The versions that a person rolled back from, and that nobody has asked for since."""
+        return self._read_record().withdrawn
+
+    def ever_served(self) -> tuple[int, ...]:
+        """The versions that are or were served, in order of their numbers."""
+        return tuple(sorted({change.version for change in self._read_record().history}))
+
+    def push(
+        self,
+        model_dir: str,
+        *,
+        model_name: str,
+        data_fingerprint: str,
+        baseline_version: int | None,
+        metrics: Mapping[str, float],
+        config: Mapping[str, Any],
+        software: Mapping[str, str],
+    ) -> tuple[Manifest, bool]:
+        """Makes the SavedModel in `model_dir` the next version; what is served does not change.
+
+        The same content is never stored twice: if it is there already, that version is returned as it is.
+
+        Args:
+            model_dir: The SavedModel, local or a URI that fsspec knows.
+            model_name: Name of the model; a registry holds one model only.
+            data_fingerprint: Fingerprint of the data that it was trained on.
+            baseline_version: The version that it was judged against.
+            metrics: Overall metrics on the judging split.
+            config: The run's configuration.
+            software: Versions of the software that made it.
+
+        Returns:
+            The manifest, and whether a version was made.
+
+        Raises:
+            RegistryError: there is no SavedModel in `model_dir`, the registry holds another model, the same content
+                is there but damaged, or the registry cannot be written.
+        """
+        model = open_storage(model_dir)
+        files = hash_folder(model)
+        if MODEL_FILE not in files:
+            raise RegistryError(f"there is no SavedModel in {model_dir}: {MODEL_FILE} is missing")
+        with self._storage.writer("push") as writer:
+            versions = self.versions()
+            _check_model_name(versions, model_name, self.uri)
+            if existing := _with_content(versions, content_hash(files)):
+                self.verify(existing.version)
+                return existing, False
+            manifest = Manifest(
+                version=self._add_files(writer, model_dir, files),
+                model_name=model_name,
+                created=_now(),
+                content_hash=content_hash(files),
+                files=files,
+                data_fingerprint=data_fingerprint,
+                baseline_version=baseline_version,
+                metrics=dict(metrics),
+                config=dict(config),
+                software=dict(software),
+            )
+            writer.write(_manifest_path(manifest.version), manifest.model_dump_json(indent=2).encode())
+            self._remove_orphans(writer)
+        return manifest, True
+
+    def serve(self, version: int) -> None:
+        """Makes `version` the served one, whatever is served now.
+
+        Raises:
+            UnknownVersionError: it does not exist.
+        """
+        with self._storage.writer("served") as writer:
+            self._check_exists(version)
+            self._write_record(writer, self._read_record().serve(version, _now()))
+
+    def serve_in_place_of(self, judged_against: int | None, version: int) -> bool:
+        """Makes `version` the served one, if `judged_against` still is.
+
+        Returns:
+            False, and nothing is changed, if another one is served by now.
+        """
+        with self._storage.writer("served") as writer:
+            self._check_exists(version)
+            record = self._read_record()
+            if record.served != judged_against:
+                return False
+            self._write_record(writer, record.serve(version, _now()))
+        return True
+
+    def rollback(self, version: int | None = None) -> int:
+        """Serves `version` again, or without one the version that was served before the present one.
+
+        The version that is left is withdrawn: pushing the same content again does not bring it back, only `serve` or
+        a rollback to it does.  Going back twice goes back two versions.
+
+        Returns:
+            The version that is served now.
+
+        Raises:
+            RegistryError: nothing was served before, the version does not exist, or its files are damaged.
+        """
+        with self._storage.writer("served") as writer:
+            record = self._read_record()
+            target = self._before(record) if version is None else version
+            self.verify(target)
+            self._write_record(writer, record.roll_back(target, _now()))
+        return target
+
+    def verify(self, version: int) -> Manifest:
+        """Reads all files of `version` and compares them with the hashes in its manifest.
+
+        Raises:
+            CorruptVersionError: a file is changed, missing, or nobody's; the text names it.
+        """
+        manifest = self.manifest(version)
+        try:
+            check_folder(open_storage(self.version_location(version)), manifest.files)
+        except ContentMismatchError as error:
+            raise self._corrupt(version, error) from error
+        return manifest
+
+    def fetch(self, version: int, target_dir: str) -> Manifest:
+        """Copies `version` into the new local folder `target_dir`, all of it or nothing, checking it on the way.
+
+        A folder that holds the version already is left as it is.
+
+        Raises:
+            CorruptVersionError: the version's files are not those of its manifest.
+            RegistryError: `target_dir` holds something else, or cannot be written.
+        """
+        if "://" in target_dir:
+            raise ValueError(f"{target_dir} is not a local folder")
+        manifest = self.manifest(version)
+        source = open_storage(self.version_location(version))
+        target = Path(target_dir).absolute()
+        try:
+            check_names(source, manifest.files)
+            with LocalStorage(target.parent).writer("fetch") as writer:
+                present = hash_folder(LocalStorage(target))
+                if present and present != manifest.files:
+                    raise RegistryError(f"{target} holds something else than version {version}: remove it")
+                if not present:
+                    writer.add_folder(target.name, source, manifest.files)
+        except ContentMismatchError as error:
+            raise self._corrupt(version, error) from error
+        return manifest
+
+    def version_location(self, version: int) -> str:
+        """The folder that holds the SavedModel of `version`."""
+        return self._storage.location(_version_folder(version))
+
+    def latest_statistics(self, other_than: str) -> statistics.RecordedStatistics | None:
+        """The statistics of the data let through last, leaving out the data with the fingerprint `other_than`."""
+        return statistics.latest_statistics(self._storage, other_than)
+
+    def record_statistics(self, fingerprint: str, path: str) -> None:
+        """Keeps the statistics (a file, or a folder) of data that was let through; a second time changes nothing."""
+        statistics.record_statistics(self._storage, fingerprint, path)
+
+    def _numbers(self) -> list[int]:
+        matches = (_MANIFEST_NAME.fullmatch(name) for name in self._storage.names(MANIFESTS))
+        return sorted(int(match.group(1)) for match in matches if match)
+
+    def _folder_numbers(self) -> list[int]:
+        return sorted(int(name) for name in self._storage.names(VERSIONS) if _VERSION_NAME.fullmatch(name))
+
+    def _check_exists(self, version: int) -> None:
+        numbers = self._numbers()
+        if not numbers:
+            raise no_registry(self.uri)
+        if version not in numbers:
+            known = ", ".join(map(str, numbers))
+            raise UnknownVersionError(f"the registry {self.uri} has no version {version}; it has {known}")
+
+    def _read_manifest(self, version: int) -> Manifest:
+        path = _manifest_path(version)
+        try:
+            manifest = Manifest.model_validate_json(self._storage.read(path))
+        except ValidationError as error:
+            raise self._corrupt_manifest(path, f"{error.error_count()} errors, the first: {_first(error)}") from error
+        if manifest.version != version or manifest.content_hash != content_hash(manifest.files):
+            raise self._corrupt_manifest(path, "it is not what was written for this version")
+        return manifest
+
+    def _corrupt_manifest(self, path: str, why: str) -> CorruptRecordError:
+        return CorruptRecordError(
+            f"{self._storage.location(path)} is damaged ({why}); bring it back from a copy, or remove it to give up "
+            "the version"
+        )
+
+    def _read_record(self) -> ServingRecord:
+        try:
+            return ServingRecord.model_validate_json(self._storage.read(SERVED))
+        except FileNotFoundError:
+            return ServingRecord()
+        except ValidationError as error:
+            raise CorruptRecordError(
+                f"{self._storage.location(SERVED)} is damaged ({_first(error)}); bring it back from a copy, or write "
+                '{"served": n} into it, n being the version to serve'
+            ) from error
+
+    def _write_record(self, writer: Writer, record: ServingRecord) -> None:
+        writer.write(SERVED, record.model_dump_json(indent=2).encode())
+
+    def _before(self, record: ServingRecord) -> int:
+        if record.served is None:
+            raise NoRegistryError(f"the registry {self.uri} serves no version: there is nothing to go back from")
+        before = record.before(self._numbers())
+        if before is None:
+            raise RegistryError(
+                f"no version was served before version {record.served}: name the one to go back to, if there is another"
+            )
+        return before
+
+    def _corrupt(self, version: int, error: ContentMismatchError) -> CorruptVersionError:
+        folder = self.version_location(version)
+        if isinstance(error, UnsafePathError):
+            return CorruptVersionError(
+                f"the manifest of version {version} names the file {error.path!r}, which lies outside of {folder}"
+            )
+        return CorruptVersionError(
+            f"{folder}/{error.path} is not the file that was pushed as part of version {version}: "
+            "bring it back from a copy, or roll back to another version"
+        )
+
+    def _add_files(self, writer: Writer, model_dir: str, files: Mapping[str, str]) -> int:
+        number = max((*self._numbers(), *self._folder_numbers(), *self.ever_served()), default=0) + 1
+        try:
+            while not writer.add_folder(_version_folder(number), open_storage(model_dir), files):
+                number += 1
+        except ContentMismatchError as error:
+            raise RegistryError(f"{model_dir}/{error.path} changed while it was pushed: run again") from error
+        return number
+
+    def _remove_orphans(self, writer: Writer) -> None:
+        """Removes folders of pushes that died before the manifest.
+
+        Those above the latest version stay until there is a later one, so that a number which a model server may have
+        seen is never given to another model.
+        """
+        numbers = self._numbers()
+        for number in set(self._folder_numbers()) - set(numbers):
+            if number < numbers[-1] and writer.is_abandoned(_version_folder(number)):
+                writer.remove_folder(_version_folder(number))
+
+
+def no_registry(uri: str) -> NoRegistryError:
+    """What is said where there is no version to speak of."""
+    return NoRegistryError(
+        f"there is no version in the registry {uri}: check its place, or run the pipeline until a model is blessed"
+    )
+
+
+def _check_model_name(versions: list[Manifest], model_name: str, uri: str) -> None:
+    if versions and versions[-1].model_name != model_name:
+        raise RegistryError(
+            f"the registry {uri} holds the model {versions[-1].model_name!r}, not {model_name!r}: "
+            "give each model a registry of its own"
+        )
+
+
+def _with_content(versions: list[Manifest], content: str) -> Manifest | None:
+    return next((manifest for manifest in versions if manifest.content_hash == content), None)
+
+
+def _manifest_path(version: int) -> str:
+    return f"{MANIFESTS}/{version}.json"
+
+
+def _version_folder(version: int) -> str:
+    return f"{VERSIONS}/{version}"
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    place = ".".join(map(str, detail["loc"]))
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)

@@ -1,0 +1,80 @@
+"""The served model in this process: verified, loaded, and asked for masks."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from components.errors import UserError
+from registry.manifest import Manifest
+from registry.store import Registry
+
+
+class Prediction(NamedTuple):
+    """What the model says of one picture."""
+
+    mask_HW: np.ndarray
+    class_fractions_C: np.ndarray
+    mean_confidence: float
+
+
+class Predictor:
+    """A version of the registry, the served one unless another is named.
+
+    Its files are copied and checked against the manifest's hashes before TensorFlow reads a byte: a model is a program.
+    """
+
+    def __init__(self, registry: Registry, version: int | None = None) -> None:
+        """Loads the model.
+
+        Raises:
+            UserError: nothing is served, there is no such version, or its files are not what was pushed.
+        """
+        import tensorflow as tf
+
+        number = registry.served() if version is None else version
+        if number is None:
+            raise UserError(f"the registry {registry.uri} serves no model yet; `segpipe run` pushes a blessed one")
+        self.manifest: Manifest = registry.manifest(number)
+        with tempfile.TemporaryDirectory(prefix="segpipe-") as scratch:
+            target = os.path.join(scratch, "model")
+            registry.fetch(number, target)
+            self._model = tf.saved_model.load(target)
+        self._serve = self._model.signatures["serving_default"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their indices."""
+        return tuple(self.manifest.config["data"]["classes"])
+
+    def predict(self, picture: Path) -> Prediction:
+        """The mask of a picture, at its own size.
+
+        Raises:
+            UserError: the file cannot be read, or the model refuses it.
+        """
+        import tensorflow as tf
+
+        try:
+            encoded = picture.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read the picture {picture}: {error.strerror}") from None
+        try:
+            answer = self._serve(image=tf.constant([encoded]))
+        except tf.errors.InvalidArgumentError as error:
+            raise UserError(f"{picture}: {_refusal(error.message)}") from None
+        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask"].numpy()[0])))
+        return Prediction(mask_HW, answer["class_fractions"].numpy()[0], float(answer["mean_confidence"].numpy()[0]))
+
+
+def _refusal(message: str) -> str:
+    """The sentence in TensorFlow's message, without the graph around it."""
+    lines = [line for line in message.splitlines() if "[[" not in line and "Detected at" not in line]
+    sentence = next((line for line in lines if "assertion failed" in line), lines[-1] if lines else message)
+    return sentence.replace("assertion failed:", "").replace("[", "").replace("]", "").strip()

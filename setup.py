@@ -1,0 +1,71 @@
+"""The distribution `segpipe`. Its ranges admit both tested sets of pins, `constraints/tfx-1.16.txt` and `tfx-1.21.txt`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """Read from the source: an import would need what is not installed yet."""
+    source = (ROOT / "pipeline" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if not found:
+        raise RuntimeError("pipeline/__init__.py has no line __version__ = \"…\"")
+    return found.group(1)
+
+
+REQUIREMENTS = [
+    "apache-beam>=2.74,<2.78",
+    "click>=8.1,<9",
+    "fsspec>=2024.2",
+    "jinja2>=3.1,<4",
+    "kfp>=2.5,<3",
+    "numpy>=1.26,<3",
+    "pillow>=10.3",
+    "protobuf>=3.20.3,<7",
+    "pydantic>=2.7,<3",
+    "pyyaml>=6,<7",
+    "rich>=13.7,<16",
+    "scikit-learn>=1.5,<2",
+    "tensorboard>=2.16,<2.22",  # TensorFlow 2.21 no longer brings it, and the Keras callback needs it
+    "tensorflow>=2.16,<2.22",
+    "tensorflow-data-validation>=1.16,<1.22",
+    "tensorflow-metadata>=1.16,<1.22",
+    "tensorflow-model-analysis>=0.47,<0.53",
+    "tensorflow-transform>=1.16,<1.22",
+    "tf-keras>=2.16,<2.22",
+    "tfx>=1.16,<1.22",
+    # tfx-bsl and TensorFlow Transform 1.16 import dill and pkg_resources without saying so.
+    "dill; python_version < '3.11'",
+    "setuptools<81; python_version < '3.11'",
+]
+
+EXTRAS = {
+    "gpu": ["tensorflow[and-cuda]"],
+    "gcs": ["gcsfs>=2024.2"],
+    "s3": ["s3fs>=2024.2"],
+    "tfds": ["tensorflow-datasets>=4.9,<5"],
+    "test": ["hypothesis>=6.100", "mypy>=1.10", "packaging", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6", "types-PyYAML"],
+}
+
+setup(
+    name="segpipe",
+    version=version(),
+    description="From pictures and masks to a blessed, pushed and served segmentation model, on TFX.",
+    python_requires=">=3.10,<3.14",
+    package_dir={"": "."},
+    packages=find_packages(
+        include=[f"{top}{rest}" for top in ("pipeline", "components", "registry", "serving", "schemas") for rest in ("", ".*")]
+    ),
+    package_data={
+        "pipeline": ["configs/*.yaml"],
+        "components.report": ["templates/*", "*.html"],
+        "schemas": ["*.pbtxt"],
+    },
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["segpipe = pipeline.cli:main"]},
+)

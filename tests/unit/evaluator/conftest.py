@@ -1,0 +1,202 @@
+"""Small models and records that need no training: a model that thresholds a grey picture into bands."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import artifact, standard_artifacts
+
+from components import records
+from components.evaluator import executor
+from components.evaluator.config import EvaluatorConfig
+from components.evaluator.confusion import confusion_counts_BCC
+from components.evaluator.counts import confusion_counts
+from components.evaluator.results import RESULTS_FILE, Evaluation
+
+SIZE = 16
+CLASSES = ("ground", "water", "roof")
+GOOD, WORSE = (75, 150), (110, 150)
+"""Levels of a model that finds the bands, and of one that takes much water for ground."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A grey picture, its mask and its slices."""
+
+    image_HW: np.ndarray
+    mask_HW: np.ndarray
+    slices: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class BandModel(tf.Module):
+    """Predicts class k where the grey value is at least the k-th level."""
+
+    def __init__(self, levels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.levels = tf.Variable(levels, dtype=tf.int32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = {name: tf.io.FixedLenFeature([], tf.string) for name in (records.IMAGE_ENCODED, records.MASK_ENCODED)}
+        parsed = tf.io.parse_example(examples, features)
+        image_BHW = _decode(parsed[records.IMAGE_ENCODED])
+        truth_BHW = _decode(parsed[records.MASK_ENCODED])
+        above = tf.cast(image_BHW, tf.int32)[..., None] >= self.levels
+        prediction_BHW = tf.reduce_sum(tf.cast(above, tf.int32), axis=-1)
+        classes = self.levels.shape[0] + 1
+        counts = confusion_counts_BCC(truth_BHW, prediction_BHW, classes)
+        return {"confusion": tf.reshape(counts, [-1, classes * classes])}
+
+
+def _decode(encoded_B: tf.Tensor) -> tf.Tensor:
+    decode = lambda png: tf.ensure_shape(tf.io.decode_png(png, channels=1), [SIZE, SIZE, 1])  # noqa: E731
+    return tf.map_fn(decode, encoded_B, fn_output_signature=tf.uint8)[..., 0]
+
+
+def predict(picture: Picture, levels: tuple[int, ...]) -> np.ndarray:
+    """What `BandModel` predicts, in NumPy."""
+    return (picture.image_HW[..., None].astype(int) >= np.array(levels)).sum(axis=-1)
+
+
+def save_model(folder: Path, levels: tuple[int, ...]) -> Path:
+    """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder."""
+    model = BandModel(levels)
+    tf.saved_model.save(model, str(folder / "Format-Serving"), signatures={"evaluate": model.evaluate})
+    return folder
+
+
+def to_record(picture: Picture) -> bytes:
+    """The picture as a serialized record, with the features that an evaluation needs."""
+
+    def encoded(pixels_HW: np.ndarray) -> bytes:
+        return tf.io.encode_png(pixels_HW[..., None].astype(np.uint8)).numpy()
+
+    values = {
+        records.IMAGE_ENCODED: encoded(picture.image_HW),
+        records.MASK_ENCODED: encoded(picture.mask_HW),
+        **{records.slice_feature(name): value.encode() for name, value in picture.slices.items()},
+    }
+    feature = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in values.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def write_records(folder: Path, pictures: list[Picture], shards: int = 2) -> Path:
+    """Writes gzipped TFRecords, as ingestion does; returns the folder."""
+    folder.mkdir(parents=True)
+    for shard in range(shards):
+        path = str(folder / f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz")
+        with tf.io.TFRecordWriter(path, "GZIP") as writer:
+            for picture in pictures[shard::shards]:
+                writer.write(to_record(picture))
+    return folder
+
+
+def make_pictures(count: int, seed: int = 1) -> list[Picture]:
+    """Noisy bands of grey with a void border; odd pictures, of `place` pond, have no roof."""
+    random = np.random.default_rng(seed)
+    pictures = []
+    for index in range(count):
+        pond = bool(index % 2)
+        mask_HW = random.integers(0, 2 if pond else 3, (SIZE // 4, SIZE // 4)).repeat(4, 0).repeat(4, 1)
+        image_HW = np.clip(mask_HW * 100 + random.normal(25, 25, mask_HW.shape), 0, 255 if not pond else 149)
+        mask_HW[0] = records.VOID
+        slices = {"place": "pond" if pond else "town"} | ({"light": "dim"} if index < 3 else {})
+        pictures.append(Picture(image_HW.astype(np.uint8), mask_HW.astype(np.uint8), slices))
+    return pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run of the executor left behind."""
+
+    evaluation: Evaluation
+    evaluation_uri: Path
+    blessing: standard_artifacts.ModelBlessing
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Picture]:
+    return make_pictures(12)
+
+
+@pytest.fixture(scope="session")
+def confusion() -> Callable[..., np.ndarray]:
+    """The counts of a model with `levels` on `pictures`, in NumPy."""
+
+    def count(pictures: list[Picture], levels: tuple[int, ...] = GOOD) -> np.ndarray:
+        each = [confusion_counts(picture.mask_HW, predict(picture, levels), len(CLASSES)) for picture in pictures]
+        return np.sum(each, axis=0)
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[int, ...]], Path]:
+    """The folder of a saved model with `levels`, made once."""
+    made: dict[tuple[int, ...], Path] = {}
+
+    def make(levels: tuple[int, ...]) -> Path:
+        if levels not in made:
+            made[levels] = save_model(tmp_path_factory.mktemp("model"), levels)
+        return made[levels]
+
+    return make
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) -> Callable[..., Outcome]:
+    """Runs the whole executor: `levels` is the model, `baseline` its baseline's levels, a folder, or nothing."""
+
+    def run(
+        pictures: list[Picture],
+        config: EvaluatorConfig,
+        levels: tuple[int, ...] = GOOD,
+        baseline: tuple[int, ...] | Path | None = None,
+    ) -> Outcome:
+        folder = tmp_path / uuid.uuid4().hex
+        write_records(folder / "examples" / "Split-test", pictures)
+        examples = _artifact(standard_artifacts.Examples, folder / "examples")
+        examples.split_names = '["test"]'
+        if baseline is None:
+            (folder / "none").mkdir()
+            (folder / "none" / "NO_BASELINE").touch()
+            baseline = folder / "none"
+        baseline_model = _artifact(
+            standard_artifacts.Model, baseline if isinstance(baseline, Path) else model_folder(baseline)
+        )
+        no_model = (Path(baseline_model.uri) / "NO_BASELINE").exists()
+        baseline_model.set_string_custom_property("version", "" if no_model else "3")
+        outputs = {
+            "evaluation": [_artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")],
+            "blessing": [_artifact(standard_artifacts.ModelBlessing, folder / "blessing")],
+        }
+        context = executor.Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp"))
+        executor.Executor(context).Do(
+            {
+                "examples": [examples],
+                "model": [_artifact(standard_artifacts.Model, model_folder(levels))],
+                "baseline_model": [baseline_model],
+            },
+            outputs,
+            {"evaluator_config": config.model_dump_json(), "classes": json.dumps(CLASSES), "code": ""},
+        )
+        uri = Path(outputs["evaluation"][0].uri)
+        found = Evaluation.model_validate_json((uri / RESULTS_FILE).read_text())
+        return Outcome(found, uri, outputs["blessing"][0])
+
+    return run
+
+
+def _artifact(kind: type[artifact.Artifact], folder: Path) -> artifact.Artifact:
+    made = kind()
+    made.uri = str(folder)
+    return made

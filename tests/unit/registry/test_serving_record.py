@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import datetime
+
+from registry.serving_record import ServingRecord
+
+NOW = datetime.datetime(2026, 11, 20, tzinfo=datetime.timezone.utc)
+
+
+def _served(*versions: int) -> ServingRecord:
+    record = ServingRecord()
+    for version in versions:
+        record = record.serve(version, NOW)
+    return record
+
+
+def test_going_back_twice_goes_back_two_versions():
+    record = _served(1, 2, 3)
+    for expected in (2, 1):
+        assert record.before({1, 2, 3}) == expected
+        record = record.roll_back(expected, NOW)
+    assert record.before({1, 2, 3}) is None
+    assert record.withdrawn == (2, 3)
+
+
+def test_going_to_a_withdrawn_version_takes_the_rollback_back():
+    record = _served(1, 2).roll_back(1, NOW).roll_back(2, NOW)
+    assert (record.served, record.withdrawn) == (2, ())
+    assert record.before({1, 2}) == 1
+
+
+def test_serving_a_withdrawn_version_takes_the_withdrawal_back():
+    record = _served(1, 2).roll_back(1, NOW).serve(2, NOW)
+    assert (record.served, record.withdrawn) == (2, ())
+
+
+def test_what_is_served_already_changes_nothing():
+    record = _served(1, 2)
+    assert record.serve(2, NOW) is record
+    assert record.roll_back(2, NOW) is record
+
+
+def test_a_version_that_was_only_superseded_is_not_withdrawn():
+    assert _served(1, 2, 1).withdrawn == ()
+
+
+def test_the_history_tells_rollbacks_from_pushes():
+    history = _served(1, 2).roll_back(1, NOW).history
+    assert [(change.version, change.rollback) for change in history] == [(1, False), (2, False), (1, True)]

@@ -14,6 +14,8 @@ run: ## makes .venv and the sample data, then trains, evaluates and pushes a mod
 	@$(BIN)/segpipe sample-data build/sample-data
 	@$(BIN)/segpipe run pipeline/configs/sample.yaml $(ARGS)
 
+test test-slow test-modern: export TF_CPP_MIN_LOG_LEVEL ?= 2 # warnings and errors, not TensorFlow's notes on the processor
+
 test: ## makes .venv with what the tests need, then runs them
 	@scripts/bootstrap test
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""The distribution `segpipe`. Its ranges admit both tested sets of pins, `constraints/tfx-1.16.txt` and `tfx-1.21.txt`."""
+"""The distribution `segpipe`. Its ranges admit both tested sets of pins, `constraints/tfx-*.txt`."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
+TOPS = ("pipeline", "components", "registry", "serving", "schemas")
 
 
 def version() -> str:
@@ -13,7 +14,7 @@ def version() -> str:
     source = (ROOT / "pipeline" / "__init__.py").read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
     if not found:
-        raise RuntimeError("pipeline/__init__.py has no line __version__ = \"…\"")
+        raise RuntimeError('pipeline/__init__.py has no line __version__ = "…"')
     return found.group(1)
 
 
@@ -48,7 +49,15 @@ EXTRAS = {
     "gcs": ["gcsfs>=2024.2"],
     "s3": ["s3fs>=2024.2"],
     "tfds": ["tensorflow-datasets>=4.9,<5"],
-    "test": ["hypothesis>=6.100", "mypy>=1.10", "packaging", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6", "types-PyYAML"],
+    "test": [
+        "hypothesis>=6.100",
+        "mypy>=1.10",
+        "packaging",
+        "pytest>=8.2",
+        "pytest-xdist>=3.6",
+        "ruff>=0.6",
+        "types-PyYAML",
+    ],
 }
 
 setup(
@@ -57,9 +66,7 @@ setup(
     description="From pictures and masks to a blessed, pushed and served segmentation model, on TFX.",
     python_requires=">=3.10,<3.14",
     package_dir={"": "."},
-    packages=find_packages(
-        include=[f"{top}{rest}" for top in ("pipeline", "components", "registry", "serving", "schemas") for rest in ("", ".*")]
-    ),
+    packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),
     package_data={
         "pipeline": ["configs/*.yaml"],
         "components.report": ["templates/*", "*.html"],

@@ -14,8 +14,8 @@ Pixels = npt.NDArray[np.uint8]
 # Chosen by eye, dark slate for class 0, which is the background more often than not; the others differ in lightness
 # as well as in hue, so that they can be told apart with the common colour deficiencies too.
 _FIRST = (
-    *("#323c4a", "#f2a33a", "#2f8fd6", "#3fb06a", "#e0564f", "#8e6bd0"),
-    *("#f5dd5c", "#4fd0cf", "#ee86c0", "#8a5a32", "#a8d64a", "#b02a7c"),
+    *("#323c4a", "#e0564f", "#f5dd5c", "#2f8fd6", "#3fb06a", "#f2a33a"),
+    *("#8e6bd0", "#4fd0cf", "#ee86c0", "#8a5a32", "#a8d64a", "#b02a7c"),
 )
 _VOID_DARK, _VOID_LIGHT = (118, 118, 118), (176, 176, 176)
 _HATCH = 4  # pixels that a stripe is wide

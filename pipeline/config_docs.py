@@ -1,6 +1,6 @@
 """Writes docs/config.md from the types, so that what is documented is what is checked.
 
-    python -m pipeline.config_docs > docs/config.md
+python -m pipeline.config_docs > docs/config.md
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.status import Status
+from rich.markup import escape
 
 from components.progress import LOGGER_NAME
 
@@ -70,65 +70,47 @@ def _logging_to_stderr() -> Iterator[None]:
 
 
 class StepWatcher(logging.Handler):
-    """Follows a run through the log: TFX says when a node begins, is cached and ends; steps report their progress.
-
-    LocalDagRunner has no hooks; its log messages' templates are the same in all tested versions.
-    """
+    """Draws a run: which step is at work, what it reports, and how long each took."""
 
     def __init__(self, console: Console, labels: dict[str, str]) -> None:
         super().__init__(logging.INFO)
         self.steps: list[Step] = []
-        self.current: str | None = None
         self._console = console
         self._labels = labels
-        self._status: Status | None = None
-        self._began = 0.0
-        self._cached = False
+        self._status = console.status("preparing")
+        self._current = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Takes notice of a log message."""
-        if record.name == LOGGER_NAME:
-            self._progress(record.getMessage(), getattr(record, "transient", False))
-        elif record.msg == "Component %s is running.":
-            self._begin(str(record.args[0]) if isinstance(record.args, tuple) else "")
-        elif record.msg == "A cached execution %d is used.":
-            self._cached = True
-        elif record.msg == "Component %s is finished.":
-            self._end()
+        """Shows what a step reports."""
+        if getattr(record, "transient", False):
+            self._status.update(escape(f"{self._current}: {record.getMessage()}"))
+        else:
+            self._console.print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Draws while the run goes on."""
-        root, reports = logging.getLogger(), logging.getLogger(LOGGER_NAME)
+        reports = logging.getLogger(LOGGER_NAME)
         reports.setLevel(logging.INFO)
-        root.addHandler(self)
+        reports.addHandler(self)
         try:
-            with self._console.status("preparing") as self._status:
+            with self._status:
                 yield
         finally:
-            root.removeHandler(self)
+            reports.removeHandler(self)
 
-    def _begin(self, node: str) -> None:
-        self.current, self._began, self._cached = node, time.monotonic(), False
-        self._show("")
-
-    def _end(self) -> None:
-        if self.current is None:
-            return
-        step = Step(self.current, time.monotonic() - self._began, self._cached)
+    @contextlib.contextmanager
+    def step(self, node: str, was_cached: Callable[[str], bool]) -> Iterator[None]:
+        """Draws one step, and remembers it if it ends well."""
+        self._current = self._labels.get(node, node)
+        self._status.update(self._current)
+        began = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            self._console.print(f"[red]✗[/] {self._current}")
+            raise
+        step = Step(node, time.monotonic() - began, was_cached(node))
         self.steps.append(step)
         how = "[dim]cached[/]" if step.cached else f"{step.seconds:.1f} s"
-        self._console.print(f"[green]✓[/] {self._labels.get(step.name, step.name)} [dim]·[/] {how}")
-        self.current = None
-
-    def _progress(self, message: str, transient: bool) -> None:
-        if transient:
-            self._show(message)
-        else:
-            self._console.print(f"  {message}", markup=False)
-
-    def _show(self, message: str) -> None:
-        if self._status and self.current:
-            label = self._labels.get(self.current, self.current)
-            text = f"{label}: {message}" if message else label
-            self._status.update(text.replace("[", r"\["))
+        self._console.print(f"[green]✓[/] {self._current} [dim]·[/] {how}")

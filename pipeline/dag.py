@@ -5,9 +5,7 @@ Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -27,15 +25,7 @@ from components.report.component import RunReport
 from components.statistics import stats_options
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
-
-
-class Found(NamedTuple):
-    """What a run finds when it starts; a change of any of it makes the steps that depend on it run again."""
-
-    data_fingerprint: str
-    drift_baseline: str
-    registry_state: str
-    resume_root: str
+from pipeline.found import Found
 
 
 def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
@@ -59,7 +49,7 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         code=code_digest("example_gen"),
     )
     schema = ImportSchemaGen(schema_file=str(config.schema_file)).with_id("SchemaImporter")
-    statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options(config.schema_file))
+    statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options())
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = DataGate(
         statistics=statistics.outputs["statistics"],
@@ -98,15 +88,14 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
             "code": code_digest("trainer"),
         },
     )
-    baseline = Baseline(
-        registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline")
-    )
+    baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
+    baseline.add_upstream_node(trainer)
     evaluator = SegmentationEvaluator(
         examples=ingestion.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        evaluator_config=config.evaluator.model_dump_json(),
-        classes=json.dumps(config.data.classes),
+        config=config.evaluator,
+        classes=config.data.classes,
         code=code_digest("evaluator"),
     )
     pusher = RegistryPusher(
@@ -116,6 +105,7 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         quarantine=ingestion.outputs["quarantine"],
         registry=config.registry_uri,
         registry_state=found.registry_state,
+        holdings_state=found.holdings_state,
         run_config=run_config,
         model_name=config.name,
         code=code_digest("pusher"),

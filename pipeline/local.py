@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,10 @@ from rich.console import Console
 
 from components.errors import UserError
 from pipeline.config import RunConfig
-from pipeline.console import Step, StepWatcher, quiet_streams
+from pipeline.console import Step, StepWatcher
+from pipeline.found import Found
+from registry.state import holdings_state, registry_state
+from registry.store import Registry
 
 LABELS = {
     "ImageMaskExampleGen": "Ingest pairs",
@@ -52,12 +54,11 @@ def run_pipeline(config: RunConfig, console: Console, cache: bool = True) -> Run
     Raises:
         UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
     """
-    workspace = config.workspace_dir
-    workspace.mkdir(parents=True, exist_ok=True)
+    config.workspace_dir.mkdir(parents=True, exist_ok=True)
     watcher = StepWatcher(console, LABELS)
-    with _only_run_in(workspace), watcher.watching():
-        _run(config, workspace, cache)
-    return RunOutcome(watcher.steps, _latest_outputs(config, workspace))
+    with _only_run_in(config.workspace_dir), watcher.watching():
+        outputs = _run(config, watcher, cache)
+    return RunOutcome(watcher.steps, outputs)
 
 
 def log_file(config: RunConfig) -> Path:
@@ -79,58 +80,39 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
         yield
 
 
-def _run(config: RunConfig, workspace: Path, cache: bool) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    # The libraries take seconds to import; what a person got wrong has been said by now.
+def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
+    # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
     from tfx.orchestration import metadata, pipeline
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from components.example_gen.fingerprint import data_fingerprint
-    from pipeline.dag import Found, create_steps
-    from registry.state import registry_state
-    from registry.store import Registry
+    from pipeline.dag import create_steps
+    from pipeline.stepwise import RunRecord, StepwiseRunner
 
-    fingerprint = data_fingerprint(config.data)
-    statistics = Registry(config.registry_uri).latest_statistics(other_than=fingerprint)
-    found = Found(
-        data_fingerprint=fingerprint,
-        drift_baseline=statistics[0] if statistics else "",
-        registry_state=registry_state(config.registry_uri),
-        resume_root=str(workspace / "resume"),
-    )
-    LocalDagRunner().run(
+    connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
+    record = RunRecord(connection, config.name)
+    steps = create_steps(config, _look_around(config))
+    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
             pipeline_name=config.name,
-            pipeline_root=str(workspace / "artifacts"),
-            components=list(create_steps(config, found)),
+            pipeline_root=str(config.workspace_dir / "artifacts"),
+            components=list(steps),
             enable_cache=cache,
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(_metadata_file(workspace)),
+            metadata_connection_config=connection,
             beam_pipeline_args=list(BEAM_ARGUMENTS),
         )
     )
+    return {step.id: {key: Path(uri) for key, uri in record.outputs(step.id).items()} for step in steps}
 
 
-def _metadata_file(workspace: Path) -> str:
-    return str(workspace / "metadata.sqlite")
+def _look_around(config: RunConfig) -> Found:
+    """The state of data and registry as the run begins."""
+    from components.example_gen.sources import data_fingerprint
 
-
-def _latest_outputs(config: RunConfig, workspace: Path) -> dict[str, dict[str, Path]]:
-    """Where each step's newest execution left its outputs."""
-    from tfx.orchestration import metadata
-
-    with metadata.Metadata(metadata.sqlite_metadata_connection_config(_metadata_file(workspace))) as handle:
-        return {step: _outputs_of(handle.store, f"{config.name}.{step}") for step in LABELS}
-
-
-def _outputs_of(store, node: str) -> dict[str, Path]:  # type: ignore[no-untyped-def]
-    from ml_metadata.proto import metadata_store_pb2
-
-    context = store.get_context_by_type_and_name("node", node)
-    newest = max(store.get_executions_by_context(context.id), key=lambda execution: execution.id)
-    written = [
-        event
-        for event in store.get_events_by_execution_ids([newest.id])
-        if event.type == metadata_store_pb2.Event.OUTPUT
-    ]
-    uris = {artifact.id: artifact.uri for artifact in store.get_artifacts_by_id([e.artifact_id for e in written])}
-    return {event.path.steps[0].key: Path(uris[event.artifact_id]) for event in written}
+    fingerprint = data_fingerprint(config.data.source)
+    statistics = Registry(config.registry_uri).latest_statistics(other_than=fingerprint)
+    return Found(
+        data_fingerprint=fingerprint,
+        drift_baseline=statistics[0] if statistics else "",
+        registry_state=registry_state(config.registry_uri),
+        holdings_state=holdings_state(config.registry_uri),
+        resume_root=str(config.workspace_dir / "resume"),
+    )

@@ -121,7 +121,8 @@ def _write_scene(directory: Path, number: int, scene: Scene) -> dict[str, str]:
 
 def _save_mask(mask_HW: np.ndarray, path: Path) -> None:
     picture = Image.fromarray(mask_HW)
-    picture.putpalette(_MASK_PALETTE)  # Turns grey values into palette indices.
+    # Turns grey values into indices; a full palette, as Pillow stores indices in as few bits as the palette needs.
+    picture.putpalette(_MASK_PALETTE + [0] * (768 - len(_MASK_PALETTE)))
     picture.save(path)
 
 

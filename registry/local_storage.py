@@ -55,8 +55,10 @@ class LocalStorage:
     def files(self, folder: str = "") -> list[str]:
         """As in `Storage`; a symbolic link is refused, for its target may lie anywhere."""
         top = self._root / folder
+        if not top.is_dir():
+            return []
         found = []
-        for parent, folders, names in os.walk(top):
+        for parent, folders, names in os.walk(top, onerror=_refuse):
             for name in (*folders, *names):
                 if (path := Path(parent, name)).is_symlink():
                     raise RegistryError(f"{path} is a symbolic link: put the file itself in its place")
@@ -160,8 +162,13 @@ def _copy_folder(source: Storage, files: Mapping[str, str], target: Path) -> Non
         with copy.open("xb") as file:
             copy_checked(source, path, expected, cast(BinaryIO, file))
             _sync_file(file)
-    for parent, _, _ in os.walk(target):
+    for parent, _, _ in os.walk(target, onerror=_refuse):
         _sync_folder(Path(parent))
+
+
+def _refuse(error: OSError) -> None:
+    """For `os.walk`, which passes over what it cannot read."""
+    raise RegistryError(f"cannot read the folder {error.filename}: {error.strerror}") from error
 
 
 def _rename_exclusively(staged: Path, target: Path) -> bool:

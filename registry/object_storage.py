@@ -48,7 +48,7 @@ class ObjectStorage:
 
     def files(self, folder: str = "") -> list[str]:
         path = self._listed(folder)
-        return sorted(name.removeprefix(path).lstrip("/") for name in self._fs.find(path))
+        return sorted(name.removeprefix(f"{path}/") for name in self._fs.find(path) if name != path)
 
     def open(self, path: str) -> BinaryIO:
         return cast(BinaryIO, self._fs.open(self._path(path), "rb"))
@@ -99,9 +99,14 @@ class ObjectWriter:
         return _now() - datetime.datetime.fromisoformat(claimed) > ABANDONED_AFTER
 
     def _claim(self, folder: str) -> bool:
+        claim = self._claim_path(folder)
         try:
-            self._fs.pipe_file(self._claim_path(folder), _now().isoformat().encode(), mode="create")
-        except FileExistsError:
+            self._fs.pipe_file(claim, _now().isoformat().encode(), mode="create")
+        except OSError:
+            # Stores word the refusal differently: what counts is that somebody has the name.
+            self._fs.invalidate_cache()
+            if not self._fs.exists(claim):
+                raise
             return False
         return True
 

@@ -22,15 +22,21 @@ def registry_state(uri: str) -> str:
     return NOTHING_SERVED if manifest is None else _state_of(manifest)
 
 
+def served_in(state: str) -> int | None:
+    """The version that a `registry_state` speaks of."""
+    return None if state == NOTHING_SERVED else int(state.partition(":")[0])
+
+
 def baseline_of(uri: str, state: str) -> Manifest | None:
     """The version that `registry_state` spoke of; `None` where nothing was served.
 
     Raises:
         UnknownVersionError: it is gone, or another model has its number.
     """
-    if state == NOTHING_SERVED:
+    version = served_in(state)
+    if version is None:
         return None
-    manifest = Registry(uri).manifest(int(state.partition(":")[0]))
+    manifest = Registry(uri).manifest(version)
     if _state_of(manifest) != state:
         raise UnknownVersionError(
             f"version {manifest.version} of the registry {uri} is not the one that was served when the run began: "

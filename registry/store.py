@@ -96,6 +96,19 @@ class Registry:
         """The versions that are or were served, in order of their numbers."""
         return tuple(sorted({change.version for change in self._read_record().history}))
 
+    def check_holds(self, model_name: str) -> None:
+        """Checks that the registry, if there is one, is that of the model `model_name`.
+
+        Raises:
+            RegistryError: it holds another model.
+        """
+        versions = self.versions()
+        if versions and versions[-1].model_name != model_name:
+            raise RegistryError(
+                f"the registry {self.uri} holds the model {versions[-1].model_name!r}, not {model_name!r}: "
+                "give each model a registry of its own"
+            )
+
     def push(
         self,
         model_dir: str,
@@ -132,9 +145,8 @@ class Registry:
         if MODEL_FILE not in files:
             raise RegistryError(f"there is no SavedModel in {model_dir}: {MODEL_FILE} is missing")
         with self._storage.writer("push") as writer:
-            versions = self.versions()
-            _check_model_name(versions, model_name, self.uri)
-            if existing := _with_content(versions, content_hash(files)):
+            self.check_holds(model_name)
+            if existing := self._with_content(content_hash(files)):
                 self.verify(existing.version)
                 return existing, False
             manifest = Manifest(
@@ -163,8 +175,8 @@ class Registry:
             self._check_exists(version)
             self._write_record(writer, self._read_record().serve(version, _now()))
 
-    def serve_in_place_of(self, judged_against: int | None, version: int) -> bool:
-        """Makes `version` the served one, if `judged_against` still is.
+    def serve_in_place_of(self, expected: int | None, version: int) -> bool:
+        """Makes `version` the served one, if `expected` still is.
 
         Returns:
             False, and nothing is changed, if another one is served by now.
@@ -172,7 +184,7 @@ class Registry:
         with self._storage.writer("served") as writer:
             self._check_exists(version)
             record = self._read_record()
-            if record.served != judged_against:
+            if record.served != expected:
                 return False
             self._write_record(writer, record.serve(version, _now()))
         return True
@@ -250,6 +262,9 @@ class Registry:
     def _numbers(self) -> list[int]:
         matches = (_MANIFEST_NAME.fullmatch(name) for name in self._storage.names(MANIFESTS))
         return sorted(int(match.group(1)) for match in matches if match)
+
+    def _with_content(self, content: str) -> Manifest | None:
+        return next((manifest for manifest in self.versions() if manifest.content_hash == content), None)
 
     def _folder_numbers(self) -> list[int]:
         return sorted(int(name) for name in self._storage.names(VERSIONS) if _VERSION_NAME.fullmatch(name))
@@ -339,18 +354,6 @@ def no_registry(uri: str) -> NoRegistryError:
     return NoRegistryError(
         f"there is no version in the registry {uri}: check its place, or run the pipeline until a model is blessed"
     )
-
-
-def _check_model_name(versions: list[Manifest], model_name: str, uri: str) -> None:
-    if versions and versions[-1].model_name != model_name:
-        raise RegistryError(
-            f"the registry {uri} holds the model {versions[-1].model_name!r}, not {model_name!r}: "
-            "give each model a registry of its own"
-        )
-
-
-def _with_content(versions: list[Manifest], content: str) -> Manifest | None:
-    return next((manifest for manifest in versions if manifest.content_hash == content), None)
 
 
 def _manifest_path(version: int) -> str:

@@ -47,8 +47,8 @@ def numeric_counts(
     """The standard histograms of both over the same bins, the borders of either; a bin's pictures lie evenly in it."""
     histograms = [_standard_histogram(statistics) for statistics in (first, second)]
     borders = np.unique([border for bins in histograms for low, high, _ in bins for border in (low, high)])
-    if len(borders) == 1:  # One value in both.
-        borders = np.repeat(borders, 2)
+    if len(borders) == 1:  # Nothing but one value in both.
+        borders = np.array([borders[0], borders[0] + 1])
     return _spread(histograms[0], borders), _spread(histograms[1], borders)
 
 

@@ -6,7 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME as ANOMALIES_FILE
 from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTICS_FILE
@@ -122,11 +122,13 @@ def _statistics_by_split(input_dict: Artifacts) -> dict[str, checks.Statistics]:
     }
 
 
-def _anomalies_by_split(input_dict: Artifacts) -> dict[str, Any]:
-    return {
-        split: tfdv.load_anomalies_binary(path)
-        for split, path in _paths(input_dict["anomalies"], ANOMALIES_FILE).items()
-    }
+def _anomalies_by_split(input_dict: Artifacts) -> dict[str, anomalies_pb2.Anomalies]:
+    return {split: _read_anomalies(path) for split, path in _paths(input_dict["anomalies"], ANOMALIES_FILE).items()}
+
+
+def _read_anomalies(path: str) -> anomalies_pb2.Anomalies:
+    with fileio.open(path, "rb") as file:
+        return anomalies_pb2.Anomalies.FromString(file.read())
 
 
 def _paths(artifacts: list[types.Artifact], file: str) -> dict[str, str]:

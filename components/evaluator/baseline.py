@@ -80,7 +80,9 @@ def same_files(folder: str, other: str) -> bool:
 
 def _relative_paths(folder: str) -> list[str]:
     return sorted(
-        os.path.relpath(os.path.join(parent, name), folder) for parent, _, names in fileio.walk(folder) for name in names
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, _, names in fileio.walk(folder)
+        for name in names
     )
 
 

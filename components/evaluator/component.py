@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -16,19 +17,19 @@ from components.evaluator.config import EvaluatorConfig
 class SegmentationEvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of `SegmentationEvaluator`."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar[dict] = {
         executor.EVALUATOR_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
         executor.CLASSES_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar[dict] = {
         standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
         standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
         standard_component_specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=True
         ),
     }
-    OUTPUTS = {
+    OUTPUTS: ClassVar[dict] = {
         standard_component_specs.EVALUATION_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.ModelEvaluation
         ),

@@ -23,37 +23,26 @@ INDICES = 256
 def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Pixels [B, C, C], int64, counted as [truth][prediction]; void pixels of the truth do not count.
 
-    One `bincount` over the whole batch: pixel (b, t, p) goes to bin (256·b + t)·C + p.  Void has a row of its own,
-    which is cut off, and so has every index that is no class: the counts show whether there was one, and no pixel has
-    to be looked at twice.
+    One `bincount` over the batch: pixel (t, p) of a picture goes to bin t·C + p.  Void has a row of its own, which is
+    cut off, and so has every other index of the truth that is no class: the counts show whether there was one.
 
     Args:
-        truth_BHW: class indices or void; uint8 is fastest.
-        prediction_BHW: class indices 0…C−1, any integer type.
+        truth_BHW: class indices or void, uint8.
+        prediction_BHW: class indices 0…C−1; int32 is fastest.
         num_classes: C.
 
     Raises:
         tf.errors.InvalidArgumentError: an index is neither a class nor, in the truth, void.
     """
-    truth, prediction = _within(truth_BHW, INDICES), _within(prediction_BHW, num_classes)
-    batch = tf.shape(truth)[0]
-    # int32 bins suffice for 32 000 pictures a batch at 255 classes.
-    bins = (tf.range(batch)[:, None, None] * INDICES + truth) * num_classes + prediction
-    size = batch * INDICES * num_classes
-    counts = tf.math.bincount(tf.reshape(bins, [-1]), minlength=size, maxlength=size, dtype=tf.int64)
+    truth = tf.cast(truth_BHW, tf.int32)
+    prediction = tf.cast(prediction_BHW, tf.int32)
+    bins = tf.reshape(truth * num_classes + prediction, [tf.shape(truth)[0], -1])
+    size = INDICES * num_classes
+    counts = tf.math.bincount(bins, minlength=size, maxlength=size, dtype=tf.int64, axis=-1)
     counts_BTP = tf.reshape(counts, [-1, INDICES, num_classes])
     strays = tf.reduce_sum(counts_BTP[:, num_classes:VOID])
-    with tf.control_dependencies([tf.debugging.Assert(strays == 0, ["pixels of the truth are beyond the classes:", strays])]):
+    # As unsigned numbers negative ones are huge, so that one look at the largest finds both kinds of strays.
+    beyond = tf.reduce_any(tf.bitcast(prediction, tf.uint32) >= num_classes)
+    check = tf.debugging.Assert(~beyond & (strays == 0), ["a pixel is beyond the classes; of the truth:", strays])
+    with tf.control_dependencies([check]):
         return counts_BTP[:, :num_classes]
-
-
-def _within(indices: tf.Tensor, end: int) -> tf.Tensor:
-    """The indices as int32, asserted to be 0…end−1 where their type does not say so."""
-    indices = tf.convert_to_tensor(indices)
-    if indices.dtype.min >= 0 and indices.dtype.max < end:
-        return tf.cast(indices, tf.int32)
-    low, high = tf.reduce_min(indices), tf.reduce_max(indices)
-    # Of no pixels at all the minimum is the type's largest value.
-    fits = tf.equal(tf.size(indices), 0) | ((low >= 0) & (high < tf.cast(end, indices.dtype)))
-    with tf.control_dependencies([tf.debugging.Assert(fits, ["a pixel is beyond the classes:", low, high])]):
-        return tf.cast(indices, tf.int32)

@@ -36,7 +36,7 @@ def confusion_counts(truth_HW: npt.ArrayLike, prediction_HW: npt.ArrayLike, num_
     counted = truth != VOID
     pairs = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
     for name, indices in zip(("truth", "prediction"), pairs, strict=True):
-        if indices.size and not (0 <= indices.min() and indices.max() < num_classes):
+        if indices.size and (indices.min() < 0 or indices.max() >= num_classes):
             raise ValueError(f"{name} has indices beyond the {num_classes} classes")
     confusion_CC = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(confusion_CC, pairs, 1)
@@ -45,42 +45,59 @@ def confusion_counts(truth_HW: npt.ArrayLike, prediction_HW: npt.ArrayLike, num_
 
 def iou(confusion_CC: Counts) -> Ratios:
     """IoU [C] of each class; NaN where the class is absent."""
-    hits, truth, predicted = _marginals(confusion_CC)
-    return _ratio(hits, truth + predicted - hits)
+    return _iou(*marginals(confusion_CC))
 
 
 def dice(confusion_CC: Counts) -> Ratios:
     """Dice [C] of each class; NaN where the class is absent."""
-    hits, truth, predicted = _marginals(confusion_CC)
-    return _ratio(2 * hits, truth + predicted)
-
-
-def mean_over_present(ratios_C: Ratios) -> float:
-    """The mean over the classes that are present; NaN where none is."""
-    present = ratios_C[~np.isnan(ratios_C)]
-    return float(present.mean()) if present.size else float("nan")
+    return _dice(*marginals(confusion_CC))
 
 
 def pixel_accuracy(confusion_CC: Counts) -> float:
     """Share of the counted pixels whose class was found; NaN where nothing was counted."""
-    return float(_ratio(np.trace(confusion_CC), np.sum(confusion_CC)))
+    return float(_pixel_accuracy(*marginals(confusion_CC)))
+
+
+def mean_over_present(ratios_C: Ratios) -> Ratios:
+    """The mean over the classes (last axis) that are present; NaN where none is."""
+    present = ~np.isnan(ratios_C)
+    return _ratio(np.where(present, ratios_C, 0).sum(axis=-1), present.sum(axis=-1))
 
 
 def named_metrics(confusion_CC: Counts, classes: Sequence[str]) -> dict[str, float]:
     """All metrics under the names that thresholds use; NaN where there is nothing to divide by."""
-    iou_C, dice_C = iou(confusion_CC), dice(confusion_CC)
+    named = named_metrics_of_marginals(np.stack(marginals(confusion_CC)), classes)
+    return {name: float(value) for name, value in named.items()}
+
+
+def named_metrics_of_marginals(marginals_3C: Counts, classes: Sequence[str]) -> dict[str, Ratios]:
+    """The same from `marginals` alone, which is all that ratios need; any axes may stand in front of [3, C]."""
+    hits, truth, predicted = np.moveaxis(marginals_3C, -2, 0)
+    iou_C, dice_C = _iou(hits, truth, predicted), _dice(hits, truth, predicted)
     return {
         "mean_iou": mean_over_present(iou_C),
         "mean_dice": mean_over_present(dice_C),
-        "pixel_accuracy": pixel_accuracy(confusion_CC),
-        **{f"iou/{name}": float(value) for name, value in zip(classes, iou_C, strict=True)},
-        **{f"dice/{name}": float(value) for name, value in zip(classes, dice_C, strict=True)},
+        "pixel_accuracy": _pixel_accuracy(hits, truth, predicted),
+        **{f"iou/{name}": iou_C[..., index] for index, name in enumerate(classes)},
+        **{f"dice/{name}": dice_C[..., index] for index, name in enumerate(classes)},
     }
 
 
-def _marginals(confusion_CC: Counts) -> tuple[Counts, Counts, Counts]:
-    """Per class: pixels found, pixels in the truth, pixels in the prediction."""
+def marginals(confusion_CC: Counts) -> tuple[Counts, Counts, Counts]:
+    """Per class [C]: pixels found, pixels in the truth, pixels in the prediction."""
     return np.diagonal(confusion_CC), confusion_CC.sum(axis=1), confusion_CC.sum(axis=0)
+
+
+def _iou(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
+    return _ratio(hits, truth + predicted - hits)
+
+
+def _dice(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
+    return _ratio(2 * hits, truth + predicted)
+
+
+def _pixel_accuracy(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
+    return _ratio(hits.sum(axis=-1), truth.sum(axis=-1))
 
 
 def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Ratios:

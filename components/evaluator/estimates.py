@@ -69,8 +69,8 @@ def _estimate(entry: metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue) ->
     low, high = (_finite(bound.double_value.value) for bound in (interval.lower_bound, interval.upper_bound))
     if low is None or high is None:
         return Estimate(value=value)
-    # The interval is Student's, symmetrical about the bootstrap's mean; a ratio of pixels stays in [0, 1].
-    return Estimate(value=value, low=max(0.0, min(low, value)), high=min(1.0, max(high, value)))
+    # The interval is symmetrical about the value, but a ratio of pixels stays in [0, 1].
+    return Estimate(value=value, low=max(0.0, low), high=min(1.0, high))
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.confusion import EVALUATE_SIGNATURE
 from components.evaluator.metrics import SegmentationMetrics
@@ -22,7 +23,7 @@ def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_basel
 
     Thresholds stay out: TFMA counts a class that is absent from a slice as a failure there, for NaN is under every
     bound and a missing metric fails as well, and two verdicts that differ would be worse than one.
-    `verdict.judge` decides alone.
+    `verdict.judge` decides alone.  Confidence intervals are not TFMA's option either, see `bootstrap`.
     """
     names = (CANDIDATE, BASELINE) if with_baseline else (CANDIDATE,)
     return config_pb2.EvalConfig(
@@ -31,8 +32,8 @@ def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_basel
             config_pb2.SlicingSpec(),
             *(config_pb2.SlicingSpec(feature_keys=[slice_feature(name)]) for name in config.slices),
         ],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=_metrics(classes), model_names=names)],
-        options=_options(config),
+        metrics_specs=[config_pb2.MetricsSpec(metrics=_metrics(config, classes), model_names=names)],
+        options=_options(),
     )
 
 
@@ -42,20 +43,20 @@ def _model_spec(name: str) -> config_pb2.ModelSpec:
     )
 
 
-def _metrics(classes: Sequence[str]) -> list[config_pb2.MetricConfig]:
+def _metrics(config: EvaluatorConfig, classes: Sequence[str]) -> list[config_pb2.MetricConfig]:
     return [
         config_pb2.MetricConfig(class_name="ExampleCount"),
         config_pb2.MetricConfig(
             class_name=SegmentationMetrics.__name__,
             module=SegmentationMetrics.__module__,
-            config=json.dumps({"classes": list(classes)}),
+            config=json.dumps(
+                {"classes": list(classes), "replicates": bootstrap.REPLICATES if config.confidence_intervals else 0}
+            ),
         ),
     ]
 
 
-def _options(config: EvaluatorConfig) -> config_pb2.Options:
+def _options() -> config_pb2.Options:
     options = config_pb2.Options()
     options.include_default_metrics.value = False
-    options.compute_confidence_intervals.value = config.confidence_intervals
-    options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
     return options

@@ -15,12 +15,11 @@ from tensorflow_model_analysis.extractors import predictions_extractor, slice_ke
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
 
+from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import BASELINE, make_eval_config
-from components.records import slice_feature
-
-BOOTSTRAP_SEED = 1
-"""The same evaluation twice gives the same intervals, as long as one worker reads the records."""
+from components.evaluator.metrics import FREQUENCIES_FEATURE
+from components.records import IMAGE_ID, slice_feature
 
 
 def measure(
@@ -57,7 +56,7 @@ def measure(
         records
         | "Flatten" >> beam.Flatten(pipeline=pipeline)
         | "Batch" >> beam.BatchElements(min_batch_size=config.batch_size, max_batch_size=config.batch_size)
-        | "ParseSlices" >> beam.Map(_to_extracts, features)
+        | "ParseSlices" >> beam.Map(_to_extracts, features, config.confidence_intervals)
         | "Evaluate"
         >> tfma.ExtractEvaluateAndWriteResults(
             eval_shared_model=shared_models,
@@ -68,21 +67,23 @@ def measure(
                 slice_key_extractor.SliceKeyExtractor(eval_config=eval_config),
             ],
             writers=_writers(eval_config, models, output_folder),
-            random_seed_for_testing=BOOTSTRAP_SEED,
         )
     )
 
 
-def _to_extracts(records: Sequence[bytes], features: Sequence[str]) -> dict[str, Any]:
-    """A batch as TFMA wants it: the records themselves, and what slices need."""
+def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:
+    """A batch as TFMA wants it: the records themselves, and what slices and intervals need."""
     serialized = np.array(records, dtype=object)
-    wanted = {name: tf.io.VarLenFeature(tf.string) for name in features}
-    parsed = tf.io.parse_example(serialized, wanted) if wanted else {}
-    values = {
+    wanted = {name: tf.io.VarLenFeature(tf.string) for name in slices}
+    parsed = tf.io.parse_example(serialized, {**wanted, IMAGE_ID: tf.io.FixedLenFeature([], tf.string)})
+    ids = parsed.pop(IMAGE_ID).numpy()
+    features: dict[str, Any] = {
         name: types.VarLenTensorValue(sparse.values.numpy(), sparse.indices.numpy(), sparse.dense_shape.numpy())
         for name, sparse in parsed.items()
     }
-    return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: values}
+    if intervals:
+        features[FREQUENCIES_FEATURE] = np.stack([bootstrap.frequencies(picture_id) for picture_id in ids])
+    return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: features}
 
 
 def _writers(eval_config: config_pb2.EvalConfig, models: Mapping[str, str], folder: str) -> list[Any]:

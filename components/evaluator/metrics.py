@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from components.evaluator import bootstrap
 from components.evaluator.counts import Counts, named_metrics
 
 CONFUSION_METRIC = "confusion"
 """Name of the array-valued metric [C, C] that holds the counts themselves."""
+
+FREQUENCIES_FEATURE = "bootstrap/frequencies"
+"""The extract, under `features`, that says how often a picture enters each replicate of the bootstrap."""
+
+# TFMA drops metrics whose names begin with one underscore before it writes.
+_REPLICATES_METRIC = "_replicates"
 
 
 class SegmentationMetrics(metric_types.Metric):
@@ -21,56 +30,122 @@ class SegmentationMetrics(metric_types.Metric):
 
     In an EvalConfig: `MetricConfig(class_name="SegmentationMetrics", module="components.evaluator.metrics",
     config='{"classes": ["background", "nucleus"]}')`.  The metrics have the names that thresholds use (`mean_iou`,
-    `iou/<class>` …), and `confusion` is the matrix behind them.
+    `iou/<class>` …), and `confusion` is the matrix behind them.  With replicates, for which each picture brings its
+    `FREQUENCIES_FEATURE`, every metric and every difference to a baseline's has a 95 % interval.
     """
 
-    def __init__(self, classes: Sequence[str], name: str = "segmentation") -> None:
+    def __init__(self, classes: Sequence[str], replicates: int = 0, name: str = "segmentation") -> None:
         super().__init__(
-            metric_util.merge_per_key_computations(_computations), name=name, classes=[str(c) for c in classes]
+            metric_util.merge_per_key_computations(_computations),
+            name=name,
+            classes=[str(c) for c in classes],
+            replicates=replicates,
         )
 
 
 metric_types.register_metric(SegmentationMetrics)
 
 
-def _computations(classes: list[str], name: str, model_name: str = "") -> metric_types.MetricComputations:
-    """One computation a model; TFMA asks by the arguments' names."""
+def _computations(
+    classes: list[str], replicates: int, name: str, eval_config: Any = None, model_name: str = ""
+) -> metric_types.MetricComputations:
+    """The sums of one model, and the intervals around what follows from them; TFMA asks by the arguments' names."""
     del name  # the metrics have names of their own
-    predictions = metric_types.StandardMetricInputsPreprocessor(
-        include_filter={constants.PREDICTIONS_KEY: {}}, include_default_inputs=False
-    )
-    combiner = ConfusionCombiner(classes, model_name)
-    return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=[predictions], combiner=combiner)]
+    combiner = ConfusionCombiner(classes, replicates, model_name)
+    inputs: dict[str, Any] = {constants.PREDICTIONS_KEY: {}}
+    if not replicates:
+        return [metric_types.MetricComputation(combiner.keys, [_preprocessor(inputs)], combiner)]
+    inputs[constants.FEATURES_KEY] = {FREQUENCIES_FEATURE: {}}
+    baselines = [spec.name for spec in eval_config.model_specs if spec.is_baseline] if eval_config else []
+    intervals = functools.partial(_with_intervals, classes, model_name, baselines[0] if baselines else model_name)
+    return [
+        metric_types.MetricComputation(combiner.keys, [_preprocessor(inputs)], combiner),
+        metric_types.CIDerivedMetricComputation(combiner.keys, intervals),
+    ]
+
+
+def _preprocessor(inputs: dict[str, Any]) -> metric_types.Preprocessor:
+    return metric_types.StandardMetricInputsPreprocessor(include_filter=inputs, include_default_inputs=False)
+
+
+class Sums(NamedTuple):
+    """What the combiner keeps of a slice: its counts, and the marginals of the replicates of the bootstrap."""
+
+    confusion_CC: Counts
+    replicates_B3C: Counts
 
 
 class ConfusionCombiner(beam.CombineFn):
-    """Sums the counts of pictures; its output is every metric of `counts.named_metrics`, and the counts."""
+    """Sums the counts of pictures; its output is every metric of `counts.named_metrics`, and the sums."""
 
-    def __init__(self, classes: Sequence[str], model_name: str) -> None:
+    def __init__(self, classes: Sequence[str], replicates: int, model_name: str) -> None:
         self._classes = tuple(classes)
+        self._replicates = replicates
         self._model_name = model_name
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
-        return [self._key(name) for name in (*named_metrics(self.create_accumulator(), self._classes), CONFUSION_METRIC)]
+        return list(self.extract_output(self.create_accumulator()))
 
-    def create_accumulator(self) -> Counts:
-        return np.zeros((len(self._classes), len(self._classes)), np.int64)
+    def create_accumulator(self) -> Sums:
+        size = len(self._classes)
+        return Sums(np.zeros((size, size), np.int64), np.zeros((self._replicates, 3, size), np.int64))
 
-    def add_input(self, accumulator: Counts, element: metric_types.StandardMetricInputs) -> Counts:
+    def add_input(self, accumulator: Sums, element: metric_types.StandardMetricInputs) -> Sums:
         counts = np.asarray(element.get_predictions(self._model_name))
-        if counts.size != accumulator.size:
-            raise ValueError(f"the model counts {counts.size} pairs of classes, expected {accumulator.size}")
-        accumulator += counts.reshape(accumulator.shape).astype(np.int64)
-        return accumulator
+        if counts.size != accumulator.confusion_CC.size:
+            raise ValueError(f"the model gives {counts.size} counts, expected {accumulator.confusion_CC.size}")
+        confusion_CC = counts.reshape(accumulator.confusion_CC.shape).astype(np.int64)
+        if self._replicates:
+            frequencies_B = np.ravel(element.get_features()[FREQUENCIES_FEATURE])
+            return _added(accumulator, Sums(confusion_CC, bootstrap.resampled(frequencies_B, confusion_CC)))
+        return _added(accumulator, Sums(confusion_CC, accumulator.replicates_B3C))
 
-    def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
-        return sum(accumulators, start=self.create_accumulator())
+    def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
+        return functools.reduce(_added, accumulators, self.create_accumulator())
 
-    def extract_output(self, accumulator: Counts) -> dict[metric_types.MetricKey, Any]:
-        metrics = named_metrics(accumulator, self._classes)
-        return {self._key(name): value for name, value in metrics.items()} | {self._key(CONFUSION_METRIC): accumulator}
+    def extract_output(self, accumulator: Sums) -> dict[metric_types.MetricKey, Any]:
+        values: dict[str, Any] = {
+            **named_metrics(accumulator.confusion_CC, self._classes),
+            CONFUSION_METRIC: accumulator.confusion_CC,
+            _REPLICATES_METRIC: accumulator.replicates_B3C,
+        }
+        return {_key(name, self._model_name): value for name, value in values.items()}
 
-    def _key(self, name: str) -> metric_types.MetricKey:
-        # Pictures have no weights; with `None` TFMA also finds thresholds that an EvalConfig sets by name.
-        return metric_types.MetricKey(name, model_name=self._model_name, example_weighted=None)
+
+def _added(sums: Sums, more: Sums) -> Sums:
+    """Adds in place: Beam lets a combiner change its own accumulator, and nobody else holds it."""
+    np.add(sums.confusion_CC, more.confusion_CC, out=sums.confusion_CC)
+    np.add(sums.replicates_B3C, more.replicates_B3C, out=sums.replicates_B3C)
+    return sums
+
+
+def _key(name: str, model_name: str) -> metric_types.MetricKey:
+    # Pictures have no weights; with `None` TFMA also finds thresholds that an EvalConfig sets by name.
+    return metric_types.MetricKey(name, model_name=model_name, example_weighted=None)
+
+
+def _with_intervals(
+    classes: list[str], model_name: str, baseline_name: str, metrics: dict[metric_types.MetricKey, Any]
+) -> dict[metric_types.MetricKey, types.ValueWithTDistribution]:
+    """The model's metrics, and their differences to the baseline's, with their standard errors."""
+    samples = {_key(name, model_name): values for name, values in _samples(classes, model_name, metrics).items()}
+    if baseline_name != model_name:
+        reference = _samples(classes, baseline_name, metrics)
+        samples |= {key.make_diff_key(): values - reference[key.name] for key, values in samples.items()}
+    return {key: _with_interval(metrics[key], values) for key, values in samples.items()}
+
+
+def _samples(
+    classes: list[str], model_name: str, metrics: dict[metric_types.MetricKey, Any]
+) -> dict[str, bootstrap.Ratios]:
+    return bootstrap.samples(metrics[_key(_REPLICATES_METRIC, model_name)], classes)
+
+
+def _with_interval(value: float, samples_B: bootstrap.Ratios) -> types.ValueWithTDistribution:
+    return types.ValueWithTDistribution(
+        sample_mean=value,
+        sample_standard_deviation=bootstrap.standard_error(samples_B),
+        sample_degrees_of_freedom=samples_B.size - 1,
+        unsampled_value=value,
+    )

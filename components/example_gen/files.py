@@ -6,8 +6,10 @@ import os
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
 from typing import Protocol
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -18,6 +20,8 @@ from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 
 _SHOWN_NAMES = 8
+
+Problem = tuple[Reason, str]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class FileInfo:
     path: str
     size: int
     changed: float
-    problem: tuple[Reason, str] | None = None
+    problem: Problem | None = None
 
 
 class Folder(Protocol):
@@ -58,6 +62,8 @@ def open_folder(root: str) -> Folder:
 
 def escape_of(path: str) -> str | None:
     """Why a manifest's `path` leaves the root by its very text, or None where it does not."""
+    if "\0" in path:
+        return f"{path!r} holds a zero character"
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         return f"{path!r} is an absolute path"
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
@@ -93,19 +99,18 @@ class LocalFolder:
     """
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(os.path.expanduser(root))
-        if not os.path.isdir(self.root):
-            raise UserError(f"the data's root {root} is not a folder{_nearest(self.root)}")
+        real = Path(root).expanduser().resolve()
+        if not real.is_dir():
+            raise UserError(f"the data's root {root} is not a folder{_instead(real)}")
+        self.root = str(real)
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
         """See `Folder.walk`; links are followed where they stay inside the root."""
-        start = self.root
-        for part in filter(None, prefix.split("/")):
-            start = os.path.join(start, part)
-            if os.path.islink(start) and (problem := self._link_problem(prefix, start)):
-                yield FileInfo(_utf8(prefix), 0, 0, problem)
-                return
-        if os.path.isdir(start):
+        start = Path(self.root, prefix)
+        problem = self._link_problem(prefix, start)
+        if problem and problem[0] is Reason.OUTSIDE_ROOT:
+            yield FileInfo(_utf8(prefix), 0, 0, problem)
+        elif start.is_dir():
             yield from self._walk(prefix, frozenset())
 
     def _walk(self, folder: str, above: frozenset[str]) -> Iterator[FileInfo]:
@@ -120,11 +125,11 @@ class LocalFolder:
             return
         for entry in ordered:
             path = posixpath.join(folder, entry.name)
-            problem = self._link_problem(path, entry.path) if entry.is_symlink() else None
+            problem = self._link_problem(path, Path(entry.path)) if entry.is_symlink() else None
             if problem is None and entry.is_dir():
                 yield from self._walk(path, above | {real})
             else:
-                yield self._info(path, entry, problem)
+                yield _info(path, entry.stat, problem)
 
     def look_up(self, paths: Iterable[str]) -> dict[str, FileInfo]:
         """See `Folder.look_up`."""
@@ -134,31 +139,20 @@ class LocalFolder:
             folder, name = posixpath.split(path)
             if folder not in real_folders:
                 real_folders[folder] = os.path.realpath(os.path.join(self.root, folder))
-            full = os.path.join(real_folders[folder], name)
+            full = Path(real_folders[folder], name)
             if os.path.lexists(full):
-                found[path] = self._info(path, full, self._link_problem(path, full))
+                found[path] = _info(path, full.stat, self._link_problem(path, full))
         return found
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """See `Folder.read`."""
         return _read(os.path.join(self.root, path), path, max_bytes)
 
-    def _info(self, path: str, file: str | os.DirEntry[str], problem: tuple[Reason, str] | None) -> FileInfo:
-        shown = _utf8(path)
-        if problem is None and shown != path:
-            problem = Reason.UNREADABLE, f"the name {shown} is not UTF-8"
-        if problem is None:
-            status = os.stat(file)
-            if os.path.isfile(file):
-                return FileInfo(path, status.st_size, status.st_mtime_ns)
-            problem = Reason.UNREADABLE, f"{path} is not a regular file"
-        return FileInfo(shown, 0, 0, problem)
-
-    def _link_problem(self, path: str, full: str) -> tuple[Reason, str] | None:
+    def _link_problem(self, path: str, full: Path) -> Problem | None:
         real = os.path.realpath(full)
         if os.path.commonpath([real, self.root]) != self.root:
             return Reason.OUTSIDE_ROOT, f"{_utf8(path)} is a link that leaves the root {self.root}"
-        if not os.path.exists(real):
+        if not Path(real).exists():
             return Reason.UNREADABLE, f"{_utf8(path)} is a link to nothing"
         return None
 
@@ -168,7 +162,7 @@ class RemoteFolder:
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
-        if next(self._match("**"), None) is None:
+        if next(self._match("**", limit=1), None) is None:
             raise UserError(f"the data's root {root} holds no file; check its address and the right to list it")
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
@@ -192,9 +186,9 @@ class RemoteFolder:
         """See `Folder.read`."""
         return _read(f"{self.root}/{path}", path, max_bytes)
 
-    def _match(self, pattern: str) -> Iterator[FileInfo]:
+    def _match(self, pattern: str, limit: int | None = None) -> Iterator[FileInfo]:
         try:
-            [matched] = FileSystems.match([f"{self.root}/{pattern}"])
+            [matched] = FileSystems.match([f"{self.root}/{pattern}"], [limit] if limit else None)
         except (BeamIOError, ValueError) as error:
             raise UserError(f"the data's root {self.root} cannot be listed: {error}") from error
         for file in matched.metadata_list:
@@ -203,13 +197,27 @@ class RemoteFolder:
                 yield FileInfo(path, file.size_in_bytes, file.last_updated_in_seconds)
 
 
-def _nearest(path: str) -> str:
+def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None) -> FileInfo:
+    shown = _utf8(path)
+    if problem is None and shown != path:
+        problem = Reason.UNREADABLE, f"the name {shown} is not UTF-8"
+    if problem is None:
+        try:
+            status = stat()
+        except OSError as error:
+            problem = Reason.UNREADABLE, f"{path} cannot be looked at: {error.strerror}"
+        else:
+            if S_ISREG(status.st_mode):
+                return FileInfo(path, status.st_size, status.st_mtime_ns)
+            problem = Reason.UNREADABLE, f"{path} is not a regular file"
+    return FileInfo(shown, 0, 0, problem)
+
+
+def _instead(path: Path) -> str:
     """What there is instead of `path`: the entries of the nearest folder above it that exists."""
-    above = os.path.dirname(path)
-    while not os.path.isdir(above):
-        above = os.path.dirname(above)
+    above = next(folder for folder in path.parents if folder.is_dir())
     try:
-        return f"; {above} holds {names(os.listdir(above))}"
+        return f"; {above} holds {names(entry.name for entry in above.iterdir())}"
     except OSError:
         return ""
 

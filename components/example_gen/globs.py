@@ -45,21 +45,21 @@ class Glob:
 
 def _segment(text: str) -> str:
     """The regular expression of one path segment, with one group from its first wildcard to its last."""
-    tokens = re.findall(r"\[!?\]?[^\]]*\]|[*?]|[^*?[]+|\[", text)
-    wild = [i for i, token in enumerate(tokens) if token in "*?" or (token[0] == "[" and len(token) > 1)]
+    pieces = re.findall(r"\[!?\]?[^\]]*\]|[*?]|[^*?[]+|\[", text)
+    wild = [i for i, piece in enumerate(pieces) if piece in "*?" or (piece[0] == "[" and len(piece) > 1)]
     if not wild:
         return re.escape(text)
-    regexes = [_token(token) for token in tokens]
+    regexes = [_piece(piece) for piece in pieces]
     first, last = wild[0], wild[-1] + 1
     return "".join(regexes[:first]) + f"({''.join(regexes[first:last])})" + "".join(regexes[last:])
 
 
-def _token(token: str) -> str:
-    if token == "*":
+def _piece(piece: str) -> str:
+    if piece == "*":
         return "[^/]*"
-    if token == "?":
+    if piece == "?":
         return "[^/]"
-    if token[0] == "[" and len(token) > 1:
-        inside = token[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("&&", r"&\&")
+    if piece[0] == "[" and len(piece) > 1:
+        inside = piece[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("&&", r"&\&")
         return f"[^/{inside[1:]}]" if inside.startswith("!") else f"(?!/)[{inside.replace('^', chr(92) + '^')}]"
-    return re.escape(token)
+    return re.escape(piece)

@@ -137,9 +137,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise Rejected(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
     if width * height > max_pixels:
-        raise Rejected(
-            Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}"
-        )
+        raise Rejected(Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}")
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -165,7 +163,7 @@ def _orientation(lazy: ImageFile.ImageFile, data: bytes, kind: str) -> int:
         return 1  # Asking Pillow for a PNG file's Exif data decodes all of it.
     try:
         value = lazy.getexif().get(ORIENTATION, 1)
-    except Exception:  # Damaged Exif data says nothing; the picture itself may be fine.
+    except Exception:  # noqa: BLE001 – damaged Exif data says nothing; the picture itself may be fine.
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -127,7 +127,7 @@ def _decided(codes: np.ndarray, samples: np.ndarray, unknown_is_void: bool, noun
         return np.where(unknown, VOID, codes - 1).astype(np.uint8)
     values, counts = np.unique(samples[unknown], return_counts=True)
     assert callable(write)
-    shown = ", ".join(f"{write(v)} ({n} pixels)" for v, n in zip(values[:_SHOWN_VALUES], counts))
+    shown = ", ".join(f"{write(v)} ({n} pixels)" for v, n in zip(values[:_SHOWN_VALUES], counts, strict=False))
     more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
     plural = "s" if len(values) > 1 else ""
     raise Rejected(Reason.UNKNOWN_LABEL, f"the mask holds {noun}{plural} that no label names: {shown}{more}")

@@ -74,7 +74,9 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
         folder.look_up(sorted({path for path in paths if not escape_of(path)})),
         _advice(folder, next((path for path in paths if escape_of(path)), "")),
     )
-    twice = {name for name, count in Counter(_id(row, source) for row in table.rows).items() if count > 1}
+    twice = {
+        name for name, count in Counter(_id(row, source) for row in table.rows if not row.problem).items() if count > 1
+    }
     pairs: list[Pair] = []
     quarantined: list[Quarantined] = []
     for row in table.rows:
@@ -135,7 +137,7 @@ def _csv_row(number: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
     problem = None
     if len(cells) != len(columns):
         problem = f"has {len(cells)} cells, but the header {len(columns)}"
-    return Row(number, {column: cell.strip() for column, cell in zip(columns, cells)}, problem)
+    return Row(number, {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}, problem)
 
 
 def _parse_jsonl(text: str) -> Table:

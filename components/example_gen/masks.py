@@ -37,15 +37,21 @@ def canonical_mask(
     turned = _is_drawn_on_stored_pixels(picture, image, max_aspect_difference)
     samples = _samples(picture, meaning.samples)
     mask_HW = meaning.classes(samples)
-    if (mask_HW == VOID).all():
+    fitted_HW = _fit(mask_HW, image, turned)
+    if (fitted_HW == VOID).all():
         raise Rejected(Reason.ALL_VOID, "every pixel of the mask is void")
-    if turned or (picture.width, picture.height) != image.size:
-        mask = Image.fromarray(mask_HW)
-        mask = turn(mask, image.orientation) if turned else mask
-        mask_HW = np.asarray(mask.resize(image.size, Image.Resampling.NEAREST))
-    elif _is_canonical(picture) and np.array_equal(samples, mask_HW):
+    if fitted_HW is mask_HW and _is_canonical(picture) and np.array_equal(samples, mask_HW):
         return CanonicalMask(data, mask_HW)
-    return CanonicalMask(png(Image.fromarray(mask_HW)), mask_HW)
+    return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW)
+
+
+def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
+    """The mask in the image's position and size; the same array where it has both."""
+    height, width = mask_HW.shape
+    if not turned and (width, height) == image.size:
+        return mask_HW
+    mask = turn(Image.fromarray(mask_HW), image.orientation) if turned else Image.fromarray(mask_HW)
+    return np.asarray(mask.resize(image.size, Image.Resampling.NEAREST))
 
 
 def _is_drawn_on_stored_pixels(picture: Picture, image: CanonicalImage, tolerance: float) -> bool:

@@ -177,7 +177,8 @@ def _ambiguous(name: str, files: _Named) -> list[Quarantined]:
     every = [info.path for info in (*files.images, *files.masks)]
     detail = f"{', '.join(every)} share the name {name!r}; which belong together is not known"
     images = [Quarantined(id=name, image=i.path, reason=Reason.AMBIGUOUS_NAME, detail=detail) for i in files.images]
-    return images + [Quarantined(id=name, mask=m.path, reason=Reason.AMBIGUOUS_NAME, detail=detail) for m in files.masks]
+    masks = [Quarantined(id=name, mask=m.path, reason=Reason.AMBIGUOUS_NAME, detail=detail) for m in files.masks]
+    return images + masks
 
 
 def _alone(name: str, files: _Named) -> Quarantined:

@@ -81,10 +81,9 @@ def settle_twins(twins: Iterable[Candidate]) -> tuple[list[Candidate], list[Quar
     ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
     split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
     kept = [candidate for candidate in ordered if candidate.split == split]
+    reason = f"the image has the same content as {kept[0].pair.id!r} in {split}"
     leaks = [
-        twin.pair.set_aside(
-            Reason.LEAK, f"the image has the same content as {kept[0].pair.id!r} in {split}; this one is in {twin.split}"
-        )
+        twin.pair.set_aside(Reason.LEAK, f"{reason}; this one is in {twin.split}")
         for twin in ordered
         if twin.split != split
     ]

@@ -18,6 +18,7 @@ class RegistryPusherSpec(types.ComponentSpec):
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
         "registry": ExecutionParameter(type=str),
+        "registry_state": ExecutionParameter(type=str),
         "holdings_state": ExecutionParameter(type=str),
         "run_config": ExecutionParameter(type=str),
         "model_name": ExecutionParameter(type=str),
@@ -29,7 +30,9 @@ class RegistryPusherSpec(types.ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "quarantine": ChannelParameter(type=Quarantine),
     }
-    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {"pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)}
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)
+    }
 
 
 class RegistryPusher(base_component.BaseComponent):
@@ -45,6 +48,7 @@ class RegistryPusher(base_component.BaseComponent):
         evaluation=evaluator.outputs["evaluation"],
         quarantine=example_gen.outputs["quarantine"],
         registry=uri,
+        registry_state=registry_state(uri),
         holdings_state=holdings_state(uri),
         run_config=config.model_dump_json(),
         model_name=config.name,
@@ -67,6 +71,7 @@ class RegistryPusher(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         quarantine: types.BaseChannel,
         registry: str,
+        registry_state: str,
         holdings_state: str,
         run_config: str,
         model_name: str,
@@ -80,9 +85,11 @@ class RegistryPusher(base_component.BaseComponent):
             evaluation: Why: `metrics.json` of `components.evaluator.results.Evaluation`.
             quarantine: Ingestion's account; names the data's fingerprint.
             registry: The registry's path or URI.
+            registry_state: `registry.state.registry_state(registry)` as the run begins, the same that `Baseline` gets:
+                the version that the model was judged against, and the only one in whose place it is served.
             holdings_state: `registry.state.holdings_state(registry)` as the run begins.  It changes when the registry
-                loses a version, or is deleted: the push that TFX remembers is then made again.  It is not the served
-                version, or each rollback would run the step.
+                loses a version, or is deleted: the push that TFX remembers is then made again.  `registry_state` cannot
+                tell that: after the deletion it is what it was before the first push.
             run_config: The run's whole configuration as JSON, for the manifest.
             model_name: Name of the model; a registry holds one model only.
             code: Fingerprint of the step's code; another one makes the cache miss.
@@ -94,6 +101,7 @@ class RegistryPusher(base_component.BaseComponent):
                 evaluation=evaluation,
                 quarantine=quarantine,
                 registry=registry,
+                registry_state=registry_state,
                 holdings_state=holdings_state,
                 run_config=run_config,
                 model_name=model_name,

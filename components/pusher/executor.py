@@ -18,6 +18,7 @@ from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.pushing import Candidate, push_if_blessed
 from components.pusher.result import PUSHED_FILE, PushResult
+from registry.state import served_in
 from registry.store import Registry
 
 
@@ -36,7 +37,9 @@ class Executor(base_executor.BaseExecutor):
             UserError: the registry cannot take the model.
         """
         registry = Registry(exec_properties["registry"])
-        result = push_if_blessed(registry, _candidate(input_dict, exec_properties))
+        result = push_if_blessed(
+            registry, _candidate(input_dict, exec_properties), served_in(exec_properties["registry_state"])
+        )
         pushed_model = artifact_utils.get_single_instance(output_dict["pushed_model"])
         _write_result(registry, result, pushed_model)
         progress.report(result.note)

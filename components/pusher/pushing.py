@@ -23,7 +23,7 @@ class Candidate:
     evaluation: Evaluation
 
 
-def push_if_blessed(registry: Registry, candidate: Candidate) -> PushResult:
+def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: int | None) -> PushResult:
     """Makes a blessed model a version and serves it; changes nothing for another.
 
     Whatever happened before, asking again is safe:
@@ -32,9 +32,14 @@ def push_if_blessed(registry: Registry, candidate: Candidate) -> PushResult:
     - A model that is there already makes no second version.
     - A version that a person rolled back from is not served again: no run undoes a rollback, even if it makes the very
       same model and finds it better.
-    - A model is served only in place of the version that it was judged against.  If another one is served by now
-      (another run was quicker, or a person rolled back meanwhile), it becomes a version but waits for a judgement
-      against that one, which the next run makes.
+    - A model is served only in place of the version that was served as the run began, for that one it was judged
+      against.  If another one is served by now (another run was quicker, or a person rolled back meanwhile), the model
+      becomes a version but is served only once a run has judged it against that one.
+
+    Args:
+        registry: Where to push to.
+        candidate: The model.
+        served_at_start: The version that was served as the run began.
 
     Raises:
         UserError: see `Registry.push`.
@@ -52,23 +57,26 @@ def push_if_blessed(registry: Registry, candidate: Candidate) -> PushResult:
         config=candidate.config,
         software=software_versions(),
     )
-    note = _serve(registry, manifest.version, created, verdict.baseline_version)
+    note = _serve(registry, manifest.version, created, served_at_start)
     return PushResult(
         pushed=created, version=manifest.version, served=registry.served(), registry=registry.uri, note=note
     )
 
 
-def _serve(registry: Registry, version: int, created: bool, judged_against: int | None) -> str:
+def _serve(registry: Registry, version: int, created: bool, served_at_start: int | None) -> str:
     """Serves `version` if it may be, and says in a sentence what was done."""
     done = f"version {version} pushed" if created else f"version {version} holds this model already"
     if registry.served() == version:
         return f"{done} and is served"
     if version in registry.withdrawn():
         return f"{done} but was rolled back: {_stays(registry)}"
-    if registry.serve_in_place_of(judged_against, version):
+    if registry.serve_in_place_of(served_at_start, version):
         return f"{done} and served" if created else f"{done}, now served"
-    against = "without a baseline" if judged_against is None else f"against version {judged_against}"
-    return f"{done} but it was judged {against}: {_stays(registry)}; run again to judge it against that"
+    before = "nothing" if served_at_start is None else f"version {served_at_start}"
+    return (
+        f"{done} but not served, for {before} was served when it was judged: {_stays(registry)}; "
+        "run again to judge it against what is served now"
+    )
 
 
 def refusal(evaluation: Evaluation) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -18,9 +18,9 @@ from components.report import formats
 _WIDTH, _HEIGHT = 520, 250  # of a chart of curves, units of its view box
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 66, 14, 34
 _NAME_LENGTH = 16  # letters of a class at a matrix
-_LABEL_GAP = 15  # below which two labels at the ends of curves would overlap
-
-Values = Sequence[float | None]
+_LABEL_GAP = 17  # below which two labels at the ends of curves would overlap
+_DOTTED = 40  # points of a curve up to which each gets a dot
+_LARGEST, _SMALLEST_SPAN = 1e12, 1e-9  # what an axis can show
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,46 +28,48 @@ class Curve:
     """One value an epoch, from epoch 1; `None` where there is none.  `kind` is its class in the style sheet."""
 
     label: str
-    values: Values
+    values: tuple[float | None, ...]
     kind: str
 
 
 def curves(lines: Sequence[Curve], best: int | None = None, ceiling: float | None = None) -> Markup:
     """Curves over the epochs, labelled at their ends, with the epoch `best` marked.
 
-    The axis of values starts at 0 or lower, and ends at `ceiling` at the most.
+    The axis of values holds 0, and ends at `ceiling` at the most.
     """
-    shown = [line for line in lines if any(formats.is_number(v) for v in line.values)]
+    points = {line: _drawable(line.values) for line in lines}
+    shown = [line for line in lines if points[line]]
     if not shown:
         return Markup('<p class="none">No figures were recorded.</p>')
     epochs = max(len(line.values) for line in shown)
-    finite = [v for line in shown for v in line.values if v is not None and formats.is_number(v)]
-    ticks = nice_ticks(min(0.0, *finite), max(finite), ceiling)
+    values = [value for line in shown for _, value in points[line]]
+    ticks = nice_ticks(min(0.0, *values), max(0.0, *values), ceiling)
     plot = _Plot(epochs, ticks[0], ticks[-1])
     parts = [_value_axis(plot, ticks), _epoch_axis(plot)]
     if best is not None and 1 <= best <= epochs:
-        parts.append(_best_mark(plot, best))
-    parts += [_curve(plot, line) for line in shown]
-    parts += _end_labels(plot, shown)
+        parts.append(_best_mark(plot, best, [dict(points[line]).get(best, 0.0) for line in shown]))
+    parts += [_curve(plot, line.kind, points[line]) for line in shown]
+    parts += _end_labels(plot, {line: points[line][-1] for line in shown})
     return Markup('<svg class="curves" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         _WIDTH, _HEIGHT, "Curves over the epochs: " + ", ".join(line.label for line in shown), Markup("").join(parts)
     )
 
 
 def nice_ticks(low: float, high: float, ceiling: float | None = None, wanted: int = 5) -> list[float]:
-    """Round values from `low` or below to `high` or above, about `wanted` of them, none over `ceiling`."""
-    if ceiling is not None:
-        high = min(high, ceiling)
-    span = high - low
-    if not math.isfinite(span) or span < 1e-12 * max(1.0, abs(low), abs(high)):
-        span = max(1.0, abs(low)) if ceiling is None else min(1.0, max(ceiling - low, 1e-6))
+    """Round values from `low` ≤ 0 or below to `high` ≥ 0 or above, about `wanted` of them, none over `ceiling` > 0."""
+    high = high if ceiling is None else min(high, ceiling)
+    span = high - low if high - low > _SMALLEST_SPAN else 1.0
     magnitude = 10.0 ** math.floor(math.log10(span / wanted))
     step = next(magnitude * k for k in (1, 2, 2.5, 5, 10) if magnitude * k >= span / wanted * (1 - 1e-9))
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil((low + span) / step - 1e-9), first + 1)
     ticks = [index * step for index in range(first, last + 1)]
-    kept = ticks if ceiling is None else [tick for tick in ticks if tick <= ceiling + step * 1e-6]
-    return kept if len(kept) > 1 else [ticks[0], ticks[0] + span]
+    return ticks if ceiling is None else [tick for tick in ticks if tick <= ceiling + step * 1e-6]
+
+
+def _drawable(values: Sequence[float | None]) -> list[tuple[int, float]]:
+    """Epochs and values, without those that are missing, not finite, or beyond any sense."""
+    return [(epoch, value) for epoch, value in enumerate(values, 1) if value is not None and abs(value) < _LARGEST]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +88,16 @@ class _Plot:
 
 
 def _value_axis(plot: _Plot, ticks: Sequence[float]) -> Markup:
-    digits = max(0, min(6, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9)))
+    digits = max(0, min(9, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9)))
     if any(abs(tick - round(tick, digits)) > 1e-9 * max(1.0, abs(tick)) for tick in ticks):
-        digits += 1
-    mark = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/><text x="{}" y="{:.1f}" class="end">{}</text>')
+        digits += 1  # steps of 0.25
+    text = f".{digits}f" if max(abs(tick) for tick in ticks) < 1e5 else ".3g"
+    line = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>')
+    label = Markup('<text x="{}" y="{:.1f}" class="end">{}</text>')
     return Markup("").join(
-        mark.format(_LEFT, _WIDTH - _RIGHT, _LEFT - 8, plot.y(t) + 4, f"{t:.{digits}f}", y=plot.y(t)) for t in ticks
+        line.format(_LEFT, _WIDTH - _RIGHT, y=plot.y(tick))
+        + label.format(_LEFT - 8, plot.y(tick) + 4, f"{tick:{text}}")
+        for tick in ticks
     )
 
 
@@ -103,44 +109,36 @@ def _epoch_axis(plot: _Plot) -> Markup:
     return marks + Markup('<text x="{}" y="{}" class="axis">epoch</text>').format(_WIDTH - _RIGHT + 16, _HEIGHT - 12)
 
 
-def _best_mark(plot: _Plot, best: int) -> Markup:
+def _best_mark(plot: _Plot, best: int, values: Sequence[float]) -> Markup:
+    """A line at the best epoch, named above or below: away from the curves, whose `values` there are given."""
     left = plot.epochs > 1 and best > plot.epochs / 2
-    return Markup(
-        '<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>'
-        '<text x="{:.1f}" y="{}" class="best {}">best: {}</text>'
-    ).format(
-        _TOP,
-        _HEIGHT - _BOTTOM,
-        plot.x(best) + (-6 if left else 6),
-        _HEIGHT - _BOTTOM - 8,
-        "end" if left else "",
-        best,
-        x=plot.x(best),
+    low = not values or min(plot.y(value) for value in values) < (_TOP + _HEIGHT - _BOTTOM) / 2
+    x, label_y = plot.x(best), _HEIGHT - _BOTTOM - 8 if low else _TOP + 14
+    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>')
+    label = Markup('<text class="best {}" x="{:.1f}" y="{}">best: {}</text>')
+    return line.format(_TOP, _HEIGHT - _BOTTOM, x=x) + label.format(
+        "end" if left else "", x + (-6 if left else 6), label_y, best
     )
 
 
-def _curve(plot: _Plot, line: Curve) -> Markup:
-    points = [(plot.x(e), plot.y(v)) for e, v in enumerate(line.values, 1) if v is not None and formats.is_number(v)]
-    path = " ".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
-    drawn = Markup('<path class="curve {}" d="{}"/>').format(line.kind, path)
-    radius = 3.5 if len(points) == 1 else 2.2
-    dots = points if len(points) <= 40 else points[-1:]
-    return drawn + Markup("").join(
-        Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(line.kind, x, y, radius) for x, y in dots
+def _curve(plot: _Plot, kind: str, points: Sequence[tuple[int, float]]) -> Markup:
+    places = [(plot.x(epoch), plot.y(value)) for epoch, value in points]
+    path = " ".join(f"{'L' if index else 'M'}{x:.1f} {y:.1f}" for index, (x, y) in enumerate(places))
+    dot = Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="{}"/>')
+    radius = 3.5 if len(places) == 1 else 2.2
+    dotted = places if len(places) <= _DOTTED else places[-1:]
+    return Markup('<path class="curve {}" d="{}"/>').format(kind, path) + Markup("").join(
+        dot.format(kind, x, y, radius) for x, y in dotted
     )
 
 
-def _end_labels(plot: _Plot, lines: Sequence[Curve]) -> list[Markup]:
+def _end_labels(plot: _Plot, ends: Mapping[Curve, tuple[int, float]]) -> list[Markup]:
     """The curves' names at their ends, pushed apart where they would overlap."""
-    ends = []
-    for line in lines:
-        epoch, value = [(e, v) for e, v in enumerate(line.values, 1) if v is not None and formats.is_number(v)][-1]
-        ends.append((plot.y(value), plot.x(epoch), line))
+    label = Markup('<text class="label {}" x="{:.1f}" y="{:.1f}">{}</text>')
     labels, above = [], -math.inf
-    for y, x, line in sorted(ends, key=lambda end: end[0]):
-        above = max(y + 4, above + _LABEL_GAP)
-        label = Markup('<text class="label {}" x="{:.1f}" y="{:.1f}">{}</text>')
-        labels.append(label.format(line.kind, x + 9, above, line.label))
+    for line, (epoch, value) in sorted(ends.items(), key=lambda end: plot.y(end[1][1])):
+        above = max(plot.y(value) + 4, above + _LABEL_GAP)
+        labels.append(label.format(line.kind, plot.x(epoch) + 9, above, line.label))
     return labels
 
 
@@ -162,7 +160,9 @@ def gauge(value: float | None, low: float | None, high: float | None, bound: flo
     parts = [Markup('<rect class="track" width="100%" height="4" y="8" rx="2"/>')]
     if low is not None and high is not None and formats.is_number(low) and formats.is_number(high):
         width = f"{100 * max(0.0, _clip(high) - _clip(low)):.2f}%"
-        parts.append(Markup('<rect class="band" x="{}" width="{}" height="14" y="3" rx="3"/>').format(_place(low), width))
+        parts.append(
+            Markup('<rect class="band" x="{}" width="{}" height="14" y="3" rx="3"/>').format(_place(low), width)
+        )
     parts.append(_reference(bound, 1, 19))
     if value is not None and formats.is_number(value):
         parts.append(Markup('<circle class="point" cx="{}" cy="10" r="4"/>').format(_place(value)))
@@ -227,7 +227,7 @@ def share_dots(shares: Sequence[tuple[str, float | None]], scale: ShareScale) ->
 def share_axis(scale: ShareScale) -> Markup:
     """The labels of the strips below which or over which it stands."""
     ticks = scale.ticks()
-    shown = ticks if len(ticks) < 5 or not scale.logarithmic else ticks[::-2][::-1]
+    shown = ticks[::-2][::-1] if len(ticks) > 3 else ticks
     label = Markup('<text class="{}" x="{}" y="11">{}</text>')
     parts = []
     for share in shown:
@@ -282,10 +282,9 @@ def heat_map(names: Sequence[str], shares_CC: Sequence[Sequence[float | None]]) 
 
 def swatch(index: int | None) -> Markup:
     """The colour of a class, or the hatching of void, for a legend."""
-    if index is None:
-        return Markup('<svg class="swatch" width="12" height="12"><rect class="void" width="12" height="12" rx="3"/></svg>')
-    return Markup('<svg class="swatch" width="12" height="12"><rect width="12" height="12" rx="3" fill="{}"/></svg>').format(
-        hex_colour(index)
+    fill = Markup('class="void"') if index is None else Markup('fill="{}"').format(hex_colour(index))
+    return Markup('<svg class="swatch" width="12" height="12"><rect {} width="12" height="12" rx="3"/></svg>').format(
+        fill
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -16,11 +16,11 @@ from components.report import executor
 class RunReportSpec(ComponentSpec):
     """What goes into a report."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar = {
         "run_config": ExecutionParameter(type=str),
         "code": ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "quarantine": ChannelParameter(type=Quarantine),
         "gate": ChannelParameter(type=GateResult),
@@ -29,7 +29,7 @@ class RunReportSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
-    OUTPUTS = {"report": ChannelParameter(type=Report)}
+    OUTPUTS: ClassVar = {"report": ChannelParameter(type=Report)}
 
 
 class RunReport(base_component.BaseComponent):

@@ -17,7 +17,7 @@ class Picture:
     """One prediction, ready to be shown; the pictures are data URIs."""
 
     id: str
-    score: float  # mean IoU over the classes that occur in it
+    score: float  # mean IoU, see `pictures.score`
     slices: dict[str, str]
     width: int  # of the original, pixels
     height: int

@@ -142,12 +142,15 @@ def _slices(features: Any) -> dict[str, str]:
 
 
 def _record_files(folder: str) -> list[str]:
-    return sorted(fileio.glob(os.path.join(folder, "*.gz")))
+    files = sorted(fileio.glob(os.path.join(folder, "*")))
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no records")
+    return files
 
 
 def _serialized(files: Sequence[str], limit: int) -> Iterator[bytes]:
     """The first `limit` records, in the order of the files."""
-    return tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator()
+    return tf.data.TFRecordDataset(files).take(limit).as_numpy_iterator()
 
 
 def _quarantined(path: str) -> tuple[Quarantined, ...]:

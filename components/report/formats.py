@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from typing import TypeGuard
 
 from components.evaluator.results import Estimate
 
@@ -73,6 +74,6 @@ def moment(when: datetime.datetime) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".rstrip()
 
 
-def is_number(value: float | None) -> bool:
+def is_number(value: float | None) -> TypeGuard[float]:
     """Whether there is a finite value to show."""
     return value is not None and math.isfinite(value)

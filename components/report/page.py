@@ -17,16 +17,17 @@ MATRIX_CLASSES = 12  # up to here a matrix and stacked bars can be read
 _LONG_TABLE = 24  # rows beyond which only the most telling ones are shown
 _CONFUSIONS = 15
 _FINDINGS = 12
+_SMALL_CHANGE = 0.01  # what fills half a bar when nothing changed more
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(data: ReportData) -> str:
     """The page as HTML.  Every text in `data` is taken for untrusted and escaped."""
-    context: dict[str, Any] = {"data": data, "css": Markup((_TEMPLATES / "page.css").read_text("utf-8"))}
+    context: dict[str, Any] = {"data": data}
     for section in (_header, _data, _gate, _training, _evaluation, _comparison):
         context.update(section(data))
-    return _environment().get_template("page.html.j2").render(context)
+    return _environment().get_template("page.html").render(context).lstrip()
 
 
 def _environment() -> jinja2.Environment:
@@ -110,7 +111,7 @@ def _balance(data: ReportData, shares: dict[str, list[float]], scale: charts.Sha
     for index, name in enumerate(data.ingestion.classes):
         of_splits = [(split, values[index] if index < len(values) else None) for split, values in shares.items()]
         pictures = [counts[index] for counts in data.ingestion.class_pictures.values() if index < len(counts)]
-        row = {"index": index, "name": name, "shares": of_splits, "pictures": sum(pictures)}
+        row: dict[str, Any] = {"index": index, "name": name, "shares": of_splits, "pictures": sum(pictures)}
         occurs = any(share for _, share in of_splits)
         rows.append({**row, "occurs": occurs, "strip": charts.share_dots(of_splits, scale)})
     if len(rows) > MATRIX_CLASSES:
@@ -149,7 +150,7 @@ def _training(data: ReportData) -> dict[str, Any]:
 
 
 def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:
-    return charts.Curve(label, [epoch.metrics.get(metric) for epoch in data.history.epochs], label)
+    return charts.Curve(label, tuple(epoch.metrics.get(metric) for epoch in data.history.epochs), label)
 
 
 def _evaluation(data: ReportData) -> dict[str, Any]:
@@ -175,12 +176,12 @@ def _comparison(data: ReportData) -> dict[str, Any]:
     rows = tables.class_rows(data.evaluation)
     shown = rows if len(rows) <= _LONG_TABLE else tables.most_changed(rows, _LONG_TABLE)
     of_slices = [row for row in tables.slice_rows(data.evaluation) if row.iou_change is not None]
-    changes = [abs(row.iou_change) for row in (*rows, *of_slices) if row.iou_change is not None]
+    changes = [change for change in (*(r.iou_change for r in rows), *(r.iou_change for r in of_slices)) if change]
     return {
         "compared": shown,
         "compared_all": len(shown) == len(rows),
         "compared_slices": of_slices,
-        "extent": max([*changes, 0.01]),
+        "extent": max([abs(change) for change in changes] + [_SMALL_CHANGE]),
         "better": sum(row.iou_change is not None and row.iou_change >= 0.0005 for row in rows),
         "worse": sum(row.iou_change is not None and row.iou_change <= -0.0005 for row in rows),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -18,7 +17,8 @@ from components.records import VOID
 from components.report.data import Picture
 
 _CLASSES_NAMED = 5
-_WRONG = (229, 50, 45)
+_SPECKS = 0.005  # share of the pixels up to which a class that the truth does not have is passed over
+_WRONG = (240, 55, 155)
 _JPEG_QUALITY = 84
 
 
@@ -27,18 +27,23 @@ class Scored:
     """How well the prediction for one record is."""
 
     index: int  # of the record in its split
-    score: float  # mean IoU over the classes that occur in truth or prediction
+    score: float  # mean IoU over the classes that `score` counts
     trivial: bool  # the truth is of one class alone
     confusion_CC: counts.Counts
 
 
 def score(index: int, confusion_CC: counts.Counts) -> Scored | None:
-    """The score of one picture; `None` where no pixel counts."""
-    value = counts.mean_over_present(counts.iou(confusion_CC))
-    if math.isnan(value):
+    """The score of one picture; `None` where no pixel counts.
+
+    It is the mean IoU over the classes of the truth, and those that were predicted, wrongly, on more than specks of
+    the picture: a foreign class has IoU 0, and one stray pixel would make a good prediction one of the worst.
+    """
+    truth_C, predicted_C = confusion_CC.sum(axis=1), confusion_CC.sum(axis=0)
+    if not truth_C.any():
         return None
-    trivial = int(np.count_nonzero(confusion_CC.sum(axis=1))) < 2
-    return Scored(index, value, trivial, confusion_CC)
+    counted_C = (truth_C > 0) | (predicted_C > _SPECKS * predicted_C.sum())
+    value = float(counts.iou(confusion_CC)[counted_C].mean())
+    return Scored(index, value, bool(np.count_nonzero(truth_C) == 1), confusion_CC)
 
 
 def choose(scored: Iterable[Scored], best: int, worst: int) -> tuple[list[Scored], list[Scored]]:
@@ -88,7 +93,7 @@ def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]
 def mark_errors(
     picture: Image.Image, truth_HW: npt.NDArray[np.uint8], prediction_HW: npt.NDArray[np.uint8], size: tuple[int, int]
 ) -> Image.Image:
-    """The picture in pale grey, with the pixels red where the prediction is not the truth; void is never wrong."""
+    """The picture in muted grey, with the pixels pink where the prediction is not the truth; void is never wrong."""
     if truth_HW.shape != prediction_HW.shape:
         truth_HW = _nearest(truth_HW, (prediction_HW.shape[1], prediction_HW.shape[0]))
     wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)

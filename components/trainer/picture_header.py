@@ -38,7 +38,7 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     )
 
 
-def check_picture(encoded: tf.Tensor, max_pixels: int) -> tf.Tensor:
+def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
     """The size of a picture, int32 [2].
 
     Raises:
@@ -51,7 +51,7 @@ def check_picture(encoded: tf.Tensor, max_pixels: int) -> tf.Tensor:
     )
     too_large = tf.debugging.Assert(
         pixels <= max_pixels,
-        ["picture refused: height and width", size_2, f"are over the limit of {max_pixels} pixels"],
+        ["picture refused: height and width", size_2, "are over the limit of", max_pixels, "pixels"],
     )
     with tf.control_dependencies([op for op in (no_picture, too_large) if op is not None]):
         return tf.identity(size_2)

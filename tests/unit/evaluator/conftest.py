@@ -32,6 +32,7 @@ class Picture:
 
     image_HW: np.ndarray
     mask_HW: np.ndarray
+    name: str = "picture"
     slices: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -44,7 +45,9 @@ class BandModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = {name: tf.io.FixedLenFeature([], tf.string) for name in (records.IMAGE_ENCODED, records.MASK_ENCODED)}
+        features = {
+            name: tf.io.FixedLenFeature([], tf.string) for name in (records.IMAGE_ENCODED, records.MASK_ENCODED)
+        }
         parsed = tf.io.parse_example(examples, features)
         image_BHW = _decode(parsed[records.IMAGE_ENCODED])
         truth_BHW = _decode(parsed[records.MASK_ENCODED])
@@ -79,13 +82,12 @@ def to_record(picture: Picture) -> bytes:
         return tf.io.encode_png(pixels_HW[..., None].astype(np.uint8)).numpy()
 
     values = {
+        records.IMAGE_ID: picture.name.encode(),
         records.IMAGE_ENCODED: encoded(picture.image_HW),
         records.MASK_ENCODED: encoded(picture.mask_HW),
         **{records.slice_feature(name): value.encode() for name, value in picture.slices.items()},
     }
-    feature = {
-        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in values.items()
-    }
+    feature = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in values.items()}
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
@@ -110,7 +112,7 @@ def make_pictures(count: int, seed: int = 1) -> list[Picture]:
         image_HW = np.clip(mask_HW * 100 + random.normal(25, 25, mask_HW.shape), 0, 255 if not pond else 149)
         mask_HW[0] = records.VOID
         slices = {"place": "pond" if pond else "town"} | ({"light": "dim"} if index < 3 else {})
-        pictures.append(Picture(image_HW.astype(np.uint8), mask_HW.astype(np.uint8), slices))
+        pictures.append(Picture(image_HW.astype(np.uint8), mask_HW.astype(np.uint8), f"picture-{index}", slices))
     return pictures
 
 
@@ -179,7 +181,9 @@ def evaluate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) ->
             "evaluation": [_artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")],
             "blessing": [_artifact(standard_artifacts.ModelBlessing, folder / "blessing")],
         }
-        context = executor.Executor.Context(beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "tmp"))
+        context = executor.Executor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"], tmp_dir=str(folder / "tmp")
+        )
         executor.Executor(context).Do(
             {
                 "examples": [examples],

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from components.errors import UserError
-from registry.state import baseline_of, holdings_state, registry_state
+from registry.state import baseline_of, holdings_state, registry_state, served_in
 from registry.store import Registry
 
 
@@ -39,7 +39,7 @@ def test_a_baseline_whose_number_means_another_model_by_now_is_refused(local_uri
     state = registry_state(local_uri)
     shutil.rmtree(local_uri)
     push(local_uri, "b")
-    with pytest.raises(UserError, match="version 1 .* is not the one that was served when the run began"):
+    with pytest.raises(UserError, match=r"version 1 .* is not the one that was served when the run began"):
         baseline_of(local_uri, state)
 
 
@@ -72,3 +72,9 @@ def test_a_registry_that_was_deleted_is_not_taken_for_the_one_before_it(local_ur
     assert holdings_state(local_uri) != empty
     push(local_uri, "a")
     assert holdings_state(local_uri) != full
+
+
+def test_a_state_names_its_version(uri, push):
+    assert served_in(registry_state(uri)) is None
+    push(uri, "a")
+    assert served_in(registry_state(uri)) == 1

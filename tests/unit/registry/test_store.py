@@ -66,7 +66,7 @@ class TestPush:
     def test_the_same_content_is_not_taken_for_there_if_it_is_damaged(self, uri, push, tamper):
         push(uri, "a")
         tamper(uri, "versions/1/saved_model.pb", b"another")
-        with pytest.raises(CorruptVersionError, match="versions/1/saved_model.pb"):
+        with pytest.raises(CorruptVersionError, match=r"versions/1/saved_model\.pb"):
             push(uri, "a")
 
     def test_a_model_may_lie_in_a_bucket_too(self, uri, make_model, birth, tmp_path):

@@ -1,0 +1,51 @@
+"""95 % intervals by Poisson bootstrap over the pictures, in one pass.
+
+Each picture enters each of B replicates as often as a Poisson variable of mean 1 says (Hanley & MacGibbon 2006,
+"Creating non-parametric bootstrap samples using Poisson frequencies"); the standard deviation of a metric over the
+replicates estimates its standard error, and the interval is the value ± Student's t of it (Efron & Tibshirani 1993,
+chapter 12).  The frequencies follow from the picture's name: every slice, the model and its baseline see the same
+ones, on any runner and in any order, so results are reproducible and differences are paired.
+
+TFMA brings the same method, as B copies of its whole graph: 20 replicates cost 4 to 10 seconds however few the
+pictures, and change with every run.  Here 200 are sums beside the sum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from components.evaluator.counts import Counts, Ratios, marginals, named_metrics_of_marginals
+
+REPLICATES = 200
+MAX_ABSENT = 0.05
+"""Share of replicates that may lack a class; where more do, too few pictures show it for an interval."""
+
+Frequencies = npt.NDArray[np.uint8]
+
+
+def frequencies(picture_id: bytes, replicates: int = REPLICATES) -> Frequencies:
+    """How often the picture of that name enters each replicate [B]."""
+    seed = int.from_bytes(hashlib.blake2b(picture_id, digest_size=8).digest(), "big")
+    return np.random.default_rng(seed).poisson(1.0, replicates).astype(np.uint8)
+
+
+def resampled(frequencies_B: Frequencies, confusion_CC: Counts) -> Counts:
+    """What a picture adds to the marginals [B, 3, C] of the replicates."""
+    return frequencies_B.astype(np.int64)[:, None, None] * np.stack(marginals(confusion_CC))
+
+
+def samples(replicates_B3C: Counts, classes: Sequence[str]) -> dict[str, Ratios]:
+    """Every metric on every replicate [B]; NaN where a replicate lacks the class."""
+    return named_metrics_of_marginals(replicates_B3C, classes)
+
+
+def standard_error(samples_B: Ratios) -> float:
+    """The standard deviation of a metric over its replicates; NaN where too many lack it."""
+    present = samples_B[~np.isnan(samples_B)]
+    if present.size < max(2, (1 - MAX_ABSENT) * samples_B.size):
+        return float("nan")
+    return float(present.std(ddof=1))

@@ -1,0 +1,50 @@
+"""Says what ingestion would do with a data set, without writing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+
+from components.example_gen.config import DataConfig
+from components.example_gen.ingestion import Ingestion
+from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.example_gen.splits import Candidate, settle_twins
+from components.example_gen.tally import Tally, summarise
+
+OnProgress = Callable[[int, int], None]
+"""Is told how many pairs are done, and of how many."""
+
+
+def survey(
+    config: DataConfig, seed: int, on_progress: OnProgress | None = None
+) -> tuple[IngestionSummary, list[Quarantined]]:
+    """The account of the data set that `config` describes, and all pairs that cannot be used, by id.
+
+    Every picture is read and decoded, as in ingestion itself.  Raises `UserError` where the source is not usable.
+    """
+    ingestion = Ingestion(config, seed)
+    listing = ingestion.listing()
+    candidates: list[Candidate] = []
+    quarantined = list(listing.quarantined)
+    for identified in ingestion.identify(listing.pairs):
+        if isinstance(identified, Quarantined):
+            quarantined.append(identified)
+        else:
+            candidates.append(identified)
+    kept: list[Candidate] = []
+    candidates.sort(key=lambda candidate: candidate.content)
+    for _, twins in groupby(candidates, key=lambda candidate: candidate.content):
+        stay, leaks = settle_twins(twins)
+        kept += stay
+        quarantined += leaks
+    tally = Tally()
+    kept.sort(key=lambda candidate: candidate.pair.id)
+    for done, loaded in enumerate(ingestion.load(kept), 1):
+        if isinstance(loaded, Quarantined):
+            quarantined.append(loaded)
+        else:
+            tally.add(loaded.split, loaded.measures, loaded.slices)
+        if on_progress is not None:
+            on_progress(done, len(kept))
+    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, listing.strays)
+    return summary, sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))

@@ -1,0 +1,73 @@
+"""The TFX component that brings pairs of image and mask into the pipeline."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import component_spec, standard_artifacts
+
+from components.artifacts import Quarantine
+from components.example_gen import executor
+
+
+class ImageMaskExampleGenSpec(component_spec.ComponentSpec):
+    """Parameters and outputs of `ImageMaskExampleGen`."""
+
+    PARAMETERS: ClassVar = {
+        "data_config": component_spec.ExecutionParameter(type=str),
+        "seed": component_spec.ExecutionParameter(type=int),
+        "data_fingerprint": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
+    OUTPUTS: ClassVar = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "quarantine": component_spec.ChannelParameter(type=Quarantine),
+    }
+
+
+class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
+    """Ingests pairs of image and mask from folders, a manifest or TensorFlow Datasets.
+
+    ```
+    config = DataConfig(source=FoldersSource(root="data"), classes=("background", "building"))
+    example_gen = ImageMaskExampleGen(
+        data_config=config.model_dump_json(), seed=1, data_fingerprint=data_fingerprint(config.source)
+    )
+    ```
+
+    Component `outputs` contains:
+     - `examples`: records as `components.records` describes them, in the splits train, eval and test.
+     - `quarantine`: the pairs that cannot be used, each with its reason, and the account of the whole data set.
+    """
+
+    SPEC_CLASS = ImageMaskExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        data_config: str | RuntimeParameter,
+        seed: int | RuntimeParameter,
+        data_fingerprint: str | RuntimeParameter,
+        code: str | RuntimeParameter = "",
+    ) -> None:
+        """Declares the step.
+
+        Args:
+          data_config: JSON of a `components.example_gen.config.DataConfig`.
+          seed: Of the hash that decides on splits.
+          data_fingerprint: See `components.example_gen.sources.data_fingerprint`; a changed one misses TFX's cache.
+          code: A digest of this step's code; a changed one misses the cache too.
+        """
+        spec = ImageMaskExampleGenSpec(
+            data_config=data_config,
+            seed=seed,
+            data_fingerprint=data_fingerprint,
+            code=code,
+            examples=types.Channel(type=standard_artifacts.Examples),
+            quarantine=types.Channel(type=Quarantine),
+        )
+        super().__init__(spec=spec)

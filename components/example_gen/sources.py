@@ -1,0 +1,92 @@
+"""Where pairs come from: one face for folders, manifests and TensorFlow data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import NamedTuple, Protocol
+
+from components.example_gen.config import FoldersSource, ManifestSource, Source, TfdsSource
+from components.example_gen.files import Folder, open_folder
+from components.example_gen.fingerprint import fingerprint_of
+from components.example_gen.manifest import pair_rows, read_table
+from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
+from components.example_gen.quarantine import Reason
+from components.example_gen.rejection import Rejected
+
+
+class Opened(NamedTuple):
+    """A pair whose bytes are there for the asking; asking may raise `Rejected`."""
+
+    pair: Pair
+    image: Callable[[], bytes]
+    mask: Callable[[], bytes]
+
+
+class PairSource(Protocol):
+    """A source of pairs.  It is pickled on its way to the workers, so that it must hold nothing that is open."""
+
+    def listing(self) -> Listing:
+        """All pairs, and what cannot be paired; raises `UserError` where the source itself is not usable."""
+
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+        """Opens `pairs`, which are some of the listing's in the order of their ids."""
+
+    def count_bytes(self, pairs: Sequence[Pair]) -> int:
+        """About how many bytes `pairs` have together."""
+
+
+def open_source(source: Source) -> PairSource:
+    """The source that the configuration describes."""
+    if isinstance(source, TfdsSource):
+        from components.example_gen.tfds_source import TfdsPairs  # Imports TensorFlow.
+
+        return TfdsPairs(source)
+    return FilePairs(source)
+
+
+def data_fingerprint(source: Source) -> str:
+    """A word for the state of the data: it changes when a file is added, removed or written.  Opens no picture.
+
+    Raises `UserError` where the source is not usable.
+    """
+    return open_source(source).listing().fingerprint
+
+
+class FilePairs:
+    """Pairs of files below a root: folders, or a manifest."""
+
+    def __init__(self, source: FoldersSource | ManifestSource) -> None:
+        self._source = source
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return open_folder(self._source.root)
+
+    def listing(self) -> Listing:
+        """See `PairSource.listing`."""
+        if isinstance(self._source, ManifestSource):
+            table, data = read_table(self._folder, self._source)
+            listing, files = pair_rows(self._folder, self._source, table)
+            return replace(listing, fingerprint=fingerprint_of(files, data))
+        contents = find_files(self._folder, self._source)
+        return replace(pair_by_name(contents), fingerprint=fingerprint_of(contents.files))
+
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+        """See `PairSource.open`."""
+        for pair in pairs:
+            yield Opened(
+                pair,
+                partial(self._read, pair.image, pair.image_bytes, max_bytes),
+                partial(self._read, pair.mask, pair.mask_bytes, max_bytes),
+            )
+
+    def count_bytes(self, pairs: Sequence[Pair]) -> int:
+        """See `PairSource.count_bytes`."""
+        return sum(pair.image_bytes + pair.mask_bytes for pair in pairs)
+
+    def _read(self, path: str, size: int, max_bytes: int) -> bytes:
+        if size > max_bytes:  # As listed: not a byte is read of it.
+            raise Rejected(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
+        return self._folder.read(path, max_bytes)

@@ -1,0 +1,129 @@
+"""The step: from the artifacts of a run, with a real SavedModel, to the page."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.types import standard_artifacts
+from tfx.types.channel_utils import as_channel
+
+from components.artifacts import GateResult, Quarantine, Report
+from components.evaluator.results import RESULTS_FILE, Evaluation
+from components.records import VOID
+from components.report.component import RunReport
+from components.report.executor import Executor
+
+SCENES = 6
+
+
+def artifact(kind, folder: Path):
+    made = kind()
+    made.uri = str(folder)
+    return made
+
+
+def written(folder: Path, **files: str) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def scenes(scene):
+    """Scene k has k rows of bright pixels that its mask knows nothing of; the last scene is void."""
+    made = []
+    for index in range(SCENES):
+        mask_HW = np.zeros((16, 16), np.uint8)
+        mask_HW[8:] = 1
+        image_HW = mask_HW * 255
+        image_HW[:index] = 255
+        made.append(scene(f"scene-{index}", image_HW, mask_HW, {"light": "night" if index % 2 else "day"}))
+    made.append(scene("nothing", np.zeros((16, 16), np.uint8), np.full((16, 16), VOID, np.uint8)))
+    return made
+
+
+@pytest.fixture
+def artifacts(tmp_path, make_report, scenes, write_split, model_folder):
+    data = make_report()
+    write_split(tmp_path / "examples" / "Split-test", scenes)
+    examples = artifact(standard_artifacts.Examples, tmp_path / "examples")
+    examples.split_names = '["train", "eval", "test"]'
+    lines = "".join(pair.model_dump_json() + "\n" for pair in data.quarantined)
+    folders = {
+        "quarantine": (Quarantine, {"summary__json": data.ingestion.model_dump_json(), "quarantine__jsonl": lines}),
+        "gate": (GateResult, {"gate__json": data.gate.model_dump_json()}),
+        "model_run": (standard_artifacts.ModelRun, {"history__json": data.history.model_dump_json()}),
+        "evaluation": (standard_artifacts.ModelEvaluation, {"metrics__json": data.evaluation.model_dump_json()}),
+        "pushed_model": (standard_artifacts.PushedModel, {"pushed__json": data.push.model_dump_json()}),
+    }
+    made = {key: [artifact(kind, written(tmp_path / key, **files))] for key, (kind, files) in folders.items()}
+    return {"examples": [examples], "model": [artifact(standard_artifacts.Model, model_folder)], **made}
+
+
+def run(artifacts, tmp_path: Path, **report) -> tuple[str, Path]:
+    output = tmp_path / "report"
+    output.mkdir()
+    config = {"name": "sample", "data": {"classes": ["ground", "roof"]}, "report": report}
+    properties = {"run_config": json.dumps(config), "code": "c0ffee"}
+    Executor().Do(artifacts, {"report": [artifact(Report, output)]}, properties)
+    return (output / "report.html").read_text(encoding="utf-8"), output
+
+
+def test_the_page_shows_the_worst_and_the_best_predictions_of_the_model(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=1, worst=2)
+    shown = [part.split("<")[0].split(">")[1] for part in text.split('<p class="id"')[1:]]
+    assert shown == ["scene-5", "scene-4", "scene-0"]
+    assert f"Of {SCENES} pictures" in text
+    assert text.count("data:image/png") == 6 and text.count("data:image/jpeg") == 6
+
+
+def test_the_numbers_lie_beside_the_page(artifacts, tmp_path):
+    _, output = run(artifacts, tmp_path)
+    assert Evaluation.model_validate_json((output / RESULTS_FILE).read_text()).verdict.blessed
+
+
+def test_the_path_of_the_page_is_told(artifacts, tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="segpipe.progress"):
+        _, output = run(artifacts, tmp_path)
+    assert caplog.messages[-1] == f"report: {output / 'report.html'}"
+
+
+def test_only_as_many_pictures_are_scored_as_asked(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, scored=3)
+    assert "Of 3 pictures" in text and "scene-4" not in text
+
+
+def test_no_model_is_loaded_when_no_picture_is_asked_for(artifacts, tmp_path):
+    artifacts["model"][0].uri = str(tmp_path / "nowhere")
+    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    assert "No picture was asked for" in text
+
+
+def test_a_split_without_records_is_not_passed_over(artifacts, tmp_path):
+    for file in (tmp_path / "examples" / "Split-test").iterdir():
+        file.unlink()
+    with pytest.raises(FileNotFoundError, match="Split-test"):
+        run(artifacts, tmp_path)
+
+
+def test_a_run_that_pushed_nothing_is_reported_too(artifacts, tmp_path):
+    del artifacts["pushed_model"]
+    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    assert "nothing was pushed" in text
+
+
+def test_the_configuration_and_the_code_are_named(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    assert "- ground\n" in text and "c0ffee" in text
+
+
+def test_the_step_is_declared_with_an_optional_push(artifacts):
+    channels = {key: as_channel(value) for key, value in artifacts.items()}
+    pushed = channels.pop("pushed_model")
+    assert set(RunReport(**channels, run_config="{}", code="x").inputs) == set(channels)
+    assert set(RunReport(**channels, pushed_model=pushed, run_config="{}", code="x").outputs) == {"report"}

@@ -1,0 +1,156 @@
+"""The page: whole, harmless and self-contained for every kind of run."""
+
+from __future__ import annotations
+
+import dataclasses
+import html.parser
+import re
+
+import pytest
+
+from components.data_gate.result import Finding, GateReport
+from components.evaluator.results import Check, Estimate, Verdict
+from components.example_gen.quarantine import Quarantined, Reason
+from components.report import page
+
+VOID_TAGS = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Outline(html.parser.HTMLParser):
+    """The elements of a page; every one must be closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text.append(data)
+
+
+def names(number: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(number))
+
+
+@pytest.mark.parametrize("number", [2, 4, 59, 255])
+def test_renders_well_formed_and_finite_for_any_number_of_classes(make_report, number):
+    text = page.render(make_report(names(number)))
+    outline = Outline(text)
+    assert outline.open == []
+    assert not re.search(r"\b(nan|inf|None)\b", " ".join(outline.text), re.IGNORECASE)
+    assert all("nan" not in (value or "") for name, value in outline.attributes if name not in ("src", "aria-label"))
+
+
+def test_loads_nothing_and_runs_nothing(make_report):
+    outline = Outline(page.render(make_report()))
+    assert not {"script", "link", "iframe", "object", "embed"} & set(outline.tags)
+    for name, value in outline.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href"):
+            assert (value or "").startswith(("data:image/", "#"))
+    assert "http://" not in page.render(make_report()) and "https://" not in page.render(make_report())
+    assert "@import" not in page.render(make_report())
+
+
+def test_every_text_of_the_data_is_escaped(make_report):
+    hostile = "<script>alert(1)</script>"
+    data = make_report((hostile, '"><img src=x onerror=alert(1)>', "c", "d", "absent'&"))
+    ingestion = data.ingestion.model_copy(update={"slices": {hostile: {hostile: 3}}})
+    data = dataclasses.replace(
+        data,
+        name=hostile,
+        ingestion=ingestion,
+        quarantined=(Quarantined(id=hostile, image=hostile, reason=Reason.UNREADABLE, detail=hostile),),
+        gate=GateReport(passed=False, findings=(Finding(check="size", feature=hostile, passed=False, detail=hostile),)),
+        worst=(dataclasses.replace(data.worst[0], id=hostile, slices={hostile: hostile}),),
+        config=hostile,
+        software={hostile: hostile},
+    )
+    text = page.render(data)
+    outline = Outline(text)
+    assert "<script" not in text and "<img src=x" not in text
+    assert not any(name == "onerror" for name, _ in outline.attributes)
+    assert hostile in "".join(outline.text)
+
+
+def test_many_classes_are_listed_by_their_worst_confusions_instead_of_a_matrix(make_report):
+    assert 'class="heat"' in page.render(make_report(names(12)))
+    many = page.render(make_report(names(13)))
+    assert 'class="heat"' not in many and "cost the most pixels" in many
+
+
+def test_a_class_without_pixels_is_named_as_such(make_report):
+    text = page.render(make_report(names(6)))
+    assert "1 class without a pixel here" in text
+
+
+def test_a_first_model_has_no_baseline_to_stand_against(make_report):
+    data = make_report()
+    verdict = data.evaluation.verdict.model_copy(update={"baseline_version": None})
+    evaluation = data.evaluation.model_copy(update={"baseline": None, "verdict": verdict})
+    text = page.render(dataclasses.replace(data, evaluation=evaluation))
+    assert "this is the first model" in text and "no baseline" in text
+
+
+def test_a_model_that_is_not_blessed_says_why_at_the_top(make_report):
+    data = make_report(push=None)
+    missed = Check(
+        metric="mean_iou", slice="overall", kind="at_least", value=None, bound=0.9, passed=False, detail="far too low"
+    )
+    verdict = Verdict(blessed=False, baseline_version=2, note="One bound was missed.", checks=(missed,))
+    evaluation = data.evaluation.model_copy(update={"verdict": verdict})
+    head = page.render(dataclasses.replace(data, evaluation=evaluation)).split("<nav")[0]
+    assert "Not blessed" in head and "far too low" in head and "nothing was pushed" in head
+
+
+def test_the_bare_minimum_of_a_run_still_renders(make_report):
+    data = make_report(epochs=1, quarantined=(), best=(), worst=(), scored=0, push=None)
+    nothing = Estimate(value=None)
+    overall = data.evaluation.candidate.overall.model_copy(
+        update={"mean_iou": nothing, "mean_dice": nothing, "pixel_accuracy": nothing, "iou": {}, "dice": {}}
+    )
+    candidate = data.evaluation.candidate.model_copy(update={"overall": overall, "slices": ()})
+    ingestion = data.ingestion.model_copy(
+        update={
+            "used": {},
+            "quarantined": {},
+            "class_pixels": {},
+            "class_pictures": {},
+            "void_pixels": {},
+            "slices": {},
+        }
+    )
+    data = dataclasses.replace(
+        data,
+        ingestion=ingestion,
+        gate=GateReport(passed=True, findings=()),
+        history=data.history.model_copy(update={"epochs": ()}),
+        evaluation=data.evaluation.model_copy(update={"candidate": candidate, "baseline": None}),
+    )
+    assert Outline(page.render(data)).open == []
+
+
+def test_better_and_worse_are_told_by_more_than_colour(make_report):
+    text = page.render(make_report())
+    assert "▲" in text and "+0." in text
+
+
+def test_without_pictures_a_page_of_59_classes_stays_under_300_kilobytes(make_report):
+    assert len(page.render(make_report(names(59))).encode()) < 300_000

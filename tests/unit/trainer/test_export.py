@@ -1,0 +1,96 @@
+"""The exported model, saved and loaded again."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tf_keras as keras
+from PIL import Image
+
+from components import records
+from components.evaluator.counts import confusion_counts
+from components.trainer.config import UNet
+from components.trainer.export import ServedModel, export
+from components.trainer.models import build_model
+from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC
+from components.transform import features
+from components.transform.picture import images_from_bytes
+from tests.support.transformed import NUM_CLASSES, Transformed, make_pair
+
+
+@pytest.fixture(scope="module")
+def keras_model(transformed: Transformed):  # type: ignore[no-untyped-def]
+    keras.utils.set_random_seed(3)
+    return build_model(UNet(width=4, depth=2), transformed.config, NUM_CLASSES, np.full(3, 60.0), np.full(3, 50.0))
+
+
+@pytest.fixture(scope="module")
+def loaded(transformed: Transformed, keras_model, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
+    directory = str(tmp_path_factory.mktemp("export"))
+    export(ServedModel(keras_model, layer, transformed.config, NUM_CLASSES, 100_000), directory)
+    return tf.saved_model.load(directory)
+
+
+def as_example(pair: dict[str, bytes]) -> bytes:
+    feature = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in pair.items()}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def trained_view(transformed: Transformed, encoded: list[bytes]) -> tf.Tensor:
+    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
+    raw = layer({records.IMAGE_ENCODED: tf.constant(encoded)})[features.IMAGE]
+    return images_from_bytes(raw, transformed.config.height, transformed.config.width)
+
+
+def test_probabilities_are_those_of_the_trained_network(loaded, keras_model, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
+    encoded = [make_pair(i, 30 + 10 * i, 50)[records.IMAGE_ENCODED] for i in range(3)]
+    served = loaded.signatures["probabilities"](image=tf.constant(encoded))["probabilities"]
+    expected = probabilities_BHWC(keras_model(tf.cast(trained_view(transformed, encoded), tf.float32), training=False))
+    np.testing.assert_allclose(served, expected, atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_sum(served, axis=-1), 1, atol=1e-5)
+
+
+def test_masks_come_at_the_pictures_own_sizes(loaded, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
+    encoded = [make_pair(0, 40, 56)[records.IMAGE_ENCODED], make_pair(1, 90, 33)[records.IMAGE_ENCODED]]
+    answer = loaded.signatures["serving_default"](image=tf.constant(encoded))
+    probabilities = loaded.signatures["probabilities"](image=tf.constant(encoded))["probabilities"]
+    for index, (height, width) in enumerate([(40, 56), (90, 33)]):
+        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask"].numpy()[index])))
+        resized = tf.image.resize(probabilities[index], [height, width]).numpy()
+        np.testing.assert_array_equal(mask_HW, resized.argmax(-1))
+        shares = np.bincount(mask_HW.ravel(), minlength=NUM_CLASSES) / mask_HW.size
+        np.testing.assert_allclose(answer["class_fractions"][index], shares, atol=1e-6)
+        assert float(answer["mean_confidence"][index]) == pytest.approx(resized.max(-1).mean(), rel=1e-4)
+
+
+def test_evaluate_counts_the_pixels_of_each_record(loaded, keras_model, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
+    pairs = transformed.pairs[:3]
+    confusion = loaded.signatures["evaluate"](examples=tf.constant([as_example(pair) for pair in pairs]))["confusion"]
+    images = trained_view(transformed, [pair[records.IMAGE_ENCODED] for pair in pairs])
+    predicted = predicted_mask_BHW(keras_model(tf.cast(images, tf.float32), training=False)).numpy()
+    side = (transformed.config.height, transformed.config.width)
+    for index, pair in enumerate(pairs):
+        mask_HW = tf.io.decode_png(pair[records.MASK_ENCODED])
+        truth_HW = tf.image.resize(mask_HW, side, method="nearest").numpy()[..., 0]
+        expected_CC = confusion_counts(truth_HW, predicted[index], NUM_CLASSES)
+        np.testing.assert_array_equal(confusion[index].numpy().reshape(NUM_CLASSES, NUM_CLASSES), expected_CC)
+
+
+def test_one_hostile_picture_is_refused_by_name_and_the_next_is_served(loaded) -> None:  # type: ignore[no-untyped-def]
+    good = make_pair(0)[records.IMAGE_ENCODED]
+    bomb = good[:16] + (20_000).to_bytes(4, "big") * 2 + good[24:]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"over the limit of\D+100000\D+pixels"):
+        loaded.signatures["serving_default"](image=tf.constant([good, bomb]))
+    assert len(loaded.signatures["serving_default"](image=tf.constant([good]))["mask"].numpy()[0]) > 0
+
+
+def test_the_model_is_written_where_the_folder_says(transformed: Transformed, keras_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
+    export(ServedModel(keras_model, layer, transformed.config, NUM_CLASSES, 10), str(tmp_path / "new"))
+    assert (tmp_path / "new" / "saved_model.pb").exists()

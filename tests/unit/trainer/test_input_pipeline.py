@@ -1,0 +1,71 @@
+"""From records to batches."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from components import records
+from components.errors import UserError
+from components.trainer.config import Augmentation, TrainerConfig
+from components.trainer.input_pipeline import (
+    COMPRESSION,
+    count_records,
+    evaluation_dataset,
+    read_constants,
+    training_dataset,
+)
+from tests.support.transformed import Transformed
+
+PLAIN = TrainerConfig(batch_size=5, augmentation=Augmentation(flip_horizontal=False))
+IN_PIECES = PLAIN.model_copy(update={"cache_bytes": 1})
+
+
+def masks_of(dataset: tf.data.Dataset) -> list[bytes]:
+    return [mask.tobytes() for _, masks in dataset.as_numpy_iterator() for mask in masks]
+
+
+
+@pytest.mark.parametrize("config", [PLAIN, IN_PIECES], ids=["held in memory", "read in pieces"])
+def test_an_epoch_shows_every_pair_once(transformed: Transformed, config: TrainerConfig) -> None:
+    seen = masks_of(training_dataset(transformed.train_files, config, transformed.config, seed=1))
+    assert sorted(seen) == sorted(masks_of(evaluation_dataset(transformed.train_files, 4, transformed.config)))
+    assert len(seen) == 12
+
+
+def test_the_same_seed_gives_the_same_course_and_each_epoch_another_order(transformed: Transformed) -> None:
+    first, again = (training_dataset(transformed.train_files, PLAIN, transformed.config, seed=1) for _ in range(2))
+    epoch_1, epoch_2 = masks_of(first), masks_of(first)
+    assert [epoch_1, epoch_2] == [masks_of(again), masks_of(again)]
+    assert epoch_1 != epoch_2
+
+
+def test_the_order_of_the_records_on_disk_does_not_matter(transformed: Transformed, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    stored = list(tf.data.TFRecordDataset(transformed.train_files, COMPRESSION).as_numpy_iterator())
+    backwards = str(tmp_path / "backwards.gz")
+    with tf.io.TFRecordWriter(backwards, COMPRESSION) as writer:
+        for record in reversed(stored):
+            writer.write(record)
+    datasets = (training_dataset(files, PLAIN, transformed.config, 1) for files in (transformed.train_files, [backwards]))
+    assert masks_of(next(datasets)) == masks_of(next(datasets))
+
+
+def test_batches_are_uint8_of_the_models_size(transformed: Transformed) -> None:
+    image, mask = next(iter(training_dataset(transformed.train_files, PLAIN, transformed.config, seed=1)))
+    assert (image.shape, image.dtype) == ((5, 32, 32, 3), tf.uint8)
+    assert (mask.shape, mask.dtype) == ((5, 32, 32), tf.uint8)
+
+
+def test_records_are_counted(transformed: Transformed) -> None:
+    assert count_records(transformed.train_files) == 12
+
+
+def test_a_training_without_pictures_says_so(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    empty = str(tmp_path / "empty.gz")
+    tf.io.TFRecordWriter(empty, COMPRESSION).close()
+    with pytest.raises(UserError, match="no training record"):
+        read_constants([empty], 3)

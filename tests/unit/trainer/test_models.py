@@ -1,0 +1,70 @@
+"""Architectures: shapes, sizes and gradients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer.config import UNet
+from components.trainer.models import build_model
+from components.transform.config import TransformConfig
+
+
+def model_of(config: UNet, num_classes: int, side: int = 32, normalize: str = "channel"):  # type: ignore[no-untyped-def]
+    transform = TransformConfig(height=side, width=side, normalize=normalize)
+    return build_model(config, transform, num_classes, np.array([10.0, 20, 30]), np.array([2.0, 4, 5]))
+
+
+def unet_weights(width: int, depth: int, outputs: int) -> int:
+    """Trainable weights of a padded U-Net with batch normalisation, counted layer by layer."""
+
+    def double(inputs: int, channels: int) -> int:
+        return 9 * channels * (inputs + channels) + 4 * channels
+
+    total, inputs = 0, 3
+    for level in range(depth + 1):
+        total += double(inputs, width * 2**level)
+        inputs = width * 2**level
+    for level in reversed(range(depth)):
+        channels = width * 2**level
+        total += 4 * channels * 2 * channels + channels + double(2 * channels, channels)
+    return total + width * outputs + outputs
+
+
+@pytest.mark.parametrize(("num_classes", "channels"), [(2, 1), (3, 3), (59, 59)])
+def test_two_classes_share_one_logit_and_more_have_one_each(num_classes: int, channels: int) -> None:
+    logits = model_of(UNet(width=4, depth=2), num_classes)(tf.zeros([2, 32, 32, 3]))
+    assert logits.shape == (2, 32, 32, channels)
+    assert logits.dtype == tf.float32
+
+
+@pytest.mark.parametrize(("width", "depth"), [(4, 1), (8, 3), (64, 4)])
+def test_a_unet_has_the_weights_that_its_paper_implies(width: int, depth: int) -> None:
+    model = model_of(UNet(width=width, depth=depth), 2)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == unet_weights(width, depth, 1)
+
+
+def test_the_published_size_is_31_million() -> None:
+    """The original, with one input channel, biases and no normalisation, has 31.03 million weights."""
+    assert unet_weights(64, 4, 1) == pytest.approx(31.03e6, rel=0.001)
+
+
+def test_gradients_reach_every_weight() -> None:
+    model = model_of(UNet(width=4, depth=3, dropout=0.2), 3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], 0, 255), training=True) ** 2)
+    for gradient, weight in zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights):
+        assert gradient is not None, weight.name
+        assert float(tf.reduce_sum(tf.abs(gradient))) > 0 or "transpose" in weight.name or "bias" in weight.name
+
+
+@pytest.mark.parametrize(
+    ("normalize", "expected"), [("channel", [0, 1, 2]), ("unit", [10 / 255, 24 / 255, 40 / 255]), ("none", [10, 24, 40])]
+)
+def test_scaling_is_part_of_the_model(normalize: str, expected: list[float]) -> None:
+    model = model_of(UNet(width=4, depth=1), 2, normalize=normalize)
+    picture = tf.tile(tf.constant([[[[10.0, 24, 40]]]]), [1, 32, 32, 1])
+    np.testing.assert_allclose(model.get_layer("scaling")(picture)[0, 0, 0], expected, rtol=1e-5, atol=1e-6)

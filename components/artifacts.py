@@ -8,21 +8,20 @@ from tfx.types import artifact
 class Quarantine(artifact.Artifact):
     """The pairs that ingestion could not use.
 
-    `quarantine.jsonl` holds one object a pair: `id`, `image`, `mask`, `reason` (a word, see
-    `components.example_gen.quarantine.Reason`), `detail` (a sentence with the value).  `summary.json` holds the counts:
-    `found`, `used`, `quarantined`, `splits` (split → pairs), `reasons` (reason → pairs).
+    `quarantine.jsonl` holds a `components.example_gen.quarantine.Quarantined` a line, `summary.json` the
+    `IngestionSummary` of everything that was found.
     """
 
     TYPE_NAME = "SegpipeQuarantine"
 
 
 class GateResult(artifact.Artifact):
-    """What the data gate found: `gate.json` with `passed`, `findings` and the figures behind them."""
+    """What the data gate found: `gate.json`, a `components.data_gate.result.GateReport`."""
 
     TYPE_NAME = "SegpipeGateResult"
 
 
 class Report(artifact.Artifact):
-    """One self-contained HTML page, `report.html`, beside the `metrics.json` that it was made from."""
+    """One self-contained HTML page, `report.html`."""
 
     TYPE_NAME = "SegpipeReport"

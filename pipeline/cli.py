@@ -6,7 +6,6 @@ TensorFlow and TFX are imported only by the commands that need them, once their 
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,7 +36,7 @@ def _says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             click.echo("interrupted; the same command goes on where it was", err=True)
             sys.exit(_INTERRUPTED)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
             if debug:
                 traceback.print_exc()
             click.echo(f"error: {_sentence(error)}", err=True)
@@ -240,7 +239,7 @@ def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
 
 def _registry_uri(given: str | None) -> str:
     if given:
-        return given if "://" in given else os.path.abspath(given)
+        return given if "://" in given else str(Path(given).absolute())
     found = sorted(Path("runs").glob("*/registry"))
     if len(found) == 1:
         return str(found[0].absolute())

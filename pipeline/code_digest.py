@@ -21,7 +21,7 @@ _STEPS = {
     "baseline": ("baseline",),
     "evaluator": ("evaluator",),
     "pusher": ("pusher",),
-    "report": ("report", "palette.py"),
+    "report": ("report", "palette.py", "evaluator/counts.py"),
 }
 
 

@@ -6,6 +6,7 @@ python -m pipeline.config_docs > docs/config.md
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def _sections(model: type[BaseModel], path: str, seen: set[tuple[str, type]]) ->
 
 
 def _summary(model: type[BaseModel]) -> str:
-    return " ".join(inspect.getdoc(model).split()) if inspect.getdoc(model) else ""
+    return " ".join((inspect.getdoc(model) or "").split())
 
 
 def _row(key: str, field: FieldInfo) -> str:
@@ -105,4 +106,4 @@ def _escape(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(config_markdown(), end="")
+    sys.stdout.write(config_markdown())

@@ -46,7 +46,7 @@ def quiet_streams(log_file: Path) -> Iterator[Console]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for descriptor, original in zip((1, 2), saved):
+        for descriptor, original in zip((1, 2), saved, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
 

@@ -107,8 +107,10 @@ def _look_around(config: RunConfig) -> Found:
     """The state of data and registry as the run begins."""
     from components.example_gen.sources import data_fingerprint
 
+    registry = Registry(config.registry_uri)
+    registry.check_holds(config.name)
     fingerprint = data_fingerprint(config.data.source)
-    statistics = Registry(config.registry_uri).latest_statistics(other_than=fingerprint)
+    statistics = registry.latest_statistics(other_than=fingerprint)
     return Found(
         data_fingerprint=fingerprint,
         drift_baseline=statistics[0] if statistics else "",

@@ -63,7 +63,7 @@ def _table(predictor: Predictor) -> Table:
 
 
 def _add_row(table: Table, image: Path, prediction: Prediction, classes: Sequence[str]) -> None:
-    shares = sorted(zip(prediction.class_fractions_C, classes), reverse=True)
+    shares = sorted(zip(prediction.class_fractions_C, classes, strict=True), reverse=True)
     found = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
     table.add_row(Text(str(image)), Text(found), f"{prediction.mean_confidence:.3f}")
 

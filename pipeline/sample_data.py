@@ -67,7 +67,7 @@ def _scenes() -> list[Scene]:
 
     digits = load_digits().images / 16.0
     samples = load_sample_images()
-    photographs = {Path(name).stem: image for name, image in zip(samples.filenames, samples.images)}
+    photographs = {Path(name).stem: image for name, image in zip(samples.filenames, samples.images, strict=True)}
     random = np.random.Generator(np.random.PCG64(SEED))
     return [_scene(random, digits, photographs) for _ in range(SCENES)]
 

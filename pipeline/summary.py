@@ -10,9 +10,8 @@ from rich.text import Text
 
 from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
 from components.pusher.result import PUSHED_FILE, PushResult
+from components.report.page import REPORT_FILE
 from pipeline.local import LABELS, RunOutcome
-
-REPORT_FILE = "report.html"
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:

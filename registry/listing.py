@@ -5,12 +5,23 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from registry.manifest import Manifest
 from registry.store import Registry, no_registry
 
 _SHORT = 12
+_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("version", "right"),
+    ("", "left"),
+    ("created", "left"),
+    ("IoU", "right"),
+    ("Dice", "right"),
+    ("against", "right"),
+    ("data", "left"),
+    ("content", "left"),
+)
 
 
 class VersionRow(NamedTuple):
@@ -42,16 +53,10 @@ def version_rows(uri: str) -> list[VersionRow]:
 
 
 def versions_table(rows: list[VersionRow]) -> Table:
-    """The rows as a table for the terminal; times are local."""
+    """The rows as a table for the terminal, 80 characters wide at most; IoU and Dice are means, times are local."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("version", justify="right")
-    table.add_column("")
-    table.add_column("created")
-    table.add_column("mean IoU", justify="right")
-    table.add_column("mean Dice", justify="right")
-    table.add_column("judged against", justify="right")
-    table.add_column("data", no_wrap=True)
-    table.add_column("content", no_wrap=True)
+    for heading, justify in _COLUMNS:
+        table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row), style="bold" if row.served else None)
     return table

@@ -90,7 +90,7 @@ def write_schema(schema: schema_pb2.Schema, path: str, overwrite: bool = False) 
         UserError: there is a file already, perhaps with somebody's edits, and `overwrite` is not set.
     """
     if not overwrite and fileio.exists(path):
-        raise UserError(f"{path} is there already and may have been edited: name another file, or say --overwrite")
+        raise UserError(f"{path} is there already and may have been edited: keep it, or have it replaced with --force")
     if folder := os.path.dirname(path):
         fileio.makedirs(folder)
     with fileio.open(path, "w") as file:

@@ -19,6 +19,7 @@ from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.picture import images_from_bytes, masks_from_bytes, placement
 
+
 class ServedModel(tf.Module):
     """The network behind the transform graph that made its training records."""
 
@@ -31,7 +32,10 @@ class ServedModel(tf.Module):
         max_pixels: int,
     ) -> None:
         super().__init__(name="segpipe")
-        self._model = model
+        # Weights and a plain function: a Keras model as an attribute would be saved as one, with a trace of each of its
+        # layers that nobody calls.
+        self._weights = model.weights
+        self._network = lambda image_BHWC: model(image_BHWC, training=False)
         self._transform_layer = transform_layer
         self._transform = transform
         self._num_classes = num_classes
@@ -82,13 +86,11 @@ class ServedModel(tf.Module):
 
     def _logits(self, transformed: dict[str, tf.Tensor]) -> tf.Tensor:
         image_BHWC = images_from_bytes(transformed[features.IMAGE], self._transform.height, self._transform.width)
-        return self._model(tf.cast(image_BHWC, tf.float32), training=False)
+        return self._network(tf.cast(image_BHWC, tf.float32))
 
     def _at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         place = placement(size_2, self._transform.height, self._transform.width, self._transform.aspect)
-        picture_hwC = probabilities_HWC[
-            place.top : place.top + place.height, place.left : place.left + place.width
-        ]
+        picture_hwC = probabilities_HWC[place.top : place.top + place.height, place.left : place.left + place.width]
         class_HW, confidence_HW = _likeliest(picture_hwC, size_2, self._num_classes)
         pixels_C = tf.math.bincount(
             tf.reshape(class_HW, [-1]), minlength=self._num_classes, maxlength=self._num_classes, dtype=tf.float32

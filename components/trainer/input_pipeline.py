@@ -39,7 +39,8 @@ def read_constants(files: Sequence[str], num_classes: int) -> Constants:
     }
     for record in _records(files).take(1):
         parsed = tf.io.parse_single_example(record, spec)
-        return Constants(*(parsed[name].numpy() for name in spec))
+        mean_3, std_3, weight_C = (parsed[name].numpy() for name in spec)
+        return Constants(mean_3, std_3, weight_C)
     raise UserError("there is no training record: every pair was quarantined, or the train share of the split is 0")
 
 

@@ -38,7 +38,5 @@ def build_model(
 
 def _scaling(normalize: str, mean_3: np.ndarray, std_3: np.ndarray) -> keras.layers.Layer:
     if normalize == "channel":
-        scale, offset = 1.0 / std_3, -mean_3 / std_3
-    else:
-        scale, offset = (1.0 / 255.0 if normalize == "unit" else 1.0), 0.0
-    return keras.layers.Rescaling(np.asarray(scale).tolist(), np.asarray(offset).tolist(), name="scaling")
+        return keras.layers.Rescaling((1.0 / std_3).tolist(), (-mean_3 / std_3).tolist(), name="scaling")
+    return keras.layers.Rescaling(1.0 / 255.0 if normalize == "unit" else 1.0, name="scaling")

@@ -115,6 +115,17 @@ def test_a_moved_project_gets_a_new_environment(project, tmp_path):
     assert project.succeeded
 
 
+def test_a_removed_environments_own_uv_is_not_called(project):
+    project.bootstrap("run")
+    own_uv = project.root / ".venv" / "bin" / "uv"
+    (project.machine.bin / "uv").rename(own_uv)
+    (project.root / ".venv" / ".segpipe" / "making").touch()
+    said = project.bootstrap("run", PIP_NO_INDEX="1")
+    assert "uv cannot be had here; pip takes some minutes." in said
+    assert "the packages could not be installed, as said above; the same command tries again." in said
+    assert not own_uv.exists()
+
+
 def test_somebody_elses_environment_that_does_not_fit_is_left_alone(project):
     (project.root / ".venv").mkdir()
     (project.root / ".venv" / "precious").touch()

@@ -62,7 +62,7 @@ def test_pictures_take_a_fraction_of_the_memory_that_tfdv_would_take(tmp_path):
     random = np.random.default_rng(1)
     file = tmp_path / "records.tfrecord"
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for record in make_records(1000, seed=1):
+        for record in make_records(500, seed=1):
             example = tf.train.Example.FromString(record)
             example.features.feature["image/encoded"].bytes_list.value[0] = random.bytes(200_000)
             writer.write(example.SerializeToString())

@@ -20,7 +20,9 @@ def batch(size: int = 64, side: int = 5) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(mask_BHW[..., None], 3, axis=-1), mask_BHW
 
 
-def augment(config: Augmentation, image_BHWC: np.ndarray, mask_BHW: np.ndarray, seed: int = 0) -> tuple[np.ndarray, ...]:
+def augment(
+    config: Augmentation, image_BHWC: np.ndarray, mask_BHW: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, ...]:
     changed = augmenter(config)(tf.constant(image_BHWC), tf.constant(mask_BHW), tf.constant([seed, 1], tf.int64))
     return tuple(tensor.numpy() for tensor in changed)
 
@@ -45,7 +47,7 @@ def test_all_eight_symmetries_of_the_square_occur_and_nothing_else() -> None:
     image_BHWC, mask_BHW = batch(512)
     _, changed = augment(ALL, image_BHWC, mask_BHW)
     seen = set()
-    for before, after in zip(mask_BHW, changed):
+    for before, after in zip(mask_BHW, changed, strict=True):
         symmetries = [np.rot90(flipped, k) for flipped in (before, before[:, ::-1]) for k in range(4)]
         matches = [index for index, one in enumerate(symmetries) if (one == after).all()]
         assert matches
@@ -57,7 +59,7 @@ def test_quarter_turns_alone_never_mirror() -> None:
     image_BHWC, mask_BHW = batch(128)
     _, changed = augment(Augmentation(flip_horizontal=False, quarter_turns=True), image_BHWC, mask_BHW)
     counts = np.zeros(4, int)
-    for before, after in zip(mask_BHW, changed):
+    for before, after in zip(mask_BHW, changed, strict=True):
         turns = [k for k in range(4) if (np.rot90(before, k) == after).all()]
         assert turns
         counts[turns[0]] += 1

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from components import records
 from components.errors import UserError
 from components.trainer.config import Augmentation, TrainerConfig
 from components.trainer.input_pipeline import (
@@ -27,7 +22,6 @@ IN_PIECES = PLAIN.model_copy(update={"cache_bytes": 1})
 
 def masks_of(dataset: tf.data.Dataset) -> list[bytes]:
     return [mask.tobytes() for _, masks in dataset.as_numpy_iterator() for mask in masks]
-
 
 
 @pytest.mark.parametrize("config", [PLAIN, IN_PIECES], ids=["held in memory", "read in pieces"])
@@ -50,7 +44,9 @@ def test_the_order_of_the_records_on_disk_does_not_matter(transformed: Transform
     with tf.io.TFRecordWriter(backwards, COMPRESSION) as writer:
         for record in reversed(stored):
             writer.write(record)
-    datasets = (training_dataset(files, PLAIN, transformed.config, 1) for files in (transformed.train_files, [backwards]))
+    datasets = (
+        training_dataset(files, PLAIN, transformed.config, 1) for files in (transformed.train_files, [backwards])
+    )
     assert masks_of(next(datasets)) == masks_of(next(datasets))
 
 

@@ -56,13 +56,15 @@ def test_gradients_reach_every_weight() -> None:
     model = model_of(UNet(width=4, depth=3, dropout=0.2), 3)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(model(tf.random.stateless_uniform([2, 32, 32, 3], [1, 2], 0, 255), training=True) ** 2)
-    for gradient, weight in zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights):
+    gradients = tape.gradient(loss, model.trainable_weights)
+    for gradient, weight in zip(gradients, model.trainable_weights, strict=True):
         assert gradient is not None, weight.name
         assert float(tf.reduce_sum(tf.abs(gradient))) > 0 or "transpose" in weight.name or "bias" in weight.name
 
 
 @pytest.mark.parametrize(
-    ("normalize", "expected"), [("channel", [0, 1, 2]), ("unit", [10 / 255, 24 / 255, 40 / 255]), ("none", [10, 24, 40])]
+    ("normalize", "expected"),
+    [("channel", [0, 1, 2]), ("unit", [10 / 255, 24 / 255, 40 / 255]), ("none", [10, 24, 40])],
 )
 def test_scaling_is_part_of_the_model(normalize: str, expected: list[float]) -> None:
     model = model_of(UNet(width=4, depth=1), 2, normalize=normalize)

@@ -38,7 +38,7 @@ def test_serving_sees_the_pixels_that_training_saw(tmp_path: Path, aspect: str) 
     rows = training_rows(transformed)
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
     served = layer({records.IMAGE_ENCODED: tf.constant([pair[records.IMAGE_ENCODED] for pair in pairs])})
-    for pair, image in zip(pairs, served[features.IMAGE].numpy()):
+    for pair, image in zip(pairs, served[features.IMAGE].numpy(), strict=True):
         assert image == rows[pair[records.IMAGE_ID]][features.IMAGE]
 
 

@@ -19,7 +19,7 @@ _STEPS = {
     "transform": ("transform",),
     "trainer": ("trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
     "baseline": ("baseline",),
-    "evaluator": ("evaluator",),
+    "evaluator": ("evaluator", "baseline/fetching.py"),
     "pusher": ("pusher",),
     "report": ("report", "palette.py", "evaluator/counts.py"),
 }

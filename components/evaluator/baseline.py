@@ -11,14 +11,11 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact
 from tfx.utils import path_utils
 
+from components.baseline.fetching import NO_BASELINE_FILE
 from components.errors import UserError
 from components.evaluator.confusion import CONFUSION_OUTPUT, EVALUATE_SIGNATURE
 
-NO_BASELINE_FILE = "NO_BASELINE"
-"""What the artifact holds in place of a model where the registry has no version yet."""
-
 VERSION_PROPERTY = "version"
-
 
 Relation = Literal["comparable", "identical", "other classes"]
 

@@ -1,6 +1,6 @@
 """The exported model: signatures that take what apps have and give what they need.
 
-`serving_default`: encoded pictures in; PNG index masks at the pictures' own sizes, class fractions and mean confidence out.
+`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and mean confidence out.
 `probabilities`: encoded pictures in, probabilities at the model's size out.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out.
 """

@@ -66,7 +66,9 @@ def training_dataset(
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
     augment = augmenter(config.augmentation)
     dataset = tf.data.Dataset.zip((dataset, seeds)).map(
-        lambda batch, seed_2: augment(*batch, seed_2), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        lambda batch, seed_2: augment(batch[0], batch[1], seed_2),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
     )
     return dataset.prefetch(tf.data.AUTOTUNE)
 

@@ -1,7 +1,7 @@
-"""The U-Net of Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation" (2015).
+"""The U-Net of Ronneberger, Fischer and Brox, "Convolutional Networks for Biomedical Image Segmentation" (2015).
 
-Two changes, as in most of its uses since: convolutions are padded, so that the mask is as large as the picture, and each
-is followed by batch normalisation.
+Two changes, as in most of its uses since: convolutions are padded, so that the mask is as large as the picture, and
+each is followed by batch normalisation.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ case "$1 $2" in
   "pip install")
     for requirement; do :; done
     echo "$requirement" >>installed
+    echo "$UV_DEFAULT_INDEX|$UV_INDEX" >indexes
     [ ! -e fail ] && ! {{ [ -e offline ] && [ "$requirement" = pyfarmhash ]; }}
     ;;
 esac
@@ -113,6 +114,26 @@ def test_a_moved_project_gets_a_new_environment(project, tmp_path):
     project.root = project.root.rename(tmp_path / "moved")
     assert "belongs to another folder or another Python and is made again" in project.bootstrap("run")
     assert project.succeeded
+
+
+def test_a_python_that_does_not_fit_removes_nothing(project):
+    project.bootstrap("run")
+    project.machine.has_python("old", "3.9.18", "2.36")
+    assert "PYTHON=old does not fit" in project.bootstrap("run", PYTHON="old")
+    assert project.bootstrap("run") == "", "the environment is as it was"
+
+
+def test_pips_settings_hold_for_uv(project, tmp_path):
+    settings = tmp_path / "pip.conf"
+    settings.write_text("[global]\nextra-index-url = https://a.invalid/simple\n  https://b.invalid/simple\n")
+    project.bootstrap("run", PIP_CONFIG_FILE=str(settings), PIP_INDEX_URL="https://mirror.invalid/simple")
+    indexes = (project.root / "indexes").read_text()
+    assert indexes == "https://mirror.invalid/simple|https://a.invalid/simple https://b.invalid/simple\n"
+
+
+def test_uvs_own_settings_go_before_pips(project):
+    project.bootstrap("run", PIP_INDEX_URL="https://pip.invalid/simple", UV_DEFAULT_INDEX="https://uv.invalid/simple")
+    assert (project.root / "indexes").read_text() == "https://uv.invalid/simple|\n"
 
 
 def test_a_removed_environments_own_uv_is_not_called(project):

@@ -39,9 +39,7 @@ def main() -> None:
         for side in SIDES:
             runs[side].append(_in_process(side))
     print(f"{arguments.folder}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {arguments.repeat} runs a side")
-    print(
-        f"{'side':5} {'pairs':>6} {'pairs/s':>8} {'slowest':>8} {'fastest':>8} {'CPU s':>6} {'peak MB':>8} {'of it imports':>14}"
-    )
+    print("side   pairs  pairs/s  slowest  fastest  CPU s  peak MB  imports MB")
     for side in SIDES:
         print(_row(side, runs[side]))
 
@@ -51,7 +49,7 @@ def _row(side: str, runs: list[dict[str, float]]) -> str:
     cpu, peak, before = (statistics.median(run[key] for run in runs) for key in ("cpu", "peak", "before"))
     return (
         f"{side:5} {runs[0]['pairs']:6.0f} {statistics.median(rates):8.1f} {min(rates):8.1f} {max(rates):8.1f} "
-        f"{cpu:6.2f} {peak / 1e6:8.0f} {before / 1e6:14.0f}"
+        f"{cpu:6.2f} {peak / 1e6:8.0f} {before / 1e6:11.0f}"
     )
 
 

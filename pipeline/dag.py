@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfx.components.example_validator.component import ExampleValidator
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
@@ -22,6 +21,7 @@ from components.evaluator.component import SegmentationEvaluator
 from components.example_gen.component import ImageMaskExampleGen
 from components.pusher.component import RegistryPusher
 from components.report.component import RunReport
+from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
@@ -48,7 +48,7 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         data_fingerprint=found.data_fingerprint,
         code=code_digest("example_gen"),
     )
-    schema = ImportSchemaGen(schema_file=str(config.schema_file)).with_id("SchemaImporter")
+    schema = SchemaImporter(schema_text=config.schema_file.read_text())
     statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options())
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = DataGate(

@@ -201,6 +201,8 @@ class Registry:
         Raises:
             RegistryError: nothing was served before, the version does not exist, or its files are damaged.
         """
+        if not self._numbers():
+            raise no_registry(self.uri)  # Before the writer makes a folder.
         with self._storage.writer("served") as writer:
             record = self._read_record()
             target = self._before(record) if version is None else version

@@ -34,6 +34,7 @@ class Course(keras.callbacks.Callback):
         self._directory = directory
         self._config = config
         self._steps = steps_per_epoch
+        self._ended = 0.0  # When the epoch before ended: the backup after it belongs to the next one's time.
         self._began = 0.0
         self._trained_seconds = 0.0
         self._last_update = 0.0
@@ -62,6 +63,7 @@ class Course(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Takes up the record of an earlier attempt."""
+        self._ended = time.monotonic()
         if tf.io.gfile.exists(self._record):
             with tf.io.gfile.GFile(self._record) as file:
                 self.epochs = [Epoch.model_validate(row) for row in json.load(file)]
@@ -89,12 +91,14 @@ class Course(keras.callbacks.Callback):
         """Records the epoch, keeps its weights if they are the best so far, and decides whether to go on."""
         metrics = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
         self._milliseconds.append(1000 * self._trained_seconds / self._steps)
+        now = time.monotonic()
         row = Epoch(
             epoch=epoch + 1,
-            seconds=time.monotonic() - self._began,
+            seconds=now - self._ended,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
         )
+        self._ended = now
         self.epochs.append(row)
         if self.best is row:
             self.model.save_weights(self._weights(row.epoch))

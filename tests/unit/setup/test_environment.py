@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PYTHON = Path(sys._base_executable)
+PYTHON = Path(sys._base_executable).resolve()
 
 FAKE_UV = f"""
 case "$1 $2" in
@@ -52,7 +53,7 @@ class Project:
 
 @pytest.fixture
 def project(machine, tmp_path: Path) -> Project:
-    for name in ("mkdir", "rm", "mv", "head", "grep", "date", "env"):
+    for name in ("mkdir", "rm", "mv", "head", "grep", "date", "printenv"):
         found = shutil.which(name)
         assert found
         if not (machine.bin / name).exists():
@@ -123,10 +124,20 @@ def test_a_python_that_does_not_fit_removes_nothing(project):
     assert project.bootstrap("run") == "", "the environment is as it was"
 
 
-def test_pips_settings_hold_for_uv(project, tmp_path):
+def test_pips_settings_hold_for_uv(project):
+    extra = "https://a.invalid/simple https://b.invalid/simple"
+    project.bootstrap("run", PIP_INDEX_URL="https://mirror.invalid/simple", PIP_EXTRA_INDEX_URL=extra)
+    assert (project.root / "indexes").read_text() == f"https://mirror.invalid/simple|{extra}\n"
+
+
+@pytest.mark.skipif(subprocess.run([PYTHON, "-m", "pip", "-V"]).returncode != 0, reason="pip has to read its own files")
+def test_pips_settings_files_hold_for_uv(project, tmp_path):
     settings = tmp_path / "pip.conf"
-    settings.write_text("[global]\nextra-index-url = https://a.invalid/simple\n  https://b.invalid/simple\n")
-    project.bootstrap("run", PIP_CONFIG_FILE=str(settings), PIP_INDEX_URL="https://mirror.invalid/simple")
+    settings.write_text(
+        "[global]\nindex-url = https://mirror.invalid/simple\n"
+        "extra-index-url = https://a.invalid/simple\n  https://b.invalid/simple\n"
+    )
+    project.bootstrap("run", PIP_CONFIG_FILE=str(settings))
     indexes = (project.root / "indexes").read_text()
     assert indexes == "https://mirror.invalid/simple|https://a.invalid/simple https://b.invalid/simple\n"
 

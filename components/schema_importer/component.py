@@ -1,0 +1,46 @@
+"""The schema importer's declaration."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.schema_importer.executor import Executor
+
+
+class SchemaImporterSpec(component_spec.ComponentSpec):
+    """Output and parameter of `SchemaImporter`."""
+
+    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+
+
+class SchemaImporter(base_component.BaseComponent):
+    """Brings the curated schema into the run, by its content.
+
+    TFX's `ImportSchemaGen` takes a path instead, and its cached output outlives an edit of the file; on a cluster the
+    path would have to exist in the step's container as well.
+
+    ```python
+    schema = SchemaImporter(schema_text=pathlib.Path("schemas/nuclei.pbtxt").read_text())
+    ```
+
+    Component `outputs` contains:
+
+    - `schema`: `standard_artifacts.Schema` with `schema.pbtxt`.
+    """
+
+    SPEC_CLASS = SchemaImporterSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, schema_text: str) -> None:
+        """Declares the step.
+
+        Args:
+            schema_text: the schema, as protobuf text.
+        """
+        super().__init__(
+            SchemaImporterSpec(schema_text=schema_text, schema=types.Channel(type=standard_artifacts.Schema))
+        )

@@ -1,0 +1,162 @@
+"""The whole pipeline, run by its command as a person would: each test goes on from the one before it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from registry.store import Registry
+from tests.support.tiny import segpipe, write_data, write_use_case
+
+CACHED = re.compile(r"^✓ (.+) · cached$", re.MULTILINE)
+ALL_STEPS = [
+    "Ingest pairs",
+    "Import schema",
+    "Compute statistics",
+    "Validate examples",
+    "Data gate",
+    "Transform",
+    "Train",
+    "Fetch baseline",
+    "Evaluate",
+    "Push",
+    "Write report",
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="module")
+def config(root: Path) -> Path:
+    path = write_use_case(root)
+    assert segpipe("schema", "infer", path).returncode == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def first(config: Path) -> str:
+    done = segpipe("run", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def registry(root: Path, first: str) -> Registry:
+    return Registry(str(root / "run" / "registry"))
+
+
+def test_the_first_run_blesses_and_pushes_and_says_that_there_was_no_baseline(first: str) -> None:
+    assert "version 1 pushed and served" in first
+    assert re.search(r"^blessed: .*no (baseline|version)", first, re.MULTILINE | re.IGNORECASE)
+    assert not CACHED.findall(first)
+
+
+def test_it_ends_with_steps_classes_slices_and_places(first: str) -> None:
+    for row in (*ALL_STEPS, "all steps", "background", "square", "disc", "mean", "light = dim", "light = bright"):
+        assert re.search(rf"^{re.escape(row)} ", first, re.MULTILINE), row
+    report = re.search(r"^report +(\S+)$", first, re.MULTILINE)
+    log = re.search(r"^log +(\S+)$", first, re.MULTILINE)
+    assert report and "<html" in Path(report[1]).read_text()
+    assert log and "absl" in Path(log[1]).read_text()
+
+
+def test_epochs_are_told_and_libraries_are_silent(first: str) -> None:
+    assert re.search(r"epoch 12/12: loss .* IoU .*; eval loss .* IoU .*; \d+ ms a step", first)
+    for noise in ("tensorflow", "WARNING", "absl", "oneDNN"):
+        assert noise not in first
+
+
+def test_the_version_has_its_manifest(registry: Registry) -> None:
+    manifest = registry.verify(1)
+    assert manifest.metrics["mean_iou"] >= 0.5
+    assert manifest.config["name"] == "tiny"
+    assert {"tfx", "tensorflow", "segpipe"} <= set(manifest.software)
+
+
+def test_tensorboard_finds_the_training(root: Path, registry: Registry) -> None:
+    del registry
+    assert list((root / "run" / "artifacts" / "Trainer" / "model_run").glob("*/tensorboard/*/events*"))
+
+
+def test_a_second_run_repeats_only_what_the_new_version_concerns(config: Path, registry: Registry) -> None:
+    second = segpipe("run", config).stdout
+    assert set(ALL_STEPS) - set(CACHED.findall(second)) == {"Fetch baseline", "Evaluate", "Push", "Write report"}
+    assert "identical to version 1" in second
+    assert [manifest.version for manifest in registry.versions()] == [1]
+
+
+def test_from_then_on_everything_is_cached(config: Path, registry: Registry) -> None:
+    assert set(CACHED.findall(segpipe("run", config).stdout)) == set(ALL_STEPS)
+
+
+def test_a_worse_model_is_not_blessed_and_the_served_version_stays(config: Path, registry: Registry) -> None:
+    done = segpipe("run", config, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.000001")
+    assert done.returncode == 0
+    assert re.search("^not blessed", done.stdout, re.MULTILINE)
+    assert re.search(r"✗ mean_iou 0\.\d+ on overall is under the bound", done.stdout)
+    assert "version 1 stays" in done.stdout
+    assert registry.served() == 1
+    assert len(registry.versions()) == 1
+
+
+def test_a_picture_gets_a_mask_and_an_overlay(root: Path, registry: Registry) -> None:
+    picture = root / "data" / "images" / "0-001.png"
+    done = segpipe("predict", picture, "--registry", registry.uri, "--out", root / "masks")
+    assert done.returncode == 0, done.stderr
+    assert "background" in done.stdout
+    mask_HW = np.asarray(Image.open(root / "masks" / "0-001.mask.png"))
+    truth_HW = np.asarray(Image.open(root / "data" / "masks" / "0-001.png"))
+    assert mask_HW.shape == truth_HW.shape
+    assert (mask_HW == truth_HW).mean() > 0.9
+    assert Image.open(root / "masks" / "0-001.overlay.png").size == (48, 40)
+
+
+def test_what_is_no_picture_is_refused_by_name(root: Path, registry: Registry) -> None:
+    done = segpipe("predict", root / "tiny.yaml", "--registry", registry.uri, "--out", root / "masks")
+    assert done.returncode == 1
+    assert re.search(r"^error: .*tiny\.yaml: picture refused: it is no JPEG, PNG, GIF or BMP", done.stderr)
+
+
+def test_a_broken_pair_is_quarantined_and_too_many_of_them_stop_the_run(
+    root: Path, config: Path, registry: Registry
+) -> None:
+    write_data(root / "data")
+    (root / "data" / "masks" / "0-003.png").unlink()
+    (root / "data" / "images" / "0-005.png").write_bytes(b"no picture")
+    checked = segpipe("check", config)
+    assert "0-003: missing_mask" in checked.stdout
+    assert checked.returncode == 0
+    strict = ["--set", "validation.max_quarantined=0.01"]
+    assert "the data gate would stop this run" in segpipe("check", config, *strict).stderr
+    done = segpipe("run", config, *strict)
+    assert done.returncode == 1
+    assert re.match(r"error: .*2 of 60", done.stderr)
+    assert "✗ Data gate" in done.stdout
+    assert "Train" not in done.stdout
+    assert registry.served() == 1
+
+
+def test_a_class_that_the_schema_does_not_know_stops_the_run(root: Path, config: Path, registry: Registry) -> None:
+    write_data(root / "data")
+    schema = root / "tiny.pbtxt"
+    schema.write_text(schema.read_text().replace('"disc"', '"triangle"'))
+    done = segpipe("run", config)
+    assert done.returncode == 1
+    assert "mask/classes" in done.stderr
+    assert "disc" in done.stderr
+
+
+def test_the_record_of_a_run_is_there_for_machines_too(root: Path, first: str) -> None:
+    del first
+    metrics = sorted((root / "run" / "artifacts" / "SegmentationEvaluator" / "evaluation").glob("*/metrics.json"))
+    evaluation = json.loads(metrics[0].read_text())
+    assert evaluation["verdict"]["blessed"]
+    assert evaluation["candidate"]["overall"]["pictures"] > 5

@@ -1,0 +1,71 @@
+"""The command: quick answers, examples, and errors in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMANDS = ["run", "sample-data", "check", "versions", "rollback", "predict"]
+
+
+def segpipe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "COLUMNS": "120"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_shows_an_example(command: str) -> None:
+    done = segpipe(command, "--help")
+    assert done.returncode == 0
+    assert f"segpipe {command} " in done.stdout.partition("Example")[2]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["versions", "--registry", "nowhere"]])
+def test_text_is_answered_without_tensorflow(arguments: list[str]) -> None:
+    code = f"import sys; sys.argv = ['segpipe', *{arguments}]\nfrom pipeline.cli import main\n"
+    code += "try: main()\nexcept SystemExit: assert not {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_help_is_answered_in_under_a_second() -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        segpipe("--help")
+        return time.monotonic() - began
+
+    assert min(seconds() for _ in range(3)) < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "nowhere.yaml"], "cannot read the configuration nowhere.yaml: No such file or directory"),
+        (["check", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
+        (["predict", "nowhere.jpg"], "there is no picture nowhere.jpg"),
+        (["versions"], "there is no registry below runs/"),
+        (["rollback", "--registry", "nowhere"], "nowhere"),
+    ],
+)
+def test_an_error_is_one_sentence_without_a_traceback(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    done = segpipe(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback() -> None:
+    assert "Traceback" in segpipe("run", "nowhere.yaml", "--debug").stderr
+
+
+def test_several_registries_are_told_apart_by_the_user(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "runs" / name / "registry").mkdir(parents=True)
+    done = segpipe("versions", cwd=tmp_path)
+    assert "name one with --registry: runs/one/registry, runs/two/registry" in done.stderr

@@ -1,0 +1,38 @@
+"""What a person sees, and what goes to the log instead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+NOISY = """
+import logging, os, sys, warnings
+from pathlib import Path
+from pipeline.console import StepWatcher, quiet_streams
+from components import progress
+
+with quiet_streams(Path(sys.argv[1])) as console:
+    os.write(1, b"noise from C++ on 1\\n")
+    os.write(2, b"noise from C++ on 2\\n")
+    print("noise from Python")
+    logging.getLogger("absl").warning("noise from absl")
+    warnings.warn("noise from a library")
+    watcher = StepWatcher(console, {"Trainer": "Train"})
+    with watcher.watching(), watcher.step("Trainer", lambda node: False):
+        progress.report("epoch 1/2: loss [0.5]")
+    with watcher.watching(), watcher.step("Other", lambda node: True):
+        pass
+print("afterwards")
+"""
+
+
+def test_a_person_sees_steps_and_the_log_gets_the_noise(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "run.log"
+    done = subprocess.run([sys.executable, "-c", NOISY, str(log)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines == ["  epoch 1/2: loss [0.5]", "✓ Train · 0.0 s", "✓ Other · cached", "afterwards"]
+    text = log.read_text()
+    for noise in ("C++ on 1", "C++ on 2", "from Python", "from absl", "from a library", "epoch 1/2"):
+        assert noise in text

@@ -93,6 +93,7 @@ def _peak() -> int:
 
 def _beam(config: DataConfig) -> Callable[[], int]:
     import apache_beam as beam
+    from apache_beam.runners.portability.fn_api_runner import fn_runner  # noqa: F401 – else imported while measured.
 
     from components.example_gen.ingestion import Ingestion
     from components.example_gen.pipeline import Destination, ingest

@@ -5,7 +5,7 @@ Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -28,20 +28,49 @@ from pipeline.config import RunConfig
 from pipeline.found import Found
 
 
-def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
+class DataSteps(NamedTuple):
+    """From the data source to the gate."""
+
+    ingestion: ImageMaskExampleGen
+    schema: SchemaImporter
+    statistics: StatisticsGen
+    validator: ExampleValidator
+    gate: DataGate
+
+
+class ModelSteps(NamedTuple):
+    """From records to a model."""
+
+    transform: Transform
+    trainer: Trainer
+
+
+class ReleaseSteps(NamedTuple):
+    """From a model to a version that is served."""
+
+    baseline: Baseline
+    evaluator: SegmentationEvaluator
+    pusher: RegistryPusher
+    report: RunReport
+
+
+def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     """All steps of the pipeline, each wired to those before it.
 
     Raises:
         UserError: the curated schema does not exist.
     """
+    data = _data_steps(config, found)
+    model = _model_steps(config, found, data)
+    return [*data, *model, *_release_steps(config, found, data, model)]
+
+
+def _data_steps(config: RunConfig, found: Found) -> DataSteps:
     if not config.schema_file.exists():
         raise UserError(
             f"the curated schema {config.schema_file} does not exist; write a first one with "
             "`segpipe schema infer` and the same configuration, read it, and correct it"
         )
-    run_config = config.model_dump_json(by_alias=True)
-    num_classes = len(config.data.classes)
-
     ingestion = ImageMaskExampleGen(
         data_config=config.data.model_dump_json(),
         seed=config.seed,
@@ -61,18 +90,22 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         drift_baseline=found.drift_baseline,
         code=code_digest("data_gate"),
     )
+    return DataSteps(ingestion, schema, statistics, validator, gate)
+
+
+def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps:
     transform = Transform(
-        examples=ingestion.outputs["examples"],
-        schema=schema.outputs["schema"],
+        examples=data.ingestion.outputs["examples"],
+        schema=data.schema.outputs["schema"],
         preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
         custom_config={
             "transform": config.transform.model_dump_json(),
-            "num_classes": num_classes,
+            "num_classes": len(config.data.classes),
             "code": code_digest("transform"),
         },
         disable_statistics=True,
     )
-    transform.add_upstream_node(gate)
+    transform.add_upstream_node(data.gate)
     trainer = Trainer(
         run_fn="components.trainer.run.run_fn",
         examples=transform.outputs["transformed_examples"],
@@ -82,27 +115,32 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         custom_config={
             "trainer": config.trainer.model_dump_json(),
             "transform": config.transform.model_dump_json(),
-            "num_classes": num_classes,
+            "num_classes": len(config.data.classes),
             "seed": config.seed,
             "resume_root": found.resume_root,
             "code": code_digest("trainer"),
         },
     )
+    return ModelSteps(transform, trainer)
+
+
+def _release_steps(config: RunConfig, found: Found, data: DataSteps, model: ModelSteps) -> ReleaseSteps:
+    run_config = config.model_dump_json(by_alias=True)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
-    baseline.add_upstream_node(trainer)
+    baseline.add_upstream_node(model.trainer)
     evaluator = SegmentationEvaluator(
-        examples=ingestion.outputs["examples"],
-        model=trainer.outputs["model"],
+        examples=data.ingestion.outputs["examples"],
+        model=model.trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
         config=config.evaluator,
         classes=config.data.classes,
         code=code_digest("evaluator"),
     )
     pusher = RegistryPusher(
-        model=trainer.outputs["model"],
+        model=model.trainer.outputs["model"],
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
-        quarantine=ingestion.outputs["quarantine"],
+        quarantine=data.ingestion.outputs["quarantine"],
         registry=config.registry_uri,
         registry_state=found.registry_state,
         holdings_state=found.holdings_state,
@@ -111,14 +149,14 @@ def create_steps(config: RunConfig, found: Found) -> Sequence[BaseNode]:
         code=code_digest("pusher"),
     )
     report = RunReport(
-        examples=ingestion.outputs["examples"],
-        quarantine=ingestion.outputs["quarantine"],
-        gate=gate.outputs["gate"],
-        model_run=trainer.outputs["model_run"],
-        model=trainer.outputs["model"],
+        examples=data.ingestion.outputs["examples"],
+        quarantine=data.ingestion.outputs["quarantine"],
+        gate=data.gate.outputs["gate"],
+        model_run=model.trainer.outputs["model_run"],
+        model=model.trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
         pushed_model=pusher.outputs["pushed_model"],
         run_config=run_config,
         code=code_digest("report"),
     )
-    return [ingestion, schema, statistics, validator, gate, transform, trainer, baseline, evaluator, pusher, report]
+    return ReleaseSteps(baseline, evaluator, pusher, report)

@@ -89,7 +89,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
-    steps = create_steps(config, _look_around(config))
+    steps = create_steps(config, look_around(config))
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
             pipeline_name=config.name,
@@ -103,7 +103,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     return {step.id: {key: Path(uri) for key, uri in record.outputs(step.id).items()} for step in steps}
 
 
-def _look_around(config: RunConfig) -> Found:
+def look_around(config: RunConfig) -> Found:
     """The state of data and registry as the run begins."""
     from components.example_gen.sources import data_fingerprint
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
@@ -12,9 +14,9 @@ from components.schema_importer.executor import Executor
 class SchemaImporterSpec(component_spec.ComponentSpec):
     """Output and parameter of `SchemaImporter`."""
 
-    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}
-    INPUTS: dict[str, component_spec.ChannelParameter] = {}
-    OUTPUTS = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+    PARAMETERS: ClassVar = {"schema_text": component_spec.ExecutionParameter(type=str)}
+    INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
+    OUTPUTS: ClassVar = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
 
 
 class SchemaImporter(base_component.BaseComponent):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,16 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def running(config: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        command("run", config, *SLOWLY), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     )
-    yield process
-    process.kill()
-    process.wait()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
@@ -44,22 +47,21 @@ def wait_for_epoch(process: subprocess.Popen[str], epoch: int) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_answered_with_one_line(running: subprocess.Popen[str]) -> None:
-    wait_for_epoch(running, 2)
-    running.send_signal(signal.SIGINT)
-    _, error = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert error.strip() == "interrupted; the same command goes on where it was"
+def test_ctrl_c_is_answered_with_one_line(config: Path) -> None:
+    with started("run", config, *SLOWLY) as run:
+        wait_for_epoch(run, 2)
+        run.send_signal(signal.SIGINT)
+        _, error = run.communicate(timeout=60)
+        assert run.returncode == 130
+        assert error.strip() == "interrupted; the same command goes on where it was"
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_with_as_many_epochs_as_an_undisturbed_one(
-    config: Path, running: subprocess.Popen[str]
-) -> None:
-    wait_for_epoch(running, 6)
-    time.sleep(0.2)  # Into the middle of an epoch.
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+def test_a_killed_training_ends_with_as_many_epochs_as_an_undisturbed_one(config: Path) -> None:
+    with started("run", config, *SLOWLY) as run:
+        wait_for_epoch(run, 6)
+        time.sleep(0.2)  # Into the middle of an epoch.
+        os.kill(run.pid, signal.SIGKILL)
     done = segpipe("run", config, *SLOWLY)
     assert done.returncode == 0, done.stderr
     resumed = re.search(r"resuming at epoch (\d+) of 30", done.stdout)
@@ -73,8 +75,9 @@ def test_a_killed_training_ends_with_as_many_epochs_as_an_undisturbed_one(
 
 
 @pytest.mark.slow
-def test_two_runs_do_not_share_a_workspace(config: Path, running: subprocess.Popen[str]) -> None:
-    wait_for_epoch(running, 1)
-    done = segpipe("run", config, *SLOWLY)
-    assert done.returncode == 1
-    assert "another run is at work in" in done.stderr
+def test_two_runs_do_not_share_a_workspace(config: Path) -> None:
+    with started("run", config, *SLOWLY, "--set", "seed=2") as run:
+        wait_for_epoch(run, 1)
+        done = segpipe("run", config)
+        assert done.returncode == 1
+        assert "another run is at work in" in done.stderr

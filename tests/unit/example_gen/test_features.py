@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -14,6 +14,7 @@ from components.example_gen.masks import CanonicalMask
 from tests.support.data_set import CLASSES, blocks, photo
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(1, 9), st.integers(1, 9))
 def test_measures_are_those_of_numpy(data: st.DataObject, height: int, width: int) -> None:
     image_HWC = data.draw(arrays.arrays(np.uint8, (height, width, 3)))

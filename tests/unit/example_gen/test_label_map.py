@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -21,6 +21,7 @@ def meanings(keys: st.SearchStrategy[int]) -> st.SearchStrategy[dict[int, str]]:
     return st.dictionaries(keys, st.sampled_from(NAMES), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(st.data(), meanings(st.integers(-5, 300)), st.sets(st.integers(0, 300), max_size=3), st.booleans())
 def test_values_are_mapped_as_a_loop_over_pixels_would(
     data: st.DataObject, classes: dict[int, str], void: set[int], forgiving: bool
@@ -45,6 +46,7 @@ def test_values_are_mapped_as_a_loop_over_pixels_would(
         np.testing.assert_array_equal(label_map(labels, NAMES).classes(samples), expected)
 
 
+@settings(deadline=None)
 @given(st.data(), meanings(COLOURS))
 def test_colours_are_mapped_as_a_loop_over_pixels_would(data: st.DataObject, classes: dict[int, str]) -> None:
     packed = data.draw(arrays.arrays(np.uint32, SHAPE, elements=st.sampled_from([*classes])))
@@ -54,6 +56,7 @@ def test_colours_are_mapped_as_a_loop_over_pixels_would(data: st.DataObject, cla
     np.testing.assert_array_equal(label_map(labels, NAMES).classes(rgb), expected)
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.uint8, SHAPE), st.integers(1, 255))
 def test_a_threshold_makes_two_classes(samples: np.ndarray, at: int) -> None:
     if at > 1 and samples.max() == 1:

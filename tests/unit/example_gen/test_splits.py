@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.example_gen.config import Split
@@ -20,11 +20,13 @@ def pair(name: str, split: str | None = None, group: str | None = None) -> Pair:
     return Pair(name, f"{name}.png", f"{name}_mask.png", split=split, group=group)
 
 
+@settings(deadline=None)
 @given(st.integers(0), WORDS, st.lists(WORDS, min_size=2, max_size=5))
 def test_pairs_of_one_group_fall_into_one_split(seed: int, group: str, contents: list[str]) -> None:
     assert len({choose_split(pair("a", group=group), content, seed, Split()) for content in contents}) == 1
 
 
+@settings(deadline=None)
 @given(st.integers(0), WORDS, st.lists(WORDS, min_size=2, max_size=5))
 def test_pairs_of_one_content_fall_into_one_split_whatever_their_names(
     seed: int, content: str, names: list[str]
@@ -32,6 +34,7 @@ def test_pairs_of_one_content_fall_into_one_split_whatever_their_names(
     assert len({choose_split(pair(name), content, seed, Split()) for name in names}) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(GIVEN, st.sampled_from(["", "g", "h"])), max_size=12))
 def test_after_settling_no_group_straddles_and_none_is_lost(rows: list[tuple[str | None, str]]) -> None:
     pairs = [pair(str(i), split, group or None) for i, (split, group) in enumerate(rows)]
@@ -41,6 +44,7 @@ def test_after_settling_no_group_straddles_and_none_is_lost(rows: list[tuple[str
         assert len({choose_split(p, p.id, 1, Split()) for p in kept if p.group == group}) <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(SPLITS), min_size=1, max_size=8))
 def test_of_twins_those_in_the_most_protected_split_stay(splits: list[str]) -> None:
     kept, leaks = settle_twins(Candidate(pair(str(i)), "same", split) for i, split in enumerate(splits))

@@ -85,7 +85,7 @@ def test_a_mistake_is_named_with_its_key_and_what_would_be_right(minimal: Path, 
 
 def test_quarter_turns_of_an_oblong_are_impossible(minimal: Path) -> None:
     overrides = ["transform.height=64", "transform.width=128", "trainer.augmentation.quarter_turns=true"]
-    with pytest.raises(UserError, match="quarter_turns needs transform.height = width, which are 64×128"):
+    with pytest.raises(UserError, match=r"quarter_turns needs transform\.height = width, which are 64×128"):
         load_config(minimal, overrides)
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_names_those_that_are() -> None:
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match="broken.yaml"):
+    with pytest.raises(UserError, match=r"broken\.yaml"):
         load_config(path)
 
 

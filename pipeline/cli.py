@@ -161,11 +161,10 @@ def versions(registry: str | None) -> None:
     Example:
       segpipe versions --registry runs/sample/registry
     """
-    from rich.console import Console
-
+    from pipeline.console import make_console
     from registry.listing import version_rows, versions_table
 
-    Console(highlight=False).print(versions_table(version_rows(_registry_uri(registry))))
+    make_console().print(versions_table(version_rows(_registry_uri(registry))))
 
 
 @cli.command()

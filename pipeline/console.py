@@ -14,12 +14,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
 from components.progress import LOGGER_NAME
+
+_WIDTH_OF_FILES = 160
+
+
+def make_console(file: TextIO | None = None) -> Console:
+    """A console on `file` or standard output; where that is no terminal, tables are not cut to 80 columns."""
+    console = Console(file=file, highlight=False)
+    return console if console.is_terminal else Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
 
 
 class Step(NamedTuple):
@@ -42,7 +50,7 @@ def quiet_streams(log_file: Path) -> Iterator[Console]:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
             with _logging_to_stderr():
-                yield Console(file=screen, highlight=False)
+                yield make_console(screen)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

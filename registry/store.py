@@ -201,11 +201,10 @@ class Registry:
         Raises:
             RegistryError: nothing was served before, the version does not exist, or its files are damaged.
         """
-        if not self._numbers():
-            raise no_registry(self.uri)  # Before the writer makes a folder.
+        self._rollback_target(version)  # Refused before the writer makes a folder.
         with self._storage.writer("served") as writer:
             record = self._read_record()
-            target = self._before(record) if version is None else version
+            target = self._rollback_target(version)
             self.verify(target)
             self._write_record(writer, record.roll_back(target, _now()))
         return target
@@ -270,6 +269,12 @@ class Registry:
 
     def _folder_numbers(self) -> list[int]:
         return sorted(int(name) for name in self._storage.names(VERSIONS) if _VERSION_NAME.fullmatch(name))
+
+    def _rollback_target(self, version: int | None) -> int:
+        if version is None:
+            return self._before(self._read_record())
+        self._check_exists(version)
+        return version
 
     def _check_exists(self, version: int) -> None:
         numbers = self._numbers()

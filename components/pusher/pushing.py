@@ -81,7 +81,7 @@ def _serve(registry: Registry, version: int, created: bool, served_at_start: int
 
 def refusal(evaluation: Evaluation) -> str:
     """Why a model is not blessed: the first check that failed, or the verdict's note."""
-    failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
+    failed = [check.detail.rstrip(".") for check in evaluation.verdict.checks if not check.passed]
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
     return f"{failed[0]}{more}" if failed else evaluation.verdict.note
 

@@ -22,6 +22,7 @@ REQUIREMENTS = [
     "apache-beam>=2.74,<2.78",
     "click>=8.1,<9",
     "fsspec>=2024.2",
+    "h5py>=3.10,<4",
     "jinja2>=3.1,<4",
     "kfp>=2.5,<3",
     "numpy>=1.26,<3",

@@ -24,9 +24,11 @@ def check_data(config: RunConfig) -> None:
     """Reads and decodes every pair as ingestion would, and says what would be used and what quarantined.
 
     Raises:
-        UserError: the source cannot be read, or too much of it would be quarantined to train on.
+        UserError: the encoder's weights are missing or do not fit, the source cannot be read, or too much of it would
+            be quarantined to train on.
     """
     with quiet_streams(_log_file(config, "check")) as console:
+        _check_weights(config, console)
         with console.status("listing pairs") as status:
             from components.example_gen.check import survey
 
@@ -68,6 +70,17 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
         summary = IngestionSummary.model_validate_json((Path(scratch) / "quarantine" / "summary.json").read_text())
         write_schema(infer_schema(statistics, config.data.classes, sorted(summary.slices)), str(path), overwrite)
         console.print(f"wrote {path}: read it, correct it, and keep it with your code", markup=False, soft_wrap=True)
+
+
+def _check_weights(config: RunConfig, console: Console) -> None:
+    encoder = config.trainer.model.encoder
+    if encoder is None or encoder.weights == "none":
+        return
+    with console.status(f"loading the weights of {encoder.name}"):
+        from components.trainer.models import check_encoder
+
+        check_encoder(config.trainer.model, config.transform)
+    console.print(f"[green]✓[/] {encoder.name} starts from {encoder.weights}", soft_wrap=True)
 
 
 def _log_file(config: RunConfig, command: str) -> Path:

@@ -20,6 +20,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.settings import Settings
+from components.trainer.architectures import ARCHITECTURES
 from components.trainer.config import TrainerConfig
 from components.transform.config import TransformConfig
 
@@ -48,19 +49,28 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
+        self._check_scaling()
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
         return self
 
     def _check_size(self) -> None:
-        height, width, factor = self.transform.height, self.transform.width, 2**self.trainer.model.depth
-        if height % factor or width % factor:
+        height, width, halvings = self.transform.height, self.transform.width, self.trainer.model.halvings
+        if height % 2**halvings or width % 2**halvings:
             raise ValueError(
-                f"transform.height and width ({height}×{width}) must be divisible by {factor}, "
-                f"as trainer.model.depth {self.trainer.model.depth} halves them that often"
+                f"transform.height and width ({height}×{width}) must be divisible by {2**halvings}, "
+                f"as trainer.model, a {self.trainer.model.type}, halves them {halvings} times"
             )
         if self.trainer.augmentation.quarter_turns and height != width:
             raise ValueError(
                 f"trainer.augmentation.quarter_turns needs transform.height = width, which are {height}×{width}"
+            )
+
+    def _check_scaling(self) -> None:
+        encoder, normalize = self.trainer.model.encoder, self.transform.normalize
+        if encoder and normalize != "none":
+            raise ValueError(
+                f"transform.normalize must be none, not {normalize}, with trainer.model.encoder: "
+                f"{encoder.name} scales pictures itself, in the way it was trained with"
             )
 
     def _slice_names(self) -> set[str] | None:
@@ -143,7 +153,7 @@ def _explain(error: ValidationError) -> str:
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     # Pydantic puts a union's tag into the path; a person never wrote it there.
-    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold"}
+    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold", *ARCHITECTURES}
     path = ".".join(str(part) for part in loc if part not in tags)
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)
@@ -157,16 +167,14 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the object at `loc`; those of all objects where it cannot be found."""
-    model: type[BaseModel] = RunConfig
-    for part in loc:
-        found = _child_models(model).get(str(part)) or [
-            child for children in _child_models(model).values() for child in children
+    """The keys of the object at `loc`; a part of it may also be a union's tag, an index, or a name that is free."""
+    models: list[type[BaseModel]] = [RunConfig]
+    for part in map(str, loc):
+        tagged = [
+            model for model in models if "type" in model.model_fields and model.model_fields["type"].default == part
         ]
-        if not found:
-            break
-        model = found[0] if len(found) == 1 else _tagged(found, str(part))
-    return [field.alias or name for name, field in model.model_fields.items()]
+        models = tagged or [child for model in models for child in _child_models(model).get(part, ())] or models
+    return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
 
 def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
@@ -177,7 +185,3 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
-
-
-def _tagged(models: list[type[BaseModel]], tag: str) -> type[BaseModel]:
-    return next((m for m in models if "type" in m.model_fields and m.model_fields["type"].default == tag), models[0])

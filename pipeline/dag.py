@@ -118,6 +118,7 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps
             "num_classes": len(config.data.classes),
             "seed": config.seed,
             "resume_root": found.resume_root,
+            "encoder_weights": found.encoder_weights,
             "code": code_digest("trainer"),
         },
     )

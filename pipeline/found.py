@@ -13,3 +13,4 @@ class Found(NamedTuple):
     registry_state: str
     holdings_state: str
     resume_root: str
+    encoder_weights: str = ""

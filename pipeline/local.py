@@ -84,11 +84,13 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
     from tfx.orchestration import metadata, pipeline
 
+    from components.trainer.models import check_encoder
     from pipeline.dag import create_steps
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
+    check_encoder(config.trainer.model, config.transform)
     steps = create_steps(config, look_around(config))
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
@@ -106,6 +108,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
 def look_around(config: RunConfig) -> Found:
     """The state of data and registry as the run begins."""
     from components.example_gen.sources import data_fingerprint
+    from components.trainer.models.weights import weights_digest
 
     registry = Registry(config.registry_uri)
     registry.check_holds(config.name)
@@ -117,4 +120,5 @@ def look_around(config: RunConfig) -> Found:
         registry_state=registry_state(config.registry_uri),
         holdings_state=holdings_state(config.registry_uri),
         resume_root=str(config.workspace_dir / "resume"),
+        encoder_weights=weights_digest(config.trainer.model.encoder),
     )

@@ -7,18 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from components.settings import Settings
-
-
-class UNet(Settings):
-    """The U-Net of Ronneberger et al. (2015), padded, with batch normalisation."""
-
-    type: Literal["unet"] = "unet"
-    width: int = Field(default=64, ge=1, le=512, description="Channels of the first level; each further level doubles.")
-    depth: int = Field(default=4, ge=1, le=8, description="Times that the picture is halved: 64 and 4 make 64…1024.")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of channels dropped at the bottom.")
-
-
-ARCHITECTURES = ("unet",)
+from components.trainer.architectures import ARCHITECTURES, TaggedArchitecture, UNet
 
 
 class Augmentation(Settings):
@@ -32,7 +21,7 @@ class Augmentation(Settings):
 class TrainerConfig(Settings):
     """Model, loss, optimiser and the course of the training."""
 
-    model: UNet = Field(default=UNet(), description="The architecture.")
+    model: TaggedArchitecture = Field(default=UNet(), description="The architecture.")
     loss: Literal["cross_entropy"] = Field(
         default="cross_entropy",
         description="Weighted cross-entropy: binary on a sigmoid head for two classes, categorical on softmax beyond.",
@@ -61,7 +50,9 @@ class TrainerConfig(Settings):
     @classmethod
     def _known_architecture(cls, value: Any) -> Any:
         """Refuses an architecture by its name, before its parameters are looked at."""
-        name = value.get("type", "unet") if isinstance(value, dict) else "unet"
+        if not isinstance(value, dict):
+            return value
+        name = value.get("type", "unet")
         if name not in ARCHITECTURES:
             raise ValueError(f"architecture {name!r} is not available; there is {', '.join(ARCHITECTURES)}")
-        return value
+        return {**value, "type": name}

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
-from components.trainer.config import UNet
+from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, EncoderUNet, UNet
+from components.trainer.models.deeplab import deeplabv3plus
+from components.trainer.models.encoder_unet import encoder_unet
+from components.trainer.models.encoders import check_encoder, encoder_of
+from components.trainer.models.fcn8 import fcn8
 from components.trainer.models.unet import unet
 from components.transform.config import TransformConfig
+
+__all__ = ["build_model", "check_encoder", "encoder_of", "num_logits"]
 
 
 def num_logits(num_classes: int) -> int:
@@ -16,24 +23,39 @@ def num_logits(num_classes: int) -> int:
 
 
 def build_model(
-    config: UNet, transform: TransformConfig, num_classes: int, mean_3: np.ndarray, std_3: np.ndarray
+    config: Architecture, transform: TransformConfig, num_classes: int, mean_3: np.ndarray, std_3: np.ndarray
 ) -> keras.Model:
     """The model that the configuration asks for, with its input scaling in front.
 
     Args:
         config: The architecture.
-        transform: Size and normalisation of the input.
+        transform: Size and normalisation of the input; an encoder scales its input itself.
         num_classes: C.
         mean_3: Mean of each channel over the training pictures, in 0…255.
         std_3: Standard deviation likewise.
 
     Returns:
-        A model from pictures [B, H, W, 3] in 0…255 to logits [B, H, W, K], K as in `num_logits`.
+        A model from pictures [B, H, W, 3] in 0…255 to logits [B, H, W, K], K as in `num_logits`.  `encoder_of` finds
+        its encoder.
+
+    Raises:
+        UserError: the weights that the encoder should start from cannot be had, or do not fit.
     """
     image_BHWC = keras.Input([transform.height, transform.width, 3], name="image")
-    scaled = _scaling(transform.normalize, mean_3, std_3)(image_BHWC)
-    logits_BHWK = unet(scaled, config, num_logits(num_classes))
+    scaled = image_BHWC if config.encoder else _scaling(transform.normalize, mean_3, std_3)(image_BHWC)
+    logits_BHWK = _logits(scaled, config, num_logits(num_classes))
     return keras.Model(image_BHWC, keras.layers.Activation("linear", dtype="float32", name="logits")(logits_BHWK))
+
+
+def _logits(image_BHWC: tf.Tensor, config: Architecture, num_outputs: int) -> tf.Tensor:
+    if isinstance(config, UNet):
+        return unet(image_BHWC, config, num_outputs)
+    if isinstance(config, EncoderUNet):
+        return encoder_unet(image_BHWC, config, num_outputs)
+    if isinstance(config, FCN8):
+        return fcn8(image_BHWC, config, num_outputs)
+    assert isinstance(config, DeepLabV3Plus)
+    return deeplabv3plus(image_BHWC, config, num_outputs)
 
 
 def _scaling(normalize: str, mean_3: np.ndarray, std_3: np.ndarray) -> keras.layers.Layer:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
+from components.trainer.models.blocks import double_convolution
 
 layers = keras.layers
 
@@ -18,25 +19,15 @@ def unet(image_BHWC: tf.Tensor, config: UNet, num_outputs: int) -> tf.Tensor:
     """Logits [B, H, W, num_outputs]; height and width must be divisible by 2 to the power of the depth."""
     features, skips = image_BHWC, []
     for level in range(config.depth):
-        features = _double_convolution(features, config.width * 2**level, f"down{level}")
+        features = double_convolution(features, config.width * 2**level, f"down{level}")
         skips.append(features)
         features = layers.MaxPooling2D(name=f"down{level}_pool")(features)
-    features = _double_convolution(features, config.width * 2**config.depth, "bottom")
+    features = double_convolution(features, config.width * 2**config.depth, "bottom")
     if config.dropout:
         features = layers.SpatialDropout2D(config.dropout, name="bottom_dropout")(features)
     for level in reversed(range(config.depth)):
         channels = config.width * 2**level
         features = layers.Conv2DTranspose(channels, 2, strides=2, name=f"up{level}_grow")(features)
         features = layers.Concatenate(name=f"up{level}_skip")([skips[level], features])
-        features = _double_convolution(features, channels, f"up{level}")
+        features = double_convolution(features, channels, f"up{level}")
     return layers.Conv2D(num_outputs, 1, name="head")(features)
-
-
-def _double_convolution(features: tf.Tensor, channels: int, name: str) -> tf.Tensor:
-    for i in (1, 2):
-        features = layers.Conv2D(
-            channels, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv{i}"
-        )(features)
-        features = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{i}")(features)
-        features = layers.ReLU(name=f"{name}_relu{i}")(features)
-    return features

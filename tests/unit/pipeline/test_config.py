@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.errors import UserError
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from pipeline.config import RunConfig, load_config
 
 CONFIGS = Path("pipeline/configs")
-NOT_YET = {"pets": "encoder_unet", "pets-fcn8": "fcn8", "clothing": "encoder_unet"}
 MINIMAL = """
 name: tiny
 data:
@@ -28,23 +27,14 @@ def minimal(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_configuration_is_sound_or_refused_by_its_architecture(path: Path) -> None:
-    if path.stem in NOT_YET:
-        with pytest.raises(UserError, match=f"architecture '{NOT_YET[path.stem]}' is not available"):
-            load_config(path)
-        replaced = load_config(path, ["trainer.model={type: unet}"])
-        assert replaced.name == path.stem
-    else:
-        assert load_config(path).name == path.stem
-
-
-def test_shipped_configurations_have_a_schema() -> None:
-    for path in CONFIGS.glob("*.yaml"):
-        assert load_config(path, ["trainer.model={type: unet}"]).schema_file.exists()
+def test_every_shipped_configuration_is_sound_and_has_a_schema(path: Path) -> None:
+    config = load_config(path)
+    assert config.name == path.stem
+    assert config.schema_file.exists()
 
 
 def test_the_clothing_configuration_has_59_classes() -> None:
-    assert len(load_config(CONFIGS / "clothing.yaml", ["trainer.model={type: unet}"]).data.classes) == 59
+    assert len(load_config(CONFIGS / "clothing.yaml").data.classes) == 59
 
 
 def test_what_is_not_said_has_a_default(minimal: Path) -> None:
@@ -62,7 +52,23 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("data.source.type=folder", "does not match any of the expected tags: 'folders', 'manifest', 'tfds'"),
         ("trainer.epochs=many", "trainer.epochs: Input should be a valid integer"),
         ("trainer.epochs=0", "trainer.epochs: Input should be greater than or equal to 1"),
-        ("trainer.model.type=transformer", "architecture 'transformer' is not available; there is unet"),
+        ("trainer.model.type=transformer", "architecture 'transformer' is not available; there is unet, enc"),
+        ("trainer.model={type: encoder_unet}", "trainer.model.encoder is missing"),
+        (
+            "trainer.model={type: encoder_unet, encodr: {}}",
+            "trainer.model.encodr is no known key; did you mean 'encoder'?",
+        ),
+        ("trainer.model={type: encoder_unet, encoder: vgg16}", "trainer.model.encoder: write it as {name: vgg16}"),
+        ("trainer.model={type: encoder_unet, encoder: {name: vgg}}", "trainer.model.encoder.name: Input should be"),
+        ("trainer.model={type: fcn8, encoder: {name: resnet50}}", "fcn8 stands on vgg16, not on resnet50"),
+        ("trainer.model={type: fcn8, encoder: {name: vgg16, weights: a.pkl}}", "'a.pkl' is neither imagenet, nor none"),
+        ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet and mobilenet_v2"),
+        (
+            "trainer.model={type: deeplabv3plus, encoder: {name: mobilenet, alpha: 0.3}}",
+            "for alpha 0.25, 0.5, 0.75, 1.0",
+        ),
+        ("trainer.model={type: encoder_unet, encoder: {name: vgg16}, widths: [1, 2]}", "trainer.model.widths"),
+        ("trainer.model={type: deeplabv3plus, encoder: {name: vgg16}, rates: [0]}", "rates must be at least 1"),
         ("transform.height=100", "must be divisible by 16"),
         ("data.classes=[one]", "data.classes: Tuple should have at least 2 items"),
         ("data.classes=[one, null]", "data.classes.1: must be a text; put it in quotes"),
@@ -81,6 +87,20 @@ def test_a_mistake_is_named_with_its_key_and_what_would_be_right(minimal: Path, 
         load_config(minimal, [override])
     assert sentence in str(raised.value)
     assert str(minimal) in str(raised.value)
+
+
+@pytest.mark.parametrize("architecture", ["encoder_unet", "fcn8", "deeplabv3plus"])
+def test_an_encoder_scales_pictures_itself_and_needs_sizes_divisible_by_32(minimal: Path, architecture: str) -> None:
+    model = f"trainer.model={{type: {architecture}, encoder: {{name: vgg16}}}}"
+    with pytest.raises(UserError, match=r"transform\.normalize must be none, not channel, .*vgg16 scales pictures"):
+        load_config(minimal, [model])
+    assert load_config(minimal, [model, "transform.normalize=none"]).trainer.model.encoder.weights == "imagenet"
+    with pytest.raises(UserError, match=rf"\(144×128\) must be divisible by 32, as trainer\.model, a {architecture}"):
+        load_config(minimal, [model, "transform.normalize=none", "transform.height=144"])
+
+
+def test_a_model_without_a_type_is_a_unet(minimal: Path) -> None:
+    assert load_config(minimal, ["trainer.model={width: 8}"]).trainer.model == UNet(width=8)
 
 
 def test_quarter_turns_of_an_oblong_are_impossible(minimal: Path) -> None:
@@ -122,6 +142,7 @@ def test_a_picture_given_as_configuration_is_refused(tmp_path: Path) -> None:
         load_config(path)
 
 
-def test_a_configuration_survives_the_trip_to_a_component_and_back() -> None:
-    config = load_config(CONFIGS / "nuclei.yaml")
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_configuration_survives_the_trip_to_a_component_and_back(path: Path) -> None:
+    config = load_config(path)
     assert RunConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config

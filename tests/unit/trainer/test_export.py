@@ -14,7 +14,7 @@ from PIL import Image
 
 from components import records
 from components.evaluator.counts import confusion_counts
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.export import ServedModel, export
 from components.trainer.models import build_model
 from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC

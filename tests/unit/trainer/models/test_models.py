@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
 

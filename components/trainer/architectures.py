@@ -1,0 +1,153 @@
+"""The architectures that there are, and what each can be told.
+
+It stands outside `models/`, which imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.settings import Settings
+
+ARCHITECTURES = ("unet", "encoder_unet", "fcn8", "deeplabv3plus")
+EncoderName = Literal["mobilenet_v2", "densenet121", "vgg16", "mobilenet", "efficientnet_v2_b0", "resnet50"]
+PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
+
+
+class UNet(Settings):
+    """The U-Net of Ronneberger et al. (2015), padded, with batch normalisation."""
+
+    type: Literal["unet"] = "unet"
+    width: int = Field(default=64, ge=1, le=512, description="Channels of the first level; each further level doubles.")
+    depth: int = Field(default=4, ge=1, le=8, description="Times that the picture is halved: 64 and 4 make 64…1024.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of channels dropped at the bottom.")
+
+    @property
+    def halvings(self) -> int:
+        """How often height and width are halved."""
+        return self.depth
+
+    @property
+    def encoder(self) -> None:
+        """It has none."""
+        return None
+
+
+class Encoder(Settings):
+    """A classification network of keras.applications, less its classifier; it scales pictures as it was trained on."""
+
+    name: EncoderName = Field(description="The network.")
+    weights: str = Field(
+        default="imagenet",
+        description="What it starts from: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
+        "of the network without its top, or `none` (random).",
+    )
+    alpha: float = Field(default=1.0, gt=0, le=2, description="Factor on the channels of the MobileNets.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_section(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"write it as {{name: {value}}}, so that weights can be named beside it")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _imagenet_file_or_none(cls, value: str) -> str:
+        if value not in ("imagenet", "none") and not value.endswith((".h5", ".hdf5")):
+            raise ValueError(f"{value!r} is neither imagenet, nor none, nor the path of an .h5 file")
+        return value
+
+    @model_validator(mode="after")
+    def _alpha_exists(self) -> Encoder:
+        published = PUBLISHED_ALPHAS.get(self.name, (1.0,))
+        if self.name not in PUBLISHED_ALPHAS and self.alpha != 1:
+            raise ValueError(f"alpha is for {' and '.join(PUBLISHED_ALPHAS)}; {self.name} has none")
+        if self.weights == "imagenet" and self.alpha not in published:
+            raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, published))} only")
+        return self
+
+
+class EncoderArchitecture(Settings):
+    """What the architectures on an encoder share."""
+
+    @property
+    def halvings(self) -> int:
+        """How often height and width are halved."""
+        return 5
+
+
+class EncoderUNet(EncoderArchitecture):
+    """A U-Net whose way down is an encoder, tapped at strides 2, 4, 8, 16 and 32."""
+
+    type: Literal["encoder_unet"] = "encoder_unet"
+    encoder: Encoder = Field(description="The way down.")
+    decoder: Literal["pix2pix", "convolution"] = Field(
+        default="pix2pix",
+        description="The way up: a transposed convolution a level, or bilinear resizing and two convolutions.",
+    )
+    widths: tuple[int, int, int, int] = Field(
+        default=(512, 256, 128, 64), description="Channels of the levels up, at strides 16, 8, 4 and 2."
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share dropped after the first two levels up.")
+
+    @field_validator("widths")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= width <= 4096 for width in value):
+            raise ValueError("widths must lie in 1…4096")
+        return value
+
+
+class FCN8(EncoderArchitecture):
+    """The FCN-8s of Long, Shelhamer and Darrell (2015) on VGG16."""
+
+    type: Literal["fcn8"] = "fcn8"
+    encoder: Encoder = Field(default=Encoder(name="vgg16"), description="VGG16, and what it starts from.")
+    head_width: int = Field(
+        default=4096,
+        ge=1,
+        le=8192,
+        description="Channels of the two layers on top of the encoder: 4096 as published are 120 million weights.",
+    )
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="Share dropped after each of the two.")
+
+    @field_validator("encoder")
+    @classmethod
+    def _stands_on_vgg16(cls, value: Encoder) -> Encoder:
+        if value.name != "vgg16":
+            raise ValueError(
+                f"fcn8 stands on vgg16, not on {value.name}; encoder_unet and deeplabv3plus take any encoder"
+            )
+        return value
+
+
+class DeepLabV3Plus(EncoderArchitecture):
+    """DeepLabV3+ of Chen et al. (2018): atrous spatial pyramid pooling on an encoder, and a small decoder."""
+
+    type: Literal["deeplabv3plus"] = "deeplabv3plus"
+    encoder: Encoder = Field(description="What the features come from; its layers are not dilated.")
+    output_stride: Literal[16, 32] = Field(
+        default=16, description="Stride of the features that are pooled; at 16 the encoder ends there, as far as used."
+    )
+    rates: tuple[int, ...] = Field(
+        default=(6, 12, 18),
+        min_length=1,
+        max_length=8,
+        description="Dilations of the pyramid; one beyond height / output_stride sees little but padding.",
+    )
+    width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid and of the decoder.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Share dropped after the pyramid.")
+
+    @field_validator("rates")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if min(value) < 1:
+            raise ValueError("rates must be at least 1")
+        return value
+
+
+Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus
+TaggedArchitecture = Annotated[Architecture, Field(discriminator="type")]

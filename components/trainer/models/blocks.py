@@ -1,0 +1,40 @@
+"""What several architectures are made of."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+layers = keras.layers
+
+
+def normalised(features: tf.Tensor, name: str) -> tf.Tensor:
+    """Batch normalisation and ReLU: what follows a convolution without bias."""
+    features = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(features)
+    return layers.ReLU(name=f"{name}_relu")(features)
+
+
+def convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
+    """A padded convolution, normalised."""
+    features = layers.Conv2D(
+        channels, size, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+    )(features)
+    return normalised(features, name)
+
+
+def double_convolution(features: tf.Tensor, channels: int, name: str) -> tf.Tensor:
+    """Two of size 3, as in each level of a U-Net."""
+    return convolution(convolution(features, channels, 3, f"{name}_1"), channels, 3, f"{name}_2")
+
+
+def separable_convolution(features: tf.Tensor, channels: int, rate: int, name: str) -> tf.Tensor:
+    """A depthwise convolution of size 3, dilated by `rate`, and a pointwise one; each normalised."""
+    features = layers.DepthwiseConv2D(
+        3, padding="same", dilation_rate=rate, use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depth"
+    )(features)
+    return convolution(normalised(features, f"{name}_depth"), channels, 1, name)
+
+
+def enlarged(features: tf.Tensor, factor: int, name: str) -> tf.Tensor:
+    """Resized bilinearly."""
+    return layers.UpSampling2D(factor, interpolation="bilinear", name=name)(features)

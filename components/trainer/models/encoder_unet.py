@@ -1,0 +1,53 @@
+"""A U-Net on a classification network.
+
+The decoder `pix2pix` is that of TensorFlow's tutorial on segmentation: the way up of the generator in Isola et al.,
+"Image-to-Image Translation with Conditional Adversarial Networks" (2017), one transposed convolution a level.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from components.trainer.architectures import EncoderUNet
+from components.trainer.models.blocks import double_convolution, enlarged
+from components.trainer.models.encoders import STRIDES, encode, taps
+
+layers = keras.layers
+_LEVELS_WITH_DROPOUT = 2
+
+
+def encoder_unet(image_BHWC: tf.Tensor, config: EncoderUNet, num_outputs: int) -> tf.Tensor:
+    """Logits [B, H, W, num_outputs] from pictures in 0…255; height and width must be divisible by 32."""
+    *skips, features = encode(image_BHWC, config.encoder, [taps(config.encoder.name)[stride] for stride in STRIDES])
+    up = _transposed_level if config.decoder == "pix2pix" else _convolutional_level
+    for level, (skip, channels) in enumerate(zip(reversed(skips), config.widths, strict=True)):
+        dropout = config.dropout if level < _LEVELS_WITH_DROPOUT else 0.0
+        features = up(features, skip, channels, dropout, f"up{level}")
+    if config.decoder == "pix2pix":
+        return layers.Conv2DTranspose(num_outputs, 3, strides=2, padding="same", name="head")(features)
+    features = double_convolution(enlarged(features, 2, "up4_grow"), max(1, config.widths[-1] // 2), "up4")
+    return layers.Conv2D(num_outputs, 1, name="head")(features)
+
+
+def _transposed_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropout: float, name: str) -> tf.Tensor:
+    features = layers.Conv2DTranspose(
+        channels,
+        3,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=f"{name}_grow",
+    )(features)
+    features = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(features)
+    if dropout:
+        features = layers.Dropout(dropout, name=f"{name}_dropout")(features)
+    features = layers.ReLU(name=f"{name}_relu")(features)
+    return layers.Concatenate(name=f"{name}_skip")([features, skip])
+
+
+def _convolutional_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropout: float, name: str) -> tf.Tensor:
+    features = layers.Concatenate(name=f"{name}_skip")([enlarged(features, 2, f"{name}_grow"), skip])
+    features = double_convolution(features, channels, name)
+    return layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(features) if dropout else features

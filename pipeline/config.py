@@ -21,6 +21,7 @@ from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.settings import Settings
 from components.trainer.config import TrainerConfig
+from components.trainer.inference.config import check_band
 from components.transform.config import TransformConfig
 
 
@@ -48,6 +49,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
+        check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
         return self
 

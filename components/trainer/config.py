@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from components.settings import Settings
+from components.trainer.inference.config import InferenceConfig
 
 
 class UNet(Settings):
@@ -56,6 +57,7 @@ class TrainerConfig(Settings):
     max_pixels: int = Field(
         default=25_000_000, ge=1, description="Width × height over which the served model refuses a picture."
     )
+    inference: InferenceConfig = Field(default=InferenceConfig(), description="How the exported model answers.")
 
     @field_validator("model", mode="before")
     @classmethod

@@ -22,6 +22,7 @@ from components.report.config import ReportConfig
 from components.settings import Settings
 from components.trainer.architectures import ARCHITECTURES
 from components.trainer.config import TrainerConfig
+from components.trainer.inference.config import check_band
 from components.transform.config import TransformConfig
 
 
@@ -50,6 +51,7 @@ class RunConfig(Settings):
     def _fits_together(self) -> RunConfig:
         self._check_size()
         self._check_scaling()
+        check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
         return self
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -50,7 +50,7 @@ def _check_names(images: Sequence[Path]) -> None:
 def _write(image: Path, prediction: Prediction, out: Path) -> None:
     Image.fromarray(prediction.mask_HW).save(out / f"{image.stem}.mask.png")
     with Image.open(image) as picture:
-        pixels_HWC = np.asarray(picture.convert("RGB"))
+        pixels_HWC = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     Image.fromarray(overlay(pixels_HWC, prediction.mask_HW)).save(out / f"{image.stem}.overlay.png")
 
 

@@ -54,7 +54,7 @@ class Predictor:
         return tuple(self.manifest.config["data"]["classes"])
 
     def predict(self, picture: Path) -> Prediction:
-        """The mask of a picture, at its own size.
+        """The mask of a picture, at its own size; upright, if its Exif data turns the picture.
 
         Raises:
             UserError: the file cannot be read, or the model refuses it.

@@ -13,7 +13,8 @@ EXAMPLES_INPUT = "examples"
 """Its input, string [B]: serialized records."""
 
 CONFUSION_OUTPUT = "confusion"
-"""Its output, int64 [B, C·C]: pixels counted as [truth][prediction] at the model's size."""
+"""Its output, int64 [B, C·C]: pixels counted as [truth][prediction], at the model's size; at the picture's
+own, if the model works in tiles."""
 
 
 INDICES = 256

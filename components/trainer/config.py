@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from components.settings import Settings
 from components.trainer.architectures import ARCHITECTURES, TaggedArchitecture, UNet
+from components.trainer.inference.config import InferenceConfig
 
 
 class Augmentation(Settings):
@@ -45,6 +46,7 @@ class TrainerConfig(Settings):
     max_pixels: int = Field(
         default=25_000_000, ge=1, description="Width × height over which the served model refuses a picture."
     )
+    inference: InferenceConfig = Field(default=InferenceConfig(), description="How the exported model answers.")
 
     @field_validator("model", mode="before")
     @classmethod

@@ -42,7 +42,8 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(history.model_dump_json(indent=1))
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
-    export(ServedModel(model, layer, transform, num_classes, config.max_pixels), fn_args.serving_model_dir)
+    served = ServedModel(model, layer, transform, num_classes, config.max_pixels, config.inference)
+    export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(resume_dir)
     best = history.epochs[history.best_epoch - 1].metrics
     progress.report(

@@ -60,9 +60,14 @@ def placement(image_shape: tf.Tensor, out_height: int, out_width: int, aspect: s
 def resize_image(image_HWC: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
     """Resizes bilinearly, with anti-aliasing where it shrinks, to uint8 [out_height, out_width, 3]; pads with black."""
     place = placement(tf.shape(image_HWC), out_height, out_width, aspect)
-    resized = tf.image.resize(image_HWC, [place.height, place.width], antialias=True)
-    pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    pixels = resize_pixels(image_HWC, [place.height, place.width])
     return tf.ensure_shape(_pad(pixels, place, out_height, out_width, 0), [out_height, out_width, 3])
+
+
+def resize_pixels(image_HWC: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+    """Resizes bilinearly, with anti-aliasing where it shrinks, to uint8 of height and width `size_2`."""
+    resized = tf.image.resize(image_HWC, size_2, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
 def resize_mask(mask_HW: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:

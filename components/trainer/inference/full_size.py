@@ -1,0 +1,72 @@
+"""From probabilities to the answer at a picture's own size, one class at a time.
+
+Memory then does not grow with the number of classes: 59 of them on a picture of 25 megapixels would take 6 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from components.transform.picture import Placement
+
+
+class Likeliest(NamedTuple):
+    """The likeliest class in each pixel, uint8, and its probability."""
+
+    class_HW: tf.Tensor
+    confidence_HW: tf.Tensor
+
+
+class Answer(NamedTuple):
+    """What an app gets for a picture: an index PNG, the share of each class, and the mean probability of the mask."""
+
+    mask: tf.Tensor
+    class_fractions_C: tf.Tensor
+    mean_confidence: tf.Tensor
+
+
+def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Likeliest:
+    """The likeliest class, where `plane` gives a class's probabilities [H, W]; the first of equals."""
+
+    def take_if_likelier(index: tf.Tensor, best_HW: tf.Tensor, class_HW: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        candidate_HW = plane(index)
+        likelier_HW = candidate_HW > best_HW
+        class_HW = tf.where(likelier_HW, tf.cast(index, tf.uint8), class_HW)
+        return index + 1, tf.maximum(candidate_HW, best_HW), class_HW
+
+    first_HW = plane(tf.constant(0))
+    any_size = tf.TensorShape([None, None])
+    _, best_HW, class_HW = tf.while_loop(
+        lambda index, *_: index < num_classes,
+        take_if_likelier,
+        (tf.constant(1), first_HW, tf.zeros(tf.shape(first_HW), tf.uint8)),
+        shape_invariants=(tf.TensorShape([]), any_size, any_size),
+        parallel_iterations=1,
+    )
+    return Likeliest(class_HW, best_HW)
+
+
+def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Likeliest:
+    """The likeliest classes of a picture that lies at `place` in the model's input, resized bilinearly to `size_2`."""
+    picture_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
+    return likeliest(
+        lambda index: tf.image.resize(picture_hwC[..., index, tf.newaxis], size_2)[..., 0],
+        probabilities_hwC.shape[-1],
+    )
+
+
+def make_answer(class_HW: tf.Tensor, mean_confidence: tf.Tensor, num_classes: int) -> Answer:
+    """The answer from the classes of all pixels."""
+    # Counted in integers: in 32-bit floats a class would stop at 2²⁴ pixels.
+    flat_N = tf.cast(tf.reshape(class_HW, [-1]), tf.int32)
+    pixels_C = tf.cast(tf.math.bincount(flat_N, minlength=num_classes, maxlength=num_classes), tf.float32)
+    png = tf.io.encode_png(class_HW[..., tf.newaxis])
+    return Answer(png, pixels_C / tf.reduce_sum(pixels_C), mean_confidence)
+
+
+def answer_spec(num_classes: int) -> Answer:
+    """The types of an answer, for `tf.map_fn`."""
+    return Answer(tf.TensorSpec([], tf.string), tf.TensorSpec([num_classes], tf.float32), tf.TensorSpec([], tf.float32))

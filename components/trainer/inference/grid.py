@@ -1,0 +1,63 @@
+"""Where the tiles lie along one side of a picture, and what each of them weighs in each pixel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+SIGMA = 1 / 8
+"""Standard deviation of the weights as a share of the tile: nnU-Net's (Isensee et al., Nature Methods 18, 2021) and
+MONAI's."""
+
+
+class Side(NamedTuple):
+    """The tiles along one side.
+
+    Positions count from the first pixel of the first tile, which is the picture's own first pixel unless the picture is
+    smaller than a tile: then it lies in the middle of one.
+    """
+
+    length: tf.Tensor
+    """Pixels of the picture."""
+    padded: tf.Tensor
+    """The same, or those of a tile if that is more."""
+    margin: tf.Tensor
+    """Pixels before the picture's first."""
+    position_NT: tf.Tensor
+    """Positions of the pixels of each tile."""
+    weight_NT: tf.Tensor
+    """What each pixel of each tile weighs; in each position the weights add up to 1."""
+
+
+def lay_tiles(length: tf.Tensor, tile: int, overlap: float) -> Side:
+    """Covers `length` pixels with tiles that share at least `overlap` of themselves with their neighbours."""
+    padded = tf.maximum(length, tile)
+    position_NT = tile_starts(padded, tile, overlap)[:, tf.newaxis] + tf.range(tile)
+    raw_NT = tf.broadcast_to(importance(tile), tf.shape(position_NT))
+    total_P = tf.tensor_scatter_nd_add(tf.zeros([padded]), position_NT[..., tf.newaxis], raw_NT)
+    return Side(length, padded, (padded - length) // 2, position_NT, raw_NT / tf.gather(total_P, position_NT))
+
+
+def tile_starts(padded: tf.Tensor, tile: int, overlap: float) -> tf.Tensor:
+    """First positions of the fewest tiles that overlap enough, spread evenly from one end to the other, int32 [N]."""
+    stride = max(1, round(tile * (1 - overlap)))
+    steps = tf.cast((padded - tile + stride - 1) // stride, tf.int64)
+    way = tf.cast(padded - tile, tf.int64)
+    divisor = tf.maximum(2 * steps, 1)
+    return tf.cast((2 * tf.range(steps + 1) * way + steps) // divisor, tf.int32)
+
+
+def importance(tile: int) -> tf.Tensor:
+    """A Gaussian over the pixels of a tile [T], 1 in its middle.
+
+    One side's weights are enough: a tile's are the product of those of its rows and its columns.
+    """
+    from_middle_T = tf.range(tile, dtype=tf.float32) - (tile - 1) / 2
+    return tf.exp(-0.5 * tf.square(from_middle_T / (SIGMA * tile)))
+
+
+def mirrored(position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """The picture's pixel that is seen at any position: beyond its ends the picture goes on as its mirror image."""
+    folded = tf.math.floormod(position, 2 * length)
+    return tf.minimum(folded, 2 * length - 1 - folded)

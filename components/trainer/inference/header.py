@@ -1,0 +1,85 @@
+"""A picture's size, read in the graph from its header, before a pixel of it is decoded.
+
+TensorFlow's decoders know no limit: a PNG of 389 KB can make them allocate 1.2 GB.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from components.trainer.inference.raw import integer_at
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_GIF = b"GIF8"
+_BMP = b"BM"
+
+
+def is_png(encoded: tf.Tensor) -> tf.Tensor:
+    """Whether the bytes begin as a PNG does."""
+    return _starts_with(encoded, _PNG)
+
+
+def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    """Whether the bytes begin as a JPEG does."""
+    return _starts_with(encoded, _JPEG)
+
+
+def picture_size(encoded: tf.Tensor) -> tf.Tensor:
+    """Height and width, int32 [2], of a JPEG, PNG, GIF or BMP; a size of [0, 0] stands for any other format.
+
+    Offsets: PNG's IHDR (RFC 2083, 4.1.1), GIF's logical screen (GIF89a, 18), BMP's BITMAPINFOHEADER.
+    """
+
+    def at(height_offset: int, width_offset: int, length: int, big_endian: bool) -> tf.Tensor:
+        return tf.stack(
+            [integer_at(encoded, offset, length, big_endian) for offset in (height_offset, width_offset)], axis=0
+        )
+
+    return tf.case(
+        [
+            (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
+            (is_png(encoded), lambda: at(20, 16, 4, big_endian=True)),
+            (_starts_with(encoded, _GIF), lambda: at(8, 6, 2, big_endian=False)),
+            (_starts_with(encoded, _BMP), lambda: tf.abs(at(22, 18, 4, big_endian=False))),
+        ],
+        default=lambda: tf.zeros([2], tf.int32),
+    )
+
+
+def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
+    """The size of a picture, int32 [2].
+
+    Raises:
+        tf.errors.InvalidArgumentError: in the graph, when it is no picture, has more than `max_pixels` pixels, or is a
+            BMP of a kind that TensorFlow misreads.
+    """
+    size_2 = picture_size(encoded)
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all(size_2 > 0), ["picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"]
+        ),
+        check_pixels(size_2, max_pixels, "picture refused: height and width"),
+        tf.debugging.Assert(
+            ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),
+            ["picture refused: a BMP must have 24 bits a pixel and no compression; save it as PNG"],
+        ),
+    ]
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.identity(size_2)
+
+
+def check_pixels(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.Operation | None:
+    """An assertion that height × width is within the limit; its text begins with `what`."""
+    pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
+    return tf.debugging.Assert(pixels <= max_pixels, [what, size_2, "are over the limit of", max_pixels, "pixels"])
+
+
+def _is_plain_bmp(encoded: tf.Tensor) -> tf.Tensor:
+    """Whether a BMP has 24 bits a pixel, uncompressed: TensorFlow takes palette indices for greys."""
+    bits, compression = integer_at(encoded, 28, 2, big_endian=False), integer_at(encoded, 30, 4, big_endian=False)
+    return (bits == 24) & (compression == 0)
+
+
+def _starts_with(encoded: tf.Tensor, magic: bytes) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(encoded, 0, len(magic)), magic)

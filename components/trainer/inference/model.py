@@ -1,0 +1,160 @@
+"""The exported model: signatures that take what apps have and give what they need.
+
+`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and mean confidence out.
+A photograph that its Exif data turns is seen upright, and so is its mask, as in every viewer.
+`probabilities`: encoded pictures in, probabilities at the model's size out, whatever the mode.
+`evaluate`: ingested records in, a confusion matrix of pixel counts for each out, on the way that serving goes.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras as keras
+
+from components import records
+from components.evaluator.confusion import confusion_counts_BCC
+from components.trainer.inference.config import InferenceConfig
+from components.trainer.inference.flips import averaged_over_flips
+from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.header import check_picture, check_pixels
+from components.trainer.inference.orientation import decode_upright, upright_file, upright_size
+from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
+from components.trainer.predictions import probabilities_BHWC
+from components.transform import features
+from components.transform.config import TransformConfig
+from components.transform.picture import decode_mask, images_from_bytes, masks_from_bytes, placement
+
+WHOLE = InferenceConfig()
+"""Pictures as a whole, without flips: what a model does of which nothing else is said."""
+
+
+class ServedModel(tf.Module):
+    """The network behind the transform graph that made its training records."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        transform_layer: keras.layers.Layer,
+        transform: TransformConfig,
+        num_classes: int,
+        max_pixels: int,
+        inference: InferenceConfig = WHOLE,
+    ) -> None:
+        super().__init__(name="segpipe")
+        # Weights and a plain function: a Keras model as an attribute would be saved as one, with a trace of each of its
+        # layers that nobody calls.
+        self._weights = model.weights
+        self._network = averaged_over_flips(
+            lambda image_BHWC: probabilities_BHWC(model(tf.cast(image_BHWC, tf.float32), training=False)),
+            inference.flips,
+        )
+        self._transform_layer = transform_layer
+        self._transform = transform
+        self._num_classes = num_classes
+        self._max_pixels = max_pixels
+        self._inference = inference
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Masks at the pictures' own sizes: `mask` [B] PNG, `class_fractions` [B, C], `mean_confidence` [B]."""
+        size_B2, checked_B = self._checked(image)
+        answers = self._tiled(checked_B) if self._is_tiled else self._resized(checked_B, size_B2)
+        return {
+            "mask": answers.mask,
+            "class_fractions": answers.class_fractions_C,
+            "mean_confidence": answers.mean_confidence,
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
+        _, checked_B = self._checked(image)
+        return {"probabilities": self._probabilities(self._transformed(checked_B))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
+
+        They are the pixels of the model's input, or, in tiles, those of the picture itself.
+        """
+        keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
+        parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
+        counts_BCC = self._tiled_counts(parsed) if self._is_tiled else self._resized_counts(parsed)
+        return {"confusion": tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
+
+    @property
+    def _is_tiled(self) -> bool:
+        return self._inference.mode == "tile"
+
+    @property
+    def _tile_2(self) -> tuple[int, int]:
+        return self._transform.height, self._transform.width
+
+    def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sizes [B, 2] and the pictures again: no pixel of one is decoded before every header has passed."""
+        size_B2 = tf.map_fn(self._checked_size, image_B, fn_output_signature=tf.TensorSpec([2], tf.int32))
+        with tf.control_dependencies([size_B2]):
+            return size_B2, tf.identity(image_B)
+
+    def _checked_size(self, encoded: tf.Tensor) -> tf.Tensor:
+        size_2 = check_picture(encoded, self._max_pixels)
+        if not self._is_tiled:
+            return size_2
+        tiled_2 = tiled_size(size_2, self._tile_2, self._inference.scale)
+        limit = max(self._max_pixels, self._transform.height * self._transform.width)
+        check = check_pixels(tiled_2, limit, "picture refused: scaled and filled up to whole tiles, height and width")
+        with tf.control_dependencies([check] if check is not None else []):
+            return tf.identity(size_2)
+
+    def _resized(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
+        """Answers of the pictures as a whole, all in one batch."""
+        size_B2 = tf.map_fn(lambda of_one: upright_size(*of_one), (encoded_B, size_B2), fn_output_signature=tf.int32)
+        return tf.map_fn(
+            lambda of_one: self._answer_at_own_size(*of_one),
+            (self._probabilities(self._transformed(encoded_B)), size_B2),
+            fn_output_signature=answer_spec(self._num_classes),
+        )
+
+    def _answer_at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> Answer:
+        place = placement(size_2, *self._tile_2, self._transform.aspect)
+        best = at_own_size(probabilities_HWC, place, size_2)
+        return make_answer(best.class_HW, tf.reduce_mean(best.confidence_HW), self._num_classes)
+
+    def _tiled(self, encoded_B: tf.Tensor) -> Answer:
+        """Answers tile by tile, one picture after the other, so that memory is that of the largest."""
+        return tf.map_fn(
+            lambda encoded: make_answer(*self._decide_in_tiles(encoded), self._num_classes),
+            encoded_B,
+            fn_output_signature=answer_spec(self._num_classes),
+            parallel_iterations=1,
+        )
+
+    def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
+        image_HWC = decode_upright(encoded)
+        return decide_in_tiles(image_HWC, self._network, self._tile_2, self._num_classes, self._inference)
+
+    def _transformed(self, encoded_B: tf.Tensor) -> dict[str, tf.Tensor]:
+        upright_B = tf.map_fn(upright_file, encoded_B)
+        return self._transform_layer({records.IMAGE_ENCODED: upright_B})
+
+    def _probabilities(self, transformed: dict[str, tf.Tensor]) -> tf.Tensor:
+        return self._network(images_from_bytes(transformed[features.IMAGE], *self._tile_2))
+
+    def _resized_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
+        transformed = self._transform_layer(parsed)
+        mask_BHW = masks_from_bytes(transformed[features.MASK], *self._tile_2)
+        predicted_BHW = tf.argmax(self._probabilities(transformed), axis=-1, output_type=tf.int32)
+        return confusion_counts_BCC(mask_BHW, predicted_BHW, self._num_classes)
+
+    def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
+        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image, mask = of_one
+            class_HW = self._decide_in_tiles(image).class_HW
+            return confusion_counts_BCC(decode_mask(mask)[tf.newaxis], class_HW[tf.newaxis], self._num_classes)[0]
+
+        return tf.map_fn(
+            count,
+            (parsed[records.IMAGE_ENCODED], parsed[records.MASK_ENCODED]),
+            fn_output_signature=tf.TensorSpec([self._num_classes] * 2, tf.int64),
+            parallel_iterations=1,
+        )

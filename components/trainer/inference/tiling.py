@@ -1,0 +1,202 @@
+"""A sliding window over a picture, in the graph, in memory that grows with the picture's shorter side alone.
+
+Tiles overlap, and where they do their probabilities are averaged with Gaussian weights, since a network knows least
+about the rim of what it sees (nnU-Net, Isensee et al. 2021; `sliding_window_inference` of MONAI).  All probabilities of
+a picture of 25 megapixels and 59 classes would take 6 GB, so the window goes along the longer side, and a band of
+probabilities one tile high goes with it: pixels that no further tile will touch are decided, and leave.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from components.trainer.inference.config import InferenceConfig
+from components.trainer.inference.flips import Network
+from components.trainer.inference.full_size import Likeliest, likeliest
+from components.trainer.inference.grid import lay_tiles, mirrored
+from components.transform.picture import resize_pixels
+
+
+class Decided(NamedTuple):
+    """The likeliest class of every pixel, uint8, and the mean of its probability."""
+
+    class_HW: tf.Tensor
+    mean_confidence: tf.Tensor
+
+
+def tiled_size(size_2: tf.Tensor, tile_2: tuple[int, int], scale: float) -> tf.Tensor:
+    """Height and width of what is tiled, of a picture of `size_2`: it is scaled, and no smaller than a tile."""
+    return tf.maximum(scaled_size(size_2, scale), tf.constant(tile_2))
+
+
+def scaled_size(size_2: tf.Tensor, scale: float) -> tf.Tensor:
+    """Height and width times `scale`, at least one pixel each."""
+    return tf.maximum(tf.cast(tf.round(tf.cast(size_2, tf.float64) * scale), tf.int32), 1)
+
+
+def decide_in_tiles(
+    image_HWC: tf.Tensor, network: Network, tile_2: tuple[int, int], num_classes: int, config: InferenceConfig
+) -> Decided:
+    """The classes of a picture of any size at its own size.
+
+    Args:
+        image_HWC: the picture, uint8.
+        network: gives probabilities of a batch of tiles.
+        tile_2: height and width of the network's input.
+        num_classes: C.
+        config: overlap, scale and batch.
+    """
+    return _Walk(image_HWC, network, tile_2, num_classes, config).decide()
+
+
+class _Walk:
+    """One way over a picture.
+
+    Axes are named for the way: `A` along it (the picture's longer side), `B` across.  A band is stored [B, A, C], so
+    that tiles beside each other are added to whole slices.
+    """
+
+    def __init__(
+        self, image_HWC: tf.Tensor, network: Network, tile_2: tuple[int, int], num_classes: int, config: InferenceConfig
+    ) -> None:
+        own_2 = tf.shape(image_HWC)[:2]
+        self._network = network
+        self._tile_2 = tile_2
+        self._num_classes = num_classes
+        self._batch = config.batch
+        self._is_scaled = config.scale != 1
+        if self._is_scaled:
+            image_HWC = resize_pixels(image_HWC, scaled_size(own_2, config.scale))
+        size_2 = tf.shape(image_HWC)[:2]
+        self._is_wide = size_2[1] > size_2[0]
+        rows, columns = (lay_tiles(size_2[i], tile_2[i], config.overlap) for i in range(2))
+        self._along, self._across = tf.cond(self._is_wide, lambda: (columns, rows), lambda: (rows, columns))
+        self._image_ABC = tf.transpose(image_HWC, self._if_wide([1, 0, 2], [0, 1, 2]))
+        self._own_along, self._own_across = tf.unstack(tf.gather(own_2, self._if_wide([1, 0], [0, 1])))
+
+    def decide(self) -> Decided:
+        """Goes all the way."""
+        steps = tf.shape(self._along.position_NT)[0]
+        decided = tf.TensorArray(tf.uint8, size=steps, infer_shape=False, element_shape=[None, None])
+        band_BAC = tf.zeros([self._across.padded, tf.shape(self._along.position_NT)[1], self._num_classes])
+        _, _, _, decided, confidence = tf.while_loop(
+            lambda step, *_: step < steps,
+            self._step,
+            (tf.constant(0), band_BAC, band_BAC[:, :1], decided, tf.constant(0.0, tf.float64)),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([None, None, self._num_classes]),
+                tf.TensorShape([None, None, self._num_classes]),
+                tf.TensorShape(None),
+                tf.TensorShape([]),
+            ),
+            parallel_iterations=1,
+        )
+        class_HW = tf.transpose(decided.concat(), self._if_wide([1, 0], [0, 1]))
+        pixels = tf.cast(tf.size(class_HW), tf.float64)
+        return Decided(tf.ensure_shape(class_HW, [None, None]), tf.cast(confidence / pixels, tf.float32))
+
+    def _step(
+        self,
+        step: tf.Tensor,
+        band_BAC: tf.Tensor,
+        before_B1C: tf.Tensor,
+        decided: tf.TensorArray,
+        confidence: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray, tf.Tensor]:
+        """Adds the tiles that lie beside each other at this step, and decides what no later ones touch.
+
+        Args:
+            step: counts from 0.
+            band_BAC: probabilities from the tiles' first position on, as far as earlier tiles gave them.
+            before_B1C: the column of pixels before that, which is needed to interpolate.
+            decided: classes [A, B] of each step.
+            confidence: sum over the pixels decided.
+        """
+        band_BAC = self._add_tiles(step, band_BAC)
+        start = self._along.position_NT[step, 0]
+        is_last = tf.equal(step + 1, tf.shape(self._along.position_NT)[0])
+        end = tf.cond(is_last, lambda: self._along.padded, lambda: self._along.position_NT[step + 1, 0])
+        finished = end - start
+        across, along = self._across, self._along
+        # Only a picture shorter than a tile has margins along the way, and then this is the only step.
+        done_BAC = band_BAC[
+            across.margin : across.margin + across.length,
+            along.margin : tf.minimum(finished, along.margin + along.length),
+        ]
+        best = self._interpolated(done_BAC, before_B1C, start, end, is_last) if self._is_scaled else _plain(done_BAC)
+        confidence += tf.reduce_sum(tf.cast(best.confidence_HW, tf.float64))
+        rest_BAC = tf.pad(band_BAC[:, finished:], [[0, 0], [0, finished], [0, 0]])
+        return step + 1, rest_BAC, done_BAC[:, -1:], decided.write(step, tf.transpose(best.class_HW)), confidence
+
+    def _add_tiles(self, step: tf.Tensor, band_BAC: tf.Tensor) -> tf.Tensor:
+        """Adds, `batch` at a time, what the network says of the tiles at a step, each pixel with its weight."""
+        rows_A = mirrored(self._along.position_NT[step] - self._along.margin, self._along.length)
+        strip_ABC = tf.gather(self._image_ABC, rows_A)
+        tiles = tf.shape(self._across.position_NT)[0]
+
+        def add(first: tf.Tensor, band_BAC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            position_NB = self._across.position_NT[first : first + self._batch]
+            columns_NB = mirrored(position_NB - self._across.margin, self._across.length)
+            tile_NBAC = self._probabilities(tf.gather(strip_ABC, columns_NB, axis=1))
+            weight_NB = self._across.weight_NT[first : first + self._batch]
+            weight_NBA = weight_NB[..., tf.newaxis] * self._along.weight_NT[step]
+            band_BAC = tf.tensor_scatter_nd_add(
+                band_BAC, position_NB[..., tf.newaxis], tile_NBAC * weight_NBA[..., tf.newaxis]
+            )
+            return first + self._batch, band_BAC
+
+        shapes = (tf.TensorShape([]), tf.TensorShape([None, None, self._num_classes]))
+        return tf.while_loop(
+            lambda first, _: first < tiles, add, (tf.constant(0), band_BAC), shapes, parallel_iterations=1
+        )[1]
+
+    def _probabilities(self, tile_ANBC: tf.Tensor) -> tf.Tensor:
+        """Probabilities [N, B, A, C] of tiles that were cut out as [A, N, B, 3]."""
+        image_NHWC = tf.transpose(tile_ANBC, self._if_wide([1, 2, 0, 3], [1, 0, 2, 3]))
+        probabilities_NHWC = self._network(tf.ensure_shape(image_NHWC, [None, *self._tile_2, 3]))
+        return tf.transpose(probabilities_NHWC, self._if_wide([0, 1, 2, 3], [0, 2, 1, 3]))
+
+    def _interpolated(
+        self, done_BAC: tf.Tensor, before_B1C: tf.Tensor, start: tf.Tensor, end: tf.Tensor, is_last: tf.Tensor
+    ) -> Likeliest:
+        """The likeliest classes [B, A] of those of the picture's own pixels that lie between finished positions.
+
+        Bilinear, pixel centres on pixel centres, as `tf.image.resize` does it for the whole.
+        """
+        before_B1C = tf.cond(tf.equal(start, 0), lambda: done_BAC[:, :1], lambda: before_B1C)
+        source_BAC = tf.concat([before_B1C, done_BAC], axis=1)
+        first = self._own_positions_before(start)
+        last = tf.where(is_last, self._own_along, self._own_positions_before(end))
+        zoom_across = tf.cast(self._own_across / self._across.length, tf.float32)
+        zoom_along = self._own_along / self._along.length
+        shift = tf.cast(tf.cast(start - 1, tf.float64) * zoom_along - tf.cast(first, tf.float64), tf.float32)
+
+        def plane(index: tf.Tensor) -> tf.Tensor:
+            return tf.raw_ops.ScaleAndTranslate(
+                images=source_BAC[tf.newaxis, ..., index, tf.newaxis],
+                size=tf.stack([self._own_across, last - first]),
+                scale=tf.stack([zoom_across, tf.cast(zoom_along, tf.float32)]),
+                translation=tf.stack([0.0, shift]),
+                kernel_type="triangle",
+                antialias=False,
+            )[0, ..., 0]
+
+        return likeliest(plane, self._num_classes)
+
+    def _own_positions_before(self, end: tf.Tensor) -> tf.Tensor:
+        """How many of the picture's own pixels lie, along the way, no further than the middle of position `end` − 1.
+
+        Pixel j has its middle at (j + ½)·length/own, so that is asked of (2j + 1)·length ≤ (2·end − 1)·own.
+        """
+        end, own, length = (tf.cast(number, tf.int64) for number in (end, self._own_along, self._along.length))
+        return tf.cast(tf.maximum(((2 * end - 1) * own - length) // (2 * length) + 1, 0), tf.int32)
+
+    def _if_wide(self, wide: list[int], tall: list[int]) -> tf.Tensor:
+        return tf.where(self._is_wide, tf.constant(wide), tf.constant(tall))
+
+
+def _plain(probabilities_BAC: tf.Tensor) -> Likeliest:
+    return likeliest(lambda index: probabilities_BAC[..., index], probabilities_BAC.shape[-1])

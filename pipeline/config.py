@@ -6,6 +6,7 @@ Relative paths in it are relative to the folder that the command runs in, as eve
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.settings import Settings
 from components.trainer.config import TrainerConfig
+from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
 
 
@@ -48,6 +50,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
+        check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
         return self
 
@@ -143,8 +146,7 @@ def _explain(error: ValidationError) -> str:
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     # Pydantic puts a union's tag into the path; a person never wrote it there.
-    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold"}
-    path = ".".join(str(part) for part in loc if part not in tags)
+    path = ".".join(str(part) for part in loc if part not in _tags(RunConfig))
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)
         return f"{path} is no known key" + (f"; did you mean {close[0]!r}?" if close else "")
@@ -157,27 +159,31 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the object at `loc`; those of all objects where it cannot be found."""
-    model: type[BaseModel] = RunConfig
+    """The keys of the objects that `loc` may lead to."""
+    models: list[type[BaseModel]] = [RunConfig]
     for part in loc:
-        found = _child_models(model).get(str(part)) or [
-            child for children in _child_models(model).values() for child in children
-        ]
-        if not found:
-            break
-        model = found[0] if len(found) == 1 else _tagged(found, str(part))
-    return [field.alias or name for name, field in model.model_fields.items()]
+        children = [child for model in models for child in _child_models(model).get(str(part), [])]
+        tagged = [model for model in models if _tag(model) == part]
+        models = children or tagged or models  # An index into a list leads to what the list holds.
+    return [field.alias or name for model in models for name, field in model.model_fields.items()]
+
+
+@functools.cache
+def _tags(model: type[BaseModel]) -> frozenset[str]:
+    """All that tells the members of unions below `model` apart."""
+    below = [child for children in _child_models(model).values() for child in children]
+    return frozenset(tag for child in below for tag in (_tag(child), *_tags(child)) if tag)
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    return model.model_fields["type"].default if "type" in model.model_fields else None
 
 
 def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
-    return {name: _models_in(field.annotation) for name, field in model.model_fields.items()}
+    return {field.alias or name: _models_in(field.annotation) for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
-
-
-def _tagged(models: list[type[BaseModel]], tag: str) -> type[BaseModel]:
-    return next((m for m in models if "type" in m.model_fields and m.model_fields["type"].default == tag), models[0])

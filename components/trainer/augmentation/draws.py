@@ -9,9 +9,6 @@ import zlib
 
 import tensorflow as tf
 
-Bound = float | tf.Tensor
-"""One for all pictures, or one for each, [B]."""
-
 
 class Draws:
     """The draws of one batch."""
@@ -24,12 +21,14 @@ class Draws:
         """True for about that share of the pictures."""
         return self.between_B(f"{purpose}?", 0.0, 1.0) < probability
 
-    def between_B(self, purpose: str, low: Bound, high: Bound) -> tf.Tensor:
-        """Uniform between `low` and `high`, float32."""
+    def between_B(self, purpose: str, low: float | tf.Tensor, high: float | tf.Tensor) -> tf.Tensor:
+        """Uniform between `low` and `high`, each one number or [B]; float32."""
         key = tf.constant(zlib.crc32(purpose.encode()), tf.int64)
         seed_2 = tf.random.experimental.stateless_fold_in(self._seed_2, key)
         return low + (high - low) * tf.random.stateless_uniform([self._batch], seed_2)
 
-    def sometimes_B(self, purpose: str, probability: float, low: Bound, high: Bound, otherwise: float) -> tf.Tensor:
+    def sometimes_B(
+        self, purpose: str, probability: float, low: float | tf.Tensor, high: float | tf.Tensor, otherwise: float
+    ) -> tf.Tensor:
         """`between_B` for the pictures that are chosen, and `otherwise` for the rest."""
         return tf.where(self.chosen_B(purpose, probability), self.between_B(purpose, low, high), otherwise)

@@ -45,6 +45,9 @@ def _extension_C(error_CN: tf.Tensor, truth_CN: tf.Tensor) -> tf.Tensor:
     and `union` are those of the class and the false ones so far.  One more takes 1/union away if it is of the class,
     and left / (union·(union − 1)) if not; the paper's differences of the ratios would cancel in float32.
     """
+    # One void pixel more: the gradient of `top_k` fails where there is none at all, as on a device without a share.
+    error_CN = tf.pad(error_CN, [[0, 0], [0, 1]], constant_values=_LAST)
+    truth_CN = tf.pad(truth_CN, [[0, 0], [0, 1]])
     sorted_CN, order_CN = tf.math.top_k(error_CN, k=tf.shape(error_CN)[1])
     sorted_truth_CN = tf.gather(truth_CN, order_CN, batch_dims=1)
     class_C1 = tf.reduce_sum(truth_CN, axis=1, keepdims=True)

@@ -106,8 +106,10 @@ def test_a_batch_that_is_void_everywhere_has_neither_loss_nor_gradient(case: str
 
 @every_loss
 @one_and_several_logits
-def test_a_share_of_a_batch_without_any_picture_has_no_loss(case: str, channels: int) -> None:
-    assert float(loss_of(CASES[case][0], np.zeros([0, 5, 4], np.uint8), np.zeros([0, 5, 4, channels], np.float32))) == 0
+def test_a_device_without_a_share_of_the_batch_has_no_loss(case: str, channels: int) -> None:
+    mask_BHW, logits_BHWK = np.zeros([0, 5, 4], np.uint8), np.zeros([0, 5, 4, channels], np.float32)
+    assert float(loss_of(CASES[case][0], mask_BHW, logits_BHWK)) == 0
+    assert gradient_of(case, mask_BHW, logits_BHWK).shape == logits_BHWK.shape
 
 
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"smoothed cross_entropy"}))
@@ -202,7 +204,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 terms = TypeAdapter(LossTerms).validate_python(["cross_entropy", "focal", "dice", "jaccard", "tversky", "lovasz"])
 keras.mixed_precision.set_global_policy("mixed_bfloat16")
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = keras.Sequential([keras.layers.Conv2D(3, 1, input_shape=[8, 8, 3])])
+    model = keras.Sequential([keras.layers.Dense(3, input_shape=[8, 8, 3])])
     loss = build_loss(terms, np.ones(3))
     model.compile(keras.optimizers.SGD(0.0), loss)
 random = np.random.default_rng(0)

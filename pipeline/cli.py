@@ -152,6 +152,30 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@_config_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("preview.png"),
+    show_default=True,
+    help="The PNG file that is written.",
+)
+@_set_option
+@_says_errors_plainly
+def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
+    """Draw what training will see: pictures and masks of CONFIG's data, as they are and changed at random.
+
+    \b
+    Example:
+      segpipe preview pipeline/configs/nuclei.yaml --set 'trainer.augmentation.rotate={degrees: 30}'
+    """
+    from pipeline.config import load_config
+    from pipeline.preview import write_preview
+
+    write_preview(load_config(config, overrides), out)
+
+
+@cli.command()
 @_registry_option
 @_says_errors_plainly
 def versions(registry: str | None) -> None:

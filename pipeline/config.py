@@ -6,6 +6,7 @@ Relative paths in it are relative to the folder that the command runs in, as eve
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.settings import Settings
-from components.trainer.architectures import ARCHITECTURES
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
+from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
 
 
@@ -52,6 +53,7 @@ class RunConfig(Settings):
         self._check_size()
         self._check_scaling()
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
+        check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
         return self
 
@@ -155,8 +157,7 @@ def _explain(error: ValidationError) -> str:
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     # Pydantic puts a union's tag into the path; a person never wrote it there.
-    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold", *ARCHITECTURES}
-    path = ".".join(str(part) for part in loc if part not in tags)
+    path = ".".join(str(part) for part in loc if part not in _tags(RunConfig))
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)
         return f"{path} is no known key" + (f"; did you mean {close[0]!r}?" if close else "")
@@ -169,18 +170,28 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the object at `loc`; a part of it may also be a union's tag, an index, or a name that is free."""
+    """The keys of the objects that `loc` may lead to."""
     models: list[type[BaseModel]] = [RunConfig]
-    for part in map(str, loc):
-        tagged = [
-            model for model in models if "type" in model.model_fields and model.model_fields["type"].default == part
-        ]
-        models = tagged or [child for model in models for child in _child_models(model).get(part, ())] or models
+    for part in loc:
+        children = [child for model in models for child in _child_models(model).get(str(part), [])]
+        tagged = [model for model in models if _tag(model) == part]
+        models = children or tagged or models  # An index into a list leads to what the list holds.
     return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
 
+@functools.cache
+def _tags(model: type[BaseModel]) -> frozenset[str]:
+    """All that tells the members of unions below `model` apart."""
+    below = [child for children in _child_models(model).values() for child in children]
+    return frozenset(tag for child in below for tag in (_tag(child), *_tags(child)) if tag)
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    return model.model_fields["type"].default if "type" in model.model_fields else None
+
+
 def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
-    return {name: _models_in(field.annotation) for name, field in model.model_fields.items()}
+    return {field.alias or name: _models_in(field.annotation) for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -23,6 +23,7 @@ from components.pusher.component import RegistryPusher
 from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
+from components.trainer.losses.config import given_class_weights
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
@@ -117,6 +118,7 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps
             "transform": config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
             "seed": config.seed,
+            "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
             "resume_root": found.resume_root,
             "encoder_weights": found.encoder_weights,
             "code": code_digest("trainer"),

@@ -8,24 +8,24 @@ from pydantic import Field, field_validator
 
 from components.settings import Settings
 from components.trainer.architectures import ARCHITECTURES, TaggedArchitecture, UNet
+from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
-
-
-class Augmentation(Settings):
-    """What is done at random to a training picture and, with the same geometry, to its mask."""
-
-    flip_horizontal: bool = Field(default=True, description="Mirror left and right, half of the time.")
-    flip_vertical: bool = Field(default=False, description="Mirror top and bottom, half of the time.")
-    quarter_turns: bool = Field(default=False, description="Turn by 0°, 90°, 180° or 270°; needs height = width.")
+from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, LossTerms
 
 
 class TrainerConfig(Settings):
     """Model, loss, optimiser and the course of the training."""
 
     model: TaggedArchitecture = Field(default=UNet(), description="The architecture.")
-    loss: Literal["cross_entropy"] = Field(
-        default="cross_entropy",
-        description="Weighted cross-entropy: binary on a sigmoid head for two classes, categorical on softmax beyond.",
+    loss: LossTerms = Field(
+        default=(CrossEntropyTerm(),),
+        min_length=1,
+        description="Terms that are added up; a name alone, such as `dice`, is that term with its defaults.",
+    )
+    class_weights: ClassWeights | None = Field(
+        default=None,
+        description="What a pixel of a class weighs in cross-entropy and focal loss, 1 where the class is not named; "
+        "without it, what Transform computed (transform.class_weights).",
     )
     batch_size: int = Field(default=16, ge=1, description="Pictures a step.")
     epochs: int = Field(default=20, ge=1, description="Passes over the training data, at most.")

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.errors import UserError
-from components.trainer.augmentation import augmenter
+from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
 from components.transform import features
 from components.transform.config import TransformConfig

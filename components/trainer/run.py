@@ -22,8 +22,9 @@ from components.transform.config import TransformConfig
 def run_fn(fn_args: FnArgs) -> None:
     """Trains and exports.
 
-    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`, and
-    `resume_root`, the folder in which a killed training finds itself again.
+    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`,
+    `class_weight`, the weight of each class where the configuration gives them, and `resume_root`, the folder in which
+    a killed training finds itself again.
     """
     settings: dict[str, Any] = fn_args.custom_config
     config = TrainerConfig.model_validate_json(settings["trainer"])
@@ -37,7 +38,7 @@ def run_fn(fn_args: FnArgs) -> None:
         resume_dir=resume_dir,
         tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
     )
-    model, history = train(config, transform, num_classes, int(settings["seed"]), places)
+    model, history = train(config, transform, num_classes, int(settings["seed"]), places, settings["class_weight"])
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(history.model_dump_json(indent=1))
     progress.update("exporting the model")

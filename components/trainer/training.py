@@ -21,7 +21,7 @@ from components.trainer.input_pipeline import (
     read_constants,
     training_dataset,
 )
-from components.trainer.losses import WeightedCrossEntropy
+from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
@@ -37,9 +37,16 @@ class Places(NamedTuple):
 
 
 def train(
-    config: TrainerConfig, transform: TransformConfig, num_classes: int, seed: int, places: Places
+    config: TrainerConfig,
+    transform: TransformConfig,
+    num_classes: int,
+    seed: int,
+    places: Places,
+    class_weight_C: Sequence[float] | None = None,
 ) -> tuple[keras.Model, TrainingHistory]:
     """Trains, going on from `places.resume_dir` if an earlier attempt was killed there.
+
+    `class_weight_C` replaces what Transform computed.
 
     Returns:
         The model with the weights of its best epoch, and the history.
@@ -57,7 +64,7 @@ def train(
     model = build_model(config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3)
     model.compile(
         optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
-        loss=WeightedCrossEntropy(constants.class_weight_C),
+        loss=build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
         metrics=[SegmentationMetrics(num_classes)],
     )
     course = Course(places.resume_dir, config, steps)

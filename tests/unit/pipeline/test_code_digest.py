@@ -28,7 +28,7 @@ def digests() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("edited", "concerned"),
     [
-        ("trainer/losses.py", {"trainer"}),
+        ("trainer/losses/dice.py", {"trainer"}),
         ("transform/picture.py", {"transform", "trainer"}),
         ("report/templates/page.html", {"report"}),
         ("evaluator/confusion.py", {"evaluator", "trainer"}),

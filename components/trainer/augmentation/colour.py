@@ -1,0 +1,75 @@
+"""Changes of colour, which leave every pixel where it is.
+
+A single change is of values in 0…1, float32, by one parameter a picture, and gives values in 0…1 again.
+"""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from components.trainer.augmentation.config import Augmentation
+from components.trainer.augmentation.draws import Draws
+
+
+def changes_colours(config: Augmentation) -> bool:
+    """Whether any change of colour is asked for."""
+    return any((config.brightness, config.contrast, config.gamma, config.saturation, config.hue))
+
+
+def change_colours(image_BHWC: tf.Tensor, config: Augmentation, draws: Draws) -> tf.Tensor:
+    """All changes of colour that are asked for, in the order of the configuration's fields; uint8 to uint8."""
+    value_BHWC = tf.cast(image_BHWC, tf.float32) / 255.0
+    if config.brightness:
+        extent = config.brightness.range
+        added_B = draws.sometimes_B("brightness", config.brightness.probability, -extent, extent, 0.0)
+        value_BHWC = brightened(value_BHWC, added_B)
+    if config.contrast:
+        extent = config.contrast.range
+        factor_B = draws.sometimes_B("contrast", config.contrast.probability, 1 - extent, 1 + extent, 1.0)
+        value_BHWC = contrasted(value_BHWC, factor_B)
+    if config.gamma:
+        extent = math.log1p(config.gamma.range)
+        logarithm_B = draws.sometimes_B("gamma", config.gamma.probability, -extent, extent, 0.0)
+        value_BHWC = gamma_corrected(value_BHWC, tf.exp(logarithm_B))
+    if config.saturation or config.hue:
+        value_BHWC = tinted(value_BHWC, *_draw_tint(config, draws))
+    return tf.cast(tf.round(255.0 * value_BHWC), tf.uint8)
+
+
+def brightened(value_BHWC: tf.Tensor, added_B: tf.Tensor) -> tf.Tensor:
+    """x + a."""
+    return tf.clip_by_value(value_BHWC + _each(added_B), 0.0, 1.0)
+
+
+def contrasted(value_BHWC: tf.Tensor, factor_B: tf.Tensor) -> tf.Tensor:
+    """m + f·(x − m), m being the mean of the channel over the picture."""
+    mean = tf.reduce_mean(value_BHWC, axis=[1, 2], keepdims=True)
+    return tf.clip_by_value(mean + _each(factor_B) * (value_BHWC - mean), 0.0, 1.0)
+
+
+def gamma_corrected(value_BHWC: tf.Tensor, exponent_B: tf.Tensor) -> tf.Tensor:
+    """x^γ."""
+    return tf.pow(value_BHWC, _each(exponent_B))
+
+
+def tinted(value_BHWC: tf.Tensor, saturation_B: tf.Tensor, hue_B: tf.Tensor) -> tf.Tensor:
+    """Saturation times a factor, and hue turned by a share of the circle, in HSV."""
+    hue, saturation, value = tf.unstack(tf.image.rgb_to_hsv(value_BHWC), axis=-1)
+    hue = tf.math.floormod(hue + hue_B[:, tf.newaxis, tf.newaxis], 1.0)
+    saturation = tf.minimum(saturation * saturation_B[:, tf.newaxis, tf.newaxis], 1.0)
+    return tf.clip_by_value(tf.image.hsv_to_rgb(tf.stack([hue, saturation, value], axis=-1)), 0.0, 1.0)
+
+
+def _draw_tint(config: Augmentation, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
+    saturation = (config.saturation.probability, config.saturation.range) if config.saturation else (0.0, 0.0)
+    hue = (config.hue.probability, config.hue.range) if config.hue else (0.0, 0.0)
+    return (
+        draws.sometimes_B("saturation", saturation[0], 1 - saturation[1], 1 + saturation[1], 1.0),
+        draws.sometimes_B("hue", hue[0], -hue[1], hue[1], 0.0),
+    )
+
+
+def _each(parameter_B: tf.Tensor) -> tf.Tensor:
+    return parameter_B[:, tf.newaxis, tf.newaxis, tf.newaxis]

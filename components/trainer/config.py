@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.settings import Settings
 from components.trainer.architectures import ARCHITECTURES, TaggedArchitecture, UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
+from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
 from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, LossTerms
 
 
@@ -27,14 +28,42 @@ class TrainerConfig(Settings):
         description="What a pixel of a class weighs in cross-entropy and focal loss, 1 where the class is not named; "
         "without it, what Transform computed (transform.class_weights).",
     )
-    batch_size: int = Field(default=16, ge=1, description="Pictures a step.")
+    batch_size: int = Field(default=16, ge=1, description="Pictures that pass at once, over all devices together.")
+    accumulate: int = Field(
+        default=1, ge=1, le=1024, description="Batches whose gradients are averaged to one step of the optimiser."
+    )
     epochs: int = Field(default=20, ge=1, description="Passes over the training data, at most.")
     max_minutes: float | None = Field(
         default=None, gt=0, description="Training ends after the epoch in which this time is up."
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="Adam's step size at the start.")
-    schedule: Literal["constant", "cosine"] = Field(
-        default="cosine", description="How the step size goes on: stays, or falls to zero over all epochs."
+    optimizer: Optimizer = Field(default=Adam(), description="What turns gradients into steps; a name is enough.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="The optimiser's step size, once warmed up.")
+    schedule: Schedule = Field(default=Cosine(), description="How the step size goes on; a name is enough.")
+    warm_up_epochs: int = Field(default=0, ge=0, description="Epochs over which the step size rises from nearly zero.")
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="Gradients that are longer than this, all weights together, are cut to it."
+    )
+    average: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Momentum, such as 0.999, of a moving average of the weights, a step at a time; where it is given, "
+        "the average is what is evaluated, kept and exported.",
+    )
+    fine_tuning: FineTuning | None = Field(default=None, description="Whether the encoder rests at first; none: never.")
+    warm_start: str = Field(
+        default="none",
+        min_length=1,
+        description="Initial weights: `none`, `blessed` (those of the registry's served version; so a version that is "
+        "pushed makes the next run train again), or the folder of an exported model.",
+    )
+    precision: Precision = Field(
+        default="float32", description="What the network computes in while training; its weights are float32 always."
+    )
+    xla: bool = Field(default=False, description="Whether the training step is compiled by XLA.")
+    deterministic: bool = Field(
+        default=False,
+        description="Whether the same seed gives the same weights on the same kind of device, at any cost.",
     )
     patience: int = Field(
         default=10, ge=1, description="Epochs without a better mean IoU on the eval split until training stops."
@@ -58,3 +87,27 @@ class TrainerConfig(Settings):
         if name not in ARCHITECTURES:
             raise ValueError(f"architecture {name!r} is not available; there is {', '.join(ARCHITECTURES)}")
         return {**value, "type": name}
+
+    @model_validator(mode="after")
+    def _phases_fit(self) -> TrainerConfig:
+        """Refuses phases that could never come, or that the architecture does not have."""
+        first_phase = self.epochs
+        if self.fine_tuning:
+            first_phase = self.fine_tuning.from_epoch - 1
+            if first_phase >= self.epochs:
+                raise ValueError(
+                    f"fine_tuning.from_epoch {self.fine_tuning.from_epoch} never comes in {self.epochs} epochs"
+                )
+            if getattr(self.model, "encoder", None) is None:
+                raise ValueError(f"fine_tuning is for architectures on an encoder, and {self.model.type} has none")
+        if self.warm_up_epochs >= first_phase:
+            raise ValueError(
+                f"warm_up_epochs must be fewer than the {first_phase} epochs"
+                + (" before fine_tuning.from_epoch" if self.fine_tuning else "")
+            )
+        return self
+
+    @property
+    def pictures_per_step(self) -> int:
+        """Pictures that a step of the optimiser sees."""
+        return self.batch_size * self.accumulate

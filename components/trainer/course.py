@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import statistics
+import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -17,30 +19,57 @@ import tf_keras as keras
 from components import progress
 from components.trainer.config import TrainerConfig
 from components.trainer.history import Epoch
+from components.trainer.phases import phases
 
 WATCHED = "val_mean_iou"
 _UPDATE_SECONDS = 0.5
+_RECORD = "course.json"
 
 
 class Course(keras.callbacks.Callback):
     """Records epochs, keeps the best weights by mean IoU on the eval split, and ends the training in time.
 
-    It must come before `BackupAndRestore` in the list of callbacks: killed between the two, the epoch is done again,
-    and its record is replaced.
+    One course goes through all phases.  It must come before `BackupAndRestore` in the list of callbacks: killed between
+    the two, the epoch is done again, and its record is replaced.
     """
 
-    def __init__(self, directory: str, config: TrainerConfig, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        directory: str,
+        config: TrainerConfig,
+        steps_per_epoch: int,
+        keeps: bool = True,
+        agree: Callable[[float], float] = float,
+    ) -> None:
+        """Takes up the record of an earlier attempt.
+
+        Args:
+            network: Whose weights are kept.
+            directory: Where.
+            config: The training.
+            steps_per_epoch: Steps of the optimiser.
+            keeps: False on a worker that is not the chief.  It must save too, since reading the statistics of batch
+                normalisation takes all workers, but does so in a folder that is gone when it ends.
+            agree: Of a worker's own time, makes one that is the same on all.
+        """
         super().__init__()
-        self._directory = directory
+        self._supports_tf_logs = True  # Or Keras would wait for the device after each step, for the sake of numbers.
+        self._network = network
         self._config = config
         self._steps = steps_per_epoch
+        self._agree = agree
+        # In the last phase alone patience may end: in one before it the next one is what is waited for.
+        self._patient_from = phases(config)[-1].begin
         self._ended = 0.0  # When the epoch before ended: the backup after it belongs to the next one's time.
         self._began = 0.0
         self._trained_seconds = 0.0
         self._last_update = 0.0
         self._milliseconds: list[float] = []
-        self.epochs: list[Epoch] = []
-        self.stopped = "all epochs done"
+        self._traced = False
+        self.epochs = _read(directory)
+        self._scratch = None if keeps else tempfile.TemporaryDirectory()
+        self._directory = directory if self._scratch is None else self._scratch.name
 
     @property
     def best(self) -> Epoch:
@@ -54,23 +83,31 @@ class Course(keras.callbacks.Callback):
 
     @property
     def milliseconds_per_step(self) -> float:
-        """Median over this attempt's epochs after the first, in which the graph is traced."""
-        return statistics.median(self._milliseconds[1:] or self._milliseconds or [0.0])
+        """Median over this attempt's epochs, less the first of each phase, in which the graph is traced."""
+        return statistics.median(self._milliseconds or [1000 * self._trained_seconds / self._steps])
 
-    def load_best(self) -> None:
-        """Gives the model the weights of the best epoch."""
-        self.model.load_weights(self._weights(self.best.epoch)).expect_partial()
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return len(self.epochs) >= self._config.epochs or self._reason_to_stop() is not None
+
+    @property
+    def stopped(self) -> str:
+        """Why it ended."""
+        return self._reason_to_stop() or "all epochs done"
+
+    def load_best(self, network: keras.Model) -> None:
+        """Gives a network of the same architecture the weights of the best epoch."""
+        network.load_weights(self._weights(self.best.epoch)).expect_partial()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Takes up the record of an earlier attempt."""
+        """Begins a phase."""
         self._ended = time.monotonic()
-        if tf.io.gfile.exists(self._record):
-            with tf.io.gfile.GFile(self._record) as file:
-                self.epochs = [Epoch.model_validate(row) for row in json.load(file)]
+        self._traced = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Forgets what an earlier attempt recorded of this epoch and later ones: their weights were not kept."""
-        if len(self.epochs) > epoch or (epoch and not self._milliseconds):
+        if len(self.epochs) > epoch or (epoch and not self._trained_seconds):
             progress.report(f"resuming at epoch {epoch + 1} of {self._config.epochs}")
         self.epochs = self.epochs[:epoch]
         self._began = time.monotonic()
@@ -78,58 +115,63 @@ class Course(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Tells how far the epoch is."""
         now = time.monotonic()
-        self._trained_seconds = now - self._began
         if now - self._last_update > _UPDATE_SECONDS and logs:
             self._last_update = now
-            milliseconds = 1000 * self._trained_seconds / (batch + 1)
+            milliseconds = 1000 * (now - self._began) / (batch + 1)
             progress.update(
                 f"epoch {len(self.epochs) + 1}/{self._config.epochs}, step {batch + 1}/{self._steps}: "
                 f"loss {logs['loss']:.3f}, IoU {logs['mean_iou']:.3f}, {milliseconds:.0f} ms a step"
             )
 
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Notes how long the epoch's steps took; by now the device has done them all."""
+        self._trained_seconds = time.monotonic() - self._began
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the epoch, keeps its weights if they are the best so far, and decides whether to go on."""
         metrics = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
-        self._milliseconds.append(1000 * self._trained_seconds / self._steps)
+        milliseconds = 1000 * self._trained_seconds / self._steps
+        if self._traced:
+            self._milliseconds.append(milliseconds)
+        self._traced = True
         now = time.monotonic()
         row = Epoch(
             epoch=epoch + 1,
-            seconds=now - self._ended,
+            seconds=self._agree(now - self._ended),
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
         )
         self._ended = now
         self.epochs.append(row)
         if self.best is row:
-            self.model.save_weights(self._weights(row.epoch))
+            self._network.save_weights(self._weights(row.epoch))
             self._forget_older_weights()
         self._save_record()
         progress.report(
             f"epoch {row.epoch}/{self._config.epochs}: loss {metrics['loss']:.3f}, IoU {metrics['mean_iou']:.3f}; "
-            f"eval loss {metrics['val_loss']:.3f}, IoU {metrics[WATCHED]:.3f}; {self._milliseconds[-1]:.0f} ms a step"
+            f"eval loss {metrics['val_loss']:.3f}, IoU {metrics[WATCHED]:.3f}; {milliseconds:.0f} ms a step"
         )
-        self._stop_in_time()
-
-    def _stop_in_time(self) -> None:
-        if len(self.epochs) - self.best.epoch >= self._config.patience:
-            self.stopped = f"no better for {self._config.patience} epochs"
-            self.model.stop_training = True
-        elif self._config.max_minutes and self.seconds >= 60 * self._config.max_minutes:
-            self.stopped = f"time is up after {self._config.max_minutes:g} minutes"
+        if self.finished:
             self.model.stop_training = True
 
-    @property
-    def _record(self) -> str:
-        return f"{self._directory}/course.json"
+    def _reason_to_stop(self) -> str | None:
+        if not self.epochs:
+            return None
+        if len(self.epochs) - max(self.best.epoch, self._patient_from) >= self._config.patience:
+            return f"no better for {self._config.patience} epochs"
+        if self._config.max_minutes and self.seconds >= 60 * self._config.max_minutes:
+            return f"time is up after {self._config.max_minutes:g} minutes"
+        return None
 
     def _weights(self, epoch: int) -> str:
         return f"{self._directory}/best-{epoch:05d}"
 
     def _save_record(self) -> None:
-        temporary = f"{self._record}.new"
+        record = f"{self._directory}/{_RECORD}"
+        temporary = f"{record}.new"
         with tf.io.gfile.GFile(temporary, "w") as file:
             json.dump([epoch.model_dump() for epoch in self.epochs], file)
-        tf.io.gfile.rename(temporary, self._record, overwrite=True)
+        tf.io.gfile.rename(temporary, record, overwrite=True)
 
     def _forget_older_weights(self) -> None:
         """Deletes all but the last two: a kill before the backup of this epoch goes back to the one before."""
@@ -139,6 +181,15 @@ class Course(keras.callbacks.Callback):
                 tf.io.gfile.remove(path)
 
 
+def _read(directory: str) -> list[Epoch]:
+    """The epochs that an earlier attempt recorded."""
+    record = f"{directory}/{_RECORD}"
+    if not tf.io.gfile.exists(record):
+        return []
+    with tf.io.gfile.GFile(record) as file:
+        return [Epoch.model_validate(row) for row in json.load(file)]
+
+
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)
+    """The step size of the last step."""
+    return float(optimizer.learning_rate)

@@ -60,9 +60,9 @@ def training_dataset(
     """
     fits, records = _held_in_memory(files, config.cache_bytes)
     record_bytes = transform.height * transform.width * 4
-    buffer = fits or max(config.batch_size * 4, min(10_000, config.cache_bytes // record_bytes))
+    buffer = fits or max(config.pictures_per_step * 4, min(10_000, config.cache_bytes // record_bytes))
     dataset = records.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
-    dataset = _parsed_batches(dataset, config.batch_size, transform)
+    dataset = _parsed_batches(dataset, config.pictures_per_step, transform)
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
     augment = augmenter(config.augmentation)
     dataset = tf.data.Dataset.zip((dataset, seeds)).map(

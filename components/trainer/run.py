@@ -15,18 +15,21 @@ from components import progress
 from components.trainer.config import TrainerConfig
 from components.trainer.export import ServedModel, export
 from components.trainer.history import HISTORY_FILE
+from components.trainer.strategy import choose_strategy
 from components.trainer.training import Places, train
+from components.trainer.warm_start import find_warm_start
 from components.transform.config import TransformConfig
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains and exports.
+    """Trains and exports; of several workers, which `TF_CONFIG` names, each calls it and the chief exports.
 
     `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`,
     `class_weight`, the weight of each class where the configuration gives them, and `resume_root`, the folder in which
     a killed training finds itself again.
     """
     settings: dict[str, Any] = fn_args.custom_config
+    strategy = choose_strategy()  # Of several workers it must be made before anything else.
     config = TrainerConfig.model_validate_json(settings["trainer"])
     transform = TransformConfig.model_validate_json(settings["transform"])
     num_classes = int(settings["num_classes"])
@@ -37,13 +40,18 @@ def run_fn(fn_args: FnArgs) -> None:
         eval_files=_files(fn_args.eval_files),
         resume_dir=resume_dir,
         tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
+        initial_model_dir=find_warm_start(config.warm_start, fn_args.base_model),
     )
-    model, history = train(config, transform, num_classes, int(settings["seed"]), places, settings["class_weight"])
+    result = train(config, transform, num_classes, int(settings["seed"]), places, settings["class_weight"], strategy)
+    if result is None:
+        progress.report("trained; the chief writes the model")
+        return
+    network, history = result
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY_FILE), "w") as file:
         file.write(history.model_dump_json(indent=1))
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
-    served = ServedModel(model, layer, transform, num_classes, config.max_pixels, config.inference)
+    served = ServedModel(network, layer, transform, num_classes, config.max_pixels, config.inference)
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(resume_dir)
     best = history.epochs[history.best_epoch - 1].metrics
@@ -59,5 +67,6 @@ def _files(patterns: list[str]) -> list[str]:
 
 def _training_key(fn_args: FnArgs) -> str:
     """Names a training by what goes into it, so that only the same one is resumed."""
-    inputs = [fn_args.custom_config, fn_args.train_files, fn_args.eval_files, fn_args.transform_output]
+    data = [fn_args.train_files, fn_args.eval_files, fn_args.transform_output]
+    inputs = [fn_args.custom_config, *data, fn_args.base_model]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -12,8 +15,9 @@ import tf_keras as keras
 
 from components.compatibility import skip_autograph_for_keras
 from components.errors import UserError
+from components.trainer.averaging import AverageInUse, WeightAverage
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
+from components.trainer.course import WATCHED, Course
 from components.trainer.history import TrainingHistory
 from components.trainer.input_pipeline import (
     count_records,
@@ -21,9 +25,17 @@ from components.trainer.input_pipeline import (
     read_constants,
     training_dataset,
 )
+from components.trainer.learner import Learner
+from components.trainer.learning_config import Plateau
 from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.models import build_model
+from components.trainer.optimizers import build_optimizer
+from components.trainer.phases import Phase, phases, prepare
+from components.trainer.precision import computing_in
+from components.trainer.schedules import LearningRate, LowerOnPlateau
+from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
+from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
 
@@ -34,6 +46,30 @@ class Places(NamedTuple):
     eval_files: Sequence[str]
     resume_dir: str
     tensorboard_dir: str
+    initial_model_dir: str | None = None
+    """An exported model to begin with; `None` to begin from scratch."""
+
+
+class Result(NamedTuple):
+    """What a training comes to."""
+
+    network: keras.Model
+    """With the weights of its best epoch, computing in float32 on one device."""
+    history: TrainingHistory
+
+
+class Task(NamedTuple):
+    """What all phases of a training share."""
+
+    config: TrainerConfig
+    loss: Callable[[], keras.losses.Loss]
+    num_classes: int
+    training: Callable[[int], tf.data.Dataset]
+    """Of a seed, the training pictures, in a new order each time they are read."""
+    evaluation: tf.data.Dataset
+    steps_per_epoch: int
+    seed: int
+    places: Places
 
 
 def train(
@@ -43,64 +79,131 @@ def train(
     seed: int,
     places: Places,
     class_weight_C: Sequence[float] | None = None,
-) -> tuple[keras.Model, TrainingHistory]:
+    strategy: tf.distribute.Strategy | None = None,
+) -> Result | None:
     """Trains, going on from `places.resume_dir` if an earlier attempt was killed there.
 
-    `class_weight_C` replaces what Transform computed.
+    `class_weight_C` replaces what Transform computed.  Of several workers each calls this with the same arguments, and
+    all must be able to read `places.resume_dir`.
 
     Returns:
-        The model with the weights of its best epoch, and the history.
+        The network and the history; `None` on a worker that is not the chief.
 
     Raises:
-        UserError: a split holds no record.
+        UserError: a split holds no record, or the configuration does not fit the network, the devices or the model
+            that it begins with.
     """
+    strategy = strategy or choose_strategy()
+    check_batch_size(config.batch_size, strategy)
     skip_autograph_for_keras()
     keras.utils.set_random_seed(seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     constants = read_constants(places.train_files, num_classes)
     train_pictures, eval_pictures = count_records(places.train_files), count_records(places.eval_files)
     if not eval_pictures:
         raise UserError("the eval split is empty, so no epoch can be told from another: raise data.split.eval")
-    steps = math.ceil(train_pictures / config.batch_size)
-    model = build_model(config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3)
-    model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
-        loss=build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
-        metrics=[SegmentationMetrics(num_classes)],
+    build = functools.partial(
+        build_model, config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3
     )
-    course = Course(places.resume_dir, config, steps)
-    model.fit(
-        training_dataset(places.train_files, config, transform, seed),
-        validation_data=evaluation_dataset(places.eval_files, config.batch_size, transform),
-        epochs=config.epochs,
-        verbose=0,
-        callbacks=[
-            course,
-            keras.callbacks.TensorBoard(places.tensorboard_dir, write_graph=False, update_freq="epoch"),
-            keras.callbacks.BackupAndRestore(os.path.join(places.resume_dir, "backup"), delete_checkpoint=False),
-        ],
+    with strategy.scope(), computing_in(config.precision):
+        network = build()
+        if places.initial_model_dir:
+            load_warm_start(network, places.initial_model_dir)
+    parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    task = Task(
+        config=config,
+        loss=functools.partial(
+            build_loss, config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C
+        ),
+        num_classes=num_classes,
+        training=lambda seed: training_dataset(places.train_files, config, transform, seed),
+        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform),
+        steps_per_epoch=math.ceil(train_pictures / config.pictures_per_step),
+        seed=seed,
+        places=places,
     )
-    course.load_best()
-    return model, TrainingHistory(
+    course = train_phases(network, task, strategy)
+    if not is_chief(strategy):
+        return None
+    best = build()
+    course.load_best(best)
+    history = TrainingHistory(
         epochs=tuple(course.epochs),
         best_epoch=course.best.epoch,
-        parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        parameters=parameters,
         seconds=course.seconds,
         milliseconds_per_step=course.milliseconds_per_step,
-        device=_device(),
+        device=_devices(strategy),
         stopped=course.stopped,
         train_pictures=train_pictures,
         eval_pictures=eval_pictures,
     )
+    return Result(best, history)
 
 
-def _learning_rate(config: TrainerConfig, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if config.schedule == "constant":
-        return config.learning_rate
-    return keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
+def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Course:
+    """Trains `network`, which was made in the scope of `strategy`, through all phases that are left.
+
+    A phase that an earlier attempt has ended is taken up at its end, so that the next one begins with its weights.
+    """
+    chief = is_chief(strategy)
+    directory = task.places.resume_dir
+    with strategy.scope():
+        agreed = functools.partial(agree, strategy)
+        course = Course(network, directory, task.config, task.steps_per_epoch, keeps=chief, agree=agreed)
+    for phase in phases(task.config):
+        if course.finished:
+            break
+        prepare(network, phase, task.config)
+        _train_phase(network, phase, task, strategy, course)
+    return course
 
 
-def _device() -> str:
+def _train_phase(
+    network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, course: Course
+) -> None:
+    config, places = task.config, task.places
+    with strategy.scope():
+        rate = LearningRate(
+            phase.learning_rate, config.schedule, phase.epochs, task.steps_per_epoch, phase.warm_up_epochs
+        )
+        average = WeightAverage(network.weights, config.average) if config.average else None
+        learner = Learner(network, config.accumulate, config.xla, average)
+        learner.compile(
+            optimizer=build_optimizer(config, rate, network.trainable_weights),
+            loss=task.loss(),
+            metrics=[SegmentationMetrics(task.num_classes)],
+        )
+    callbacks: list[keras.callbacks.Callback] = [course]
+    if average:
+        callbacks.append(AverageInUse(average))
+    if isinstance(config.schedule, Plateau):
+        reached = lambda: (epoch.metrics[WATCHED] for epoch in course.epochs)  # noqa: E731
+        callbacks.append(LowerOnPlateau(rate, config.schedule, phase.begin, reached))
+    with ExitStack() as stack:
+        events = places.tensorboard_dir
+        if not is_chief(strategy):
+            events = stack.enter_context(tempfile.TemporaryDirectory())
+        callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
+        backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
+        callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
+        learner.fit(
+            # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
+            task.training(task.seed + len(course.epochs)),
+            validation_data=task.evaluation,
+            initial_epoch=phase.begin,
+            epochs=phase.end,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+
+def _devices(strategy: tf.distribute.Strategy) -> str:
+    """Such as `2 CPU cores` or `2 × NVIDIA H200`."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return f"{os.cpu_count()} CPU cores"
-    return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    replicas = strategy.num_replicas_in_sync
+    return f"{replicas} × {names[0]}" if replicas > 1 else names[0]

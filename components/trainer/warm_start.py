@@ -1,0 +1,119 @@
+"""Initial weights from a model that was exported before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+import tf_keras as keras
+from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+from components import progress
+from components.errors import UserError
+
+NONE = "none"
+BLESSED = "blessed"
+_WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.
+
+
+class Stored(NamedTuple):
+    """A weight in an exported model."""
+
+    key: str
+    name: str
+    shape: tuple[int, ...]
+
+
+def find_warm_start(warm_start: str, base_model: str | None) -> str | None:
+    """The folder of the exported model to begin with; `None` to begin from scratch.
+
+    Args:
+        warm_start: `trainer.warm_start` of the configuration.
+        base_model: Where the step that brings the served version has left it.
+
+    Raises:
+        UserError: the folder that is named holds no exported model.
+    """
+    if warm_start == NONE:
+        return None
+    if warm_start != BLESSED:
+        check_exported(warm_start)
+        return warm_start
+    if base_model is None or not tf.io.gfile.exists(base_model):
+        progress.report("warm start: nothing is served yet, so training begins from scratch")
+        return None
+    return base_model
+
+
+def check_exported(folder: str) -> None:
+    """Looks whether there is an exported model.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not tf.io.gfile.exists(f"{_variables(folder)}.index"):
+        raise UserError(f"trainer.warm_start: {folder} holds no exported model (variables/variables.index is missing)")
+
+
+def exported_state(folder: str) -> str:
+    """Changes whenever the exported model does: sizes and times of the files that hold its weights."""
+    check_exported(folder)
+    stats = [(path, tf.io.gfile.stat(path)) for path in sorted(tf.io.gfile.glob(f"{_variables(folder)}.*"))]
+    return " ".join(f"{path}:{stat.length}:{stat.mtime_nsec}" for path, stat in stats)
+
+
+def load_warm_start(network: keras.Model, folder: str) -> None:
+    """Gives `network` the weights of an exported model, read from its checkpoint without running anything of it.
+
+    Raises:
+        UserError: it is no model of this architecture; the text names the first weight that differs.
+    """
+    reader = tf.train.load_checkpoint(_variables(folder))
+    stored = _stored_weights(reader)
+    _check_same(network.weights, stored, folder)
+    for weight, source in zip(network.weights, stored, strict=True):
+        weight.assign(reader.get_tensor(source.key))
+    progress.report(f"warm start: {len(stored)} weights from {folder}")
+
+
+def _variables(folder: str) -> str:
+    return f"{folder.rstrip('/')}/variables/variables"
+
+
+def _stored_weights(reader: tf.train.CheckpointReader) -> list[Stored]:
+    """The entries of the list of weights, in its order, with the names that the variables had."""
+    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+        reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
+    )
+    lists = [child.node_id for child in graph.nodes[0].children if child.local_name == _WEIGHTS]
+    shapes = reader.get_variable_to_shape_map()
+    entries = [(int(c.local_name), graph.nodes[c.node_id]) for index in lists for c in graph.nodes[index].children]
+    attributes = [node.attributes[0] for _, node in sorted(entries, key=lambda entry: entry[0])]
+    return [Stored(a.checkpoint_key, a.full_name, tuple(shapes[a.checkpoint_key])) for a in attributes]
+
+
+def _check_same(weights: Sequence[tf.Variable], stored: Sequence[Stored], folder: str) -> None:
+    here = [(_plain(weight.name), tuple(weight.shape)) for weight in weights]
+    there = [(_plain(source.name), source.shape) for source in stored]
+    if here == there:
+        return
+    if len(here) != len(there):
+        difference = f"it has {len(there)} weights and the network of this configuration {len(here)}"
+    else:
+        ours, theirs = next(pair for pair in zip(here, there, strict=True) if pair[0] != pair[1])
+        difference = f"its {_told(*theirs)} stands where the network of this configuration has {_told(*ours)}"
+    raise UserError(
+        f"trainer.warm_start: the model in {folder} is of another architecture, for {difference}; "
+        "set trainer.warm_start to none for the first training of a new architecture"
+    )
+
+
+def _plain(name: str) -> str:
+    """A weight's name without what Keras adds to the names of layers that were made before in the same process."""
+    return re.sub(r"_\d+(?=/|$)", "", name.partition(":")[0])
+
+
+def _told(name: str, shape: Sequence[int]) -> str:
+    return f"{name} [{'×'.join(map(str, shape))}]"

@@ -1,0 +1,61 @@
+"""On which devices a network is trained."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from components.errors import UserError
+from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
+
+
+def among(jobs: dict[str, int], job: str, index: int) -> Any:
+    """A strategy as far as it tells who it is."""
+    cluster = tf.train.ClusterSpec({name: [f"host{i}:1" for i in range(count)] for name, count in jobs.items()})
+    resolver = SimpleNamespace(cluster_spec=lambda: cluster, task_type=job, task_id=index)
+    return SimpleNamespace(cluster_resolver=resolver)
+
+
+def test_one_device_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert choose_strategy() is tf.distribute.get_strategy()
+
+
+def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 0}}')
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert choose_strategy() is tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_cluster_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match="TF_CONFIG is no JSON object"):
+        choose_strategy()
+
+
+def test_the_only_process_is_the_chief() -> None:
+    assert is_chief(tf.distribute.get_strategy())
+
+
+@pytest.mark.parametrize(
+    ("jobs", "chief"),
+    [({"worker": 3}, ("worker", 0)), ({"chief": 1, "worker": 2}, ("chief", 0))],
+    ids=["workers alone", "with a chief"],
+)
+def test_one_of_several_is_the_chief(jobs: dict[str, int], chief: tuple[str, int]) -> None:
+    everybody = [(job, index) for job, count in jobs.items() for index in range(count)]
+    assert [one for one in everybody if is_chief(among(jobs, *one))] == [chief]
+
+
+def test_one_worker_agrees_with_itself() -> None:
+    assert agree(tf.distribute.get_strategy(), 1.5) == 1.5
+
+
+def test_a_batch_must_go_round_the_devices() -> None:
+    check_batch_size(1, tf.distribute.get_strategy())
+    with pytest.raises(UserError, match="batch_size 3 does not go round 4 devices"):
+        check_batch_size(3, SimpleNamespace(num_replicas_in_sync=4))  # type: ignore[arg-type]

@@ -6,11 +6,13 @@ import tensorflow as tf
 import tf_keras as keras
 
 layers = keras.layers
+MOMENTUM = 0.9
+"""Of the moving statistics of normalisation: they follow within tens of steps, and a small data set has few."""
 
 
 def normalised(features: tf.Tensor, name: str) -> tf.Tensor:
     """Batch normalisation and ReLU: what follows a convolution without bias."""
-    features = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(features)
+    features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(features)
     return layers.ReLU(name=f"{name}_relu")(features)
 
 

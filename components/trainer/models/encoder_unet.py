@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import EncoderUNet
-from components.trainer.models.blocks import double_convolution, enlarged
+from components.trainer.models.blocks import MOMENTUM, double_convolution, enlarged
 from components.trainer.models.encoders import STRIDES, encode, taps
 
 layers = keras.layers
@@ -40,7 +40,7 @@ def _transposed_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropo
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
         name=f"{name}_grow",
     )(features)
-    features = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(features)
+    features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(features)
     if dropout:
         features = layers.Dropout(dropout, name=f"{name}_dropout")(features)
     features = layers.ReLU(name=f"{name}_relu")(features)

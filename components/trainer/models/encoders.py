@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import PUBLISHED_ALPHAS, Architecture, Encoder, EncoderName
+from components.trainer.models.blocks import MOMENTUM
 from components.trainer.models.weights import find_weights, load_weights
 from components.transform.config import TransformConfig
 
@@ -84,6 +85,9 @@ def encode(image_BHWC: tf.Tensor, config: Encoder, layer_names: Sequence[str]) -
     """
     _, height, width, _ = image_BHWC.shape
     network = network_with_weights(config, height, width)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM  # Up to 0.999 there, which fits many thousands of steps.
     outputs = [network.get_layer(name).output for name in layer_names]
     return keras.Model(network.input, outputs, name=ENCODER)(_scaled(image_BHWC, _NETWORKS[config.name].scaling))
 

@@ -85,7 +85,7 @@ def _downloaded(wanted: Published, name: str) -> str:
     except Exception as error:  # noqa: BLE001  # Keras raises nothing narrower where the network fails.
         raise UserError(
             f"the ImageNet weights of {name} could not be downloaded ({error}); bring {wanted.file} here by other "
-            f"means and set {_KEY}=/path/{wanted.file}, or train from scratch with {_KEY}=none"
+            f"means and name it with --set {_KEY}=/path/{wanted.file}, or train from scratch with {_KEY}=none"
         ) from None
 
 

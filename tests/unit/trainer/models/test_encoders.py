@@ -79,6 +79,19 @@ def test_the_encoder_of_a_model_is_found_and_can_be_frozen_with_its_normalisatio
         np.testing.assert_array_equal(weight, value)
 
 
+def test_moving_statistics_follow_within_tens_of_steps() -> None:
+    model = small_unet(Encoder(name="mobilenet_v2", weights="none"))
+    encoder = encoder_of(model)
+    layers = [*encoder.layers, *model.layers]
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {0.9}
+    image_BHWC = np.random.default_rng(1).integers(0, 256, [2, SIDE, SIDE, 3]).astype(np.float32) / 255
+    first = keras.Model(encoder.input, [norms[0].input, norms[0].output])
+    for _ in range(40):
+        seen, _ = first(image_BHWC, training=True)
+    np.testing.assert_allclose(norms[0].moving_mean, seen.numpy().mean((0, 1, 2)), rtol=0.05, atol=0.01)
+
+
 def test_a_plain_unet_has_no_encoder() -> None:
     config = TransformConfig(height=SIDE, width=SIDE)
     assert encoder_of(build_model(UNet(width=2, depth=1), config, 2, np.ones(3), np.ones(3))) is None

@@ -192,4 +192,4 @@ def _read(directory: str) -> list[Epoch]:
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The step size of the last step."""
-    return float(optimizer.learning_rate)
+    return float(tf.convert_to_tensor(optimizer.learning_rate))

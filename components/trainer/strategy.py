@@ -56,6 +56,16 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
         )
 
 
+def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Each worker reads all batches and takes its part of each.
+
+    TensorFlow would rather give each its own files, which may be fewer than workers, and of unequal sizes.
+    """
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)
+
+
 def _workers() -> int:
     text = os.environ.get("TF_CONFIG", "{}")
     try:

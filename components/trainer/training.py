@@ -34,7 +34,7 @@ from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
+from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
@@ -190,8 +190,8 @@ def _train_phase(
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
         learner.fit(
             # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
-            task.training(task.seed + len(course.epochs)),
-            validation_data=task.evaluation,
+            shared_out(task.training(task.seed + len(course.epochs))),
+            validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
             epochs=phase.end,
             verbose=0,

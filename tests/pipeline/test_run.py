@@ -119,6 +119,18 @@ def test_a_picture_gets_a_mask_and_an_overlay(root: Path, registry: Registry) ->
     assert Image.open(root / "masks" / "0-001.overlay.png").size == (48, 40)
 
 
+def test_a_turned_photograph_gets_its_mask_and_overlay_upright(root: Path, registry: Registry) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.open(root / "data" / "images" / "0-001.png").transpose(Image.Transpose.ROTATE_90)
+    stored.save(root / "turned.png", exif=exif)
+    done = segpipe("predict", root / "turned.png", "--registry", registry.uri, "--out", root / "masks")
+    assert done.returncode == 0, done.stderr
+    for kind in ("mask", "overlay"):
+        turned = np.asarray(Image.open(root / "masks" / f"turned.{kind}.png"))
+        np.testing.assert_array_equal(turned, np.asarray(Image.open(root / "masks" / f"0-001.{kind}.png")))
+
+
 def test_what_is_no_picture_is_refused_by_name(root: Path, registry: Registry) -> None:
     done = segpipe("predict", root / "tiny.yaml", "--registry", registry.uri, "--out", root / "masks")
     assert done.returncode == 1

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-Offset = int | tf.Tensor
 
-
-def bytes_at(encoded: tf.Tensor, offset: Offset, length: Offset) -> tf.Tensor:
+def bytes_at(encoded: tf.Tensor, offset: int | tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
     """Up to `length` bytes from `offset` on, a string; a negative offset counts as one beyond the end."""
     end = tf.strings.length(encoded)
     inside = tf.where((offset >= 0) & (offset <= end), offset, end)
     return tf.strings.substr(encoded, inside, length)
 
 
-def integer_at(encoded: tf.Tensor, offset: Offset, length: int, big_endian: bool) -> tf.Tensor:
+def integer_at(encoded: tf.Tensor, offset: int | tf.Tensor, length: int, big_endian: bool) -> tf.Tensor:
     """The integer of `length` bytes at `offset`, int32; 0 if the text ends before it.
 
     Four bytes are read as signed: an unsigned number of 2³¹ or more comes out negative.

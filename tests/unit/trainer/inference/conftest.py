@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras as keras
 
+from components.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.export import ServedModel, export
 from components.trainer.inference.config import InferenceConfig
@@ -22,15 +23,15 @@ MAX_PIXELS = 100_000
 
 
 class Exported(NamedTuple):
-    """A model in memory and what is left of it after saving and loading."""
+    """A model and its signatures, in memory or saved and loaded again."""
 
     network: keras.Model
-    loaded: Any
+    served: ServedModel
+    signatures: dict[str, Any]
     folder: str
-    transform: TransformConfig
 
     def serve(self, *encoded: bytes) -> dict[str, np.ndarray]:
-        answer = self.loaded.signatures["serving_default"](image=tf.constant(encoded))
+        answer = self.signatures["serving_default"](image=tf.constant(encoded))
         return {name: value.numpy() for name, value in answer.items()}
 
 
@@ -45,19 +46,34 @@ def letterboxed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 
 @pytest.fixture(scope="session")
 def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exporter:
-    """Exports a small network with the inference settings that are given; the same ones, once."""
+    """Exports a small network with the inference settings that are given; the same ones, once.
+
+    With `saved` it goes through a file, which takes some seconds.
+    """
     made: dict[tuple[Any, ...], Exported] = {}
 
-    def make(of: Transformed = transformed, max_pixels: int = MAX_PIXELS, **settings: object) -> Exported:
-        key = (str(of.graph), max_pixels, *sorted(settings.items()))
+    def make(
+        of: Transformed = transformed, max_pixels: int = MAX_PIXELS, saved: bool = False, **settings: object
+    ) -> Exported:
+        key = (str(of.graph), max_pixels, saved, *sorted(settings.items()))
         if key not in made:
             keras.utils.set_random_seed(3)
             network = build_model(UNet(width=4, depth=2), of.config, NUM_CLASSES, np.full(3, 60.0), np.full(3, 50.0))
             layer = tft.TFTransformOutput(str(of.graph)).transform_features_layer()
-            folder = str(tmp_path_factory.mktemp("export"))
             inference = InferenceConfig(**settings)  # type: ignore[arg-type]
-            export(ServedModel(network, layer, of.config, NUM_CLASSES, max_pixels, inference), folder)
-            made[key] = Exported(network, tf.saved_model.load(folder), folder, of.config)
+            served = ServedModel(network, layer, of.config, NUM_CLASSES, max_pixels, inference)
+            folder = str(tmp_path_factory.mktemp("export"))
+            made[key] = Exported(network, served, _saved(served, folder) if saved else _in_memory(served), folder)
         return made[key]
 
     return make
+
+
+def _saved(served: ServedModel, folder: str) -> dict[str, Any]:
+    export(served, folder)
+    return tf.saved_model.load(folder).signatures
+
+
+def _in_memory(served: ServedModel) -> dict[str, Any]:
+    skip_autograph_for_keras()
+    return {name: getattr(served, name) for name in ("serving_default", "probabilities", "evaluate")}

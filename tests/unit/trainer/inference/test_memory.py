@@ -11,13 +11,14 @@ import pytest
 import tensorflow as tf
 
 SIDE = 5000
-LIMIT_MEGABYTES = 1000
+LIMIT_MEGABYTES = 600
 SCRIPT = """
-import resource, sys
+import sys
 import tensorflow as tf
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def peak():  # getrusage would also count the process that started this one.
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 small, large = (tf.constant([open(path, "rb").read()]) for path in sys.argv[2:])
@@ -30,8 +31,8 @@ print(peak() - before)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"mode": "resize"}, {"mode": "tile", "overlap": 0.0, "batch": 64}])
-def test_a_picture_of_25_megapixels_takes_less_than_a_gigabyte(exported, settings: dict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    model = exported(max_pixels=SIDE**2, **settings)
+def test_a_picture_of_25_megapixels_takes_less_than_600_megabytes(exported, settings: dict, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model = exported(max_pixels=SIDE**2, saved=True, **settings)
     paths = []
     for side in (40, SIDE):
         image_HWC = np.random.default_rng(0).integers(0, 256, [side // 20, side // 20, 3]).astype(np.uint8)

@@ -18,9 +18,9 @@ from components.transform.picture import letterbox, resize_image
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, png
 
 WAYS = {
-    "resize": {"mode": "resize"},
+    "resize": {"mode": "resize", "saved": True},
     "resize_flips": {"mode": "resize", "flips": "both"},
-    "tile": {"mode": "tile", "batch": 3},
+    "tile": {"mode": "tile", "batch": 3, "saved": True},
     "tile_flips_scaled": {"mode": "tile", "flips": "horizontal", "scale": 0.7, "overlap": 0.5},
 }
 every_way = pytest.mark.parametrize("way", WAYS)
@@ -125,7 +125,7 @@ def test_a_tiled_model_is_judged_by_the_masks_that_it_serves(exported, transform
     model = exported(**WAYS[way])
     pairs = [*transformed.pairs[:2], make_pair(7, 60, 41)]
     examples = tf.constant([as_example(pair) for pair in pairs])
-    confusion = model.loaded.signatures["evaluate"](examples=examples)["confusion"].numpy()
+    confusion = model.signatures["evaluate"](examples=examples)["confusion"].numpy()
     served = model.serve(*(pair[records.IMAGE_ENCODED] for pair in pairs))
     for index, pair in enumerate(pairs):
         truth_HW = np.asarray(Image.open(io.BytesIO(pair[records.MASK_ENCODED])))
@@ -143,9 +143,9 @@ def test_flips_are_averaged_when_serving_and_when_judged(exported, transformed: 
         for axes in ((), (1,), (2,), (1, 2))
     ]
     expected_BHWC = np.mean(answers, axis=0)
-    served = model.loaded.signatures["probabilities"](image=tf.constant([pair[records.IMAGE_ENCODED]]))
+    served = model.signatures["probabilities"](image=tf.constant([pair[records.IMAGE_ENCODED]]))
     np.testing.assert_allclose(served["probabilities"], expected_BHWC, atol=1e-5)
-    confusion = model.loaded.signatures["evaluate"](examples=tf.constant([as_example(pair)]))["confusion"].numpy()
+    confusion = model.signatures["evaluate"](examples=tf.constant([as_example(pair)]))["confusion"].numpy()
     truth_HWC = tf.image.resize(tf.io.decode_png(pair[records.MASK_ENCODED]), [32, 32], method="nearest").numpy()
     expected_CC = confusion_counts(truth_HWC[..., 0], expected_BHWC[0].argmax(-1), NUM_CLASSES)
     np.testing.assert_array_equal(confusion[0].reshape(NUM_CLASSES, NUM_CLASSES), expected_CC)
@@ -155,7 +155,7 @@ def test_the_padding_of_a_letterboxed_picture_is_cut_off(exported, letterboxed: 
     model = exported(letterboxed)
     picture = png(RGB)
     place = letterbox(tf.constant(45), tf.constant(70), 32, 32)
-    probabilities = model.loaded.signatures["probabilities"](image=tf.constant([picture]))["probabilities"][0]
+    probabilities = model.signatures["probabilities"](image=tf.constant([picture]))["probabilities"][0]
     inside = probabilities[place.top : place.top + place.height, place.left : place.left + place.width]
     expected_HWC = tf.image.resize(inside, [45, 70]).numpy()
     np.testing.assert_array_equal(mask_of(model.serve(picture)), expected_HWC.argmax(-1))
@@ -176,6 +176,6 @@ def test_hostile_headers_are_refused_and_the_next_picture_is_served(exported, wa
 
 def test_a_thread_that_would_be_filled_up_to_a_band_of_tiles_is_refused(exported) -> None:  # type: ignore[no-untyped-def]
     thread = png(np.zeros([1, 4000, 3], np.uint8))
-    assert mask_of(exported(mode="resize").serve(thread)).shape == (1, 4000)
+    assert mask_of(exported(**WAYS["resize"]).serve(thread)).shape == (1, 4000)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"filled up to whole tiles\D+32 4000\D+over the limit"):
         exported(**WAYS["tile"]).serve(thread)

@@ -9,7 +9,8 @@ import tf_keras as keras
 
 from components.records import VOID
 from components.trainer.learner import Learner
-from components.trainer.losses import WeightedCrossEntropy
+from components.trainer.losses.config import CrossEntropyTerm
+from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from tests.support.networks import nested_network, plain_network
 from tests.support.transformed import NUM_CLASSES
@@ -25,7 +26,7 @@ def learner(parts: int, network: keras.Model, xla: bool = False) -> Learner:
     made = Learner(network, parts, xla)
     made.compile(
         keras.optimizers.SGD(0.5, jit_compile=False),
-        WeightedCrossEntropy(np.ones(NUM_CLASSES)),
+        build_loss([CrossEntropyTerm()], np.ones(NUM_CLASSES)),
         [SegmentationMetrics(NUM_CLASSES)],
     )
     return made

@@ -17,7 +17,8 @@ from components.trainer.config import TrainerConfig
 from components.trainer.course import Course
 from components.trainer.input_pipeline import evaluation_dataset
 from components.trainer.learning_config import FineTuning
-from components.trainer.losses import WeightedCrossEntropy
+from components.trainer.losses.config import CrossEntropyTerm
+from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.training import Places, Result, train
 from components.transform.config import TransformConfig
@@ -72,7 +73,9 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def evaluated(network: keras.Model, transformed: Transformed) -> dict[str, float]:
-    network.compile(loss=WeightedCrossEntropy(np.ones(NUM_CLASSES)), metrics=[SegmentationMetrics(NUM_CLASSES)])
+    network.compile(
+        loss=build_loss([CrossEntropyTerm()], np.ones(NUM_CLASSES)), metrics=[SegmentationMetrics(NUM_CLASSES)]
+    )
     dataset = evaluation_dataset(transformed.train_files, 4, transformed.config)
     return network.evaluate(dataset, verbose=0, return_dict=True)
 

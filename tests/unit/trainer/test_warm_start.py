@@ -45,7 +45,7 @@ def test_an_exported_model_gives_all_its_weights(exported: tuple[keras.Model, st
     ("other", "difference"),
     [
         ({"depth": 2}, r"it has \d+ weights and the network of this configuration \d+"),
-        ({"width": 8}, r"its down0_conv1/kernel \[3×3×3×4\] stands where .* has down0_conv1/kernel \[3×3×3×8\]"),
+        ({"width": 8}, r"its down0_1_conv/kernel \[3×3×3×4\] stands where .* has down0_1_conv/kernel \[3×3×3×8\]"),
         ({"classes": 5}, r"its head/kernel \[1×1×4×3\] stands where .* has head/kernel \[1×1×4×5\]"),
     ],
 )

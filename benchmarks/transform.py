@@ -69,11 +69,12 @@ def _in_process(side: str) -> dict[str, float]:
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, float]:
+    from benchmarks.steps import run_until
     from pipeline.config import load_config
 
     with tempfile.TemporaryDirectory() as workspace:
         config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])
-        seconds, outputs = _run_until_transform(config)
+        seconds, outputs = run_until(config, "Transform")
         if arguments.side == "loop":
             seconds, record_bytes = _loop(config, outputs["ImageMaskExampleGen"]["examples"], Path(workspace) / "loop")
         else:
@@ -85,33 +86,6 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         "raw_bytes": config.transform.height * config.transform.width * 4,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-def _run_until_transform(config: RunConfig) -> tuple[float, dict[str, dict[str, str]]]:
-    """Seconds of the Transform step, and where it and the steps before it left their outputs."""
-    from rich.console import Console
-    from tfx.orchestration import metadata, pipeline
-
-    from pipeline.console import StepWatcher
-    from pipeline.dag import create_steps
-    from pipeline.local import BEAM_ARGUMENTS, look_around
-    from pipeline.stepwise import RunRecord, StepwiseRunner
-
-    connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
-    record = RunRecord(connection, config.name)
-    watcher = StepWatcher(Console(file=io.StringIO()), {})
-    steps = create_steps(config, look_around(config))
-    wanted = steps[: [step.id for step in steps].index("Transform") + 1]
-    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
-        pipeline.Pipeline(
-            config.name,
-            str(config.workspace_dir / "artifacts"),
-            metadata_connection_config=connection,
-            components=wanted,
-            beam_pipeline_args=list(BEAM_ARGUMENTS),
-        )
-    )
-    return watcher.steps[-1].seconds, {step.id: record.outputs(step.id) for step in wanted}
 
 
 def _record_sizes(folder: str) -> list[int]:

@@ -62,14 +62,22 @@ class Task(NamedTuple):
     """What all phases of a training share."""
 
     config: TrainerConfig
-    loss: Callable[[], keras.losses.Loss]
+    places: Places
     num_classes: int
+    seed: int
+    train_pictures: int
+    eval_pictures: int
+    build: Callable[[], keras.Model]
+    """Makes the network, each time anew."""
+    loss: Callable[[], keras.losses.Loss]
     training: Callable[[int], tf.data.Dataset]
     """Of a seed, the training pictures, in a new order each time they are read."""
     evaluation: tf.data.Dataset
-    steps_per_epoch: int
-    seed: int
-    places: Places
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimiser."""
+        return math.ceil(self.train_pictures / self.config.pictures_per_step)
 
 
 def train(
@@ -95,38 +103,13 @@ def train(
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
-    skip_autograph_for_keras()
-    keras.utils.set_random_seed(seed)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    constants = read_constants(places.train_files, num_classes)
-    train_pictures, eval_pictures = count_records(places.train_files), count_records(places.eval_files)
-    if not eval_pictures:
-        raise UserError("the eval split is empty, so no epoch can be told from another: raise data.split.eval")
-    build = functools.partial(
-        build_model, config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3
-    )
-    with strategy.scope(), computing_in(config.precision):
-        network = build()
-        if places.initial_model_dir:
-            load_warm_start(network, places.initial_model_dir)
+    task = make_task(config, transform, num_classes, seed, places, class_weight_C)
+    network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
-    task = Task(
-        config=config,
-        loss=functools.partial(
-            build_loss, config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C
-        ),
-        num_classes=num_classes,
-        training=lambda seed: training_dataset(places.train_files, config, transform, seed),
-        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform),
-        steps_per_epoch=math.ceil(train_pictures / config.pictures_per_step),
-        seed=seed,
-        places=places,
-    )
     course = train_phases(network, task, strategy)
     if not is_chief(strategy):
         return None
-    best = build()
+    best = task.build()
     course.load_best(best)
     history = TrainingHistory(
         epochs=tuple(course.epochs),
@@ -136,10 +119,60 @@ def train(
         milliseconds_per_step=course.milliseconds_per_step,
         device=_devices(strategy),
         stopped=course.stopped,
-        train_pictures=train_pictures,
-        eval_pictures=eval_pictures,
+        train_pictures=task.train_pictures,
+        eval_pictures=task.eval_pictures,
     )
     return Result(best, history)
+
+
+def make_task(
+    config: TrainerConfig,
+    transform: TransformConfig,
+    num_classes: int,
+    seed: int,
+    places: Places,
+    class_weight_C: Sequence[float] | None = None,
+) -> Task:
+    """Looks at the data, and seeds all that is random; `class_weight_C` replaces what Transform computed.
+
+    Raises:
+        UserError: a split holds no record.
+    """
+    skip_autograph_for_keras()
+    keras.utils.set_random_seed(seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    constants = read_constants(places.train_files, num_classes)
+    eval_pictures = count_records(places.eval_files)
+    if not eval_pictures:
+        raise UserError("the eval split is empty, so no epoch can be told from another: raise data.split.eval")
+    return Task(
+        config=config,
+        places=places,
+        num_classes=num_classes,
+        seed=seed,
+        train_pictures=count_records(places.train_files),
+        eval_pictures=eval_pictures,
+        build=lambda: build_model(
+            config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3
+        ),
+        loss=lambda: build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
+        training=lambda seed: training_dataset(places.train_files, config, transform, seed),
+        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform),
+    )
+
+
+def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
+    """The network with its initial weights.
+
+    Raises:
+        UserError: the model that it is to begin with is of another architecture.
+    """
+    with strategy.scope(), computing_in(task.config.precision):
+        network = task.build()
+        if task.places.initial_model_dir:
+            load_warm_start(network, task.places.initial_model_dir)
+    return network
 
 
 def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Course:
@@ -164,6 +197,42 @@ def _train_phase(
     network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, course: Course
 ) -> None:
     config, places = task.config, task.places
+    learning = make_learner(network, phase, task, strategy)
+    callbacks: list[keras.callbacks.Callback] = [course]
+    if learning.average:
+        callbacks.append(AverageInUse(learning.average))
+    if isinstance(config.schedule, Plateau):
+        reached = lambda: (epoch.metrics[WATCHED] for epoch in course.epochs)  # noqa: E731
+        callbacks.append(LowerOnPlateau(learning.rate, config.schedule, phase.begin, reached))
+    with ExitStack() as stack:
+        events = places.tensorboard_dir
+        if not is_chief(strategy):
+            events = stack.enter_context(tempfile.TemporaryDirectory())
+        callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
+        backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
+        callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
+        learning.learner.fit(
+            # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
+            shared_out(task.training(task.seed + len(course.epochs))),
+            validation_data=shared_out(task.evaluation),
+            initial_epoch=phase.begin,
+            epochs=phase.end,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+
+class Learning(NamedTuple):
+    """A network that is ready for a phase."""
+
+    learner: Learner
+    rate: LearningRate
+    average: WeightAverage | None
+
+
+def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
+    """The network with the loss, the metrics and a new optimiser for the phase."""
+    config = task.config
     with strategy.scope():
         rate = LearningRate(
             phase.learning_rate, config.schedule, phase.epochs, task.steps_per_epoch, phase.warm_up_epochs
@@ -175,28 +244,7 @@ def _train_phase(
             loss=task.loss(),
             metrics=[SegmentationMetrics(task.num_classes)],
         )
-    callbacks: list[keras.callbacks.Callback] = [course]
-    if average:
-        callbacks.append(AverageInUse(average))
-    if isinstance(config.schedule, Plateau):
-        reached = lambda: (epoch.metrics[WATCHED] for epoch in course.epochs)  # noqa: E731
-        callbacks.append(LowerOnPlateau(rate, config.schedule, phase.begin, reached))
-    with ExitStack() as stack:
-        events = places.tensorboard_dir
-        if not is_chief(strategy):
-            events = stack.enter_context(tempfile.TemporaryDirectory())
-        callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
-        backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
-        callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
-        learner.fit(
-            # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
-            shared_out(task.training(task.seed + len(course.epochs))),
-            validation_data=shared_out(task.evaluation),
-            initial_epoch=phase.begin,
-            epochs=phase.end,
-            verbose=0,
-            callbacks=callbacks,
-        )
+    return Learning(learner, rate, average)
 
 
 def _devices(strategy: tf.distribute.Strategy) -> str:

@@ -1,0 +1,34 @@
+"""The pipeline's own steps, run for a benchmark that needs what they leave behind."""
+
+from __future__ import annotations
+
+import io
+
+from pipeline.config import RunConfig
+
+
+def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, str]]]:
+    """Seconds of the step `last`, and where it and the steps before it left their outputs (step → output → folder)."""
+    from rich.console import Console
+    from tfx.orchestration import metadata, pipeline
+
+    from pipeline.console import StepWatcher
+    from pipeline.dag import create_steps
+    from pipeline.local import BEAM_ARGUMENTS, look_around
+    from pipeline.stepwise import RunRecord, StepwiseRunner
+
+    connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
+    record = RunRecord(connection, config.name)
+    watcher = StepWatcher(Console(file=io.StringIO()), {})
+    steps = create_steps(config, look_around(config))
+    wanted = steps[: [step.id for step in steps].index(last) + 1]
+    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
+        pipeline.Pipeline(
+            config.name,
+            str(config.workspace_dir / "artifacts"),
+            metadata_connection_config=connection,
+            components=wanted,
+            beam_pipeline_args=list(BEAM_ARGUMENTS),
+        )
+    )
+    return watcher.steps[-1].seconds, {step.id: record.outputs(step.id) for step in wanted}

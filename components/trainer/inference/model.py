@@ -17,7 +17,7 @@ from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.flips import averaged_over_flips
 from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
 from components.trainer.inference.header import check_picture, check_pixels
-from components.trainer.inference.orientation import decode_upright, upright_file, upright_size
+from components.trainer.inference.orientation import decode_upright, upright
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
@@ -68,8 +68,9 @@ class ServedModel(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
-        _, checked_B = self._checked(image)
-        return {"probabilities": self._probabilities(self._transformed(checked_B))}
+        size_B2, checked_B = self._checked(image)
+        upright_B, _ = _upright(checked_B, size_B2)
+        return {"probabilities": self._probabilities(self._transform_layer({records.IMAGE_ENCODED: upright_B}))}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -108,10 +109,10 @@ class ServedModel(tf.Module):
 
     def _resized(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
         """Answers of the pictures as a whole, all in one batch."""
-        size_B2 = tf.map_fn(lambda of_one: upright_size(*of_one), (encoded_B, size_B2), fn_output_signature=tf.int32)
+        upright_B, size_B2 = _upright(encoded_B, size_B2)
         return tf.map_fn(
             lambda of_one: self._answer_at_own_size(*of_one),
-            (self._probabilities(self._transformed(encoded_B)), size_B2),
+            (self._probabilities(self._transform_layer({records.IMAGE_ENCODED: upright_B})), size_B2),
             fn_output_signature=answer_spec(self._num_classes),
         )
 
@@ -132,10 +133,6 @@ class ServedModel(tf.Module):
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
         image_HWC = decode_upright(encoded)
         return decide_in_tiles(image_HWC, self._network, self._tile_2, self._num_classes, self._inference)
-
-    def _transformed(self, encoded_B: tf.Tensor) -> dict[str, tf.Tensor]:
-        upright_B = tf.map_fn(upright_file, encoded_B)
-        return self._transform_layer({records.IMAGE_ENCODED: upright_B})
 
     def _probabilities(self, transformed: dict[str, tf.Tensor]) -> tf.Tensor:
         return self._network(images_from_bytes(transformed[features.IMAGE], *self._tile_2))
@@ -158,3 +155,12 @@ class ServedModel(tf.Module):
             fn_output_signature=tf.TensorSpec([self._num_classes] * 2, tf.int64),
             parallel_iterations=1,
         )
+
+
+def _upright(encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pictures and their sizes [B, 2], upright."""
+    return tf.map_fn(
+        lambda of_one: upright(*of_one),
+        (encoded_B, size_B2),
+        fn_output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)),
+    )

@@ -47,16 +47,16 @@ def decode_upright(encoded: tf.Tensor) -> tf.Tensor:
     return turn(decode_image(encoded), orientation(encoded))
 
 
-def upright_file(encoded: tf.Tensor) -> tf.Tensor:
-    """The bytes of a picture that stands upright: those that came in, or, as at ingestion, a PNG's."""
-    turned = orientation(encoded) != _UPRIGHT
-    # Written once and read once, in memory: not worth a compression.
-    return tf.cond(turned, lambda: tf.io.encode_png(decode_upright(encoded), compression=0), lambda: encoded)
-
-
-def upright_size(encoded: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
-    """Height and width after turning, from those of the file."""
-    return tf.where(orientation(encoded) >= 5, size_2[::-1], size_2)
+def upright(encoded: tf.Tensor, size_2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """A picture's bytes and its height and width, both upright: those that came in, or, as at ingestion, a PNG's."""
+    turned = orientation(encoded)
+    upright_file = tf.cond(
+        turned == _UPRIGHT,
+        lambda: encoded,
+        # Written once and read once, in memory: not worth a compression.
+        lambda: tf.io.encode_png(turn(decode_image(encoded), turned), compression=0),
+    )
+    return upright_file, tf.where(turned >= 5, size_2[::-1], size_2)
 
 
 def _is_one_of(number: tf.Tensor, *choices: int) -> tf.Tensor:

@@ -117,6 +117,13 @@ def test_quarter_turns_of_an_oblong_are_impossible(minimal: Path) -> None:
         load_config(minimal, overrides)
 
 
+def test_tiles_that_would_fill_the_memory_are_refused(minimal: Path) -> None:
+    overrides = ["transform.height=2048", "transform.width=2048", "trainer.max_pixels=10000000000"]
+    load_config(minimal, overrides)
+    with pytest.raises(UserError, match=r"mode tile would hold 1\.6 GB .* lower trainer\.max_pixels to \d+"):
+        load_config(minimal, [*overrides, "trainer.inference.mode=tile"])
+
+
 def test_all_mistakes_are_named_at_once(minimal: Path) -> None:
     with pytest.raises(UserError) as raised:
         load_config(minimal, ["trainer.epochz=3", "transform.heigth=3"])

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from components.trainer.inference.orientation import decode_upright, orientation, turn, upright_file, upright_size
+from components.trainer.inference.orientation import decode_upright, orientation, turn, upright
 
 ENCODED = [tf.TensorSpec([], tf.string)]
 read_orientation = tf.function(orientation, input_signature=ENCODED)
 read_upright = tf.function(decode_upright, input_signature=ENCODED)
-make_upright = tf.function(upright_file, input_signature=ENCODED)
+make_upright = tf.function(upright, input_signature=[*ENCODED, tf.TensorSpec([2], tf.int32)])
 
 IMAGE_HWC = np.random.default_rng(0).integers(0, 256, [24, 40, 3]).astype(np.uint8)
 
@@ -62,11 +62,9 @@ def test_a_photograph_stands_as_pillow_turns_it(value: int, order: str) -> None:
     encoded = jpeg(exif(tiff(value, order)))
     assert orientation_of(encoded) == value
     shown = as_pillow_shows_it(encoded)
-    upright = read_upright(tf.constant(encoded)).numpy()
-    assert upright.shape == shown.shape
-    assert np.abs(upright.astype(int) - shown).mean() < 2  # Two decoders of JPEG, the same geometry.
-    size = upright_size(tf.constant(encoded), tf.constant([24, 40])).numpy()
-    assert tuple(size) == shown.shape[:2]
+    seen = read_upright(tf.constant(encoded)).numpy()
+    assert seen.shape == shown.shape
+    assert np.abs(seen.astype(int) - shown).mean() < 2  # Two decoders of JPEG, the same geometry.
 
 
 @pytest.mark.parametrize("value", range(1, 9))
@@ -76,8 +74,9 @@ def test_pixels_are_turned_exactly_as_pillow_turns_them(value: int) -> None:
     encoded = out.getvalue()
     assert orientation_of(encoded) == value
     np.testing.assert_array_equal(read_upright(tf.constant(encoded)), as_pillow_shows_it(encoded))
-    remade = make_upright(tf.constant(encoded)).numpy()
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(remade))), as_pillow_shows_it(encoded))
+    remade, size_2 = make_upright(tf.constant(encoded), tf.constant(IMAGE_HWC.shape[:2]))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(remade.numpy()))), as_pillow_shows_it(encoded))
+    assert tuple(size_2.numpy()) == as_pillow_shows_it(encoded).shape[:2]
 
 
 def test_masks_are_turned_too() -> None:
@@ -87,7 +86,7 @@ def test_masks_are_turned_too() -> None:
 
 def test_a_file_that_stands_upright_keeps_its_bytes() -> None:
     for encoded in (jpeg(), jpeg(exif(tiff(1)))):
-        assert make_upright(tf.constant(encoded)).numpy() == encoded
+        assert make_upright(tf.constant(encoded), tf.constant(IMAGE_HWC.shape[:2]))[0].numpy() == encoded
 
 
 def test_exif_is_found_behind_other_segments_and_fill_bytes() -> None:

@@ -121,6 +121,7 @@ def test_a_kill_in_either_phase_goes_on_in_it(
         kill_at(patch, step)
         with pytest.raises(Killed):
             run(TWO_PHASES)
+    caplog.clear()  # What the killed attempt reported, if another test has left the logger talkative.
     with caplog.at_level("INFO", logger="segpipe.progress"):
         _, history = run(TWO_PHASES)
     assert [epoch.epoch for epoch in history.epochs] == [1, 2, 3, 4, 5]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from components.trainer.inference.gif import first_frame_alone, first_frame_size
 from components.trainer.inference.raw import integer_at
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -28,7 +29,7 @@ def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     """Height and width, int32 [2], of a JPEG, PNG, GIF or BMP; a size of [0, 0] stands for any other format.
 
-    Offsets: PNG's IHDR (RFC 2083, 4.1.1), GIF's logical screen (GIF89a, 18), BMP's BITMAPINFOHEADER.
+    Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is the first frame's size.
     """
 
     def at(height_offset: int, width_offset: int, length: int, big_endian: bool) -> tf.Tensor:
@@ -40,7 +41,7 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
         [
             (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
             (is_png(encoded), lambda: at(20, 16, 4, big_endian=True)),
-            (_starts_with(encoded, _GIF), lambda: at(8, 6, 2, big_endian=False)),
+            (_starts_with(encoded, _GIF), lambda: first_frame_size(encoded)),
             (_starts_with(encoded, _BMP), lambda: tf.abs(at(22, 18, 4, big_endian=False))),
         ],
         default=lambda: tf.zeros([2], tf.int32),
@@ -67,6 +68,11 @@ def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
     ]
     with tf.control_dependencies([check for check in checks if check is not None]):
         return tf.identity(size_2)
+
+
+def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
+    """The bytes of a checked picture, of which the decoder makes no more than its header says."""
+    return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)
 
 
 def check_pixels(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.Operation | None:

@@ -16,7 +16,7 @@ from components.evaluator.confusion import confusion_counts_BCC
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.flips import averaged_over_flips
 from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
-from components.trainer.inference.header import check_picture, check_pixels
+from components.trainer.inference.header import check_picture, check_pixels, fit_to_decode
 from components.trainer.inference.orientation import decode_upright, upright
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
@@ -92,10 +92,10 @@ class ServedModel(tf.Module):
         return self._transform.height, self._transform.width
 
     def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Sizes [B, 2] and the pictures again: no pixel of one is decoded before every header has passed."""
+        """Sizes [B, 2] and what may be decoded: no pixel of a picture is before every header has passed."""
         size_B2 = tf.map_fn(self._checked_size, image_B, fn_output_signature=tf.TensorSpec([2], tf.int32))
         with tf.control_dependencies([size_B2]):
-            return size_B2, tf.identity(image_B)
+            return size_B2, tf.map_fn(fit_to_decode, image_B)
 
     def _checked_size(self, encoded: tf.Tensor) -> tf.Tensor:
         size_2 = check_picture(encoded, self._max_pixels)

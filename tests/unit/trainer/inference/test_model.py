@@ -168,6 +168,10 @@ def test_hostile_headers_are_refused_and_the_next_picture_is_served(exported, wa
     bomb = good[:16] + (20_000).to_bytes(4, "big") * 2 + good[24:]
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"over the limit of\D+100000\D+pixels"):
         model.serve(good, bomb)
+    large_frame = bytearray(encode(Image.new("L", (500, 500)), "GIF"))
+    large_frame[6:10] = b"\x01\0\x01\0"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"500 500\D+over the limit of\D+100000\D+pixels"):
+        model.serve(bytes(large_frame))
     palette_bmp = encode(Image.fromarray(RGB).quantize(16), "BMP")
     with pytest.raises(tf.errors.InvalidArgumentError, match="a BMP must have 24 bits a pixel"):
         model.serve(palette_bmp)

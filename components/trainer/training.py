@@ -149,7 +149,7 @@ def make_task(config: TrainerConfig, transform: TransformConfig, num_classes: in
         ),
         loss=lambda: WeightedCrossEntropy(constants.class_weight_C),
         training=lambda seed: training_dataset(places.train_files, config, transform, seed),
-        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform),
+        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes),
     )
 
 

@@ -162,16 +162,14 @@ def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the object at `loc`; those of all objects where it cannot be found."""
-    model: type[BaseModel] = RunConfig
+    """The keys of the object at `loc`, in which an index or a name of an entry stands for no key."""
+    models: list[type[BaseModel]] = [RunConfig]
     for part in loc:
-        found = _child_models(model).get(str(part)) or [
-            child for children in _child_models(model).values() for child in children
-        ]
-        if not found:
-            break
-        model = found[0] if len(found) == 1 else _tagged(found, str(part))
-    return [field.alias or name for name, field in model.model_fields.items()]
+        if len(models) > 1 and (tagged := [model for model in models if _tag(model) == part]):
+            models = tagged
+        else:
+            models = [child for model in models for child in _child_models(model).get(str(part), [])] or models
+    return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
 
 def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
@@ -184,5 +182,5 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
 
 
-def _tagged(models: list[type[BaseModel]], tag: str) -> type[BaseModel]:
-    return next((m for m in models if "type" in m.model_fields and m.model_fields["type"].default == tag), models[0])
+def _tag(model: type[BaseModel]) -> Any:
+    return model.model_fields["type"].default if "type" in model.model_fields else None

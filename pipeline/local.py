@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,8 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
 
 
 def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
+    # All steps share this process: Transform must not take all of a GPU's memory before the Trainer comes.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
     from tfx.orchestration import metadata, pipeline
 

@@ -70,7 +70,9 @@ class TrainerConfig(Settings):
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="Random changes to the training pictures.")
     cache_bytes: int = Field(
-        default=2_000_000_000, ge=0, description="Training records up to this size are held in memory, decoded."
+        default=2_000_000_000,
+        ge=0,
+        description="Records of the train, and of the eval, split are held in memory if they are no larger.",
     )
     max_pixels: int = Field(
         default=25_000_000, ge=1, description="Width × height over which the served model refuses a picture."

@@ -73,9 +73,12 @@ def training_dataset(
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_dataset(files: Sequence[str], batch_size: int, transform: TransformConfig) -> tf.data.Dataset:
-    """Batches of (image_BHWC uint8, mask_BHW uint8), as they are and each once."""
-    return _parsed_batches(_records(files), batch_size, transform).prefetch(tf.data.AUTOTUNE)
+def evaluation_dataset(
+    files: Sequence[str], batch_size: int, transform: TransformConfig, cache_bytes: int = 0
+) -> tf.data.Dataset:
+    """Batches of (image_BHWC uint8, mask_BHW uint8), as they are and each once; held in memory if they fit."""
+    _, records = _held_in_memory(files, cache_bytes)
+    return _parsed_batches(records, batch_size, transform).prefetch(tf.data.AUTOTUNE)
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:

@@ -158,7 +158,7 @@ def make_task(
         ),
         loss=lambda: build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
         training=lambda seed: training_dataset(places.train_files, config, transform, seed),
-        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform),
+        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes),
     )
 
 

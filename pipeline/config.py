@@ -25,6 +25,7 @@ from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
+from pipeline.kubeflow.config import KubeflowConfig
 
 
 class RunConfig(Settings):
@@ -47,6 +48,7 @@ class RunConfig(Settings):
     trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
     report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
+    kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:

@@ -136,7 +136,8 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
 def _release_steps(
     config: RunConfig, found: Found, data: DataSteps, model: ModelSteps, baseline: Baseline
 ) -> ReleaseSteps:
-    run_config = config.model_dump_json(by_alias=True)
+    # Where a model was made says nothing of it.
+    run_config = config.model_dump_json(by_alias=True, exclude={"kubeflow"})
     evaluator = SegmentationEvaluator(
         examples=data.ingestion.outputs["examples"],
         model=model.trainer.outputs["model"],

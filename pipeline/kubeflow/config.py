@@ -1,0 +1,129 @@
+"""Where and how a pipeline runs on Kubeflow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.settings import Settings
+
+KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+MountPath = Annotated[str, Field(pattern=r"^/[^:]*[^:/]$")]
+
+
+class SecretKey(Settings):
+    """One value of a Secret."""
+
+    secret: KubernetesName = Field(description="Name of the Secret, which is in the namespace of the runs.")
+    key: str = Field(min_length=1, description="Key in it.")
+
+
+class Toleration(Settings):
+    """A taint that pods of the step bear, as Kubernetes writes it."""
+
+    key: str | None = Field(default=None, description="Key of the taint; none: every taint.")
+    operator: Literal["Exists", "Equal"] = Field(default="Exists", description="Whether its value matters.")
+    value: str | None = Field(default=None, description="Value of the taint, with `Equal`.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="Effect of the taint; none: every effect."
+    )
+
+
+class Volume(Settings):
+    """A PersistentVolumeClaim that a step mounts."""
+
+    claim: KubernetesName = Field(description="Name of the claim, which is in the namespace of the runs.")
+    mount: MountPath = Field(description="Where it is mounted.")
+
+
+class Accelerator(Settings):
+    """Devices of a step."""
+
+    resource: str = Field(default="nvidia.com/gpu", description="Name under which the device plugin offers them.")
+    count: int = Field(default=1, ge=1, le=16, description="Devices in the pod; the Trainer mirrors over all of them.")
+
+
+class StepOptions(Settings):
+    """What a step asks of the cluster; what is not said here is taken from the entry `default`."""
+
+    cpu: Quantity | None = Field(default=None, description="Cores, asked for and at most, such as `4` or `500m`.")
+    memory: Quantity | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
+    accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
+    node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
+    tolerations: tuple[Toleration, ...] | None = Field(default=None, description="Taints that the pods bear.")
+    shared_memory: Quantity | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
+    env: dict[str, str] | None = Field(default=None, description="Environment variables.")
+    secrets: dict[str, SecretKey] | None = Field(
+        default=None, description="Environment variable → the key of a Secret that it is taken from."
+    )
+    volumes: tuple[Volume, ...] | None = Field(default=None, description="Claims that are mounted.")
+    timeout_minutes: int | None = Field(default=None, ge=1, description="The step fails after this time.")
+    retries: int | None = Field(default=None, ge=0, le=10, description="Attempts after the first one that failed.")
+    cache: bool | None = Field(default=None, description="Whether the result of an equal step is taken instead.")
+
+
+class Schedule(Settings):
+    """When the pipeline runs of itself."""
+
+    cron: str = Field(
+        description="Six fields: second, minute, hour, day of the month, month, day of the week, such as "
+        "`0 0 3 * * *`; in the time zone of the cluster's API server."
+    )
+
+    @field_validator("cron")
+    @classmethod
+    def _six_fields(cls, value: str) -> str:
+        fields = value.split()
+        if len(fields) != 6 and not value.startswith("@"):
+            raise ValueError(
+                f"{value!r} has {len(fields)} fields; Kubeflow's cron has six, the first for seconds: '0 0 3 * * *'"
+            )
+        return value
+
+
+class Workers(Settings):
+    """Where several Trainer pods (`trainer.workers`) meet; one of the two must be given."""
+
+    volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
+    bucket: str | None = Field(default=None, pattern=r"^gs://.+", description="A gs:// folder.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Workers:
+        if (self.volume is None) == (self.bucket is None):
+            raise ValueError("give either volume or bucket")
+        return self
+
+
+class KubeflowConfig(Settings):
+    """The cluster's side of a pipeline."""
+
+    image: str = Field(
+        default="segpipe:latest", min_length=1, description="Image of all steps; name one by version or digest."
+    )
+    pull_secrets: tuple[KubernetesName, ...] = Field(default=(), description="Secrets to pull the image with.")
+    namespace: KubernetesName = Field(default="kubeflow", description="Namespace of the runs.")
+    service_account: KubernetesName = Field(
+        default="segpipe-pipeline", description="Service account of the runs' pods."
+    )
+    experiment: str | None = Field(default=None, description="Experiment of the runs; the pipeline's name without it.")
+    pipeline_root: str = Field(
+        default="minio://mlpipeline/v2/artifacts",
+        pattern=r"^(minio|s3|gs)://.+",
+        description="Bucket and folder of the runs' artifacts (minio://, s3:// or gs://).",
+    )
+    resume_dir: str | None = Field(
+        default=None,
+        description="Folder of a mounted volume, or of gs://, where a Trainer that was killed finds itself again when "
+        "the step is tried again; without it, it begins anew.",
+    )
+    steps: dict[str, StepOptions] = Field(
+        default={"default": StepOptions(cpu="2", memory="4Gi", retries=1)},
+        description="Step → what it asks of the cluster; `default` for all. Steps are called as on the dashboard.",
+    )
+    workers: Workers | None = Field(default=None, description="Where several Trainer pods meet.")
+    schedule: Schedule | None = Field(default=None, description="When the pipeline runs of itself; none: when asked.")
+    webhook: SecretKey | None = Field(
+        default=None, description="Address, in a Secret, that is told how each run ended (Slack-compatible JSON)."
+    )

@@ -21,8 +21,8 @@ from components.errors import UserError
 from pipeline.kubeflow.compiled import Compiled, Value
 from pipeline.kubeflow.connection import AlreadyExistsError, Api, ApiError, NotFoundError
 
-ACTIVE = frozenset({"PENDING", "RUNNING", "PAUSED", "CANCELING", "RUNTIME_STATE_UNSPECIFIED"})
-"""States of a run that has not ended (backend/api/v2beta1/run.proto, RuntimeState)."""
+ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
+"""States that a run stays in (backend/api/v2beta1/run.proto, RuntimeState); no state at all is one to come."""
 
 _ROOT = "/apis/v2beta1"
 _PAGE = 100
@@ -195,7 +195,7 @@ class Client:
             sort_by="created_at desc",
             filter=_filter("recurring_run_id", schedule_id),
         )
-        return [run for run in itertools.islice(runs, _PAGE) if run.state in ACTIVE]
+        return [run for run in itertools.islice(runs, _PAGE) if run.state not in ENDED]
 
     def terminate(self, run_id: str) -> None:
         """Ends a run; its pods are stopped a little later."""

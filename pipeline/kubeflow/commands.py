@@ -193,7 +193,7 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     Example:
       segpipe terminate 3f2a9c64-5f0e-4a5c-9c37-1f0f0a2b8d11
     """
-    from pipeline.kubeflow.client import ACTIVE, Client
+    from pipeline.kubeflow.client import ENDED, Client
     from pipeline.kubeflow.connection import Api, NotFoundError, find_connection
 
     client = Client(Api(find_connection(host, certificate)), namespace="")
@@ -202,7 +202,7 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
         state = client.run(run_id).state
     except NotFoundError:
         raise UserError(f"there is no run {run_id}; `segpipe runs CONFIG` lists them") from None
-    if state not in ACTIVE:
+    if state in ENDED:
         raise UserError(f"the run {run_id} has ended already: {state}")
     client.terminate(run_id)
     click.echo(f"the run is being ended: {client.run_address(run_id)}")

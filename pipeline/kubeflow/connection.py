@@ -7,6 +7,7 @@ to import, prints, writes into the home directory, and waits 25 seconds for a ho
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -112,6 +113,9 @@ class Api(kfp_server_api.ApiClient):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         super().__init__(_configuration(connection))
+        # A redirect is somebody's login; the pools' `retries` have no say in it.
+        pools = self.rest_client.pool_manager
+        pools.urlopen = functools.partial(pools.urlopen, redirect=False)
 
     def get(self, path: str, returns: str, **query: str | int) -> Any:
         """What is at `path`, as the model called `returns`."""
@@ -175,10 +179,7 @@ class Api(kfp_server_api.ApiClient):
 def _configuration(connection: Connection) -> Any:
     configuration = kfp_server_api.Configuration(host=connection.host)
     configuration.ssl_ca_cert = str(connection.certificate) if connection.certificate else None
-    # Only what never reached the host is sent again by itself; a redirect is somebody's login.
-    configuration.retries = urllib3.Retry(
-        total=None, connect=2, read=0, redirect=0, status=0, backoff_factor=0.2, raise_on_redirect=False
-    )
+    configuration.retries = urllib3.Retry(0)  # One that starts a run must not be sent twice.
     if connection.token or connection.token_file:
         configuration.api_key_prefix["authorization"] = "Bearer"
         configuration.api_key["authorization"] = connection.token

@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.kubeflow.client import ACTIVE, Client
+from pipeline.kubeflow.client import ENDED, Client
 from pipeline.kubeflow.compiled import Step
 from pipeline.kubeflow.connection import UnreachableError
 
@@ -80,7 +80,7 @@ def watch(
     with screen:
         for run in _polls(client, run_id, sleep):
             screen.show(rows(run, steps, _now()))
-            if run.state not in ACTIVE:
+            if run.state in ENDED:
                 return run
     raise AssertionError("polls go on for ever")
 
@@ -115,9 +115,9 @@ class _Nodes:
             return "skipped"
         if self._in(node, "RUNNING") and any(self._in(pod, "RUNNING", "FAILED") for pod in pods):
             return "running"
-        # The API has no word for Argo's "omitted", which is a step that comes after one that failed.
-        started = self._in(node, "PENDING", "RUNNING") or self._in(driver, "PENDING", "RUNNING", "SUCCEEDED")
-        return "starting" if started and not self._in(node, "RUNTIME_STATE_UNSPECIFIED") else "waiting"
+        # The API has no word, and so no state, for Argo's "omitted": a step that comes after one that failed.
+        started = driver if node is None else node
+        return "starting" if self._in(started, "PENDING", "RUNNING", "SUCCEEDED") else "waiting"
 
     def seconds(self, task: str, now: datetime.datetime) -> float | None:
         found = [self._by_name[name] for name in (f"{task}-driver", task) if name in self._by_name]

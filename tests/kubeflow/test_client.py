@@ -8,6 +8,7 @@ import http.server
 import io
 import itertools
 import json
+import re
 import shutil
 import signal
 import ssl
@@ -559,7 +560,7 @@ class TestSchedule:
 
 class TestCommands:
     def test_submit_runs_and_watches(self, api: KfpApi) -> None:
-        api.script = kfp_api.going_well
+        api.script = kfp_api.briefly(kfp_api.going_well)
         done = segpipe(api, "submit", CONFIG, "--param", "epochs=5", "--watch")
         (run,) = api.runs.values()
         assert done.returncode == 0, done.stderr
@@ -574,10 +575,10 @@ class TestCommands:
         assert len(api.versions) == 1
         listed = segpipe(api, "runs", CONFIG)
         assert [line.split()[2] for line in listed.stdout.splitlines()[1:]] == ["pending", "succeeded"]
-        assert f"epochs=5  {api.url}/#/runs/details/{run['run_id']}" in listed.stdout
+        assert re.search(f"epochs=5 +{api.url}/#/runs/details/{run['run_id']}$", listed.stdout, re.MULTILINE)
 
     def test_submit_fails_when_the_run_does(self, api: KfpApi) -> None:
-        api.script = kfp_api.failing_at("train")
+        api.script = kfp_api.briefly(kfp_api.failing_at("train"))
         api.logs[kfp_api.pod_of("train")] = "error: the loss is no number\n"
         done = segpipe(api, "submit", CONFIG, "--watch")
         assert done.returncode == 1

@@ -195,7 +195,7 @@ class KfpApi:
     def _upload_version(self, request: Request) -> Json:
         """pipeline_upload_server.go, uploadPipelineVersion; template/v2_template.go, NewV2SpecTemplate."""
         file_name, text = request.body
-        pipeline_id, name = request.query.get("pipelineid"), request.query.get("name") or file_name
+        pipeline_id, name = request.query.get("pipelineid", ""), request.query.get("name") or file_name
         if not file_name.endswith((".yaml", ".yml")) or pipeline_id not in self.pipelines:
             raise Refusal(3, "Failed to create a pipeline version")
         spec, *platforms = yaml.safe_load_all(text)
@@ -203,7 +203,7 @@ class KfpApi:
             raise Refusal(3, "Failed to create a pipeline version due to template creation error")
         if any(version["display_name"] == name for version in self._versions_of(pipeline_id)):
             raise Refusal(6, "Failed to create a pipeline version")
-        version = {
+        version: Json = {
             "pipeline_id": pipeline_id,
             "pipeline_version_id": _id(),
             "display_name": name,
@@ -292,6 +292,7 @@ class KfpApi:
         run = self._run(run_id)
         if run["state"] not in _ENDED:
             run.update(next(self.scripts[run_id], {}))
+            run["finished_at"] = self._now() if run["state"] in _ENDED else NOT_YET
         return checked("V2beta1Run", run)
 
     def _run(self, run_id: str) -> Json:
@@ -396,7 +397,7 @@ class Nodes:
         """A node called `name`; a driver is `x-driver`, an executor `x/executor(n)`."""
         shown = name.rpartition("/")[2]
         template = "system-container-impl" if shown.startswith("executor") else "system-container-driver"
-        node = {
+        node: Json = {
             "run_id": "ignored",
             "display_name": shown,
             "pod_name": f"{self._workflow}-{template}-{_hash(name)}",
@@ -416,12 +417,7 @@ class Nodes:
 
     def run(self, state: str) -> Json:
         """The fields of a run with these nodes."""
-        ended = state in _ENDED
-        return {
-            "state": state,
-            "finished_at": "2126-08-21T10:12:00Z" if ended else NOT_YET,
-            "run_details": {"task_details": [dict(node) for node in self._nodes.values()]},
-        }
+        return {"state": state, "run_details": {"task_details": [dict(node) for node in self._nodes.values()]}}
 
 
 def going_well(tasks: list[str]) -> Iterator[Json]:
@@ -446,6 +442,17 @@ def failing_at(failing: str) -> Callable[[list[str]], Iterator[Json]]:
         yield nodes.run("FAILED")
 
     return script
+
+
+def briefly(script: Callable[[list[str]], Iterator[Json]]) -> Callable[[list[str]], Iterator[Json]]:
+    """The first and the last look alone, for tests that watch in real time."""
+
+    def brief(tasks: list[str]) -> Iterator[Json]:
+        looks = list(script(tasks))
+        yield looks[0]
+        yield looks[-1]
+
+    return brief
 
 
 def pod_of(task: str) -> str:
@@ -525,7 +532,7 @@ def _body(content_type: str, content: bytes) -> Any:
         head = f"content-type: {content_type}\r\n\r\n".encode()
         (part,) = email.message_from_bytes(head + content, policy=email.policy.HTTP).iter_parts()
         assert part.get_param("name", header="content-disposition") == "uploadfile"
-        return part.get_filename(), part.get_payload(decode=True).decode()
+        return part.get_filename(), part.get_content()
     assert content_type == "application/json"
     return json.loads(content)
 
@@ -570,7 +577,7 @@ def checked(model: str, value: Any, error: type[Exception] = AssertionError) -> 
 
 def _problems(value: Any, kind: str, where: str) -> Iterator[str]:
     listed, mapped = re.fullmatch(r"list\[(.*)\]", kind), re.fullmatch(r"dict\(str, (.*)\)", kind)
-    natives = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+    natives: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
     if listed:
         for index, item in enumerate(value):
             yield from _problems(item, listed[1], f"{where}[{index}]")

@@ -111,7 +111,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
         settings.kubeflow.service_account,
     )
     outcome = keep_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
-    done = ("replaced" if outcome.replaced else "made") if outcome.is_new else "has not changed"
+    done = ("is replaced" if outcome.replaced else "is new") if outcome.is_new else "has not changed"
     paused = "; it is paused: `segpipe resume` lets it start runs" if outcome.paused else ""
     click.echo(f"the schedule of {settings.name} {done}: {settings.kubeflow.schedule.cron}{paused}")
     for run_id in outcome.left_running:

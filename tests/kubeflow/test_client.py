@@ -606,12 +606,12 @@ class TestCommands:
 
     def test_schedule_pause_and_resume(self, api: KfpApi) -> None:
         every = "kubeflow.schedule.cron=0 0 3 * * *"
-        assert segpipe(api, "schedule", CONFIG, "--set", every).stdout.endswith("sample made: 0 0 3 * * *\n")
+        assert segpipe(api, "schedule", CONFIG, "--set", every).stdout.endswith("sample is new: 0 0 3 * * *\n")
         (run,) = api.tick()
         assert "has not changed" in segpipe(api, "schedule", CONFIG, "--set", every).stdout
         assert segpipe(api, "pause", CONFIG).stdout == "the schedule of sample is paused\n"
         replaced = segpipe(api, "schedule", CONFIG, "--set", "kubeflow.schedule.cron=0 0 4 * * *").stdout
-        assert "sample replaced: 0 0 4 * * *; it is paused: `segpipe resume` lets it start runs" in replaced
+        assert "sample is replaced: 0 0 4 * * *; it is paused: `segpipe resume` lets it start runs" in replaced
         assert f"a run of the former schedule goes on: {api.url}/#/runs/details/{run['run_id']}" in replaced
         assert segpipe(api, "resume", CONFIG).stdout == "the schedule of sample starts runs again\n"
         assert len(api.enabled()) == len(api.schedules) == 1

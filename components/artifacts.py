@@ -12,16 +12,16 @@ class Quarantine(artifact.Artifact):
     `IngestionSummary` of everything that was found.
     """
 
-    TYPE_NAME = "SegpipeQuarantine"
+    TYPE_NAME = "segpipe.Quarantine"
 
 
 class GateResult(artifact.Artifact):
     """What the data gate found: `gate.json`, a `components.data_gate.result.GateReport`."""
 
-    TYPE_NAME = "SegpipeGateResult"
+    TYPE_NAME = "segpipe.GateResult"
 
 
 class Report(artifact.Artifact):
     """One self-contained HTML page, `report.html`."""
 
-    TYPE_NAME = "SegpipeReport"
+    TYPE_NAME = "system.HTML"

@@ -16,23 +16,9 @@ from components.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.found import Found
+from pipeline.labels import LABELS
 from registry.state import holdings_state, registry_state
 from registry.store import Registry
-
-LABELS = {
-    "ImageMaskExampleGen": "Ingest pairs",
-    "SchemaImporter": "Import schema",
-    "StatisticsGen": "Compute statistics",
-    "ExampleValidator": "Validate examples",
-    "DataGate": "Data gate",
-    "Transform": "Transform",
-    "Trainer": "Train",
-    "Baseline": "Fetch baseline",
-    "SegmentationEvaluator": "Evaluate",
-    "RegistryPusher": "Push",
-    "RunReport": "Write report",
-}
-"""What a person calls the steps."""
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 """One process on this machine.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/kubeflow/pipelines/backend/src/apiserver/config/proxy"
 	"github.com/kubeflow/pipelines/backend/src/apiserver/model"
 	"github.com/kubeflow/pipelines/backend/src/apiserver/template"
 	"sigs.k8s.io/yaml"
@@ -29,6 +30,7 @@ func compile(upload io.Reader, arguments []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	proxy.InitializeConfig("", "", "")
 	pipeline, err := template.New(text, template.TemplateOptions{})
 	if err != nil {
 		return "", err
@@ -43,6 +45,9 @@ func compile(upload io.Reader, arguments []string) (string, error) {
 	}
 	execution, err := pipeline.RunWorkflow(run, template.RunWorkflowOptions{RunID: "run-id", RunAt: 1})
 	if err != nil {
+		return "", err
+	}
+	if err := execution.Validate(false, false); err != nil {
 		return "", err
 	}
 	workflow, err := yaml.JSONToYAML([]byte(execution.ToStringForStore()))

@@ -115,9 +115,9 @@ class KubeflowConfig(Settings):
     )
     volume: Volume | None = Field(
         default=Volume(claim="segpipe", mount="/mnt/segpipe"),
-        description="The claim that stands for the folder that the command runs in: relative paths of the configuration "
-        "are relative to it on the cluster. The steps that use one of them mount it; none: all paths are addresses or on "
-        "volumes of the steps.",
+        description="The claim that stands for the folder that the command runs in: relative paths of the "
+        "configuration are relative to it on the cluster. The steps that use one of them mount it; none: all paths are "
+        "addresses or on volumes of the steps.",
     )
     resume_dir: str | None = Field(
         default=None,

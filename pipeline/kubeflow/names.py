@@ -6,6 +6,9 @@ import re
 
 from pipeline.labels import LABELS
 
+COMMAND = "segpipe-step"
+"""The command of every container; the first argument says which one it is, see `entrypoint`."""
+
 SURVEY = "survey"
 """The first task: looks at data and registry, as `pipeline.local.look_around` does, when a run begins."""
 

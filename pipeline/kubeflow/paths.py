@@ -129,11 +129,13 @@ def _unreachable(place: Place, path: str, task: str, volume: Volume | None) -> s
 
 
 def _check_distinct(volumes: tuple[Volume, ...], task: str) -> None:
+    """A pod's volumes are named for their claims (makeVolumeMountPatch in backend/src/v2/driver/k8s.go)."""
     for what, values in (
         ("the claim", [volume.claim for volume in volumes]),
         ("the mount", [volume.mount for volume in volumes]),
     ):
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            # A pod's volumes are named for their claims: backend/src/v2/driver/k8s.go, makeVolumeMountPatch.
-            raise UserError(f"kubeflow.steps: {what} {twice[0]} is there twice in the step {task}, which no pod can have")
+        for value in values:
+            if values.count(value) > 1:
+                raise UserError(
+                    f"kubeflow.steps: {what} {value} is there twice in the step {task}; no pod can have that"
+                )

@@ -12,8 +12,8 @@ from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import NOTIFY
 from pipeline.kubeflow.options import options_of
+from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.paths import mounts
-from pipeline.kubeflow.spec import WEBHOOK_VARIABLE
 
 Json = dict[str, Any]
 

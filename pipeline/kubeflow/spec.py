@@ -13,20 +13,24 @@ from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import NOTIFY, PIPELINE, RETRAIN, SURVEY, SURVEYED, TASK_LABELS, VERDICT, label, task_name
 from pipeline.kubeflow.options import options_of
-from pipeline.kubeflow.tfx_output import COMMAND
+from pipeline.kubeflow.own_tasks import (
+    NOTIFY_RETRIES,
+    STRING,
+    notify_component,
+    notify_container,
+    run_parameters,
+    survey_component,
+    survey_container,
+    types_of,
+)
 
 Json = dict[str, Any]
 
 SCHEMA_VERSION = "2.1.0"
 """The only one that the backend takes: backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate."""
 
-WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
-"""Environment variable of the last task with the webhook's address."""
-
 _TYPE_VERSION = "0.0.1"
-_STRING = {"parameterType": "STRING"}
-_UNCACHED = frozenset({SURVEY, NOTIFY})
-_NOTIFY_RETRIES = 2
+_INPUT_TYPES = "--json_serialized_inputs_spec_args"
 
 
 def cluster_spec(tfx: Json, config: RunConfig) -> Json:
@@ -38,56 +42,24 @@ def cluster_spec(tfx: Json, config: RunConfig) -> Json:
     """
     spec = _Spec(config)
     tasks = spec.add_tfx_steps(tfx)
-    spec.add_container(SURVEY, _survey_component(), _survey_container(config))
-    survey = spec.task(SURVEY, {name: {"componentInputParameter": name} for name in run_parameters(config)})
-    if getattr(config, "when_unchanged", "run") == "skip":
-        tasks = spec.in_group(RETRAIN, tasks)
-    dag = {SURVEY: survey, **tasks}
-    parameters = run_parameters(config)
+    if config.when_unchanged == "skip":
+        tasks = spec.in_skippable_group(tasks)
+    tasks = {**spec.add_survey(), **tasks}
     if config.kubeflow.webhook is not None:
-        spec.add_container(NOTIFY, _notify_component(), _notify_container(config))
-        spec.components[f"comp-{PIPELINE}"] = {"dag": {"tasks": dag}, "inputDefinitions": {"parameters": _types(parameters)}}
-        passed = {name: {"componentInputParameter": name} for name in parameters}
-        dag = {PIPELINE: spec.task(PIPELINE, passed), NOTIFY: spec.last_task()}
+        tasks = spec.with_last_word(tasks)
     return {
         "pipelineInfo": {"name": config.name},
         "schemaVersion": SCHEMA_VERSION,
         "sdkVersion": "segpipe",
         "defaultPipelineRoot": config.kubeflow.pipeline_root,
-        "root": {"dag": {"tasks": dag}, "inputDefinitions": {"parameters": parameters}},
+        "root": {"dag": {"tasks": tasks}, "inputDefinitions": {"parameters": run_parameters(config)}},
         "components": spec.components,
         "deploymentSpec": {"executors": spec.executors},
     }
 
 
-def run_parameters(config: RunConfig) -> Json:
-    """What may be said anew for each run; all have defaults, for a schedule gives none but the date."""
-    return {
-        "data_root": {
-            "parameterType": "STRING",
-            "defaultValue": getattr(config.data.source, "root", ""),
-            "description": "Folder of the data (on a mounted volume, gs:// or s3://).",
-        },
-        "epochs": {
-            "parameterType": "NUMBER_INTEGER",
-            "defaultValue": config.trainer.epochs,
-            "description": "Epochs of training at most.",
-        },
-        "run_date": {
-            "parameterType": "STRING",
-            "defaultValue": "",
-            "description": "The date that {date} in paths stands for; [[ScheduledTime]] in a schedule; empty: today.",
-        },
-        "overrides": {
-            "parameterType": "STRING",
-            "defaultValue": "",
-            "description": "Further keys of the configuration, key.path=value, one a line.",
-        },
-    }
-
-
 class _Spec:
-    """Components, executors and tasks as they are gathered."""
+    """Components and executors as they are gathered."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -95,88 +67,85 @@ class _Spec:
         self.executors: Json = {}
 
     def add_tfx_steps(self, tfx: Json) -> Json:
-        """Takes over each step of TFX; returns their tasks, in one group with the survey."""
+        """Takes over each step of TFX; returns their tasks, which ask the survey beside them."""
         for step, component in tfx["components"].items():
             container = tfx["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-            own = _component(component)
-            self.add_container(task_name(step), own, {**container, "args": _with_input_types(container["args"], own)})
+            own = {
+                key: _definitions(component[key])
+                for key in ("inputDefinitions", "outputDefinitions")
+                if key in component
+            }
+            self._add_container(task_name(step), own, {**container, "args": _with_input_types(container["args"], own)})
         return {task_name(step): self._tfx_task(step, task) for step, task in tfx["root"]["dag"]["tasks"].items()}
 
-    def add_container(self, task: str, component: Json, container: Json) -> None:
+    def add_survey(self) -> Json:
+        """Puts the survey in front."""
+        self._add_container(SURVEY, survey_component(self.config), survey_container(self.config))
+        return {SURVEY: self._container_task(SURVEY, _passed_on(run_parameters(self.config)), cache=False)}
+
+    def in_skippable_group(self, tasks: Json) -> Json:
+        """Puts `tasks` into a group that runs only if the survey, now outside, says so."""
+        outputs = (*sorted({*SURVEYED.values()}), VERDICT)
+        for task in tasks.values():
+            task["inputs"]["parameters"] = {
+                name: _from_outside(value) for name, value in task["inputs"]["parameters"].items()
+            }
+            task["dependentTasks"] = [name for name in task["dependentTasks"] if name != SURVEY]
+        group = self._group(RETRAIN, tasks, dict.fromkeys(outputs, STRING), {name: _surveyed(name) for name in outputs})
+        condition = f"inputs.parameter_values['{VERDICT}'] == 'true'"
+        return {RETRAIN: {**group, "dependentTasks": [SURVEY], "triggerPolicy": {"condition": condition}}}
+
+    def with_last_word(self, tasks: Json) -> Json:
+        """Puts `tasks` into a group after which, however it ended, the webhook is told."""
+        self._add_container(NOTIFY, notify_component(), notify_container(self.config))
+        parameters = run_parameters(self.config)
+        status = {"status": {"taskFinalStatus": {"producerTask": PIPELINE}}}
+        return {
+            PIPELINE: self._group(PIPELINE, tasks, types_of(parameters), _passed_on(parameters)),
+            NOTIFY: {
+                **self._container_task(NOTIFY, status, cache=False, retries=NOTIFY_RETRIES),
+                "dependentTasks": [PIPELINE],
+                "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+            },
+        }
+
+    def _group(self, name: str, tasks: Json, parameters: Json, values: Json) -> Json:
+        self.components[f"comp-{name}"] = {"dag": {"tasks": tasks}, "inputDefinitions": {"parameters": parameters}}
+        return _task(name, values)
+
+    def _add_container(self, task: str, component: Json, container: Json) -> None:
         """A component with its executor, and with what the configuration gives it."""
         options = options_of(self.config.kubeflow, task)
         self.components[f"comp-{task}"] = {"executorLabel": f"exec-{task}", **component}
         self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(options)}}
 
-    def task(self, task: str, parameters: Json, name: str | None = None) -> Json:
-        """A task of a component of the same name."""
-        return {
-            "taskInfo": {"name": name or TASK_LABELS[task]},
-            "componentRef": {"name": f"comp-{task}"},
-            "inputs": {"parameters": parameters},
-            "cachingOptions": self._caching(task),
-            **self._retries(task),
-        }
-
-    def in_group(self, group: str, tasks: Json) -> Json:
-        """Puts TFX's tasks into a group that runs only if the survey says so."""
-        outputs = sorted({*SURVEYED.values()})
-        for task in tasks.values():
-            for name, value in task["inputs"]["parameters"].items():
-                if "taskOutputParameter" in value:
-                    key = value["taskOutputParameter"]["outputParameterKey"]
-                    task["inputs"]["parameters"][name] = {"componentInputParameter": key}
-            task["dependentTasks"] = [name for name in task["dependentTasks"] if name != SURVEY]
-        self.components[f"comp-{group}"] = {
-            "dag": {"tasks": tasks},
-            "inputDefinitions": {"parameters": {name: _STRING for name in (*outputs, VERDICT)}},
-        }
-        return {
-            group: {
-                **self.task(group, {name: _surveyed(name) for name in (*outputs, VERDICT)}),
-                "dependentTasks": [SURVEY],
-                "triggerPolicy": {"condition": f"inputs.parameter_values['{VERDICT}'] == 'true'"},
-            }
-        }
-
-    def last_task(self) -> Json:
-        """The task that runs when the pipeline has ended, however it did."""
-        status = {"status": {"taskFinalStatus": {"producerTask": PIPELINE}}}
-        return {
-            **self.task(NOTIFY, status),
-            "dependentTasks": [PIPELINE],
-            "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
-        }
+    def _container_task(self, task: str, values: Json, cache: bool = True, retries: int | None = None) -> Json:
+        options = options_of(self.config.kubeflow, task)
+        retries = options.retries if retries is None else retries
+        caching = {"enableCache": True} if cache and options.cache is not False else {}
+        return {**_task(task, values), "cachingOptions": caching, **(_retry_policy(retries) if retries else {})}
 
     def _tfx_task(self, step: str, task: Json) -> Json:
         inputs = task.get("inputs", {})
-        parameters = {
+        values = {
             name: _surveyed(SURVEYED[step, name]) if (step, name) in SURVEYED else _constant(value)
             for name, value in inputs.get("parameters", {}).items()
         }
-        needs_survey = any("taskOutputParameter" in value for value in parameters.values())
-        dependencies = {task_name(name) for name in task.get("dependentTasks", [])} | ({SURVEY} if needs_survey else set())
-        own = self.task(task_name(step), parameters, label(step))
-        own["inputs"]["artifacts"] = {name: _artifact(value) for name, value in inputs.get("artifacts", {}).items()}
-        return {**own, "dependentTasks": sorted(dependencies)}
-
-    def _caching(self, task: str) -> Json:
-        if task in _UNCACHED or f"exec-{task}" not in self.executors:
-            return {}
-        return {"enableCache": options_of(self.config.kubeflow, task).cache is not False}
-
-    def _retries(self, task: str) -> Json:
-        if f"exec-{task}" not in self.executors:
-            return {}  # A group hands its retries to its tasks, which have their own.
-        retries = _NOTIFY_RETRIES if task == NOTIFY else options_of(self.config.kubeflow, task).retries
-        if not retries:
-            return {}
-        policy = {"maxRetryCount": retries, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"}
-        return {"retryPolicy": policy}
+        artifacts = {name: _artifact(value) for name, value in inputs.get("artifacts", {}).items()}
+        asks = any("taskOutputParameter" in value for value in values.values())
+        before = {task_name(name) for name in task.get("dependentTasks", [])} | ({SURVEY} if asks else set())
+        own = self._container_task(task_name(step), values)
+        own["taskInfo"] = {"name": label(step)}
+        own["inputs"] |= {"artifacts": artifacts} if artifacts else {}
+        return {**own, "dependentTasks": sorted(before)}
 
 
-def _component(tfx: Json) -> Json:
-    return {key: _definitions(tfx[key]) for key in ("inputDefinitions", "outputDefinitions") if key in tfx}
+def _task(name: str, values: Json) -> Json:
+    return {
+        "taskInfo": {"name": TASK_LABELS.get(name, name)},
+        "componentRef": {"name": f"comp-{name}"},
+        "inputs": {"parameters": values},
+    }
 
 
 def _definitions(tfx: Json) -> Json:
@@ -188,16 +157,12 @@ def _definitions(tfx: Json) -> Json:
             for name, artifact in tfx["artifacts"].items()
         }
     if "parameters" in tfx:
-        own["parameters"] = {
-            name: {"parameterType": parameter["parameterType"]} for name, parameter in tfx["parameters"].items()
-        }
+        own["parameters"] = types_of(tfx["parameters"])
     return own
 
 
 def _title(artifact_type: Json) -> str:
     """The title in the first line of TFX's instance schema, which is YAML: `title: tfx.Examples`."""
-    if "schemaTitle" in artifact_type:
-        return artifact_type["schemaTitle"]
     key, _, title = artifact_type["instanceSchema"].partition("\n")[0].partition(": ")
     if key != "title" or not title:
         raise ValueError(f"no title in the artifact type {artifact_type}")
@@ -206,18 +171,14 @@ def _title(artifact_type: Json) -> str:
 
 def _with_input_types(args: list[str], component: Json) -> list[str]:
     """The arguments that TFX emits, with the types of the inputs as the component has them now."""
-    at = args.index("--json_serialized_inputs_spec_args") + 1
+    at = args.index(_INPUT_TYPES) + 1
     return [*args[:at], json.dumps(component.get("inputDefinitions", {}), sort_keys=True), *args[at + 1 :]]
 
 
 def _artifact(tfx: Json) -> Json:
     output = tfx["taskOutputArtifact"]
-    return {
-        "taskOutputArtifact": {
-            "producerTask": task_name(output["producerTask"]),
-            "outputArtifactKey": output["outputArtifactKey"],
-        }
-    }
+    producer = task_name(output["producerTask"])
+    return {"taskOutputArtifact": {"producerTask": producer, "outputArtifactKey": output["outputArtifactKey"]}}
 
 
 def _constant(tfx: Json) -> Json:
@@ -232,8 +193,25 @@ def _surveyed(output: str) -> Json:
     return {"taskOutputParameter": {"producerTask": SURVEY, "outputParameterKey": output}}
 
 
-def _types(parameters: Json) -> Json:
-    return {name: {"parameterType": parameter["parameterType"]} for name, parameter in parameters.items()}
+def _from_outside(value: Json) -> Json:
+    """What a task in a group asks of the group instead of the survey."""
+    output = value.get("taskOutputParameter")
+    return {"componentInputParameter": output["outputParameterKey"]} if output else value
+
+
+def _passed_on(parameters: Json) -> Json:
+    return {name: {"componentInputParameter": name} for name in parameters}
+
+
+def _retry_policy(retries: int) -> Json:
+    return {
+        "retryPolicy": {
+            "maxRetryCount": retries,
+            "backoffDuration": "30s",
+            "backoffFactor": 2,
+            "backoffMaxDuration": "600s",
+        }
+    }
 
 
 def _resources(options: StepOptions) -> Json:
@@ -253,38 +231,3 @@ def _environment(options: StepOptions) -> Json:
     if not options.env:
         return {}
     return {"env": [{"name": name, "value": value} for name, value in sorted(options.env.items())]}
-
-
-def _survey_component() -> Json:
-    outputs = sorted({*SURVEYED.values(), VERDICT})
-    return {
-        "inputDefinitions": {
-            "parameters": {
-                "data_root": _STRING,
-                "epochs": {"parameterType": "NUMBER_INTEGER"},
-                "run_date": _STRING,
-                "overrides": _STRING,
-            }
-        },
-        "outputDefinitions": {"parameters": {name: _STRING for name in outputs}},
-    }
-
-
-def _survey_container(config: RunConfig) -> Json:
-    return {
-        "image": config.kubeflow.image,
-        "command": [COMMAND, SURVEY],
-        "args": ["--executor_input", "{{$}}", "--config", config.model_dump_json(by_alias=True)],
-    }
-
-
-def _notify_component() -> Json:
-    return {"inputDefinitions": {"parameters": {"status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}}}}
-
-
-def _notify_container(config: RunConfig) -> Json:
-    return {
-        "image": config.kubeflow.image,
-        "command": [COMMAND, NOTIFY],
-        "args": ["--executor_input", "{{$}}"],
-    }

@@ -7,9 +7,8 @@ from typing import Any
 
 from pipeline.config import RunConfig
 from pipeline.found import Found
+from pipeline.kubeflow.names import COMMAND
 from pipeline.local import BEAM_ARGUMENTS
-
-COMMAND = "segpipe-step"
 
 
 def tfx_spec(config: RunConfig) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
 
     from pipeline.dag import create_steps
 
-    steps = create_steps(_without_local_model(config), placeholders())
+    steps = create_steps(config, placeholders())
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         config=kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
             default_image=config.kubeflow.image,
@@ -49,11 +48,3 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
 def placeholders() -> Found:
     """A mark in the place of each thing that only a run finds; none may be left in what is compiled."""
     return Found(**{field: f"<found:{field}>" for field in Found._fields})
-
-
-def _without_local_model(config: RunConfig) -> RunConfig:
-    """Spares a look at the model that training begins with: its path is the cluster's, and the survey looks there."""
-    if config.trainer.warm_start in ("none", "blessed"):
-        return config
-    trainer = config.trainer.model_copy(update={"warm_start": "none"})
-    return config.model_copy(update={"trainer": trainer})

@@ -10,6 +10,8 @@ from pipeline.config import RunConfig
 from pipeline.kubeflow.options import check_step_names
 from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec
+from pipeline.kubeflow.platform_rules import check_platform
+from pipeline.kubeflow.rules import check_spec
 from pipeline.kubeflow.spec import cluster_spec
 from pipeline.kubeflow.tfx_output import tfx_spec
 
@@ -27,7 +29,10 @@ def compile_pipeline(config: RunConfig) -> str:
     spec = cluster_spec(tfx_spec(there), there)
     tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
     check_step_names(config.kubeflow, tasks)
-    return to_yaml(spec, platform_spec(there, tasks))
+    platform = platform_spec(there, tasks)
+    check_spec(spec)
+    check_platform(platform, spec)
+    return to_yaml(spec, platform)
 
 
 def to_yaml(spec: dict[str, Any], platform: dict[str, Any]) -> str:

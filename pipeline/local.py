@@ -15,22 +15,8 @@ from rich.console import Console
 from components.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
+from pipeline.labels import LABELS
 from pipeline.look_around import look_around
-
-LABELS = {
-    "ImageMaskExampleGen": "Ingest pairs",
-    "SchemaImporter": "Import schema",
-    "StatisticsGen": "Compute statistics",
-    "ExampleValidator": "Validate examples",
-    "DataGate": "Data gate",
-    "Transform": "Transform",
-    "Trainer": "Train",
-    "Baseline": "Fetch baseline",
-    "SegmentationEvaluator": "Evaluate",
-    "RegistryPusher": "Push",
-    "RunReport": "Write report",
-}
-"""What a person calls the steps."""
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 """One process on this machine.

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def say(line: str) -> None:
 def log_to_pod(rewrite: Callable[[str], str] = str) -> None:
     """Sends what this process reports to the pod's log; `SEGPIPE_DEBUG=1` lets the libraries speak too."""
     debug = os.environ.get("SEGPIPE_DEBUG") == "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "2")
+    if not debug:
+        for category in (DeprecationWarning, FutureWarning):  # Third parties' notes to their own developers.
+            warnings.simplefilter("ignore", category)
     libraries = logging.StreamHandler(sys.stderr)
     libraries.setLevel(logging.INFO if debug else logging.WARNING)
     libraries.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -316,12 +316,9 @@ class _Launcher:
     ) -> None:
         self.run, self.task, self.store = run, task, run.store
         self.component, self.container, self.platform = component, container, platform
-        outputs = {
-            name: {"artifacts": [dict(_only(v["artifacts"]))]} for name, v in given["outputs"]["artifacts"].items()
-        }
+        self.input: Json = copy.deepcopy(given)
         # qualifyExecutorLogsURI
-        outputs["executor-logs"]["artifacts"][0]["uri"] += f"-{attempt}"
-        self.input: Json = {"inputs": given["inputs"], "outputs": {**given["outputs"], "artifacts": outputs}}
+        self.input["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"] += f"-{attempt}"
 
     def execute(self, execution: Execution) -> str:
         """executeV2: download, run, collect, upload; of a failure only the log is kept."""

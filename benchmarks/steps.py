@@ -14,7 +14,8 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
 
     from pipeline.console import StepWatcher
     from pipeline.dag import create_steps
-    from pipeline.local import BEAM_ARGUMENTS, look_around
+    from pipeline.local import BEAM_ARGUMENTS
+    from pipeline.look_around import look_around
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))

@@ -1,4 +1,8 @@
-"""The artifact types that TFX does not bring."""
+"""The artifact types that TFX does not bring.
+
+A type's name is `<namespace>.<Title>`, which TFX's compiler for Kubeflow asks of types that are not its own.  Those of
+the namespace `system` are Kubeflow's: the pages of its dashboard choose the viewer by them.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,37 @@ class Quarantine(artifact.Artifact):
     `IngestionSummary` of everything that was found.
     """
 
-    TYPE_NAME = "SegpipeQuarantine"
+    TYPE_NAME = "segpipe.Quarantine"
 
 
 class GateResult(artifact.Artifact):
     """What the data gate found: `gate.json`, a `components.data_gate.result.GateReport`."""
 
-    TYPE_NAME = "SegpipeGateResult"
+    TYPE_NAME = "segpipe.GateResult"
 
 
 class Report(artifact.Artifact):
     """One self-contained HTML page, `report.html`."""
 
-    TYPE_NAME = "SegpipeReport"
+    TYPE_NAME = "system.HTML"
+
+
+class Summary(artifact.Artifact):
+    """A run in a few lines of Markdown, `summary.md`."""
+
+    TYPE_NAME = "system.Markdown"
+
+
+class Metrics(artifact.Artifact):
+    """Figures as custom properties, metric → value; with `metrics.json`, the whole evaluation."""
+
+    TYPE_NAME = "system.Metrics"
+
+
+class ConfusionMatrix(artifact.Artifact):
+    """The custom property `confusionMatrix`, see `components.report.dashboard.confusion_matrix`."""
+
+    TYPE_NAME = "system.ClassificationMetrics"
+
+
+OWN_TYPES = (Quarantine, GateResult, Report, Summary, Metrics, ConfusionMatrix)

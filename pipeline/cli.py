@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from components.errors import UserError
+from components.errors import UserError, user_error_in
 from pipeline import __version__
 
 _INTERRUPTED = 130
@@ -46,20 +46,11 @@ def _says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sentence(error: Exception) -> str:
-    user_error = _user_error_in(error)
+    user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
-
-
-def _user_error_in(error: BaseException | None) -> UserError | None:
-    """The sentence for the user, wherever a runner has wrapped it."""
-    while error is not None:
-        if isinstance(error, UserError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
 
 
 _config_argument = click.argument("config", type=click.Path(path_type=Path))

@@ -21,7 +21,7 @@ _STEPS = {
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "pusher": ("pusher",),
-    "report": ("report", "palette.py", "evaluator/counts.py"),
+    "report": ("report", "palette.py", "evaluator/counts.py", "pusher/pushing.py"),
 }
 
 

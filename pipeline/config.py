@@ -5,6 +5,7 @@ Relative paths in it are relative to the folder that the command runs in, as eve
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 from collections.abc import Sequence
@@ -114,15 +115,24 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         UserError: the file cannot be read, is no YAML mapping, or does not fit; the text names the key and what fits.
     """
-    raw = _read_yaml(Path(path))
+    return make_config(_read_yaml(Path(path)), overrides, str(path))
+
+
+def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
+    """The configuration that `raw` is once `key.path=value` overrides are applied to it.
+
+    Raises:
+        UserError: it does not fit; the text begins with `source` and names the key and what fits.
+    """
+    raw = copy.deepcopy(raw)
     for override in overrides:
         _apply_override(raw, override)
     try:
         return RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"{path}: {_explain(error)}") from None
+        raise UserError(f"{source}: {_explain(error)}") from None
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{source}: {error}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

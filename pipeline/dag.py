@@ -23,11 +23,11 @@ from components.pusher.component import RegistryPusher
 from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
-from components.trainer.losses.config import given_class_weights
-from components.trainer.warm_start import BLESSED, NONE, exported_state
+from components.trainer.config import BLESSED
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
+from pipeline.parameters import data_config, run_config, trainer_settings
 
 
 class DataSteps(NamedTuple):
@@ -59,7 +59,7 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     """All steps of the pipeline, each wired to those before it.
 
     Raises:
-        UserError: the curated schema does not exist, or the model to begin with does not.
+        UserError: the curated schema does not exist.
     """
     data = _data_steps(config, found)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
@@ -76,7 +76,7 @@ def _data_steps(config: RunConfig, found: Found) -> DataSteps:
             "`segpipe schema infer` and the same configuration, read it, and correct it"
         )
     ingestion = ImageMaskExampleGen(
-        data_config=config.data.model_dump_json(),
+        data_config=data_config(config),
         seed=config.seed,
         data_fingerprint=found.data_fingerprint,
         code=code_digest("example_gen"),
@@ -98,7 +98,6 @@ def _data_steps(config: RunConfig, found: Found) -> DataSteps:
 
 
 def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Baseline) -> ModelSteps:
-    warm_start = config.trainer.warm_start
     transform = Transform(
         examples=data.ingestion.outputs["examples"],
         schema=data.schema.outputs["schema"],
@@ -115,20 +114,10 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
         run_fn="components.trainer.run.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        base_model=baseline.outputs["model"] if warm_start == BLESSED else None,
+        base_model=baseline.outputs["model"] if config.trainer.warm_start == BLESSED else None,
         train_args=trainer_pb2.TrainArgs(),
         eval_args=trainer_pb2.EvalArgs(),
-        custom_config={
-            "trainer": config.trainer.model_dump_json(),
-            "transform": config.transform.model_dump_json(),
-            "num_classes": len(config.data.classes),
-            "seed": config.seed,
-            "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
-            "resume_root": found.resume_root,
-            "encoder_weights": found.encoder_weights,
-            "initial_model": "" if warm_start in (NONE, BLESSED) else exported_state(warm_start),
-            "code": code_digest("trainer"),
-        },
+        custom_config=trainer_settings(config, found),
     )
     return ModelSteps(transform, trainer)
 
@@ -136,8 +125,6 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
 def _release_steps(
     config: RunConfig, found: Found, data: DataSteps, model: ModelSteps, baseline: Baseline
 ) -> ReleaseSteps:
-    # Where a model was made says nothing of it.
-    run_config = config.model_dump_json(by_alias=True, exclude={"kubeflow"})
     evaluator = SegmentationEvaluator(
         examples=data.ingestion.outputs["examples"],
         model=model.trainer.outputs["model"],
@@ -154,7 +141,7 @@ def _release_steps(
         registry=config.registry_uri,
         registry_state=found.registry_state,
         holdings_state=found.holdings_state,
-        run_config=run_config,
+        run_config=run_config(config),
         model_name=config.name,
         code=code_digest("pusher"),
     )
@@ -166,7 +153,7 @@ def _release_steps(
         model=model.trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
         pushed_model=pusher.outputs["pushed_model"],
-        run_config=run_config,
+        run_config=run_config(config),
         code=code_digest("report"),
     )
     return ReleaseSteps(evaluator, pusher, report)

@@ -14,3 +14,4 @@ class Found(NamedTuple):
     holdings_state: str
     resume_root: str
     encoder_weights: str = ""
+    initial_model: str = ""

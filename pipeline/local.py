@@ -15,26 +15,11 @@ from rich.console import Console
 from components.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
-from pipeline.found import Found
+from pipeline.labels import LABELS
+from pipeline.look_around import look_around
 from pipeline.run_date import on_date
 from pipeline.unchanged import needs_training
-from registry.state import holdings_state, registry_state
 from registry.store import Registry
-
-LABELS = {
-    "ImageMaskExampleGen": "Ingest pairs",
-    "SchemaImporter": "Import schema",
-    "StatisticsGen": "Compute statistics",
-    "ExampleValidator": "Validate examples",
-    "DataGate": "Data gate",
-    "Transform": "Transform",
-    "Trainer": "Train",
-    "Baseline": "Fetch baseline",
-    "SegmentationEvaluator": "Evaluate",
-    "RegistryPusher": "Push",
-    "RunReport": "Write report",
-}
-"""What a person calls the steps."""
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 """One process on this machine.
@@ -129,22 +114,3 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
         )
     )
     return {step.id: {key: Path(uri) for key, uri in record.outputs(step.id).items()} for step in steps}
-
-
-def look_around(config: RunConfig) -> Found:
-    """The state of data and registry as the run begins."""
-    from components.example_gen.sources import data_fingerprint
-    from components.trainer.models.weights import weights_digest
-
-    registry = Registry(config.registry_uri)
-    registry.check_holds(config.name)
-    fingerprint = data_fingerprint(config.data.source)
-    statistics = registry.latest_statistics(other_than=fingerprint)
-    return Found(
-        data_fingerprint=fingerprint,
-        drift_baseline=statistics[0] if statistics else "",
-        registry_state=registry_state(config.registry_uri),
-        holdings_state=holdings_state(config.registry_uri),
-        resume_root=str(config.workspace_dir / "resume"),
-        encoder_weights=weights_digest(config.trainer.model.encoder),
-    )

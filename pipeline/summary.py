@@ -11,7 +11,8 @@ from rich.text import Text
 from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.page import REPORT_FILE
-from pipeline.local import LABELS, RunOutcome
+from pipeline.labels import LABELS
+from pipeline.local import RunOutcome
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:

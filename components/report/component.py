@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import GateResult, Quarantine, Report
+from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.report import executor
 
 
@@ -29,7 +29,12 @@ class RunReportSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
-    OUTPUTS: ClassVar = {"report": ChannelParameter(type=Report)}
+    OUTPUTS: ClassVar = {
+        "report": ChannelParameter(type=Report),
+        "metrics": ChannelParameter(type=Metrics),
+        "confusion_matrix": ChannelParameter(type=ConfusionMatrix),
+        "summary": ChannelParameter(type=Summary),
+    }
 
 
 class RunReport(base_component.BaseComponent):
@@ -49,7 +54,11 @@ class RunReport(base_component.BaseComponent):
     )
     ```
 
-    Outputs: `report`, a Report that holds `report.html` and `metrics.json`.
+    Outputs, which Kubeflow's dashboard shows each in its own way:
+        report: `report.html`.
+        metrics: the figures as custom properties, and `metrics.json` with everything that was measured.
+        confusion_matrix: a custom property.
+        summary: `summary.md`, data gate, evaluation and push in short.
     """
 
     SPEC_CLASS = RunReportSpec
@@ -92,5 +101,8 @@ class RunReport(base_component.BaseComponent):
                 run_config=run_config,
                 code=code,
                 report=types.Channel(type=Report),
+                metrics=types.Channel(type=Metrics),
+                confusion_matrix=types.Channel(type=ConfusionMatrix),
+                summary=types.Channel(type=Summary),
             )
         )

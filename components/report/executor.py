@@ -25,7 +25,7 @@ from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
 from components.pusher.result import PUSHED_FILE, PushResult
-from components.report import page, pictures
+from components.report import dashboard, page, pictures
 from components.report.config import ReportConfig
 from components.report.data import Picture, ReportData
 from components.trainer.history import HISTORY_FILE, TrainingHistory
@@ -38,14 +38,14 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes `report.html` and the `metrics.json` that it was made from."""
+    """Writes the page, and what Kubeflow's dashboard shows beside it."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Makes the report.
 
         Args:
             input_dict: see `component.RunReportSpec`; `pushed_model` may be missing.
-            output_dict: `report`, a Report.
+            output_dict: see `component.RunReport`.
             exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
         """
         run_config = json.loads(exec_properties["run_config"])
@@ -69,11 +69,22 @@ class Executor(base_executor.BaseExecutor):
             config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
             software=_software(exec_properties.get("code")),
         )
-        folder = artifact_utils.get_single_uri(output_dict["report"])
-        path = os.path.join(folder, page.REPORT_FILE)
-        io_utils.write_string_file(os.path.join(folder, RESULTS_FILE), evaluation.model_dump_json(indent=1))
+        path = os.path.join(artifact_utils.get_single_uri(output_dict["report"]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
+        _write_dashboard(output_dict, data)
         progress.report(f"report: {path}")
+
+
+def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
+    metrics = artifact_utils.get_single_instance(output_dict["metrics"])
+    results = data.evaluation.model_dump_json(indent=1)
+    io_utils.write_string_file(os.path.join(metrics.uri, RESULTS_FILE), results)
+    for name, value in dashboard.figures(data.evaluation).items():
+        metrics.set_float_custom_property(name, value)
+    matrix = artifact_utils.get_single_instance(output_dict["confusion_matrix"])
+    matrix.set_json_value_custom_property(dashboard.CONFUSION_PROPERTY, dashboard.confusion_matrix(data.evaluation))
+    folder = artifact_utils.get_single_uri(output_dict["summary"])
+    io_utils.write_string_file(os.path.join(folder, dashboard.SUMMARY_FILE), dashboard.summary(data))
 
 
 def _predictions(

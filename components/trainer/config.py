@@ -13,6 +13,10 @@ from components.trainer.inference.config import InferenceConfig
 from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
 from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, LossTerms
 
+NONE = "none"
+BLESSED = "blessed"
+"""What `warm_start` may be besides a folder."""
+
 
 class TrainerConfig(Settings):
     """Model, loss, optimiser and the course of the training."""

@@ -12,9 +12,8 @@ from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from components import progress
 from components.errors import UserError
+from components.trainer.config import BLESSED, NONE
 
-NONE = "none"
-BLESSED = "blessed"
 _WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.
 
 

@@ -113,6 +113,12 @@ class KubeflowConfig(Settings):
         pattern=r"^(minio|s3|gs)://.+",
         description="Bucket and folder of the runs' artifacts (minio://, s3:// or gs://).",
     )
+    volume: Volume | None = Field(
+        default=Volume(claim="segpipe", mount="/mnt/segpipe"),
+        description="The claim that stands for the folder that the command runs in: relative paths of the "
+        "configuration are relative to it on the cluster. The steps that use one of them mount it; none: all paths are "
+        "addresses or on volumes of the steps.",
+    )
     resume_dir: str | None = Field(
         default=None,
         description="Folder of a mounted volume, or of gs://, where a Trainer that was killed finds itself again when "

@@ -10,7 +10,8 @@ from rich.console import Console
 from components.errors import UserError
 from pipeline.check import check_data
 from pipeline.config import RunConfig, load_config
-from pipeline.local import look_around, run_pipeline
+from pipeline.local import run_pipeline
+from pipeline.look_around import look_around
 from tests.support.tiny import write_use_case
 
 WEIGHTS = "nowhere/mobilenet.h5"

@@ -11,7 +11,7 @@ import pytest
 from tfx.types import standard_artifacts
 from tfx.types.channel_utils import as_channel
 
-from components.artifacts import GateResult, Quarantine, Report
+from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.records import VOID
 from components.report.component import RunReport
@@ -66,12 +66,17 @@ def artifacts(tmp_path, make_report, scenes, write_split, model_folder):
 
 
 def run(artifacts, tmp_path: Path, **report) -> tuple[str, Path]:
-    output = tmp_path / "report"
-    output.mkdir()
-    config = {"name": "sample", "data": {"classes": ["ground", "roof"]}, "report": report}
-    properties = {"run_config": json.dumps(config), "code": "c0ffee"}
-    Executor().Do(artifacts, {"report": [artifact(Report, output)]}, properties)
+    outputs = made(tmp_path, artifacts, **report)
+    output = Path(outputs["report"][0].uri)
     return (output / "report.html").read_text(encoding="utf-8"), output
+
+
+def made(tmp_path: Path, artifacts, **report):
+    kinds = {"report": Report, "metrics": Metrics, "confusion_matrix": ConfusionMatrix, "summary": Summary}
+    outputs = {name: [artifact(kind, written(tmp_path / f"{name}_output"))] for name, kind in kinds.items()}
+    config = {"name": "sample", "data": {"classes": ["ground", "roof"]}, "report": report}
+    Executor().Do(artifacts, outputs, {"run_config": json.dumps(config), "code": "c0ffee"})
+    return outputs
 
 
 def test_the_page_shows_the_worst_and_the_best_predictions_of_the_model(artifacts, tmp_path):
@@ -82,9 +87,19 @@ def test_the_page_shows_the_worst_and_the_best_predictions_of_the_model(artifact
     assert text.count("data:image/png") == 6 and text.count("data:image/jpeg") == 6
 
 
-def test_the_numbers_lie_beside_the_page(artifacts, tmp_path):
-    _, output = run(artifacts, tmp_path)
-    assert Evaluation.model_validate_json((output / RESULTS_FILE).read_text()).verdict.blessed
+def test_the_page_is_the_only_file_of_its_artifact(artifacts, tmp_path):
+    _, output = run(artifacts, tmp_path, best=0, worst=0)
+    assert [file.name for file in output.iterdir()] == ["report.html"]
+
+
+def test_the_dashboard_gets_figures_a_matrix_and_a_summary(artifacts, tmp_path):
+    outputs = made(tmp_path, artifacts, best=0, worst=0)
+    metrics = outputs["metrics"][0]
+    evaluation = Evaluation.model_validate_json((Path(metrics.uri) / RESULTS_FILE).read_text())
+    assert metrics.get_float_custom_property("iou/roof") == evaluation.candidate.overall.iou["roof"].value
+    matrix = outputs["confusion_matrix"][0].get_json_value_custom_property("confusionMatrix")
+    assert matrix["annotationSpecs"] == [{"displayName": "ground"}, {"displayName": "roof"}]
+    assert "version 3 pushed and served" in (Path(outputs["summary"][0].uri) / "summary.md").read_text()
 
 
 def test_the_path_of_the_page_is_told(artifacts, tmp_path, caplog):
@@ -126,4 +141,5 @@ def test_the_step_is_declared_with_an_optional_push(artifacts):
     channels = {key: as_channel(value) for key, value in artifacts.items()}
     pushed = channels.pop("pushed_model")
     assert set(RunReport(**channels, run_config="{}", code="x").inputs) == set(channels)
-    assert set(RunReport(**channels, pushed_model=pushed, run_config="{}", code="x").outputs) == {"report"}
+    outputs = RunReport(**channels, pushed_model=pushed, run_config="{}", code="x").outputs
+    assert set(outputs) == {"report", "metrics", "confusion_matrix", "summary"}

@@ -1,0 +1,110 @@
+"""A run as Kubeflow's dashboard shows it: figures, a confusion matrix, and a summary in Markdown.
+
+The formats are those that `frontend/src/components/viewers/MetricsVisualizations.tsx` of kubeflow/pipelines reads.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from components.data_gate.result import GateReport
+from components.evaluator.results import Estimate, Evaluation
+from components.pusher.pushing import overall_metrics
+from components.report import formats, tables
+from components.report.data import ReportData
+
+SUMMARY_FILE = "summary.md"
+CONFUSION_PROPERTY = "confusionMatrix"
+_MATRIX_CLASSES = 40  # a cell each in the browser: beyond, the page stands still
+_OTHERS = "(other classes)"
+_TABLE_CLASSES = 24
+_FAILURES = 5
+
+
+def figures(evaluation: Evaluation) -> dict[str, float]:
+    """Metric → value: overall, and of each class that occurs, under the names that thresholds use."""
+    return overall_metrics(evaluation)
+
+
+def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
+    """Pixels by true class (rows) and predicted class (columns); of many classes, the rarest are added up in one."""
+    names, counts_CC = list(evaluation.classes), np.array(evaluation.candidate.overall.confusion, np.int64)
+    if len(names) > _MATRIX_CLASSES:
+        names, counts_CC = _largest(names, counts_CC)
+    return {
+        "annotationSpecs": [{"displayName": name} for name in names],
+        "rows": [{"row": row} for row in counts_CC.tolist()],
+    }
+
+
+def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The classes with the most pixels of truth in their own order, and the sum of the others as the last."""
+    kept = np.sort(np.argsort(-counts_CC.sum(axis=1), kind="stable")[: _MATRIX_CLASSES - 1])
+    place_C = np.full(len(names), len(kept))
+    place_C[kept] = np.arange(len(kept))
+    sums = np.zeros((len(kept) + 1, len(kept) + 1), np.int64)
+    np.add.at(sums, (place_C[:, None], place_C[None, :]), counts_CC)
+    return [*(names[index] for index in kept), _OTHERS], sums
+
+
+def summary(data: ReportData) -> str:
+    """Data gate, evaluation and push in Markdown.  Every name in `data` is taken for untrusted and escaped."""
+    return "\n\n".join((_heading(data), _gate(data), _evaluation(data), _push(data))) + "\n"
+
+
+def _heading(data: ReportData) -> str:
+    verdict = data.evaluation.verdict
+    return f"# {_plain(data.name)}: {'blessed' if verdict.blessed else 'not blessed'}\n\n{_plain(verdict.note)}"
+
+
+def _gate(data: ReportData) -> str:
+    ingestion = data.ingestion
+    used = ", ".join(f"{formats.count(count)} {split}" for split, count in ingestion.used.items())
+    lines = [f"- {formats.count(ingestion.found)} pairs found; used: {used}"]
+    if ingestion.quarantined:
+        reasons = ", ".join(f"{count} {_plain(reason)}" for reason, count in sorted(ingestion.quarantined.items()))
+        lines.append(f"- quarantined: {reasons}")
+    lines.append(f"- {_outcome(data.gate)}")
+    return "## Data gate\n\n" + "\n".join(lines)
+
+
+def _outcome(gate: GateReport) -> str:
+    failed = [finding.detail for finding in gate.findings if not finding.passed]
+    against = "; drift was measured against the data last let through" if gate.drift_against else ""
+    if not failed:
+        return f"all {len(gate.findings)} findings are in order{against}"
+    return f"{len(failed)} of {len(gate.findings)} findings are not in order: {_plain(' '.join(failed[:_FAILURES]))}"
+
+
+def _evaluation(data: ReportData) -> str:
+    evaluation = data.evaluation
+    overall, rows = evaluation.candidate.overall, tables.ranked(tables.class_rows(evaluation))
+    lines = ["| class | IoU | Dice | IoU against the baseline |", "| --- | ---: | ---: | ---: |"]
+    lines += [_row(row.name, row.iou, row.dice, row.iou_change) for row in rows[:_TABLE_CLASSES]]
+    before = evaluation.baseline.overall if evaluation.baseline else None
+    change = tables.difference(overall.mean_iou, before.mean_iou) if before else None
+    lines.append(_row("mean of all classes", overall.mean_iou, overall.mean_dice, change))
+    failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
+    notes = [f"- not kept: {_plain(detail)}" for detail in failed[:_FAILURES]]
+    if len(rows) > _TABLE_CLASSES:
+        notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
+    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} pictures"
+    return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
+
+
+def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> str:
+    cells = (_plain(name), formats.ratio(iou.value), formats.ratio(dice.value), formats.change(iou_change))
+    return f"| {' | '.join(cells)} |"
+
+
+def _push(data: ReportData) -> str:
+    return f"## Push\n\n{_plain(data.push.note) if data.push else 'Nothing was pushed.'}"
+
+
+def _plain(text: str) -> str:
+    """`text` on one line, without a meaning in Markdown or HTML."""
+    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_{}\[\]#|>~])", r"\\\1", escaped)

@@ -1,0 +1,51 @@
+"""One configuration → the YAML that Kubeflow Pipelines takes: a PipelineSpec, and a document for Kubernetes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from pipeline.config import RunConfig
+from pipeline.kubeflow.options import check_step_names
+from pipeline.kubeflow.paths import on_cluster
+from pipeline.kubeflow.platform import platform_spec
+from pipeline.kubeflow.spec import cluster_spec
+from pipeline.kubeflow.tfx_output import tfx_spec
+
+_ANY_WIDTH = 2**31
+
+
+def compile_pipeline(config: RunConfig) -> str:
+    """The pipeline as YAML of two documents; the same bytes for the same configuration and code.
+
+    Raises:
+        UserError: the curated schema does not exist, a path is out of a step's reach, or the backend would refuse
+            what was compiled; the text names the step and the reason.
+    """
+    there = on_cluster(config)
+    spec = cluster_spec(tfx_spec(there), there)
+    tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
+    check_step_names(config.kubeflow, tasks)
+    return to_yaml(spec, platform_spec(there, tasks))
+
+
+def to_yaml(spec: dict[str, Any], platform: dict[str, Any]) -> str:
+    """Both documents; keys in their alphabetical order, texts of several lines as such."""
+    return yaml.dump_all(
+        [spec, platform], Dumper=_Dumper, sort_keys=True, width=_ANY_WIDTH, allow_unicode=True, explicit_start=False
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines line by line, and repeats what is there twice instead of naming it."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)

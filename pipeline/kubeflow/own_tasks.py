@@ -1,0 +1,80 @@
+"""The tasks that TFX knows nothing of: the survey in front, and the word to the webhook at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config import RunConfig
+from pipeline.kubeflow.names import COMMAND, NOTIFY, SURVEY, SURVEYED, VERDICT
+
+Json = dict[str, Any]
+
+STRING = {"parameterType": "STRING"}
+
+WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
+"""Environment variable of the last task with the webhook's address."""
+
+NOTIFY_RETRIES = 2
+
+
+def run_parameters(config: RunConfig) -> Json:
+    """What may be said anew for each run; all have defaults, for a schedule gives none but the date."""
+    return {
+        "data_root": {
+            **STRING,
+            "defaultValue": getattr(config.data.source, "root", ""),
+            "description": "Folder of the data (on a mounted volume, gs:// or s3://).",
+        },
+        "epochs": {
+            "parameterType": "NUMBER_INTEGER",
+            "defaultValue": config.trainer.epochs,
+            "description": "Epochs of training at most.",
+        },
+        "run_date": {
+            **STRING,
+            "defaultValue": "",
+            "description": "The date that {date} in paths stands for; [[ScheduledTime]] in a schedule; empty: today.",
+        },
+        "overrides": {
+            **STRING,
+            "defaultValue": "",
+            "description": "Further keys of the configuration, key.path=value, one a line.",
+        },
+    }
+
+
+def survey_component(config: RunConfig) -> Json:
+    """From the run's parameters to what the steps depend on."""
+    return {
+        "inputDefinitions": {"parameters": types_of(run_parameters(config))},
+        "outputDefinitions": {"parameters": dict.fromkeys(sorted({*SURVEYED.values(), VERDICT}), STRING)},
+    }
+
+
+def survey_container(config: RunConfig) -> Json:
+    """Gets the whole configuration, from which it makes the run's own."""
+    text = config.model_dump_json(by_alias=True)
+    return _container(config, SURVEY, "--config", text)
+
+
+def notify_component() -> Json:
+    """From how the run ended to nothing."""
+    return {"inputDefinitions": {"parameters": {"status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}}}}
+
+
+def notify_container(config: RunConfig) -> Json:
+    """Gets the address from a Secret, see `platform`."""
+    return _container(config, NOTIFY)
+
+
+def types_of(parameters: Json) -> Json:
+    """The same parameters without their defaults: whoever passes them on has applied these."""
+    return {name: {"parameterType": parameter["parameterType"]} for name, parameter in parameters.items()}
+
+
+def _container(config: RunConfig, command: str, *more: str) -> Json:
+    return {
+        "image": config.kubeflow.image,
+        "command": [COMMAND, command],
+        "args": ["--executor_input", "{{$}}", *more],
+    }

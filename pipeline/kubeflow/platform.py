@@ -1,0 +1,69 @@
+"""The second document: what Kubernetes alone knows of, as `KubernetesExecutorConfig` of Kubeflow Pipelines has it.
+
+Fields and their meaning: kubernetes_platform/proto/kubernetes_executor_config.proto and
+backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config import RunConfig
+from pipeline.kubeflow.config import StepOptions
+from pipeline.kubeflow.names import NOTIFY
+from pipeline.kubeflow.options import options_of
+from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
+from pipeline.kubeflow.paths import mounts
+
+Json = dict[str, Any]
+
+
+def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
+    """The platform document.
+
+    Args:
+        config: With the cluster's paths, as `paths.on_cluster` returns it.
+        tasks: The tasks that run a container.
+
+    Raises:
+        UserError: a task needs a path that is on none of its volumes.
+    """
+    executors = {f"exec-{task}": _executor(config, task) for task in tasks}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _executor(config: RunConfig, task: str) -> Json:
+    options = options_of(config.kubeflow, task)
+    parts = {
+        "activeDeadlineSeconds": options.timeout_minutes and options.timeout_minutes * 60,
+        "emptyDirMounts": [{"volumeName": "scratch", "mountPath": "/tmp"}],  # noqa: S108
+        "enabledSharedMemory": options.shared_memory and {"volumeName": "shm", "size": options.shared_memory},
+        "imagePullSecret": [{"secretNameParameter": _constant(name)} for name in config.kubeflow.pull_secrets],
+        "nodeSelector": options.node_selector and {"labels": options.node_selector},
+        "pvcMount": [
+            {"mountPath": volume.mount, "pvcNameParameter": _constant(volume.claim)}
+            for volume in mounts(config, task, options)
+        ],
+        "secretAsEnv": _secrets(config, task, options),
+        "securityContext": {"runAsNonRoot": True},
+        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in options.tolerations or ()],
+    }
+    return {key: value for key, value in parts.items() if value}
+
+
+def _secrets(config: RunConfig, task: str, options: StepOptions) -> list[Json]:
+    secrets = dict(options.secrets or {})
+    if task == NOTIFY and config.kubeflow.webhook is not None:
+        secrets[WEBHOOK_VARIABLE] = config.kubeflow.webhook
+    return [
+        {
+            "secretNameParameter": _constant(secret.secret),
+            "keyToEnv": [{"envVar": variable, "secretKey": secret.key}],
+            "optional": False,
+        }
+        for variable, secret in sorted(secrets.items())
+    ]
+
+
+def _constant(value: str) -> Json:
+    return {"runtimeValue": {"constant": value}}

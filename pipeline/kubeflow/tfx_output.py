@@ -1,0 +1,50 @@
+"""The PipelineSpec as TFX's Kubeflow runner makes it, for Vertex AI, from the steps of `pipeline/dag.py`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.config import RunConfig
+from pipeline.found import Found
+from pipeline.kubeflow.names import COMMAND
+from pipeline.local import BEAM_ARGUMENTS
+
+
+def tfx_spec(config: RunConfig) -> dict[str, Any]:
+    """What TFX's KubeflowV2DagRunner makes of the pipeline, schema version 2.1.
+
+    Whatever a run finds when it begins is not known yet; a mark (`placeholders`) is in its place.
+
+    Raises:
+        UserError: the curated schema does not exist.
+    """
+    from tfx.orchestration import pipeline
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+    from pipeline.dag import create_steps
+
+    steps = create_steps(config, placeholders())
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        config=kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+            default_image=config.kubeflow.image,
+            default_commands=[COMMAND, "run"],
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    job = runner.run(
+        pipeline.Pipeline(
+            pipeline_name=config.name,
+            pipeline_root=config.kubeflow.pipeline_root,
+            components=steps,
+            enable_cache=True,
+            beam_pipeline_args=list(BEAM_ARGUMENTS),
+        ),
+        write_out=False,
+    )
+    return json.loads(json.dumps(job["pipelineSpec"]))
+
+
+def placeholders() -> Found:
+    """A mark in the place of each thing that only a run finds; none may be left in what is compiled."""
+    return Found(**{field: f"<found:{field}>" for field in Found._fields})

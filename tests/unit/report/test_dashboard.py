@@ -1,0 +1,56 @@
+"""What Kubeflow's dashboard shows of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from components.report import dashboard
+
+
+def test_figures_are_those_of_the_whole_split_and_of_the_classes_that_occur(make_report):
+    evaluation = make_report(classes=("a", "b", "c", "d", "absent")).evaluation
+    figures = dashboard.figures(evaluation)
+    assert figures["mean_iou"] == evaluation.candidate.overall.mean_iou.value
+    assert "dice/d" in figures and "iou/absent" not in figures
+    assert all(isinstance(value, float) for value in figures.values())
+
+
+def test_the_matrix_is_square_in_the_format_of_the_viewer(make_report):
+    evaluation = make_report().evaluation
+    matrix = dashboard.confusion_matrix(evaluation)
+    assert [spec["displayName"] for spec in matrix["annotationSpecs"]] == ["ground", "roof"]
+    assert [row["row"] for row in matrix["rows"]] == [list(row) for row in evaluation.candidate.overall.confusion]
+
+
+def test_of_many_classes_the_rarest_are_added_up(make_report):
+    evaluation = make_report(classes=tuple(f"class {index}" for index in range(150))).evaluation
+    matrix = dashboard.confusion_matrix(evaluation)
+    counts = np.array([row["row"] for row in matrix["rows"]])
+    assert counts.shape == (40, 40) and len(matrix["annotationSpecs"]) == 40
+    assert matrix["annotationSpecs"][-1] == {"displayName": "(other classes)"}
+    assert counts.sum() == np.sum(evaluation.candidate.overall.confusion)
+
+
+def test_the_summary_tells_of_the_gate_the_evaluation_and_the_push(make_report):
+    text = dashboard.summary(make_report())
+    assert text.startswith("# sample: blessed")
+    for part in ("## Data gate", "102 pairs found", "2 missing\\_mask", "## Evaluation on test", "| roof |", "+0."):
+        assert part in text
+    assert text.rstrip().endswith("version 3 pushed and served")
+
+
+def test_names_have_no_meaning_in_it(make_report):
+    data = make_report(classes=("<img src=x>", "a|b *c*"))
+    text = dashboard.summary(dataclasses.replace(data, name="[x](javascript:1)"))
+    assert "<img" not in text and "\\[x\\](javascript:1)" in text and "a\\|b \\*c\\*" in text
+
+
+def test_a_run_that_pushed_nothing_says_so(make_report):
+    assert "Nothing was pushed" in dashboard.summary(dataclasses.replace(make_report(), push=None))
+
+
+def test_the_summary_of_many_classes_stays_short(make_report):
+    text = dashboard.summary(make_report(classes=tuple(f"class {index}" for index in range(150))))
+    assert len(text.splitlines()) < 60 and "the other 126 classes are in the report" in text

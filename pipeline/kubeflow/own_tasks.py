@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.kubeflow.names import COMMAND, NOTIFY, SURVEY, SURVEYED, VERDICT
+from pipeline.kubeflow.names import COMMAND, NOTIFY, PIPELINE, SURVEY, SURVEYED, VERDICT
 
 Json = dict[str, Any]
 
@@ -58,8 +58,18 @@ def survey_container(config: RunConfig) -> Json:
 
 
 def notify_component() -> Json:
-    """From how the run ended to nothing."""
-    return {"inputDefinitions": {"parameters": {"status": {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}}}}
+    """From how the run ended, and what it is called, to nothing."""
+    status = {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}
+    return {"inputDefinitions": {"parameters": {"status": status, "run_id": STRING, "run_name": STRING}}}
+
+
+def notify_inputs() -> Json:
+    """The driver puts in what the braces name: resolveInputParameter in backend/src/v2/driver/resolve.go."""
+    return {
+        "status": {"taskFinalStatus": {"producerTask": PIPELINE}},
+        "run_id": {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}},
+        "run_name": {"runtimeValue": {"constant": "{{$.pipeline_job_name}}"}},
+    }
 
 
 def notify_container(config: RunConfig) -> Json:

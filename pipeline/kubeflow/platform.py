@@ -36,8 +36,7 @@ def _executor(config: RunConfig, task: str) -> Json:
     options = options_of(config.kubeflow, task)
     parts = {
         "activeDeadlineSeconds": options.timeout_minutes and options.timeout_minutes * 60,
-        "emptyDirMounts": [{"volumeName": "scratch", "mountPath": "/tmp"}],  # noqa: S108
-        "enabledSharedMemory": options.shared_memory and {"volumeName": "shm", "size": options.shared_memory},
+        "emptyDirMounts": _empty_folders(options),
         "imagePullSecret": [{"secretNameParameter": _constant(name)} for name in config.kubeflow.pull_secrets],
         "nodeSelector": options.node_selector and {"labels": options.node_selector},
         "pvcMount": [
@@ -49,6 +48,18 @@ def _executor(config: RunConfig, task: str) -> Json:
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in options.tolerations or ()],
     }
     return {key: value for key, value in parts.items() if value}
+
+
+def _empty_folders(options: StepOptions) -> list[Json]:
+    """Scratch for a root file system that is read-only, and shared memory.
+
+    The format has a field of its own for shared memory, `enabledSharedMemory`, which the driver of 2.17 does not read.
+    """
+    folders = [{"volumeName": "scratch", "mountPath": "/tmp"}]  # noqa: S108  # The pod's own.
+    if options.shared_memory:
+        size = options.shared_memory
+        folders.append({"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": size})  # noqa: S108
+    return folders
 
 
 def _secrets(config: RunConfig, task: str, options: StepOptions) -> list[Json]:

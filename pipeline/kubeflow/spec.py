@@ -18,6 +18,7 @@ from pipeline.kubeflow.own_tasks import (
     STRING,
     notify_component,
     notify_container,
+    notify_inputs,
     run_parameters,
     survey_component,
     survey_container,
@@ -99,11 +100,10 @@ class _Spec:
         """Puts `tasks` into a group after which, however it ended, the webhook is told."""
         self._add_container(NOTIFY, notify_component(), notify_container(self.config))
         parameters = run_parameters(self.config)
-        status = {"status": {"taskFinalStatus": {"producerTask": PIPELINE}}}
         return {
             PIPELINE: self._group(PIPELINE, tasks, types_of(parameters), _passed_on(parameters)),
             NOTIFY: {
-                **self._container_task(NOTIFY, status, cache=False, retries=NOTIFY_RETRIES),
+                **self._container_task(NOTIFY, notify_inputs(), cache=False, retries=NOTIFY_RETRIES),
                 "dependentTasks": [PIPELINE],
                 "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
             },

@@ -21,6 +21,7 @@ from pipeline.found import Found
 from pipeline.kubeflow.launcher import Json
 from pipeline.look_around import look_around
 from pipeline.parameters import data_config, run_config, trainer_settings_text
+from pipeline.run_date import on_date, parse_run_date
 from pipeline.unchanged import needs_training
 from registry.store import Registry
 
@@ -53,7 +54,8 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         UserError: the parameters do not fit the compiled pipeline, or data or registry are not usable.
     """
-    config = effective_config(compiled, parameters)
+    date = parse_run_date(str(parameters.get("run_date") or ""))
+    config = on_date(effective_config(compiled, parameters), date)
     _check_encoder(config)
     found = look_around(config, _resume_root(config))
     retrain = _retrain(config, found)

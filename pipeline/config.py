@@ -54,11 +54,6 @@ class RunConfig(Settings):
     trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
     report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
-    when_unchanged: Literal["run", "skip"] = Field(
-        default="run",
-        description="What a run on a cluster does if the served model was made of the same data by the same "
-        "configuration: `run`, whose steps may still be cached, or `skip`.",
-    )
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 
     @model_validator(mode="after")

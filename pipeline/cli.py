@@ -14,6 +14,7 @@ import click
 from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import config_argument as _config_argument
+from pipeline.command_line import date_option as _date_option
 from pipeline.command_line import says_errors_plainly as _says_errors_plainly
 from pipeline.command_line import set_option as _set_option
 from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
@@ -47,12 +48,14 @@ def cli() -> None:
 @cli.command()
 @_config_argument
 @_set_option
+@_date_option
 @click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
 @_says_errors_plainly
-def run(config: Path, overrides: tuple[str, ...], no_cache: bool) -> None:
+def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
-    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.
+    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.  With
+    `when_unchanged: skip` nothing is run where the served version was made from the same data and configuration.
 
     \b
     Example:
@@ -61,15 +64,17 @@ def run(config: Path, overrides: tuple[str, ...], no_cache: bool) -> None:
     from pipeline.config import load_config
     from pipeline.console import quiet_streams
     from pipeline.local import log_file, run_pipeline
+    from pipeline.run_date import parse_run_date
     from pipeline.summary import print_summary
 
-    settings = load_config(config, overrides)
+    settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
     try:
         with quiet_streams(log) as console:
             console.print(f"[bold]{settings.name}[/] [dim]log: {log}[/]", soft_wrap=True)
-            outcome = run_pipeline(settings, console, cache=not no_cache)
-            print_summary(console, outcome, log)
+            outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
+            if outcome is not None:
+                print_summary(console, outcome, log)
     except Exception:
         with log.open("a") as file:
             traceback.print_exc(file=file)
@@ -95,8 +100,9 @@ def sample_data(directory: Path) -> None:
 @cli.command()
 @_config_argument
 @_set_option
+@_date_option
 @_says_errors_plainly
-def check(config: Path, overrides: tuple[str, ...]) -> None:
+def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """Check CONFIG and its data without running: what would be used, and what quarantined.
 
     \b
@@ -105,8 +111,9 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
     """
     from pipeline.check import check_data
     from pipeline.config import load_config
+    from pipeline.run_date import parse_run_date
 
-    check_data(load_config(config, overrides))
+    check_data(load_config(config, overrides), parse_run_date(date))
 
 
 @cli.command("compile")

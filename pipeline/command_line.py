@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from components.errors import UserError
+from components.errors import user_error_in
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -19,6 +19,12 @@ INTERRUPTED = 130
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+date_option = click.option(
+    "--date",
+    metavar="DATE",
+    default="",
+    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
 )
 
 
@@ -43,17 +49,8 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sentence(error: Exception) -> str:
-    user_error = _user_error_in(error)
+    user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
-
-
-def _user_error_in(error: BaseException | None) -> UserError | None:
-    """The sentence for the user, wherever a runner has wrapped it."""
-    while error is not None:
-        if isinstance(error, UserError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None

@@ -12,6 +12,7 @@ from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec
 from pipeline.kubeflow.spec import cluster_spec
 from pipeline.kubeflow.tfx_output import tfx_spec
+from pipeline.kubeflow.workers import with_workers
 
 _ANY_WIDTH = 2**31
 
@@ -23,7 +24,7 @@ def compile_pipeline(config: RunConfig) -> str:
         UserError: the curated schema does not exist, a path is out of a step's reach, or the backend would refuse
             what was compiled; the text names the step and the reason.
     """
-    there = on_cluster(config)
+    there = with_workers(on_cluster(config))
     spec = cluster_spec(tfx_spec(there), there)
     tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
     check_step_names(config.kubeflow, tasks)

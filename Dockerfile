@@ -30,7 +30,7 @@ ARG EXTRAS=gcs,s3
 # the build without CUDA's kernels is the smaller one; it goes by another name, so nothing may ask for the first.
 RUN set -a \
     && if [ -r /settings/environment ]; then . /settings/environment; fi \
-    && export UV_NO_CACHE=1 \
+    && export UV_NO_CACHE=1 UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$PIP_INDEX_URL} \
     && pins=constraints/tfx-1.21.txt && excludes=constraints/image-excludes.txt && project=".[$EXTRAS]" \
     && if [ -n "$GPU" ]; then project=".[$EXTRAS,gpu]" \
     ; else echo tensorflow >>$excludes && tensorflow=$(sed -n 's/^tensorflow==/tensorflow-cpu==/p' $pins); fi \
@@ -39,14 +39,15 @@ RUN set -a \
     && /opt/uv/bin/uv pip install -q -p /opt/segpipe/bin/python -c $pins \
          --build-constraints $pins --excludes $excludes "$project" $tensorflow
 
-# What no step reads: headers, packages' own tests, and symbol tables (TensorFlow's is 200 MB).
+# What no step reads: headers, packages' own tests and examples, and symbol tables (TensorFlow's is 200 MB). What is left is
+# compiled; byte code is not compared with the sources' times, which layers and registries may change.
 RUN cd /opt/segpipe/lib/python3.13/site-packages \
-    && rm -rf tensorflow/include tensorflow/xla_aot_runtime_src \
-    && find . -type d \( -name tests -o -name include \) -not -path './components/*' -prune -exec rm -rf {} + \
+    && rm -rf tensorflow/xla_aot_runtime_src tfx/benchmarks tfx/examples \
+    && find . -type d \( -name include -o -name testdata -o -name tests \) -prune -exec rm -rf {} + \
     && find . \( -name '*.a' -o -name '*.pyi' \) -delete \
-    && find . -name '*.so*' -type f -size +1M -not -path '*.libs/*' -not -path './nvidia/*' -exec strip --strip-unneeded {} +
+    && find . -name '*.so*' -type f -size +1M -not -path '*.libs/*' -not -path './nvidia/*' -exec strip --strip-unneeded {} + \
+    && { PYTHONWARNINGS=ignore /opt/segpipe/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash . || echo "not all is Python 3.13"; }
 
-# Byte code of everything that is left. It is never compared with the sources' times, which layers and registries may change.
 COPY README.md ./
 COPY pipeline pipeline
 COPY components components
@@ -55,7 +56,7 @@ COPY serving serving
 COPY schemas schemas
 RUN set -a \
     && if [ -r /settings/environment ]; then . /settings/environment; fi \
-    && export UV_NO_CACHE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH \
+    && export UV_NO_CACHE=1 UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$PIP_INDEX_URL} PYC_INVALIDATION_MODE=UNCHECKED_HASH \
     && /opt/uv/bin/uv pip install -q -p /opt/segpipe/bin/python --compile-bytecode \
         --build-constraints constraints/tfx-1.21.txt --no-deps --reinstall-package segpipe .
 

@@ -19,6 +19,7 @@ KUBERNETES = ("1.31", "1.34", "1.37")
 PROVIDER_KEYS = {"endpoint", "credentials", "region", "disableSSL", "forcePathStyle", "maxRetries"}
 SECRET_KEYS = {"s3": {"secretName", "accessKeyKey", "secretKeyKey"}, "gs": {"secretName", "tokenKey"}}
 SECRET_KEYS["minio"] = SECRET_KEYS["s3"]
+POWERFUL = {"pods/exec", "pods/attach", "serviceaccounts/token", "roles", "rolebindings"}
 
 each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -31,7 +32,7 @@ def _providers(overlay: str) -> dict[str, Any]:
     return yaml.safe_load(named(overlay, "ConfigMap", "kfp-launcher")["data"]["providers"])
 
 
-# ---- Kubernetes --------------------------------------------------------------------------------------------------------
+# ---- Kubernetes ------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -60,7 +61,7 @@ def test_the_schedule_is_the_recurring_run_alone(overlay: str) -> None:
     assert not of_kind(overlay, "CronJob")
 
 
-# ---- pods --------------------------------------------------------------------------------------------------------------
+# ---- pods ------------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -84,7 +85,7 @@ def test_every_pod_is_restricted_with_a_read_only_root_and_limited_scratch(overl
             assert container["resources"]["limits"]["memory"], name
 
 
-# ---- rights ------------------------------------------------------------------------------------------------------------
+# ---- rights ----------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -104,7 +105,13 @@ def test_no_right_is_a_wildcard_or_leads_to_more_rights(overlay: str) -> None:
     for rule in _rules(overlay):
         everything = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
         assert not everything & {"*", "escalate", "bind", "impersonate"}
-        assert not set(rule["resources"]) & {"pods/exec", "pods/attach", "serviceaccounts/token", "roles", "rolebindings"}
+        assert not set(rule["resources"]) & {
+            "pods/exec",
+            "pods/attach",
+            "serviceaccounts/token",
+            "roles",
+            "rolebindings",
+        }
 
 
 @each_overlay
@@ -126,7 +133,7 @@ def test_jobs_may_be_made_only_where_the_workers_component_is() -> None:
     assert may == {"gke": True, "kind": False, "on-prem": True}
 
 
-# ---- secrets -----------------------------------------------------------------------------------------------------------
+# ---- secrets ---------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -144,7 +151,7 @@ def test_no_container_gets_a_secret_as_a_plain_value(overlay: str) -> None:
                 assert "valueFrom" in variable or not re.search("(?i)key|token|secret", variable["name"]), name
 
 
-# ---- network -----------------------------------------------------------------------------------------------------------
+# ---- network ---------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -189,7 +196,7 @@ def test_the_internet_is_open_only_where_its_component_is(overlay: str) -> None:
     assert all({"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= {*b["except"]} for b in internet)
 
 
-# ---- quota -------------------------------------------------------------------------------------------------------------
+# ---- quota -----------------------------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -203,7 +210,7 @@ def test_the_quota_demands_no_limits_of_the_services_beside_the_runs(overlay: st
     assert not {"default", "max"} & set(of_containers)
 
 
-# ---- the pipeline's configuration --------------------------------------------------------------------------------------
+# ---- the pipeline's configuration ------------------------------------------------------------------------------------
 
 
 @each_overlay
@@ -249,7 +256,7 @@ def test_runs_may_read_the_secret_that_the_launcher_is_told_of(overlay: str) -> 
         assert credentials["fromEnv"] or credentials["secretRef"]["secretName"] in readable
 
 
-# ---- GKE's settings ----------------------------------------------------------------------------------------------------
+# ---- GKE's settings --------------------------------------------------------------------------------------------------
 
 
 def test_settings_of_gke_reach_every_place_and_not_the_cluster() -> None:
@@ -264,7 +271,7 @@ def test_settings_of_gke_reach_every_place_and_not_the_cluster() -> None:
     }
 
 
-# ---- the guide ---------------------------------------------------------------------------------------------------------
+# ---- the guide -------------------------------------------------------------------------------------------------------
 
 
 def test_every_path_of_the_guide_is_there() -> None:

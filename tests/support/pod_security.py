@@ -16,7 +16,8 @@ def violations(pod: dict[str, Any]) -> list[str]:
 
 
 def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    return [container for key in ("initContainers", "containers", "ephemeralContainers") for container in pod.get(key, [])]
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    return [container for kind in kinds for container in pod.get(kind, [])]
 
 
 def _of_pod(pod: dict[str, Any]) -> Iterator[str]:

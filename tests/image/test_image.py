@@ -60,13 +60,14 @@ def test_both_commands_are_there(command: str) -> None:
 
 def test_the_whole_pipeline_runs_without_network_root_or_writable_system(tmp_path: Path) -> None:
     config = write_use_case(tmp_path)
-    done = run(IMAGE, "segpipe", "run", config, mounts={str(tmp_path): tmp_path})
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    versions = run(
-        IMAGE, "segpipe", "versions", "--registry", tmp_path / "run/registry", mounts={str(tmp_path): tmp_path}
-    )
-    assert versions.returncode == 0, versions.stderr
-    assert "served" in versions.stdout
+    for command in (
+        ("schema", "infer", config),
+        ("run", config),
+        ("versions", "--registry", tmp_path / "run/registry"),
+    ):
+        done = run(IMAGE, "segpipe", *command, mounts={str(tmp_path): tmp_path})
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert "served" in done.stdout
 
 
 def test_every_step_of_the_compiled_pipeline_runs_in_a_container(
@@ -80,7 +81,9 @@ def test_every_step_of_the_compiled_pipeline_runs_in_a_container(
     volume, bucket = tmp_path / "volume", tmp_path / "bucket"
     volume.mkdir()
     bucket.mkdir()
-    raw = yaml.safe_load(write_use_case(volume).read_text())
+    config = write_use_case(volume)
+    assert run(IMAGE, "segpipe", "schema", "infer", config, mounts={str(volume): volume}).returncode == 0
+    raw = yaml.safe_load(config.read_text())
     raw |= {"workspace": "run", "registry": "run/registry"}
     raw["data"]["source"]["root"] = "data"
     raw["validation"]["schema"] = "tiny.pbtxt"

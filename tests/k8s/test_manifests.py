@@ -269,14 +269,3 @@ def test_settings_of_gke_reach_every_place_and_not_the_cluster() -> None:
     assert {a["metadata"]["annotations"]["iam.gke.io/gcp-service-account"] for a in accounts} == {
         settings["service-account"]
     }
-
-
-# ---- the guide -------------------------------------------------------------------------------------------------------
-
-
-def test_every_path_of_the_guide_is_there() -> None:
-    guide = (K8S / "README.md").read_text()
-    paths = set(re.findall(r"(?<![\w/.])((?:k8s|pipeline/configs)/[\w./-]*[\w])", guide))
-    assert {f"k8s/overlays/{overlay}" for overlay in OVERLAYS} <= paths
-    for path in paths:
-        assert (K8S.parent / path).exists(), path

@@ -117,9 +117,12 @@ def test_runs_may_do_nothing_else(server: ApiServer) -> None:
 def test_runs_may_make_jobs_only_with_the_workers_component(server: ApiServer, overlay: str) -> None:
     for verb, resource in (
         ("create", "jobs.batch"),
+        ("get", "jobs.batch"),
+        ("patch", "jobs.batch"),
         ("delete", "jobs.batch"),
         ("create", "services"),
         ("delete", "services"),
+        ("list", "pods"),
         ("get", "pods/log"),
     ):
         assert server.may(PIPELINE, verb, resource) == (overlay != "kind"), (verb, resource)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.container import IMAGE, configuration, containers, run
 from tests.support.tiny import write_use_case
@@ -74,21 +73,21 @@ def test_every_step_of_the_compiled_pipeline_runs_in_a_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = pytest.importorskip("tests.kubeflow.emulator")
-    compiler = pytest.importorskip("pipeline.kubeflow.compiler")
-    from pipeline.config import load_config
-
     monkeypatch.setattr(emulator, "start_pod", containers(IMAGE))
     volume, bucket = tmp_path / "volume", tmp_path / "bucket"
     volume.mkdir()
     bucket.mkdir()
-    config = write_use_case(volume)
-    assert run(IMAGE, "segpipe", "schema", "infer", config, mounts={str(volume): volume}).returncode == 0
-    raw = yaml.safe_load(config.read_text())
-    raw |= {"workspace": "run", "registry": "run/registry"}
-    raw["data"]["source"]["root"] = "data"
-    raw["validation"]["schema"] = "tiny.pbtxt"
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(raw))
-    compiled = compiler.compile_pipeline(load_config(tmp_path / "tiny.yaml"))
-    backend = emulator.Backend(bucket, claims={"segpipe": volume})
-    done = backend.run(compiled)
+    _write_with_relative_paths(volume)
+    script = "segpipe schema infer tiny.yaml && segpipe compile tiny.yaml -o pipeline.yaml"
+    prepared = run(IMAGE, "sh", "-c", f"cd {volume} && {script}", mounts={str(volume): volume})
+    assert prepared.returncode == 0, prepared.stderr
+    done = emulator.Backend(bucket, claims={"segpipe": volume}).run((volume / "pipeline.yaml").read_text())
     assert done.succeeded, [(task.name, task.state, task.log[-2000:]) for task in done.tasks.values()]
+    assert list((volume / "run/registry").rglob("saved_model.pb"))
+
+
+def _write_with_relative_paths(folder: Path) -> None:
+    config = write_use_case(folder)
+    config.write_text(
+        config.read_text().replace(f"{folder}/", "").replace("name: tiny\n", "name: tiny\nregistry: run/registry\n")
+    )

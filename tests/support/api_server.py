@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-PROGRAMS = Path(os.environ.get("SEGPIPE_API_SERVER", Path(__file__).resolve().parents[2] / "build" / "api-server"))
+PROGRAMS = Path(os.environ.get("SEGPIPE_API_SERVER") or Path(__file__).resolve().parents[2] / "build" / "api-server")
 _STARTS_WITHIN_SECONDS = 120
 
 

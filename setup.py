@@ -54,6 +54,7 @@ EXTRAS = {
     "tfds": ["tensorflow-datasets>=4.9,<5"],
     "test": [
         "hypothesis>=6.100",
+        "kubernetes-validate>=1.34",
         "mypy>=1.10",
         "packaging",
         "pytest>=8.2",

@@ -5,7 +5,7 @@ Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -25,6 +25,7 @@ from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
 from components.trainer.losses.config import given_class_weights
 from components.trainer.warm_start import BLESSED, NONE, exported_state
+from components.tuner.component import HyperbandTuner
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
@@ -44,6 +45,7 @@ class ModelSteps(NamedTuple):
     """From records to a model."""
 
     transform: Transform
+    search: HyperbandTuner | None
     trainer: Trainer
 
 
@@ -64,9 +66,10 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     data = _data_steps(config, found)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
     model = _model_steps(config, found, data, baseline)
+    learning = [step for step in model if step is not None]
     # What is not needed before the training is not fetched before it either.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
-    return [*data, *model, baseline, *_release_steps(config, found, data, model, baseline)]
+    return [*data, *learning, baseline, *_release_steps(config, found, data, model, baseline)]
 
 
 def _data_steps(config: RunConfig, found: Found) -> DataSteps:
@@ -111,26 +114,43 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
         disable_statistics=True,
     )
     transform.add_upstream_node(data.gate)
+    settings: dict[str, Any] = {
+        "trainer": config.trainer.model_dump_json(),
+        "transform": config.transform.model_dump_json(),
+        "num_classes": len(config.data.classes),
+        "seed": config.seed,
+        "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
+        "resume_root": found.resume_root,
+        "encoder_weights": found.encoder_weights,
+        "initial_model": "" if warm_start in (NONE, BLESSED) else exported_state(warm_start),
+    }
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "base_model": baseline.outputs["model"] if warm_start == BLESSED else None,
+        "train_args": trainer_pb2.TrainArgs(),
+        "eval_args": trainer_pb2.EvalArgs(),
+    }
+    search = _search(config, settings, inputs)
     trainer = Trainer(
         run_fn="components.trainer.run.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        base_model=baseline.outputs["model"] if warm_start == BLESSED else None,
-        train_args=trainer_pb2.TrainArgs(),
-        eval_args=trainer_pb2.EvalArgs(),
-        custom_config={
-            "trainer": config.trainer.model_dump_json(),
-            "transform": config.transform.model_dump_json(),
-            "num_classes": len(config.data.classes),
-            "seed": config.seed,
-            "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
-            "resume_root": found.resume_root,
-            "encoder_weights": found.encoder_weights,
-            "initial_model": "" if warm_start in (NONE, BLESSED) else exported_state(warm_start),
-            "code": code_digest("trainer"),
-        },
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
+        custom_config={**settings, "code": code_digest("trainer")},
+        **inputs,
     )
-    return ModelSteps(transform, trainer)
+    return ModelSteps(transform, search, trainer)
+
+
+def _search(config: RunConfig, settings: dict[str, Any], inputs: dict[str, Any]) -> HyperbandTuner | None:
+    """The step that searches; a change of what no trial looks at, such as `trainer.epochs`, leaves it in the cache."""
+    if config.tuner is None:
+        return None
+    own = {
+        "trainer": config.tuner.trial(config.trainer, {}).model_dump_json(),
+        "tuner": config.tuner.model_dump_json(),
+        "code": code_digest("tuner"),
+    }
+    return HyperbandTuner(tuner_fn="components.tuner.run.tuner_fn", custom_config={**settings, **own}, **inputs)
 
 
 def _release_steps(

@@ -95,7 +95,7 @@ def train(
     """Trains, going on from `places.resume_dir` if an earlier attempt was killed there, or ended after epoch `until`.
 
     `class_weight_C` replaces what Transform computed.  Schedules and phases are those of the whole training, wherever
-    `until` interrupts it: a call with a later one goes on as if it had not been interrupted.  Of several workers each
+    `until` interrupts it: a call with a later one goes on with its weights and its optimiser.  Of several workers each
     calls this with the same arguments, and all must be able to read `places.resume_dir`.
 
     Returns:

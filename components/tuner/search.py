@@ -72,7 +72,7 @@ class Search(BaseTuner):
         """
         best = self._best()
         if best is None:
-            raise _untrainable(self._ended[-1])
+            raise self._given_up()
         return SearchResult(best=best.number, trials=tuple(self._ended))
 
     def on_search_begin(self) -> None:
@@ -98,7 +98,7 @@ class Search(BaseTuner):
             self._ended.append(record)
         if record.mean_iou is None:
             if [trial.mean_iou for trial in self._ended[-_FAILURES:]] == [None] * _FAILURES:
-                raise keras_tuner.errors.FatalError(record.failure) from _untrainable(record)
+                raise keras_tuner.errors.FatalError(record.failure) from self._given_up()
             raise keras_tuner.errors.FailedTrialError(record.failure)
         return {OBJECTIVE: record.mean_iou}
 
@@ -143,6 +143,16 @@ class Search(BaseTuner):
         trained = [trial for trial in self._ended if trial.mean_iou is not None]
         return max(trained, key=lambda trial: trial.mean_iou or 0.0, default=None)
 
+    def _given_up(self) -> UserError:
+        """Says why; the failures are forgotten, for another attempt may find more memory."""
+        last = self._ended[-1]
+        for failed in self._ended[-_FAILURES:]:
+            tf.io.gfile.remove(_record_file(self.folder, failed.number))
+        return UserError(
+            f"trial {last.number} of the search could not be trained, nor those before it: {last.failure}; "
+            "lower trainer.batch_size or tuner.widths"
+        )
+
     def _training(self, trial: KerasTrial) -> str:
         """The folder of a trial's weights: that of the trial that began the training."""
         while "tuner/trial_id" in trial.hyperparameters.values:
@@ -164,11 +174,8 @@ class Search(BaseTuner):
             yield other
 
 
-def _untrainable(last: Trial) -> UserError:
-    return UserError(
-        f"trial {last.number} of the search could not be trained, nor those before it: {last.failure}; "
-        "lower trainer.batch_size or tuner.widths"
-    )
+def _record_file(folder: str, number: int) -> str:
+    return os.path.join(folder, f"trial-{number:05d}.json")
 
 
 def _read(folder: str) -> Iterator[Trial]:
@@ -179,7 +186,7 @@ def _read(folder: str) -> Iterator[Trial]:
 
 def _write(folder: str, record: Trial) -> None:
     """Keeps the record whole or not at all."""
-    path = os.path.join(folder, f"trial-{record.number:05d}.json")
+    path = _record_file(folder, record.number)
     with tf.io.gfile.GFile(f"{path}.new", "w") as file:
         file.write(record.model_dump_json())
     tf.io.gfile.rename(f"{path}.new", path, overwrite=True)

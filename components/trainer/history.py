@@ -32,3 +32,6 @@ class TrainingHistory(Settings):
     stopped: str = Field(description="Why it ended: `all epochs done`, `no better for 10 epochs`, `time is up`.")
     train_pictures: int
     eval_pictures: int
+    searched: dict[str, float | int | str] = Field(
+        default={}, description="What the search chose in place of the configuration's: `learning_rate`, `loss` …"
+    )

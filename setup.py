@@ -75,5 +75,7 @@ setup(
     },
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["segpipe = pipeline.cli:main"]},
+    entry_points={
+        "console_scripts": ["segpipe = pipeline.cli:main", "segpipe-step = pipeline.kubeflow.entrypoint:main"]
+    },
 )

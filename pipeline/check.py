@@ -11,17 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from components.errors import UserError
+from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
+from pipeline.run_date import on_date
 
 _SHOWN = 20
 _COLUMNS = 8
 
 
-def check_data(config: RunConfig) -> None:
-    """Reads and decodes every pair as ingestion would, and says what would be used and what quarantined.
+def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
+    """Reads and decodes every pair as ingestion would on `date`, and says what would be used and what quarantined.
 
     Raises:
         UserError: the encoder's weights are missing or do not fit, the source cannot be read, or too much of it would
@@ -32,10 +34,12 @@ def check_data(config: RunConfig) -> None:
         with console.status("listing pairs") as status:
             from components.example_gen.check import survey
 
+            config = on_date(config, date)
             summary, quarantined = survey(
                 config.data, config.seed, lambda done, total: status.update(f"read {done} of {total} pairs")
             )
         console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
+        _print_dates(console, config)
         _print_splits(console, summary)
         _print_quarantined(console, quarantined)
         _print_schema(console, config.schema_file)
@@ -61,6 +65,7 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
             from components.statistics import statistics_of_records
 
             destination = Destination(f"{scratch}/examples", f"{scratch}/quarantine")
+            config = on_date(config)
             ingestion = Ingestion(config.data, config.seed)
             listing = ingestion.listing()
             destination.prepare()
@@ -86,6 +91,14 @@ def _check_weights(config: RunConfig, console: Console) -> None:
 def _log_file(config: RunConfig, command: str) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return config.workspace_dir / "logs" / f"{command}-{stamp}.log"
+
+
+def _print_dates(console: Console, config: RunConfig) -> None:
+    source = config.data.source
+    if not isinstance(source, TfdsSource) and source.dates:
+        dates = [date.isoformat() for date in source.dates]
+        shown = ", ".join(dates) if len(dates) <= _COLUMNS else f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
+        console.print(f"[green]✓[/] data of {shown} (window: {source.window})", soft_wrap=True)
 
 
 def _print_splits(console: Console, summary: IngestionSummary) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from components.errors import UserError
+from components.errors import UserError, user_error_in
 from pipeline import __version__
 
 _INTERRUPTED = 130
@@ -46,25 +46,22 @@ def _says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sentence(error: Exception) -> str:
-    user_error = _user_error_in(error)
+    user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
 
 
-def _user_error_in(error: BaseException | None) -> UserError | None:
-    """The sentence for the user, wherever a runner has wrapped it."""
-    while error is not None:
-        if isinstance(error, UserError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
 _config_argument = click.argument("config", type=click.Path(path_type=Path))
 _set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+_date_option = click.option(
+    "--date",
+    metavar="DATE",
+    default="",
+    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
 )
 _registry_option = click.option(
     "--registry",
@@ -89,12 +86,14 @@ def cli() -> None:
 @cli.command()
 @_config_argument
 @_set_option
+@_date_option
 @click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
 @_says_errors_plainly
-def run(config: Path, overrides: tuple[str, ...], no_cache: bool) -> None:
+def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
-    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.
+    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.  With
+    `when_unchanged: skip` nothing is run where the served version was made from the same data and configuration.
 
     \b
     Example:
@@ -103,15 +102,17 @@ def run(config: Path, overrides: tuple[str, ...], no_cache: bool) -> None:
     from pipeline.config import load_config
     from pipeline.console import quiet_streams
     from pipeline.local import log_file, run_pipeline
+    from pipeline.run_date import parse_run_date
     from pipeline.summary import print_summary
 
-    settings = load_config(config, overrides)
+    settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
     try:
         with quiet_streams(log) as console:
             console.print(f"[bold]{settings.name}[/] [dim]log: {log}[/]", soft_wrap=True)
-            outcome = run_pipeline(settings, console, cache=not no_cache)
-            print_summary(console, outcome, log)
+            outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
+            if outcome is not None:
+                print_summary(console, outcome, log)
     except Exception:
         with log.open("a") as file:
             traceback.print_exc(file=file)
@@ -137,8 +138,9 @@ def sample_data(directory: Path) -> None:
 @cli.command()
 @_config_argument
 @_set_option
+@_date_option
 @_says_errors_plainly
-def check(config: Path, overrides: tuple[str, ...]) -> None:
+def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """Check CONFIG and its data without running: what would be used, and what quarantined.
 
     \b
@@ -147,8 +149,9 @@ def check(config: Path, overrides: tuple[str, ...]) -> None:
     """
     from pipeline.check import check_data
     from pipeline.config import load_config
+    from pipeline.run_date import parse_run_date
 
-    check_data(load_config(config, overrides))
+    check_data(load_config(config, overrides), parse_run_date(date))
 
 
 @cli.command("compile")

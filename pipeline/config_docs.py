@@ -5,6 +5,7 @@ python -m pipeline.config_docs > docs/config.md
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import sys
 import types
@@ -86,7 +87,8 @@ def _type_text(annotation: Any) -> str:
         return f"map from {_type_text(arguments[0])} to {_type_text(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false"}.get(annotation, str(annotation))
+    plain = {str: "text", int: "whole number", float: "number", bool: "true or false", datetime.date: "date"}
+    return plain.get(annotation, str(annotation))
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

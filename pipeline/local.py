@@ -17,6 +17,9 @@ from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.labels import LABELS
 from pipeline.look_around import look_around
+from pipeline.run_date import on_date
+from pipeline.unchanged import needs_training
+from registry.store import Registry
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
 """One process on this machine.
@@ -33,8 +36,13 @@ class RunOutcome(NamedTuple):
     outputs: dict[str, dict[str, Path]]
 
 
-def run_pipeline(config: RunConfig, console: Console, cache: bool = True) -> RunOutcome:
-    """Runs all steps that are not cached.
+def run_pipeline(
+    config: RunConfig, console: Console, cache: bool = True, date: datetime.date | None = None
+) -> RunOutcome | None:
+    """Runs all steps that are not cached, on the data as it is on `date`, or today.
+
+    Returns:
+        `None` where nothing was run, for `when_unchanged` is `skip` and there is nothing new; unless `cache` is off.
 
     Raises:
         UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
@@ -42,8 +50,24 @@ def run_pipeline(config: RunConfig, console: Console, cache: bool = True) -> Run
     config.workspace_dir.mkdir(parents=True, exist_ok=True)
     watcher = StepWatcher(console, LABELS)
     with _only_run_in(config.workspace_dir), watcher.watching():
+        config = on_date(config, date)
+        if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
+            console.print(
+                f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
+            )
+            return None
         outputs = _run(config, watcher, cache)
     return RunOutcome(watcher.steps, outputs)
+
+
+def _same_as_served(config: RunConfig) -> int | None:
+    """The served version, if it was made from the same data and configuration."""
+    from components.example_gen.sources import data_fingerprint
+
+    served = Registry(config.registry_uri).served_manifest()
+    if served is None or needs_training(config, data_fingerprint(config.data.source), served):
+        return None
+    return served.version
 
 
 def log_file(config: RunConfig) -> Path:

@@ -14,6 +14,7 @@ from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.picture_sheet import Row, Seen, draw_sheet
+from pipeline.run_date import on_date
 
 PICTURES = 6
 VARIANTS = 5
@@ -62,7 +63,7 @@ def _training_records(config: RunConfig) -> Iterator[bytes]:
     from components.example_gen.ingestion import Ingestion, Used
     from components.example_gen.splits import Candidate
 
-    ingestion = Ingestion(config.data, config.seed)
+    ingestion = Ingestion(on_date(config).data, config.seed)
     pairs = ingestion.listing().pairs
     step = max(1, len(pairs) // PICTURES)
     for first in range(step):  # A source wants pairs in its own order, so that they are taken at even distances.

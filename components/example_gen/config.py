@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from components.example_gen.dates import check_dates
 from components.records import MAX_CLASSES, SPLITS
 from components.settings import Settings
 
 Globs = tuple[str, ...]
 
+Window = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Where the paths have `{date}`: how many of the dates that there are by the day of the run are "
+        "read, the newest first.",
+    ),
+]
+Dates = Annotated[
+    tuple[datetime.date, ...] | None,
+    Field(
+        min_length=1, description="The dates that are read, instead of a window; a run writes down here which it took."
+    ),
+]
+
 
 class FoldersSource(Settings):
-    """Images and masks in folders, paired by their stems."""
+    """Images and masks in folders, paired by their stems.
+
+    Root or globs may have `{date}` in them, or `{date:%Y/%m}` and the like: `root: data/{date}` reads the newest of the
+    folders data/2024-05-01, data/2024-05-02 and so on.
+    """
 
     type: Literal["folders"] = "folders"
     root: str = Field(description="Folder (local, gs:// or s3://) that holds everything; paths never leave it.")
-    images: Globs = Field(default=("images/**",), description="Globs of the images, relative to the root.")
+    images: Globs = Field(
+        default=("images/**",), min_length=1, description="Globs of the images, relative to the root."
+    )
     masks: Globs = Field(default=("masks/**",), description="Globs of the masks, relative to the root.")
     mask_suffix: str = Field(
         default="", description="What a mask's stem has beyond its image's, such as `_mask` or `_label`."
     )
+    window: Window = 1
+    dates: Dates = None
+
+    @model_validator(mode="after")
+    def _dates_fit(self) -> FoldersSource:
+        check_dates(self.root, self.dated_paths, self.window, self.dates)
+        return self
+
+    @property
+    def dated_paths(self) -> Sequence[str]:
+        """What may have `{date}` in it, besides the root."""
+        return (*self.images, *self.masks)
 
 
 class ManifestSource(Settings):
     """A CSV or JSONL file with a row a pair: image, mask, and optionally split and group.
 
-    Every further column is a slice: metrics are shown for each of its values.
+    Every further column is a slice: metrics are shown for each of its values.  Root or file may have `{date}` in them,
+    or `{date:%Y/%m}` and the like: there is a manifest for each date then.
     """
 
     type: Literal["manifest"] = "manifest"
@@ -47,6 +84,18 @@ class ManifestSource(Settings):
     slice_columns: tuple[str, ...] | None = Field(
         default=None, description="Columns that become slices; without it, every column that has no other use."
     )
+    window: Window = 1
+    dates: Dates = None
+
+    @model_validator(mode="after")
+    def _dates_fit(self) -> ManifestSource:
+        check_dates(self.root, self.dated_paths, self.window, self.dates)
+        return self
+
+    @property
+    def dated_paths(self) -> Sequence[str]:
+        """What may have `{date}` in it, besides the root."""
+        return (self.file,)
 
 
 class TfdsSource(Settings):

@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -47,6 +47,9 @@ class Folder(Protocol):
 
     def look_up(self, paths: Iterable[str]) -> dict[str, FileInfo]:
         """Those of `paths` that exist."""
+
+    def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
+        """The paths, of folders and files, whose names below `prefix` match `names`, a pattern for each level."""
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """The bytes of one file; raises `Rejected` where it is larger than `max_bytes` or cannot be read."""
@@ -144,6 +147,24 @@ class LocalFolder:
                 found[path] = _info(path, full.stat, self._link_problem(path, full))
         return found
 
+    def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
+        """See `Folder.list_levels`; looks into no other folder."""
+        first, *rest = names
+        folder = Path(self.root, prefix)
+        if self._link_problem(prefix, folder):
+            return
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entry.name for entry in entries if first.fullmatch(entry.name))
+        except OSError:  # What is no folder, or not to be entered, holds none.
+            return
+        for name in found:
+            path = posixpath.join(prefix, name)
+            if rest:
+                yield from self.list_levels(path, rest)
+            else:
+                yield path
+
     def read(self, path: str, max_bytes: int) -> bytes:
         """See `Folder.read`."""
         return _read(os.path.join(self.root, path), path, max_bytes)
@@ -181,6 +202,17 @@ class RemoteFolder:
             for info in self._match(posixpath.join(folder, "*"))
             if info.path in inside
         }
+
+    def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
+        """See `Folder.list_levels`; lists all below `prefix`, for Beam's file systems know no levels."""
+        seen = set()
+        for info in self._match(posixpath.join(prefix, "**")):
+            below = info.path.removeprefix(prefix).lstrip("/").split("/")[: len(names)]
+            path = posixpath.join(prefix, *below)
+            if path not in seen and len(below) == len(names):
+                seen.add(path)
+                if all(pattern.fullmatch(name) for pattern, name in zip(names, below, strict=True)):
+                    yield path
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """See `Folder.read`."""

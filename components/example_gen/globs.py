@@ -19,6 +19,8 @@ class Glob:
     """
 
     pattern: str
+    label: str = ""
+    """Stands in front of each name, with a slash, where there is one."""
 
     @property
     def prefix(self) -> str:
@@ -34,7 +36,7 @@ class Glob:
             return None
         parts = [part for part in match.groups() if part] or [posixpath.basename(path)]
         name = "/".join(part.strip("/") for part in parts)
-        return posixpath.splitext(name)[0] if path.endswith(name) else name
+        return posixpath.join(self.label, posixpath.splitext(name)[0] if path.endswith(name) else name)
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
@@ -43,9 +45,23 @@ class Glob:
         return re.compile(regex + (r"(.+)" if last == "**" else _segment(last)), re.DOTALL)
 
 
+def is_wild(text: str) -> bool:
+    """Whether there is a wildcard in `text`."""
+    return _WILD.search(text) is not None
+
+
+def plain_regex(text: str) -> str:
+    """The regular expression, without groups, of a path segment or a part of one."""
+    return "".join(_piece(piece) for piece in _pieces(text))
+
+
+def _pieces(text: str) -> list[str]:
+    return re.findall(r"\[!?\]?[^\]]*\]|[*?]|[^*?[]+|\[", text)
+
+
 def _segment(text: str) -> str:
     """The regular expression of one path segment, with one group from its first wildcard to its last."""
-    pieces = re.findall(r"\[!?\]?[^\]]*\]|[*?]|[^*?[]+|\[", text)
+    pieces = _pieces(text)
     wild = [i for i, piece in enumerate(pieces) if piece in "*?" or (piece[0] == "[" and len(piece) > 1)]
     if not wild:
         return re.escape(text)

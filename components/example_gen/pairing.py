@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from components.errors import UserError
 from components.example_gen.config import FoldersSource
+from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
 from components.example_gen.files import FileInfo, Folder, names
 from components.example_gen.globs import Glob
 from components.example_gen.quarantine import Quarantined, Reason
@@ -85,12 +86,14 @@ def is_stray(path: str) -> bool:
 
 
 def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
-    """The images and masks that the globs of `source` match, each with its name.
+    """The images and masks that the globs of `source` match, each with its name; `folder` holds all dates.
+
+    Where there are dates, each name begins with its date, so that pictures of two days are not taken for one.
 
     Raises `UserError` where the globs match no image or no mask, or where one file matches both kinds and
     `mask_suffix` does not tell which it is.
     """
-    image_globs, mask_globs = [Glob(text) for text in source.images], [Glob(text) for text in source.masks]
+    image_globs, mask_globs = _globs(source, source.images), _globs(source, source.masks)
     contents = FolderContents()
     for info in _walk(folder, [glob.prefix for glob in (*image_globs, *mask_globs)]):
         image, mask = _name(image_globs, info.path), _name(mask_globs, info.path)
@@ -106,9 +109,23 @@ def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
             contents.masks.append((mask.removesuffix(source.mask_suffix), info))
         elif image is not None:
             contents.images.append((image, info))
-    _require(folder, "image", source.images, contents.images, contents.problems)
-    _require(folder, "mask", source.masks, contents.masks, contents.problems)
+    _require(folder, "image", image_globs, contents.images, contents.problems)
+    _require(folder, "mask", mask_globs, contents.masks, contents.problems)
     return contents
+
+
+def _globs(source: FoldersSource, texts: Iterable[str]) -> list[Glob]:
+    """The globs below the folder that holds all dates: one for each date."""
+    _, tail = split_root(source.root)
+    globs = []
+    for text in texts:
+        path = posixpath.join(tail, text)
+        if not is_dated(path):
+            globs.append(Glob(path))
+            continue
+        dated = DatedPath(path)
+        globs += [Glob(dated.at(date), dated.label(date)) for date in resolved(source.dates)]
+    return globs
 
 
 def pair_by_name(contents: FolderContents) -> Listing:
@@ -161,11 +178,11 @@ def _tell_apart(path: str, image: str, mask: str, suffix: str) -> tuple[str | No
 
 
 def _require(
-    folder: Folder, kind: str, globs: Sequence[str], found: Sequence[object], problems: Sequence[FileInfo]
+    folder: Folder, kind: str, globs: Sequence[Glob], found: Sequence[object], problems: Sequence[FileInfo]
 ) -> None:
     if found:
         return
-    wanted = f"no {kind} matches {', '.join(globs)} below {folder.root}"
+    wanted = f"no {kind} matches {names(glob.pattern for glob in globs)} below {folder.root}"
     for info in problems:
         if info.problem:
             raise UserError(f"{wanted}: {info.problem[1]}")

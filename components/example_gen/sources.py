@@ -8,9 +8,10 @@ from functools import cached_property, partial
 from typing import NamedTuple, Protocol
 
 from components.example_gen.config import FoldersSource, ManifestSource, Source, TfdsSource
+from components.example_gen.dated_manifests import list_manifests
+from components.example_gen.dates import split_root
 from components.example_gen.files import Folder, open_folder
 from components.example_gen.fingerprint import fingerprint_of
-from components.example_gen.manifest import pair_rows, read_table
 from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
@@ -62,14 +63,12 @@ class FilePairs:
 
     @cached_property
     def _folder(self) -> Folder:
-        return open_folder(self._source.root)
+        return open_folder(split_root(self._source.root)[0])
 
     def listing(self) -> Listing:
         """See `PairSource.listing`."""
         if isinstance(self._source, ManifestSource):
-            table, data = read_table(self._folder, self._source)
-            listing, files = pair_rows(self._folder, self._source, table)
-            return replace(listing, fingerprint=fingerprint_of(files, data))
+            return list_manifests(self._source)
         contents = find_files(self._folder, self._source)
         return replace(pair_by_name(contents), fingerprint=fingerprint_of(contents.files))
 

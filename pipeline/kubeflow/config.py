@@ -95,10 +95,15 @@ class Schedule(Settings):
 
 
 class Workers(Settings):
-    """Where several Trainer pods (`trainer.workers`) meet; one of the two must be given."""
+    """Several Trainer pods (`trainer.workers`): where they meet, either volume or bucket, and what each gets."""
 
     volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
     bucket: str | None = Field(default=None, pattern=r"^gs://.+", description="A gs:// folder.")
+    accelerator: Accelerator | None = Field(
+        default=None,
+        description="Devices of each pod; without it, those of the step `trainer`, which only waits for the pods and "
+        "then holds its own for nothing.",
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Workers:
@@ -134,6 +139,12 @@ class KubeflowConfig(Settings):
         default=None,
         description="Folder of a mounted volume, or of gs://, where a Trainer that was killed finds itself again when "
         "the step is tried again; without it, it begins anew.",
+    )
+    ui: str | None = Field(
+        default=None,
+        pattern=r"^https?://.+",
+        description="The dashboard's address as people reach it, such as `https://kubeflow.example.org/pipeline`: the "
+        "webhook is told the run's page.",
     )
     steps: dict[str, StepOptions] = Field(
         default={"default": StepOptions(cpu="2", memory="4Gi", retries=1)},

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 STRING = {"parameterType": "STRING"}
 
 WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
-"""Environment variable of the last task with the webhook's address."""
+"""Environment variable of the last task with the webhook's address, a secret: who knows it may write there."""
 
 NOTIFY_RETRIES = 2
 
@@ -62,15 +62,18 @@ def survey_container(config: RunConfig) -> Json:
 def notify_component() -> Json:
     """From how the run ended, and what it is called, to nothing."""
     status = {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}
-    return {"inputDefinitions": {"parameters": {"status": status, "run_id": STRING, "run_name": STRING}}}
+    texts = dict.fromkeys(("run_id", "run_name", "pipeline", "ui"), STRING)
+    return {"inputDefinitions": {"parameters": {"status": status, **texts}}}
 
 
-def notify_inputs() -> Json:
+def notify_inputs(config: RunConfig) -> Json:
     """The driver puts in what the braces name: resolveInputParameter in backend/src/v2/driver/resolve.go."""
     return {
         "status": {"taskFinalStatus": {"producerTask": PIPELINE}},
         "run_id": {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}},
         "run_name": {"runtimeValue": {"constant": "{{$.pipeline_job_name}}"}},
+        "pipeline": {"runtimeValue": {"constant": config.name}},
+        "ui": {"runtimeValue": {"constant": config.kubeflow.ui or ""}},
     }
 
 

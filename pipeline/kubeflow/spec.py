@@ -105,7 +105,7 @@ class _Spec:
         return {
             PIPELINE: self._group(PIPELINE, tasks, types_of(parameters), _passed_on(parameters)),
             NOTIFY: {
-                **self._container_task(NOTIFY, notify_inputs(), cache=False, retries=NOTIFY_RETRIES),
+                **self._container_task(NOTIFY, notify_inputs(self.config), cache=False, retries=NOTIFY_RETRIES),
                 "dependentTasks": [PIPELINE],
                 "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
             },

@@ -97,6 +97,13 @@ def test_from_then_on_everything_is_cached(config: Path, registry: Registry) -> 
     assert set(CACHED.findall(segpipe("run", config).stdout)) == set(ALL_STEPS)
 
 
+def test_a_run_that_may_skip_says_that_there_is_nothing_new(config: Path, registry: Registry) -> None:
+    done = segpipe("run", config, "--set", "when_unchanged=skip")
+    assert done.returncode == 0, done.stderr
+    assert "those of the served version 1: nothing to do" in done.stdout
+    assert "✓" not in done.stdout
+
+
 def test_a_worse_model_is_not_blessed_and_the_served_version_stays(config: Path, registry: Registry) -> None:
     done = segpipe("run", config, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.000001")
     assert done.returncode == 0

@@ -1,15 +1,11 @@
-"""Buckets, by a file system that Beam knows under a scheme of its own and that keeps its objects in a local folder."""
+"""Buckets, as `tests.support.bucket` plays one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata
-from apache_beam.io.localfilesystem import LocalFileSystem
 
 from components.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
@@ -17,34 +13,8 @@ from components.example_gen.files import RemoteFolder, open_folder
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.sources import data_fingerprint
+from tests.support.bucket import SCHEME
 from tests.support.data_set import DataSet
-
-SCHEME = "bucket"
-
-
-class BucketFileSystem(LocalFileSystem):
-    """`bucket://a/b` is the local file /a/b."""
-
-    @classmethod
-    def scheme(cls) -> str:
-        return SCHEME
-
-    def _list(self, dir_or_prefix: str) -> Iterator[FileMetadata]:
-        for file in super()._list(_local(dir_or_prefix)):
-            yield FileMetadata(f"{SCHEME}:/{file.path}", file.size_in_bytes, file.last_updated_in_seconds)
-
-    def exists(self, path: str) -> bool:
-        return super().exists(_local(path))
-
-    def _path_open(self, path: str, *arguments: Any, **options: Any) -> Any:
-        return super()._path_open(_local(path), *arguments, **options)
-
-    def has_dirs(self) -> bool:
-        return False
-
-
-def _local(path: str) -> str:
-    return path.removeprefix(f"{SCHEME}:/")
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""Dates in paths: `{date}/images/**` has a folder for each day, `{date:%Y/%m}/images/**` one for each month."""
+
+from __future__ import annotations
+
+import datetime
+import posixpath
+import re
+from collections.abc import Sequence
+
+from components.example_gen.globs import is_wild, plain_regex
+
+_PLACEHOLDER = re.compile(r"\{date(?::([^{}]*))?\}")
+_ISO = "%Y-%m-%d"
+_DIGITS = {"Y": 4, "m": 2, "d": 2}
+_MARK = "\0"  # In front of a directive; a percent sign may be in a path as it is.
+_DIRECTIVE = re.compile(f"{_MARK}([Ymd])")
+
+
+def is_dated(path: str) -> bool:
+    """Whether there is a `{date}` in the path or glob."""
+    return _PLACEHOLDER.search(path) is not None
+
+
+def split_root(root: str) -> tuple[str, str]:
+    """`data/{date}/north` as the folder that holds all dates and what follows it: `data` and `{date}/north`.
+
+    Raises `ValueError` where it is the bucket's name that has the date.
+    """
+    found = _PLACEHOLDER.search(root)
+    if found is None:
+        return root, ""
+    above, slash, _ = root[: found.start()].rpartition("/")
+    if above.endswith(":/"):
+        raise ValueError(f"{root}: a {{date}} cannot be in the name of a bucket, for buckets are not listed")
+    return above or slash or ".", root[len(above + slash) :].strip("/")
+
+
+class DatedPath:
+    """A path or glob with `{date}`, which is `{date:%Y-%m-%d}`, or with other parts of a date in it.
+
+    Where it has no day, or no month, it stands for the first one.
+
+    Raises `ValueError` where it does not tell a date, or only behind a `**`.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        formats = [match.group(1) or _ISO for match in _PLACEHOLDER.finditer(pattern)]
+        unknown = [
+            directive for text in formats for directive in re.findall("%.?", text) if directive[1:] not in _DIGITS
+        ]
+        if unknown:
+            raise ValueError(f"{pattern}: {unknown[0]} is not known in a {{date:…}}; there is %Y, %m and %d")
+        self._marked = _PLACEHOLDER.sub(lambda match: (match.group(1) or _ISO).replace("%", _MARK), pattern)
+        self._told = [part for part in _DIGITS if _MARK + part in self._marked]
+        if self._told not in (["Y"], ["Y", "m"], ["Y", "m", "d"]):
+            raise ValueError(f"{pattern}: {{date:…}} must have a year (%Y), and with a day (%d) a month (%m)")
+        if "**" in self._levels:
+            raise ValueError(f"{pattern}: {{date}} must stand in front of **")
+
+    @property
+    def precision(self) -> int:
+        """How much of a date it tells: 1 for the year, 2 with the month, 3 with the day."""
+        return len(self._told)
+
+    @property
+    def ends_in_file(self) -> bool:
+        """Whether it is a file's own name that has the last part of the date."""
+        return len(self._levels) == len(self._marked.split("/"))
+
+    def at(self, date: datetime.date) -> str:
+        """The path or glob of one date."""
+        parts = {"Y": f"{date.year:04}", "m": f"{date.month:02}", "d": f"{date.day:02}"}
+        return _DIRECTIVE.sub(lambda match: parts[match.group(1)], self._marked)
+
+    def label(self, date: datetime.date) -> str:
+        """A date as precisely as this tells it: `2024-05-01`, `2024-05` or `2024`."""
+        return "-".join(date.isoformat().split("-")[: self.precision])
+
+    @property
+    def prefix(self) -> str:
+        """The folders in front of all that has a date or a wildcard."""
+        return "/".join(self._levels[: self._fixed])
+
+    @property
+    def names(self) -> list[re.Pattern[str]]:
+        """Expressions for the names below `prefix`: one for each level, the last of which has a part of the date."""
+        return [re.compile(_regex(level)) for level in self._levels[self._fixed :]]
+
+    def date_of(self, path: str) -> datetime.date | None:
+        """The date of a path down to the last of `names`; `None` where its parts are no date, or contradict it."""
+        found: dict[str, str] = {}
+        for level, name in zip(self._levels, path.split("/"), strict=True):
+            match = re.fullmatch(_regex(level, group="("), name)
+            if match is None:
+                return None
+            for part, digits in zip(_DIRECTIVE.findall(level), match.groups(), strict=True):
+                if found.setdefault(part, digits) != digits:
+                    return None
+        year, month, day = (int(found.get(part, 1)) for part in _DIGITS)
+        try:
+            return datetime.date(year, month, day)
+        except ValueError:
+            return None
+
+    @property
+    def _levels(self) -> list[str]:
+        segments = self._marked.split("/")
+        last = max(number for number, segment in enumerate(segments) if _MARK in segment)
+        return segments[: last + 1]
+
+    @property
+    def _fixed(self) -> int:
+        return next(number for number, level in enumerate(self._levels) if _MARK in level or is_wild(level))
+
+
+def check_dates(root: str, paths: Sequence[str], window: int, dates: Sequence[datetime.date] | None) -> None:
+    """Raises `ValueError` where a source's root, paths below it and window do not fit together."""
+    _, tail = split_root(root)
+    joined = [posixpath.join(tail, path) for path in paths]
+    dated = [path for path in joined if is_dated(path)]
+    if not dated and (window != 1 or dates is not None):
+        raise ValueError("window and dates are for paths with {date}, and this source has none")
+    if dated and (len(dated) < len(joined) or len({DatedPath(path).precision for path in dated}) > 1):
+        raise ValueError(
+            f"{', '.join(joined)} must tell the same dates: write {{date}} in each of them, or in the root"
+        )
+
+
+def resolved(dates: Sequence[datetime.date] | None) -> Sequence[datetime.date]:
+    """The dates of a source that has `{date}` in its paths; whoever lists it must have settled them."""
+    if dates is None:
+        raise ValueError("the dates of the data are not settled: see components.example_gen.window.resolve_dates")
+    return dates
+
+
+def _regex(level: str, group: str = "(?:") -> str:
+    texts = _DIRECTIVE.split(level)  # Text and directives take turns.
+    parts = [
+        plain_regex(text) if index % 2 == 0 else f"{group}[0-9]{{{_DIGITS[text]}}})" for index, text in enumerate(texts)
+    ]
+    return "".join(parts)

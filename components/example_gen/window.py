@@ -1,0 +1,75 @@
+"""Which dates of the data a run reads: decided once, as it begins."""
+
+from __future__ import annotations
+
+import datetime
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from components.errors import UserError
+from components.example_gen.config import DataConfig, FoldersSource, ManifestSource
+from components.example_gen.dates import DatedPath, is_dated, split_root
+from components.example_gen.files import Folder, names, open_folder
+
+
+def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
+    """`data` with the dates that a run on `date` reads: the newest `window` for which there is a file by then.
+
+    Fewer are taken where there are no more yet.  Data without `{date}`, or whose dates are given, stays as it is.
+
+    Raises:
+        UserError: there is no such date; the text says what was looked for and what there is.
+    """
+    source = data.source
+    if not isinstance(source, (FoldersSource, ManifestSource)) or source.dates is not None:
+        return data
+    above, tail = split_root(source.root)
+    paths = [posixpath.join(tail, path) for path in _listed(source)]
+    if not is_dated(paths[0]):
+        return data
+    folder = open_folder(above)
+    places = _places(folder, [DatedPath(path) for path in paths])
+    dates: list[datetime.date] = []
+    for found in sorted((found for found in places if found <= date), reverse=True):
+        if len(dates) < source.window and any(_holds_file(folder, place) for place in places[found]):
+            dates.append(found)
+    if not dates:
+        raise UserError(
+            f"there is no data up to {date}: looked in {folder.root} for {', '.join(paths)}, "
+            f"and there is {_instead(folder, places)}"
+        )
+    return data.model_copy(update={"source": source.model_copy(update={"dates": tuple(sorted(dates))})})
+
+
+def _listed(source: FoldersSource | ManifestSource) -> Iterable[str]:
+    """The paths by which dates are found: a date without masks is one whose images have no partner."""
+    return (source.file,) if isinstance(source, ManifestSource) else source.images
+
+
+class _Place(NamedTuple):
+    """What has a date in its name."""
+
+    path: str
+    is_file: bool
+
+
+def _places(folder: Folder, paths: Iterable[DatedPath]) -> dict[datetime.date, set[_Place]]:
+    """The folders, or files, of each date, whether they hold anything or not."""
+    places: defaultdict[datetime.date, set[_Place]] = defaultdict(set)
+    for path in paths:
+        for place in folder.list_levels(path.prefix, path.names):
+            if date := path.date_of(place):
+                places[date].add(_Place(place, path.ends_in_file))
+    return places
+
+
+def _holds_file(folder: Folder, place: _Place) -> bool:
+    return place.is_file or next(iter(folder.walk(place.path)), None) is not None
+
+
+def _instead(folder: Folder, places: Iterable[datetime.date]) -> str:
+    if later := [date.isoformat() for date in places]:
+        return f"data of {names(later)} only, which is later or empty"
+    return names({info.path.split("/")[0] + ("/" if "/" in info.path else "") for info in folder.walk("")})

@@ -1,0 +1,133 @@
+"""The last task of a run, also of one that failed: tells a webhook how the run ended.
+
+What the backend hands it is `PipelineTaskFinalStatus` (api/v2alpha1/pipeline_spec.proto of kubeflow/pipelines), as the
+driver fills it in (resolveInputParameter in backend/src/v2/driver/resolve.go, release 2.17): the state is that of the
+metadata store, and the error is always empty.  The state of a group is written by the launcher of its last task alone,
+so that it stays RUNNING where that task was cached or skipped, or its pod was killed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from components import progress
+from components.errors import UserError
+from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
+
+_WELL = ("COMPLETE", "CACHED", "SUCCEEDED")
+_FAILED = ("FAILED",)
+_CANCELLED = ("CANCELED", "CANCELLED")
+_SECONDS = 10.0
+_WAITS = (1.0, 4.0)
+_LONGEST_ERROR = 500
+
+
+def main_from(parameters: Mapping[str, Any]) -> None:
+    """Tells the webhook that the environment names.
+
+    Args:
+        parameters: The task's: `status` (a PipelineTaskFinalStatus), `run_id`, `run_name`, `pipeline` and `ui`, the
+            dashboard's address, which may be empty or missing.
+
+    Raises:
+        UserError: there is no webhook, or it could not be told.
+    """
+    url = os.environ.get(WEBHOOK_VARIABLE, "").strip()
+    if not url:
+        raise UserError(f"the secret of kubeflow.webhook is empty: {WEBHOOK_VARIABLE} has no address")
+    texts = {name: str(parameters.get(name) or "") for name in ("run_id", "run_name", "pipeline", "ui")}
+    message = compose(parameters.get("status") or {}, **texts)
+    send(url, message)
+    progress.report(f"told the webhook: {message['text']}")
+
+
+def compose(
+    status: Mapping[str, Any], run_id: str = "", run_name: str = "", pipeline: str = "", ui: str = ""
+) -> dict[str, Any]:
+    """A message that Slack, Mattermost and their like take: https://docs.slack.dev/reference/block-kit/blocks.
+
+    Args:
+        status: The JSON of a `PipelineTaskFinalStatus`.
+        run_id: Of the run, part of its page's address.
+        run_name: As the dashboard shows it.
+        pipeline: Name of the pipeline.
+        ui: Address of the dashboard.
+    """
+    mark, ended = _ended(str(status.get("state", "")).upper())
+    run = run_name or str(status.get("pipelineJobResourceName", "")) or run_id
+    what = f"{_escaped(pipeline or 'pipeline')}: run {_escaped(run)} {ended}"
+    lines = [f"{mark} *{what}*"]
+    if error := _first_line((status.get("error") or {}).get("message")):
+        lines.append(f"```{_escaped(error)}```")
+    if ui and run_id:
+        lines.append(f"<{ui.rstrip('/')}/#/runs/details/{run_id}|The run's page>")
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": line}} for line in lines]
+    return {"text": f"{mark} {what}" + (f": {_escaped(error)}" if error else ""), "blocks": blocks}
+
+
+def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits: tuple[float, ...] = _WAITS) -> None:
+    """Posts `message` as JSON; tries again, after each of `waits` seconds, where that may help.
+
+    Raises:
+        UserError: it could not be told; the text does not name the address, which is a secret.
+    """
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("http", "https"):
+        raise UserError("the webhook's address, in the secret of kubeflow.webhook, must begin with https:// or http://")
+    for wait in (*waits, None):
+        problem, lasting = _post(url, json.dumps(message).encode(), timeout)
+        if not problem:
+            return
+        if wait is None or lasting:
+            raise UserError(f"the webhook of kubeflow.webhook could not be told: {problem}")
+        progress.report(f"the webhook could not be told ({problem}); trying again in {wait:g} s")
+        time.sleep(wait)
+
+
+def _post(url: str, body: bytes, timeout: float) -> tuple[str, bool]:
+    """What went wrong, empty if nothing did; and whether it would go wrong again."""
+    try:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310  # The scheme was looked at.
+            return "", False
+    except urllib.error.HTTPError as error:
+        return f"it answered {error.code}", error.code < 500 and error.code not in (408, 429)
+    except (OSError, http.client.HTTPException) as error:
+        # Only a system's own words: other texts may hold parts of the address.
+        reason = getattr(error, "reason", error)
+        number = reason.errno if isinstance(reason, OSError) else None
+        said = os.strerror(number) if number is not None and number > 0 else ""
+        return said or type(reason).__name__, isinstance(error, http.client.InvalidURL)
+    except ValueError:
+        return "its address is malformed", True
+
+
+def _ended(state: str) -> tuple[str, str]:
+    if state in _WELL:
+        return "✅", "ended well"
+    if state in _FAILED:
+        return "❌", "failed"
+    if state in _CANCELLED:
+        return "⏹", "was cancelled"
+    return "❔", "ended; the backend has not recorded how"
+
+
+def _first_line(text: Any) -> str:
+    lines = [line.strip() for line in str(text or "").splitlines()]
+    return next((line for line in lines if line), "")[:_LONGEST_ERROR]
+
+
+def _escaped(text: str) -> str:
+    """https://docs.slack.dev/messaging/formatting-message-text: these three characters are markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

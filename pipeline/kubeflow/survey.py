@@ -1,0 +1,155 @@
+"""The first task of a run: what the run finds, as parameters of the steps that depend on it.
+
+The pipeline is compiled once and runs often.  What TFX's other runners ask for when a run begins (the data's
+fingerprint, what is served), and what a person may change for a single run, comes to the steps from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from components import progress
+from components.errors import UserError
+from components.trainer.config import BLESSED
+from pipeline.config import RunConfig, make_config
+from pipeline.found import Found
+from pipeline.kubeflow.launcher import Json
+from pipeline.look_around import look_around
+from pipeline.parameters import data_config, run_config, trainer_settings_text
+from pipeline.run_date import on_date, parse_run_date
+from pipeline.unchanged import needs_training
+from registry.store import Registry
+
+OUTPUTS = (
+    "data_config",
+    "trainer_settings",
+    "run_config",
+    "data_fingerprint",
+    "drift_baseline",
+    "registry_state",
+    "holdings_state",
+    "retrain",
+)
+"""The task's output parameters, all of them texts."""
+
+_CHANGEABLE = ("data", "trainer", "report")
+_FIXED = ("data.classes", "trainer.workers")
+
+
+def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Looks around.
+
+    Args:
+        compiled: The configuration that the pipeline was compiled from.
+        parameters: The run's, see `effective_config`.
+
+    Returns:
+        A text for each of `OUTPUTS`.
+
+    Raises:
+        UserError: the parameters do not fit the compiled pipeline, or data or registry are not usable.
+    """
+    date = parse_run_date(str(parameters.get("run_date") or ""))
+    config = on_date(effective_config(compiled, parameters), date)
+    _check_encoder(config)
+    found = look_around(config, _resume_root(config))
+    retrain = _retrain(config, found)
+    values = (
+        data_config(config),
+        trainer_settings_text(config, found),
+        run_config(config),
+        found.data_fingerprint,
+        found.drift_baseline,
+        found.registry_state,
+        found.holdings_state,
+        "true" if retrain else "false",
+    )
+    return dict(zip(OUTPUTS, values, strict=True))
+
+
+def write_outputs(executor_input: Json, values: Mapping[str, str]) -> None:
+    """Writes each parameter to where `collectOutputParameters` of the launcher reads it."""
+    for name, parameter in executor_input["outputs"]["parameters"].items():
+        path = Path(parameter["outputFile"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(values[name])
+
+
+def effective_config(compiled: Json, parameters: Mapping[str, Any]) -> RunConfig:
+    """The configuration of this run.
+
+    Args:
+        compiled: The configuration that the pipeline was compiled from.
+        parameters: `data_root` and `epochs`, and `overrides`, lines of `key.path=value`; an empty text changes nothing.
+
+    Raises:
+        UserError: a parameter does not fit, or would change what is compiled into other steps.
+    """
+    before = make_config(compiled, (), "the compiled configuration")
+    after = make_config(compiled, (*_named(before, parameters), *_lines(parameters)), "the run's parameters")
+    for key in _changed(before.model_dump(mode="json", by_alias=True), after.model_dump(mode="json", by_alias=True)):
+        if _is_compiled_in(key, before, after):
+            raise UserError(f"the run's parameters: {key} is compiled into the pipeline; compile it with --set {key}=…")
+    return after
+
+
+def _named(config: RunConfig, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """The parameters that have a name of their own, as `key.path=value`."""
+    root = parameters.get("data_root") or ""
+    if root and root != getattr(config.data.source, "root", ""):
+        if config.data.source.type == "tfds":
+            raise UserError("the run's parameters: data_root is for folders and manifests; this data is of type tfds")
+        yield f"data.source.root={json.dumps(root)}"
+    epochs = parameters.get("epochs")
+    if epochs is not None and epochs != config.trainer.epochs:
+        yield f"trainer.epochs={json.dumps(epochs)}"
+
+
+def _lines(parameters: Mapping[str, Any]) -> list[str]:
+    lines = [line.strip() for line in str(parameters.get("overrides") or "").splitlines()]
+    return [line for line in lines if line]
+
+
+def _changed(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """The paths of all values that differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in {**before, **after}:
+            yield from _changed(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+    elif before != after:
+        yield path
+
+
+def _is_compiled_in(key: str, before: RunConfig, after: RunConfig) -> bool:
+    if key == "trainer.warm_start":  # The step that fetches the served model comes before the training or after it.
+        return BLESSED in (before.trainer.warm_start, after.trainer.warm_start)
+    return key.split(".")[0] not in _CHANGEABLE or key.startswith(_FIXED)
+
+
+def _check_encoder(config: RunConfig) -> None:
+    if config.trainer.model.encoder is None:
+        return
+    from components.trainer.models import check_encoder  # Imports TensorFlow.
+
+    check_encoder(config.trainer.model, config.transform)
+
+
+def _resume_root(config: RunConfig) -> str:
+    """Where the Trainer finds itself again: on a volume that outlives the pod, or else in the pod alone."""
+    folder = config.kubeflow.resume_dir or os.path.join(tempfile.gettempdir(), "segpipe-resume")
+    return f"{folder.rstrip('/')}/{config.name}"
+
+
+def _retrain(config: RunConfig, found: Found) -> bool:
+    served = Registry(config.registry_uri).served_manifest()
+    state = "nothing is served yet" if served is None else f"version {served.version} is served"
+    progress.report(f"data {found.data_fingerprint[:12]}; {state}")
+    if config.when_unchanged == "run":
+        return True
+    reason = needs_training(config, found.data_fingerprint, served)
+    progress.report(f"a training is due: {reason}" if reason else "data and configuration are those of that version")
+    return bool(reason)

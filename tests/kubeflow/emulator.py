@@ -1,0 +1,538 @@
+"""Runs a compiled pipeline as the driver and the launcher of Kubeflow Pipelines 2.17 do, without a cluster.
+
+It knows nothing of this project but the compiled YAML.  Each rule names the function of kubeflow/pipelines that it
+mirrors; `v2/` stands for `backend/src/v2/`.  Tasks run one after the other, a pod each (`pods.py`), whose disk is
+deleted when it ends.  What is not needed here and not mirrored (loops, importers, one-of outputs, selectors, optional
+parameters of nested DAGs) raises NotImplementedError instead of being passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.kubeflow.pods import start_pod
+from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Execution, Json, Store, fingerprint, go_json
+
+EXIT_STRATEGY = "ALL_UPSTREAM_TASKS_COMPLETED"
+_SCRATCH = ("/gcs", "/s3", "/minio")  # v2/compiler/argocompiler/container.go, addContainerExecutorTemplate
+_CONDITION = re.compile(r"^inputs\.parameter_values\['([^']+)'\] (==|!=) '([^']*)'$")
+_PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)'\]\}\}")
+_KINDS = {"NUMBER_INTEGER": float, "NUMBER_DOUBLE": float, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}
+
+
+class StepFailed(Exception):
+    """A container ended with another status than 0, or the launcher could not go on."""
+
+
+@dataclasses.dataclass
+class TaskRun:
+    """What became of a task; `log` is that of its last attempt."""
+
+    name: str
+    state: str
+    log: str = ""
+    status: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+    execution: Execution | None = None
+
+    @property
+    def last_line(self) -> str:
+        """What a person sees first in the pod's log."""
+        return self.log.rstrip().rpartition("\n")[2]
+
+
+@dataclasses.dataclass
+class PipelineRun:
+    """A run that has ended."""
+
+    id: str
+    root: str
+    succeeded: bool = True
+    tasks: dict[str, TaskRun] = dataclasses.field(default_factory=dict)
+
+    def in_state(self, state: str) -> set[str]:
+        """The names of the tasks in that state."""
+        return {task.name for task in self.tasks.values() if task.state == state}
+
+
+class Backend:
+    """One installation of Kubeflow Pipelines: bucket, metadata, cache, and the namespace of the runs."""
+
+    def __init__(
+        self,
+        bucket: Path,
+        claims: Mapping[str, Path] | None = None,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
+        on_start: Callable[[str, int], None] | None = None,
+    ) -> None:
+        """Sets it up.
+
+        Args:
+            bucket: The folder that plays the object store.
+            claims: PersistentVolumeClaim → the folder that plays its volume.
+            secrets: Secret → key → value.
+            on_start: Is told of each container that starts: task and process id.
+        """
+        self.store = Store(bucket)
+        self.claims = claims or {}
+        self.secrets = secrets or {}
+        self.on_start = on_start
+
+    def run(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> PipelineRun:
+        """Runs the pipeline to its end."""
+        return _Run(self, compiled, dict(parameters or {})).run()
+
+
+class _Run:
+    def __init__(self, backend: Backend, compiled: str, parameters: Json) -> None:
+        # backend/src/apiserver/template/template.go and v2_template.go, NewV2SpecTemplate: two documents.
+        documents = [document for document in yaml.safe_load_all(compiled) if document]
+        self.spec: Json = next(document for document in documents if "pipelineInfo" in document)
+        platforms: Json = next((document["platforms"] for document in documents if "platforms" in document), {})
+        self.platform: Json = platforms.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
+        if self.spec["schemaVersion"] != "2.1.0":
+            raise ValueError(f"schema version {self.spec['schemaVersion']} is not supported")
+        self.backend, self.store = backend, backend.store
+        self.pipeline: str = self.spec["pipelineInfo"]["name"]
+        self.parameters = parameters
+        identity = str(uuid.uuid4())
+        # v2/metadata/client.go, GetPipeline: GenerateOutputURI(pipelineRoot, {pipelineName, runID}).
+        root = f"{self.spec['defaultPipelineRoot'].rstrip('/')}/{self.pipeline}/{identity}"
+        self.result = PipelineRun(identity, root)
+
+    def run(self) -> PipelineRun:
+        # v2/driver/root_dag.go, RootDAG: without an expected number of tasks.
+        root = self.store.create("", inputs=self._root_parameters(), dag=self.spec["root"]["dag"])
+        self.result.succeeded = self._run_dag(root)
+        return self.result
+
+    def _root_parameters(self) -> Json:
+        """v2/compiler/argocompiler/argo.go, Compile: defaults fill in what the run does not give."""
+        declared: Json = self.spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        unknown = set(self.parameters) - set(declared)
+        if unknown:
+            raise ValueError(f"parameters that the pipeline does not have: {unknown}")
+        defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
+        missing = set(declared) - set(defaults) - set(self.parameters)
+        if missing:
+            raise ValueError(f"parameters {missing} have no value")
+        return {**defaults, **self.parameters}
+
+    def _run_dag(self, dag: Execution) -> bool:
+        """v2/compiler/argocompiler/dag.go, DAG: tasks once all they depend on have succeeded; exit tasks as hooks.
+
+        A task that was not triggered is "Skipped", which is not "Succeeded": what depends on it is left out (depends).
+        """
+        assert dag.dag is not None
+        tasks: Json = dag.dag["tasks"]
+        exits = {name for name, task in tasks.items() if _is_exit(task)}
+        states: dict[str, bool | None] = {}
+        failed = False
+        for name in _in_order({name: task for name, task in tasks.items() if name not in exits}):
+            waits_for = _dependencies(tasks[name])
+            if failed or not all(states.get(producer) for producer in waits_for):
+                self.result.tasks[name] = TaskRun(name, "OMITTED")
+                states[name] = None
+                continue
+            states[name] = self._run_task(name, tasks[name], dag)
+            failed = failed or states[name] is False
+            for hook in sorted(exits):
+                if name in tasks[hook]["dependentTasks"]:
+                    self._run_task(hook, tasks[hook], dag)
+        return not failed
+
+    def _run_task(self, name: str, task: Json, dag: Execution) -> bool | None:
+        """v2/compiler/argocompiler/dag.go, task: a driver, and if it says so a nested DAG or a launcher.
+
+        Returns:
+            Whether it succeeded; `None` if its condition did not hold.
+        """
+        if "parameterIterator" in task or "artifactIterator" in task:
+            raise NotImplementedError("loops")
+        component: Json = self.spec["components"][task["componentRef"]["name"]]
+        if "dag" in component:
+            return self._run_nested(name, task, component, dag)
+        return self._run_container(name, task, component, dag)
+
+    def _run_nested(self, name: str, task: Json, component: Json, parent: Execution) -> bool | None:
+        """v2/driver/dag.go, DAG."""
+        inputs = self._resolve_inputs(name, task, component, parent)
+        triggered = _holds(task, inputs)
+        fields = {"inputs": inputs["parameterValues"], "input_artifacts": _ids(inputs), "dag": component["dag"]}
+        dag = self.store.create(name, parent=parent.id, expected=len(component["dag"]["tasks"]), **fields)
+        if not triggered:
+            dag.state = NOT_TRIGGERED
+            self.result.tasks[name] = TaskRun(name, NOT_TRIGGERED, execution=dag)
+            return None
+        return self._run_dag(dag)
+
+    def _run_container(self, name: str, task: Json, component: Json, parent: Execution) -> bool | None:
+        """v2/driver/container.go, Container, and v2/component/launcher_v2.go, Execute."""
+        executor: Json = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]
+        if "container" not in executor:
+            raise NotImplementedError("executors that are no container")
+        container: Json = executor["container"]
+        began = time.monotonic()
+        inputs = self._resolve_inputs(name, task, component, parent)
+        fields = {"inputs": inputs["parameterValues"], "input_artifacts": _ids(inputs)}
+        execution = self.store.create(name, parent=parent.id, **fields)
+        run = self.result.tasks[name] = TaskRun(name, NOT_TRIGGERED, execution=execution)
+        if not _holds(task, inputs):
+            execution.state = NOT_TRIGGERED
+            return None
+        executor_input = {"inputs": inputs, "outputs": self._provision_outputs(name, component)}
+        platform: Json = self.platform.get(component["executorLabel"], {})
+        key = self._cache_key(task, component, container, executor_input, platform)
+        if key in self.store.cache:
+            # v2/driver/cache.go, reuseCachedOutputs; no launcher, so that no DAG's state is updated either.
+            earlier = self.store.executions[self.store.cache[key]]
+            execution.outputs, execution.artifacts = earlier.outputs, earlier.artifacts
+            execution.state = run.state = CACHED
+            return True
+        for attempt in range(1 + int(task.get("retryPolicy", {}).get("maxRetryCount", 0))):
+            launcher = _Launcher(self, run, component, container, platform, executor_input, attempt)
+            execution.state = run.state = launcher.execute(execution)
+            self.store.update_dag_state(parent)
+            if run.state == COMPLETE:
+                break
+        run.seconds = time.monotonic() - began
+        if run.state == COMPLETE and key:
+            self.store.cache[key] = execution.id
+        return run.state == COMPLETE
+
+    def _resolve_inputs(self, name: str, task: Json, component: Json, dag: Execution) -> Json:
+        """v2/driver/resolve.go, resolveInputs."""
+        declared: Json = component.get("inputDefinitions", {}).get("parameters", {})
+        given: Json = task.get("inputs", {}).get("parameters", {})
+        values = {key: self._resolve_parameter(spec, task, dag) for key, spec in given.items()}
+        for key, spec in declared.items():
+            if key in values:
+                values[key] = _converted(key, values[key], spec["parameterType"])
+            elif "defaultValue" not in spec and not spec.get("isOptional"):
+                raise ValueError(f"{name}: neither value nor default value for the parameter {key!r}")
+        artifacts: Json = task.get("inputs", {}).get("artifacts", {})
+        lists = {key: {"artifacts": self._resolve_artifact(spec, dag)} for key, spec in artifacts.items()}
+        return {"parameterValues": values, "artifacts": lists}
+
+    def _resolve_parameter(self, spec: Json, task: Json, dag: Execution) -> Any:
+        """v2/driver/resolve.go, resolveInputParameter."""
+        if "parameterExpressionSelector" in spec:
+            raise NotImplementedError("parameterExpressionSelector")
+        if "componentInputParameter" in spec:
+            return dag.inputs[spec["componentInputParameter"]]
+        if "runtimeValue" in spec:
+            value = spec["runtimeValue"]["constant"]
+            macros = {"{{$.pipeline_job_uuid}}": self.result.id, "{{$.pipeline_job_name}}": f"run of {self.pipeline}"}
+            return macros.get(value, value) if isinstance(value, str) else value
+        if "taskFinalStatus" in spec:
+            producer = self.store.children(dag)[task["dependentTasks"][0]]
+            return {
+                "state": producer.state,
+                "pipelineJobResourceName": f"{self.pipeline}-x7k2p",
+                "pipelineTaskName": producer.task,
+                "error": {},
+            }
+        source = spec["taskOutputParameter"]
+        producer, key = self._producer(dag, source["producerTask"], source["outputParameterKey"], "parameters")
+        return producer.outputs[key]
+
+    def _resolve_artifact(self, spec: Json, dag: Execution) -> list[Json]:
+        """v2/driver/resolve.go, resolveInputArtifact."""
+        if "componentInputArtifact" in spec:
+            return [self.store.runtime_artifact(i) for i in dag.input_artifacts[spec["componentInputArtifact"]]]
+        source = spec["taskOutputArtifact"]
+        producer, key = self._producer(dag, source["producerTask"], source["outputArtifactKey"], "artifacts")
+        return [self.store.runtime_artifact(producer.artifacts[key])]
+
+    def _producer(self, dag: Execution, task: str, key: str, what: str) -> tuple[Execution, str]:
+        """v2/driver/resolve.go, resolveUpstreamParameters and GetProducerTask: through nested DAGs to a container."""
+        producer = self.store.children(dag)[task]
+        while producer.dag is not None:
+            output = producer.dag["outputs"][what][key]
+            selector = output["valueFromParameter"] if what == "parameters" else _only(output["artifactSelectors"])
+            key = selector["outputParameterKey" if what == "parameters" else "outputArtifactKey"]
+            producer = self.store.children(producer)[selector["producerSubtask"]]
+        return producer, key
+
+    def _provision_outputs(self, task: str, component: Json) -> Json:
+        """v2/driver/driver.go, provisionOutputs, with PUBLISH_LOGS=true, which is the default."""
+        declared: Json = component.get("outputDefinitions", {})
+        logs = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
+        root = f"{self.result.root}/{task}/{uuid.uuid4()}"
+        artifacts = {
+            name: {"artifacts": [{"name": name, "uri": f"{root}/{name}", "type": spec["artifactType"], **_extra(spec)}]}
+            for name, spec in {**declared.get("artifacts", {}), **logs}.items()
+        }
+        parameters = {name: {"outputFile": f"/tmp/kfp/outputs/{name}"} for name in declared.get("parameters", {})}
+        output_file = f"{local_path_for_uri(root)}/output_metadata.json"
+        return {"artifacts": artifacts, "parameters": parameters, "outputFile": output_file}
+
+    def _cache_key(
+        self, task: Json, component: Json, container: Json, executor_input: Json, platform: Json
+    ) -> tuple[str, str] | None:
+        """v2/driver/cache.go, getFingerPrint, and v2/cacheutils/cache.go, GenerateCacheKey."""
+        if not task.get("cachingOptions", {}).get("enableCache"):
+            return None
+        inputs, outputs = executor_input["inputs"], executor_input["outputs"]
+        types: Json = component.get("outputDefinitions", {}).get("parameters", {})
+        key = {
+            "inputArtifactNames": {
+                name: [artifact["name"] for artifact in artifacts["artifacts"]]
+                for name, artifacts in inputs["artifacts"].items()
+            },
+            "inputParameterValues": inputs["parameterValues"],
+            "outputArtifactsSpec": {
+                name: {part: value for part, value in artifacts["artifacts"][0].items() if part != "uri"}
+                for name, artifacts in outputs["artifacts"].items()
+            },
+            "outputParametersSpec": {name: types[name]["parameterType"] for name in outputs["parameters"]},
+            "containerSpec": {
+                "image": container["image"],
+                "cmdArgs": [*container.get("command", ()), *container.get("args", ())],
+                "pvcNames": sorted({_claim(mount) for mount in platform.get("pvcMount", ())}),
+            },
+        }
+        return self.pipeline, fingerprint(key)
+
+
+class _Launcher:
+    """One attempt of one container: v2/component/launcher_v2.go."""
+
+    def __init__(
+        self, run: _Run, task: TaskRun, component: Json, container: Json, platform: Json, given: Json, attempt: int
+    ) -> None:
+        self.run, self.task, self.store = run, task, run.store
+        self.component, self.container, self.platform = component, container, platform
+        self.input: Json = copy.deepcopy(given)
+        # qualifyExecutorLogsURI
+        self.input["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"] += f"-{attempt}"
+
+    def execute(self, execution: Execution) -> str:
+        """executeV2: download, run, collect, upload; of a failure only the log is kept."""
+        self.task.attempts += 1
+        with self._disk() as disk:
+            local = _LocalDisk(disk)
+            try:
+                output = self._run(local)
+                execution.outputs = self._output_parameters(local, output)
+                execution.artifacts = self._upload(local, output, self.input["outputs"]["artifacts"])
+            except StepFailed as error:
+                self.task.log += f"{error}\n" if self.task.status == 0 else ""
+                logs = {"executor-logs": self.input["outputs"]["artifacts"]["executor-logs"]}
+                execution.artifacts = self._upload(local, {}, logs)
+                return FAILED
+        return COMPLETE
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[Path]:
+        disk = Path(tempfile.mkdtemp(prefix="pod-"))
+        try:
+            yield disk
+        finally:
+            shutil.rmtree(disk)
+
+    def _run(self, local: _LocalDisk) -> Json:
+        """execute: downloadArtifacts, prepareOutputFolders, the container's process, getExecutorOutputFile."""
+        for artifacts in self.input["inputs"]["artifacts"].values():
+            for artifact in artifacts["artifacts"]:
+                self.store.download(artifact["uri"], local.path(local_path_for_uri(artifact["uri"])))
+        outputs = self.input["outputs"]
+        for parameter in outputs["parameters"].values():
+            local.path(parameter["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
+        for artifacts in outputs["artifacts"].values():
+            local.path(local_path_for_uri(_only(artifacts["artifacts"])["uri"])).parent.mkdir(
+                parents=True, exist_ok=True
+            )
+        command = self._command()
+        with start_pod(command, {**local.mounts, **self._claims()}, self._env(), local.folder("container")) as process:
+            if self.run.backend.on_start:
+                self.run.backend.on_start(self.task.name, process.pid)
+            self.task.log, _ = process.communicate(timeout=600)
+        self.task.status = process.returncode
+        # getLogWriter: the log is copied to the artifact while it is written.
+        logs = local.path(local_path_for_uri(_only(outputs["artifacts"]["executor-logs"]["artifacts"])["uri"]))
+        logs.write_text(self.task.log)
+        if process.returncode != 0:
+            raise StepFailed(f"exit status {process.returncode}")
+        file = local.path(outputs["outputFile"])
+        return yaml.safe_load(file.read_text()) if file.exists() else {}
+
+    def _command(self) -> list[str]:
+        """v2/driver/util.go, resolveContainerArgs, then compileCmdAndArgs, with addDefaultParams for `{{$}}`."""
+        declared: Json = self.component.get("inputDefinitions", {}).get("parameters", {})
+        defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
+        values = {**defaults, **self.input["inputs"]["parameterValues"]}
+        whole = {**self.input, "inputs": {**self.input["inputs"], "parameterValues": values}}
+        words = [*self.container.get("command", ()), *self.container.get("args", ())]
+        if any('{"IfPresent":' in word for word in words):
+            raise NotImplementedError("IfPresent")
+        words = [_PARAMETER.sub(lambda match: _text(values[match[1]]), word) for word in words]
+        words = [word.replace("{{$}}", go_json(whole)) for word in words]
+        if any("{{$.outputs" in word or "{{$.inputs" in word for word in words):
+            raise NotImplementedError("placeholders of artifacts")
+        longest = max(len(word.encode()) for word in words)
+        assert longest < 128 * 1024, "Linux refuses longer arguments"
+        return words
+
+    def _env(self) -> dict[str, str]:
+        """v2/driver/driver.go, initPodSpecPatch, and v2/driver/k8s.go, extendPodSpecPatch (secretAsEnv)."""
+        env = {entry["name"]: entry["value"] for entry in self.container.get("env", ())}
+        for secret in self.platform.get("secretAsEnv", ()):
+            name = secret.get("secretName") or secret["secretNameParameter"]["runtimeValue"]["constant"]
+            for key in secret["keyToEnv"]:
+                env[key["envVar"]] = self.run.backend.secrets[name][key["secretKey"]]
+        return env
+
+    def _claims(self) -> dict[str, Path]:
+        """v2/driver/k8s.go, makeVolumeMountPatch."""
+        return {m["mountPath"]: self.run.backend.claims[_claim(m)] for m in self.platform.get("pvcMount", ())}
+
+    def _output_parameters(self, local: _LocalDisk, output: Json) -> Json:
+        """collectOutputParameters: what the output file has wins over the files of the parameters."""
+        values = dict(output.get("parameterValues", {}))
+        for name, parameter in self.input["outputs"]["parameters"].items():
+            if name in values:
+                continue
+            file = local.path(parameter["outputFile"])
+            if not file.exists():
+                raise StepFailed(f"failed to read output parameter name={name!r}: no such file")
+            kind = self.component["outputDefinitions"]["parameters"][name]["parameterType"]
+            values[name] = file.read_text() if kind == "STRING" else yaml.safe_load(file.read_text())
+        return values
+
+    def _upload(self, local: _LocalDisk, output: Json, artifacts: Json) -> dict[str, int]:
+        """uploadOutputArtifacts: an output that is not there is recorded all the same."""
+        recorded = {}
+        for name, declared in artifacts.items():
+            artifact = _only(declared["artifacts"])
+            written = output.get("artifacts", {}).get(name, {}).get("artifacts", ())
+            if written and name != "executor-logs":
+                _merge_runtime_artifacts(written[0], artifact)
+            uri: str = artifact["uri"]
+            # v2/objectstore/config.go, KeyFromURI: what is not below the run's root is refused.
+            if not uri.startswith(f"{self.run.result.root}/"):
+                raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
+            there = self.store.upload(local.path(local_path_for_uri(uri)), uri)
+            if there or name != "executor-logs":
+                try:
+                    recorded[name] = self.store.record(name, artifact)
+                except ValueError as error:
+                    raise StepFailed(f"unable to produce MLMD artifact for output {name!r}: {error}") from None
+        return recorded
+
+
+class _LocalDisk:
+    """The folders that a pod writes to, as the launcher sees them."""
+
+    def __init__(self, disk: Path) -> None:
+        self._disk = disk
+        self.mounts = {root: self.folder(root.strip("/")) for root in (*_SCRATCH, "/tmp")}
+
+    def folder(self, name: str) -> Path:
+        folder = self._disk / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def path(self, path: str) -> Path:
+        """Where the pod's `path` is on this machine."""
+        root = next(root for root in self.mounts if path.startswith(f"{root}/"))
+        return self.mounts[root] / path[len(root) + 1 :]
+
+
+def local_path_for_uri(uri: str) -> str:
+    """v2/component/launcher_v2.go, LocalPathForURI."""
+    for scheme, root in (("gs://", "/gcs/"), ("minio://", "/minio/"), ("s3://", "/s3/")):
+        if uri.startswith(scheme):
+            return root + uri[len(scheme) :]
+    raise StepFailed(f"failed to generate local path for URI {uri}: unsupported storage scheme")
+
+
+def _merge_runtime_artifacts(source: Json, target: Json) -> None:
+    """v2/component/launcher_v2.go, mergeRuntimeArtifacts."""
+    if source.get("uri"):
+        target["uri"] = source["uri"]
+    if source.get("metadata") is not None:
+        target["metadata"] = {**(target.get("metadata") or {}), **source["metadata"]}
+
+
+def _converted(name: str, value: Any, kind: str) -> Any:
+    """v2/driver/resolve.go, handleParamTypeValidationAndConversion: texts take all, the others only their own."""
+    if kind == "STRING":
+        return _text(value)
+    if kind == "TASK_FINAL_STATUS":
+        return value
+    value = float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, _KINDS[kind]):
+        raise ValueError(f"input parameter {name!r} type mismatch: expect {kind}, got {type(value).__name__}")
+    return value
+
+
+def _text(value: Any) -> str:
+    """v2/metadata/converter.go, PbValueToText."""
+    return value if isinstance(value, str) else go_json(value)
+
+
+def _holds(task: Json, inputs: Json) -> bool:
+    """v2/expression/expression.go, Condition, for the comparisons of parameters with texts that are used here."""
+    condition: str = task.get("triggerPolicy", {}).get("condition", "")
+    if not condition:
+        return True
+    comparison = _CONDITION.match(condition)
+    if not comparison:
+        raise NotImplementedError(f"the condition {condition}")
+    return (inputs["parameterValues"][comparison[1]] == comparison[3]) is (comparison[2] == "==")
+
+
+def _in_order(tasks: Json) -> list[str]:
+    """The tasks so that each comes after what it depends on; else by name."""
+    ordered: list[str] = []
+    while len(ordered) < len(tasks):
+        ready = [n for n in sorted(tasks) if n not in ordered and _dependencies(tasks[n]) <= set(ordered)]
+        if not ready:
+            raise ValueError(f"unknown producer task, or a circle, among {sorted(set(tasks) - set(ordered))}")
+        ordered.append(ready[0])
+    return ordered
+
+
+def _dependencies(task: Json) -> set[str]:
+    """v2/compiler/argocompiler/dag.go, addImplicitDependencies."""
+    inputs: Json = task.get("inputs", {})
+    specs = [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]
+    sources = [spec.get("taskOutputParameter") or spec.get("taskOutputArtifact") for spec in specs]
+    return {*task.get("dependentTasks", ()), *(source["producerTask"] for source in sources if source)}
+
+
+def _is_exit(task: Json) -> bool:
+    return task.get("triggerPolicy", {}).get("strategy") == EXIT_STRATEGY
+
+
+def _ids(inputs: Json) -> dict[str, list[int]]:
+    """v2/metadata/client.go, GenerateExecutionConfig."""
+    return {name: [int(a["name"]) for a in artifacts["artifacts"]] for name, artifacts in inputs["artifacts"].items()}
+
+
+def _extra(spec: Json) -> Json:
+    return {"metadata": dict(spec["metadata"])} if spec.get("metadata") else {}
+
+
+def _claim(mount: Json) -> str:
+    return mount.get("constant") or mount["pvcNameParameter"]["runtimeValue"]["constant"]
+
+
+def _only(values: list[Json]) -> Json:
+    if len(values) != 1:
+        raise NotImplementedError("several values")
+    return values[0]

@@ -147,7 +147,7 @@ def test_a_model_to_begin_with_is_not_looked_for_on_the_compiling_machine() -> N
     ("override", "message"),
     [
         ("kubeflow.steps.trainr={cpu: '1'}", r"kubeflow\.steps\.trainr is no step .* did you mean 'trainer'"),
-        ("registry=/elsewhere", "registry is /elsewhere, which is on no volume of the step data-gate"),
+        ("registry=/elsewhere", "registry is /elsewhere, which is on no volume of the step baseline"),
         ("validation.schema=nowhere.pbtxt", "the curated schema .*nowhere.pbtxt does not exist"),
         ("kubeflow.volume={claim: scratch, mount: /data}", "two volumes of the name scratch"),
         ("kubeflow.volume={claim: data, mount: /minio}", "mounts a volume at /minio"),

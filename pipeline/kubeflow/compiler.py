@@ -17,6 +17,7 @@ from pipeline.kubeflow.platform_rules import check_platform
 from pipeline.kubeflow.rules import check_spec
 from pipeline.kubeflow.spec import cluster_spec
 from pipeline.kubeflow.tfx_output import placeholders, tfx_spec
+from pipeline.kubeflow.workers import with_workers
 
 _ANY_WIDTH = 2**31
 
@@ -28,7 +29,7 @@ def compile_pipeline(config: RunConfig) -> str:
         UserError: the curated schema does not exist, a path is out of a step's reach, or the backend would refuse
             what was compiled; the text names the step and the reason.
     """
-    there = on_cluster(config)
+    there = with_workers(on_cluster(config))
     spec = cluster_spec(tfx_spec(there), there)
     tasks = sorted(executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"])
     check_step_names(config.kubeflow, tasks)

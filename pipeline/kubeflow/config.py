@@ -99,6 +99,7 @@ class Workers(Settings):
 
     volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
     bucket: str | None = Field(default=None, pattern=r"^gs://.+", description="A gs:// folder.")
+    service_account: KubernetesName = Field(default="segpipe-worker", description="Service account of the pods.")
     accelerator: Accelerator | None = Field(
         default=None,
         description="Devices of each pod; without it, those of the step `trainer`, which only waits for the pods and "

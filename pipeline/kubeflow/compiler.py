@@ -31,7 +31,7 @@ def compile_pipeline(config: RunConfig) -> str:
     """
     there = with_workers(on_cluster(config))
     spec = cluster_spec(tfx_spec(there), there)
-    tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
+    tasks = sorted(executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"])
     check_step_names(config.kubeflow, tasks)
     platform = platform_spec(there, tasks)
     check_spec(spec)

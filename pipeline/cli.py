@@ -154,6 +154,43 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     check_data(load_config(config, overrides), parse_run_date(date))
 
 
+@cli.command("compile")
+@_config_argument
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="The YAML file that is written; - is the standard output.  [default: build/NAME.yaml]",
+)
+@_set_option
+@_says_errors_plainly
+def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
+    """Compile CONFIG for Kubeflow Pipelines: a pipeline to upload, with a document for Kubernetes.
+
+    Paths are those of the cluster: relative ones lie on the volume that `kubeflow.volume` names.
+
+    \b
+    Example:
+      segpipe compile pipeline/configs/sample.yaml -o build/sample.yaml
+    """
+    from pipeline.config import load_config
+    from pipeline.kubeflow.compiler import compile_quietly
+    from pipeline.kubeflow.own_tasks import run_parameters
+    from pipeline.kubeflow.paths import on_cluster
+
+    settings = load_config(config, overrides)
+    text = compile_quietly(settings)
+    if out == Path("-"):
+        click.echo(text, nl=False)
+        return
+    path = out or Path("build") / f"{settings.name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    click.echo(f"{path} is written; a run takes these parameters:")
+    for name, parameter in run_parameters(on_cluster(settings)).items():
+        click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
+
+
 @cli.command()
 @_config_argument
 @click.option(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.config import RunConfig
+from pipeline.console import quiet_streams
 from pipeline.kubeflow.options import check_step_names
 from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec
+from pipeline.kubeflow.platform_rules import check_platform
+from pipeline.kubeflow.rules import check_spec
 from pipeline.kubeflow.spec import cluster_spec
 from pipeline.kubeflow.tfx_output import tfx_spec
 from pipeline.kubeflow.workers import with_workers
@@ -28,7 +33,16 @@ def compile_pipeline(config: RunConfig) -> str:
     spec = cluster_spec(tfx_spec(there), there)
     tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
     check_step_names(config.kubeflow, tasks)
-    return to_yaml(spec, platform_spec(there, tasks))
+    platform = platform_spec(there, tasks)
+    check_spec(spec)
+    check_platform(platform, spec)
+    return to_yaml(spec, platform)
+
+
+def compile_quietly(config: RunConfig) -> str:
+    """Like `compile_pipeline`, without what TensorFlow and TFX say when they are imported."""
+    with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
+        return compile_pipeline(config)
 
 
 def to_yaml(spec: dict[str, Any], platform: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
 
 def _executor(config: RunConfig, task: str) -> Json:
     options = options_of(config.kubeflow, task)
-    parts = {
+    parts: Json = {
         "activeDeadlineSeconds": options.timeout_minutes and options.timeout_minutes * 60,
         "emptyDirMounts": _empty_folders(options),
         "imagePullSecret": [{"secretNameParameter": _constant(name)} for name in config.kubeflow.pull_secrets],
@@ -55,7 +55,7 @@ def _empty_folders(options: StepOptions) -> list[Json]:
 
     The format has a field of its own for shared memory, `enabledSharedMemory`, which the driver of 2.17 does not read.
     """
-    folders = [{"volumeName": "scratch", "mountPath": "/tmp"}]  # noqa: S108  # The pod's own.
+    folders: list[Json] = [{"volumeName": "scratch", "mountPath": "/tmp"}]  # noqa: S108  # The pod's own.
     if options.shared_memory:
         size = options.shared_memory
         folders.append({"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": size})  # noqa: S108

@@ -94,9 +94,7 @@ def effective_config(compiled: Json, parameters: Mapping[str, Any]) -> RunConfig
     after = make_config(compiled, (*_named(before, parameters), *_lines(parameters)), "the run's parameters")
     for key in _changed(before.model_dump(mode="json", by_alias=True), after.model_dump(mode="json", by_alias=True)):
         if _is_compiled_in(key, before, after):
-            raise UserError(
-                f"the run's parameters: {key} is fixed when the pipeline is compiled; compile it with --set"
-            )
+            raise UserError(f"the run's parameters: {key} is compiled into the pipeline; compile it with --set {key}=…")
     return after
 
 
@@ -150,7 +148,8 @@ def _retrain(config: RunConfig, found: Found) -> bool:
     served = Registry(config.registry_uri).served_manifest()
     state = "nothing is served yet" if served is None else f"version {served.version} is served"
     progress.report(f"data {found.data_fingerprint[:12]}; {state}")
-    if config.when_unchanged == "run" or needs_training(config, found.data_fingerprint, served):
+    if config.when_unchanged == "run":
         return True
-    progress.report("neither the data nor the configuration has changed since: nothing to train")
-    return False
+    reason = needs_training(config, found.data_fingerprint, served)
+    progress.report(f"a training is due: {reason}" if reason else "data and configuration are those of that version")
+    return bool(reason)

@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.config import RunConfig
 from pipeline.found import Found
 from pipeline.kubeflow.names import COMMAND
-from pipeline.local import BEAM_ARGUMENTS
 
 
 def tfx_spec(config: RunConfig) -> dict[str, Any]:
@@ -23,6 +22,7 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
     from pipeline.dag import create_steps
+    from pipeline.local import BEAM_ARGUMENTS
 
     steps = create_steps(config, placeholders())
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "sample-data", "check", "preview", "versions", "rollback", "predict"]
+COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict"]
 
 
 def segpipe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -46,6 +46,7 @@ def test_help_is_answered_in_under_a_second() -> None:
     [
         (["run", "nowhere.yaml"], "cannot read the configuration nowhere.yaml: No such file or directory"),
         (["check", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
+        (["compile", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["preview", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["predict", "nowhere.jpg"], "there is no picture nowhere.jpg"),
         (["versions"], "there is no registry below runs/"),

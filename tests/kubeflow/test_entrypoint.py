@@ -1,0 +1,157 @@
+"""The command of a step's container, in a pod: what it leaves behind, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.kubeflow.pod_log import give_reason
+from tests.kubeflow.emulator import Backend, TaskRun
+from tests.kubeflow.pods import isolation
+from tests.kubeflow.store import COMPLETE, FAILED
+
+in_pods = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
+NOISE = ("absl", "INFO", "Traceback")
+
+
+def compiled(do: str, retries: int = 0) -> str:
+    """A pipeline of one step."""
+    parameters = {"do": {"parameterType": "STRING"}}
+    inputs_spec = json.dumps({"parameters": parameters})
+    command = ["segpipe-step", "run"]
+    args = ["--executor_class_path", "tests.support.steps.Executor", "--json_serialized_invocation_args", "{{$}}"]
+    container = {
+        "image": "i",
+        "command": command,
+        "args": [*args, "--json_serialized_inputs_spec_args", inputs_spec, "--runner=FnApiRunner"],
+    }
+    step = {
+        "taskInfo": {"name": "step"},
+        "componentRef": {"name": "comp-step"},
+        "inputs": {"parameters": {"do": {"runtimeValue": {"constant": do}}}},
+        "retryPolicy": {"maxRetryCount": retries},
+    }
+    outputs = {"artifacts": {"report": {"artifactType": {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}}}}
+    return yaml.safe_dump(
+        {
+            "pipelineInfo": {"name": "p"},
+            "schemaVersion": "2.1.0",
+            "defaultPipelineRoot": "minio://b/root",
+            "root": {"dag": {"tasks": {"step": step}}},
+            "components": {
+                "comp-step": {
+                    "executorLabel": "exec-step",
+                    "inputDefinitions": {"parameters": parameters},
+                    "outputDefinitions": outputs,
+                }
+            },
+            "deploymentSpec": {"executors": {"exec-step": {"container": container}}},
+        }
+    )
+
+
+def run(tmp_path: Path, do: str, **backend: Any) -> tuple[TaskRun, Backend]:
+    there = Backend(tmp_path, **backend)
+    return there.run(compiled(do)).tasks["step"], there
+
+
+@in_pods
+def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path) -> None:
+    step, backend = run(tmp_path, "write")
+    assert step.state == COMPLETE, step.log
+    assert step.execution is not None
+    page = backend.store.artifacts[step.execution.artifacts["report"]]
+    assert page.type == "system.HTML"
+    assert backend.store.folder(page.uri).read_text() == "<html>"
+    assert page.properties["place"] == ("string", f"{page.uri}/report.html")
+    assert page.properties["matrix"] == ("struct", {"struct": {"rows": [{"row": [1.0, 2.0]}]}})
+    assert set(page.properties) == {"place", "matrix", "display_name", "store_session_info"}
+
+
+@in_pods
+def test_its_log_has_what_it_reports_a_sign_of_life_and_no_noise(tmp_path: Path) -> None:
+    step, _ = run(tmp_path, "write")
+    lines = step.log.splitlines()
+    assert "doing write" in lines
+    assert [line for line in lines if line.endswith(" done")] == ["0 done"]
+    assert lines[-1].startswith("report: minio://b/root/p/")
+    assert not [line for line in lines if any(noise in line for noise in NOISE)]
+
+
+@in_pods
+def test_a_users_mistake_is_one_line(tmp_path: Path) -> None:
+    step, _ = run(tmp_path, "refuse")
+    assert (step.state, step.status) == (FAILED, 1)
+    assert step.last_line == "error: the data is bad: mend it"
+    assert "Traceback" not in step.log
+
+
+@in_pods
+def test_our_mistake_has_its_traceback_above_the_line(tmp_path: Path) -> None:
+    step, _ = run(tmp_path, "break_down")
+    assert step.status == 1
+    assert step.last_line.startswith("error: KeyError: 'x' (a bug, or a fault of the cluster")
+    assert "in break_down" in step.log
+
+
+@in_pods
+def test_a_pod_that_is_asked_to_end_ends(tmp_path: Path) -> None:
+    def stop_when_at_work(_: str, process: int) -> None:
+        def stop() -> None:
+            time.sleep(1)
+            while not _is_waiting(process):
+                time.sleep(0.5)
+            os.kill(process, signal.SIGTERM)
+
+        threading.Thread(target=stop, daemon=True).start()
+
+    step, _ = run(tmp_path, "wait", on_start=stop_when_at_work)
+    assert step.status == 143
+    assert step.last_line == "stopped: the pod was asked to end"
+
+
+def _is_waiting(process: int) -> bool:
+    """Whether the step has begun to sleep: its imports keep the processor busy, and take far longer than a second."""
+
+    def used() -> int:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = used()
+    time.sleep(2)
+    return before > 300 and used() - before < 5
+
+
+def test_the_reason_is_told_to_kubernetes_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "termination-log"
+    give_reason("nobody listens", file)
+    assert not file.exists()
+    file.touch()
+    give_reason("a\n  b", file)
+    assert capsys.readouterr().out == "error: nobody listens\nerror: a b\n"
+    assert file.read_text() == "error: a b"
+
+
+def test_nothing_heavy_is_imported_for_a_word_of_help() -> None:
+    code = (
+        "import sys, pipeline.kubeflow.entrypoint; print([m for m in sys.modules if m in ('tensorflow','tfx','kfp')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_argument_that_no_command_knows_is_refused() -> None:
+    command = [sys.executable, "-m", "pipeline.kubeflow.entrypoint", "notify", "--executor_input", "{}", "--new", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == "error: segpipe-step does not know '--new'; is the image older than the compiled pipeline?\n"

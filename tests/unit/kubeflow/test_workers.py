@@ -267,7 +267,8 @@ def test_the_step_gets_the_volume_and_is_told_where_the_workers_meet() -> None:
     assert options.env is not None and options.env["A"] == "1"
     assert Workers.model_validate_json(options.env[WORKERS_VARIABLE]).volume == Volume.model_validate(volume)
     assert options.volumes == (Volume.model_validate(volume),)
-    assert options_of(with_workers(given).kubeflow, "transform").volumes is None
+    others = options_of(with_workers(given).kubeflow, "transform")
+    assert (others.cpu, others.env, others.volumes) == ("2", {"A": "1"}, None)
 
 
 def test_one_worker_changes_nothing_and_several_need_a_place_to_meet() -> None:

@@ -1,0 +1,1 @@
+"""The four published recipes beside this project's trainer."""

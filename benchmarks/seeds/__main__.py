@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.processes import add_side, peak_bytes, report, run_side
+from benchmarks.seeds.table import print_table, spread
 
 if TYPE_CHECKING:
     from benchmarks.seeds.sides import Outcome
@@ -168,9 +169,9 @@ def _train(arguments: argparse.Namespace, config: RunConfig) -> Outcome:
     prepared = read_prepared(Path(arguments.folder))
     seed = config.seed + arguments.round
     if arguments.side != "recipe":
-        from benchmarks.seeds.ours import train_ours
+        from benchmarks.seeds.ours import our_outcome
 
-        return train_ours(config, seed, prepared)
+        return our_outcome(config, seed, prepared)
     import tf_keras as keras
 
     from benchmarks.seeds.sides import Setting
@@ -210,27 +211,15 @@ def _print_table(arguments: argparse.Namespace, runs: dict[str, list[dict[str, A
                 " / ".join(f"{rate:.2f}" for rate in rates),
                 " / ".join(f"{ratio:.2f}" for ratio in ratios),
                 f"{statistics.median(run['peak'] for run in of_side) / 1e6:.0f}",
-                *(_spread([run[column] for run in of_side]) for column in columns),
+                *(spread([run[column] for run in of_side]) for column in columns),
             ]
         )
-    if arguments.markdown:
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        lines.insert(1, "| " + " | ".join("---" for _ in rows[0]) + " |")
-    else:
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    print("\n".join(lines))
+    print_table(rows, arguments.markdown)
 
 
 def _median_rates(runs: list[dict[str, Any]]) -> list[float]:
     """Phase by phase."""
     return [statistics.median(rates) for rates in zip(*(run["rates"] for run in runs), strict=True)]
-
-
-def _spread(values: list[float]) -> str:
-    """The median, and from where to where."""
-    median = f"{statistics.median(values):.3f}"
-    return median if len(values) == 1 else f"{median} ({min(values):.3f}–{max(values):.3f})"
 
 
 if __name__ == "__main__":

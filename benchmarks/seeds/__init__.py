@@ -1,1 +1,0 @@
-"""The four published recipes beside this project's trainer."""

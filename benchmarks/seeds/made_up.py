@@ -1,7 +1,11 @@
-"""A folder of Oxford-IIIT Pet's shape, for the time that its pictures take: what is learnt from it means nothing."""
+"""A folder of Oxford-IIIT Pet's shape, for the time that its pictures take: what is learnt from it means nothing.
+
+python -m benchmarks.seeds.made_up FOLDER COUNT
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +30,7 @@ def make_pets(root: Path, count: int) -> None:
         image = image + (distance < 1)[..., np.newaxis] * random.integers(30, 120, 3).astype(np.uint8)
         Image.fromarray(image.astype(np.uint8)).save(root / "images" / f"pet_{index:04}.jpg", quality=90)
         Image.fromarray(trimap).save(root / "annotations/trimaps" / f"pet_{index:04}.png")
+
+
+if __name__ == "__main__":
+    make_pets(Path(sys.argv[1]), int(sys.argv[2]))

@@ -141,6 +141,7 @@ class Course(keras.callbacks.Callback):
         row = Epoch(
             epoch=epoch + 1,
             seconds=self._agree(now - self._ended),
+            milliseconds_per_step=milliseconds,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
         )

@@ -3,7 +3,7 @@ VENV ?= .venv
 export VENV
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-slow test-modern lint clean
+.PHONY: help run test test-slow test-modern image test-image lint clean
 .DEFAULT_GOAL := help
 
 help: ## says what there is
@@ -26,6 +26,13 @@ test-slow: ## the tests that take longer
 
 test-modern: ## the tests on the tfx-1.21 set, in a Debian 13 root (debootstrap or Docker)
 	@scripts/test-modern $(ARGS)
+
+image: ## the container image of all steps; IMAGE=… names it, GPU=1 with CUDA's libraries
+	@IMAGE='$(IMAGE)' GPU='$(GPU)' scripts/image $(ARGS)
+
+test-image: ## the image in containers, without network, root or a writable system
+	@scripts/bootstrap test
+	@IMAGE='$(IMAGE)' scripts/test-image $(ARGS)
 
 lint: ## ruff and mypy
 	@scripts/bootstrap test

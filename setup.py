@@ -25,6 +25,7 @@ REQUIREMENTS = [
     "h5py>=3.10,<4",
     "jinja2>=3.1,<4",
     "kfp>=2.5,<3",
+    "kfp-server-api>=2.0.5,<3",
     "numpy>=1.26,<3",
     "pillow>=10.3",
     "protobuf>=3.20.3,<7",
@@ -40,6 +41,7 @@ REQUIREMENTS = [
     "tensorflow-transform>=1.16,<1.22",
     "tf-keras>=2.16,<2.22",
     "tfx>=1.16,<1.22",
+    "urllib3>=1.26,<3",
     # tfx-bsl and TensorFlow Transform 1.16 import dill and pkg_resources without saying so.
     "dill; python_version < '3.11'",
     "setuptools<81; python_version < '3.11'",
@@ -52,6 +54,7 @@ EXTRAS = {
     "tfds": ["tensorflow-datasets>=4.9,<5"],
     "test": [
         "hypothesis>=6.100",
+        "kubernetes-validate>=1.34",
         "mypy>=1.10",
         "packaging",
         "pytest>=8.2",

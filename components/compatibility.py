@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 
 @functools.cache
@@ -16,3 +17,11 @@ def skip_autograph_for_keras() -> None:
 
     for package in ("tf_keras", "tensorflow_transform"):
         config.CONVERSION_RULES = (config.DoNotConvert(package), *config.CONVERSION_RULES)
+
+
+def portable_stats_options(options: str) -> str:
+    """The JSON of TFDV's StatsOptions in the same bytes from either set, which the steps of either set can read.
+
+    TFDV 1.21 has given up slicing by SQL; 1.16 looks for it, and finds nothing but what is in the JSON.
+    """
+    return json.dumps({"_slice_sqls": None, **json.loads(options)}, sort_keys=True)

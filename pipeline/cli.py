@@ -5,19 +5,19 @@ TensorFlow and TFX are imported only by the commands that need them, once their 
 
 from __future__ import annotations
 
-import functools
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from components.errors import UserError, user_error_in
+from components.errors import UserError
 from pipeline import __version__
-
-_INTERRUPTED = 130
+from pipeline.command_line import config_argument as _config_argument
+from pipeline.command_line import date_option as _date_option
+from pipeline.command_line import says_errors_plainly as _says_errors_plainly
+from pipeline.command_line import set_option as _set_option
+from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
 
 
 def main() -> None:
@@ -25,44 +25,6 @@ def main() -> None:
     sys.exit(cli(prog_name="segpipe"))
 
 
-def _says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
-
-    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-    @functools.wraps(command)
-    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except KeyboardInterrupt:
-            click.echo("interrupted; the same command goes on where it was", err=True)
-            sys.exit(_INTERRUPTED)
-        except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
-            if debug:
-                traceback.print_exc()
-            click.echo(f"error: {_sentence(error)}", err=True)
-            sys.exit(1)
-
-    return wrapped
-
-
-def _sentence(error: Exception) -> str:
-    user_error = user_error_in(error)
-    if user_error is not None:
-        return str(user_error)
-    first_line = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
-
-
-_config_argument = click.argument("config", type=click.Path(path_type=Path))
-_set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
-)
-_date_option = click.option(
-    "--date",
-    metavar="DATE",
-    default="",
-    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
-)
 _registry_option = click.option(
     "--registry",
     envvar="SEGPIPE_REGISTRY",
@@ -275,6 +237,10 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     if missing:
         raise UserError(f"there is no picture {', '.join(missing)}")
     predict_files(images, _registry_uri(registry), version, out)
+
+
+for _command in KUBEFLOW_COMMANDS:
+    cli.add_command(_command)
 
 
 @cli.group()

@@ -51,6 +51,10 @@ def run_pipeline(
     watcher = StepWatcher(console, LABELS)
     with _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
+        if config.trainer.workers > 1:
+            console.print(
+                f"[dim]trainer.workers: {config.trainer.workers} are for a cluster; this machine trains alone[/]"
+            )
         if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
             console.print(
                 f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True

@@ -33,6 +33,13 @@ class TrainerConfig(Settings):
         "without it, what Transform computed (transform.class_weights).",
     )
     batch_size: int = Field(default=16, ge=1, description="Pictures that pass at once, over all devices together.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Machines that train together on a cluster (`kubeflow.workers`), each with all of its devices; "
+        "`segpipe run` trains on its own machine alone.",
+    )
     accumulate: int = Field(
         default=1, ge=1, le=1024, description="Batches whose gradients are averaged to one step of the optimiser."
     )
@@ -93,6 +100,12 @@ class TrainerConfig(Settings):
         if name not in ARCHITECTURES:
             raise ValueError(f"architecture {name!r} is not available; there is {', '.join(ARCHITECTURES)}")
         return {**value, "type": name}
+
+    @model_validator(mode="after")
+    def _batch_goes_round(self) -> TrainerConfig:
+        if self.batch_size < self.workers:
+            raise ValueError(f"batch_size {self.batch_size} does not go round {self.workers} workers")
+        return self
 
     @model_validator(mode="after")
     def _phases_fit(self) -> TrainerConfig:

@@ -16,7 +16,8 @@ from pipeline.kubeflow.platform import platform_spec
 from pipeline.kubeflow.platform_rules import check_platform
 from pipeline.kubeflow.rules import check_spec
 from pipeline.kubeflow.spec import cluster_spec
-from pipeline.kubeflow.tfx_output import tfx_spec
+from pipeline.kubeflow.tfx_output import placeholders, tfx_spec
+from pipeline.kubeflow.workers import with_workers
 
 _ANY_WIDTH = 2**31
 
@@ -28,14 +29,18 @@ def compile_pipeline(config: RunConfig) -> str:
         UserError: the curated schema does not exist, a path is out of a step's reach, or the backend would refuse
             what was compiled; the text names the step and the reason.
     """
-    there = on_cluster(config)
+    there = with_workers(on_cluster(config))
     spec = cluster_spec(tfx_spec(there), there)
-    tasks = [executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"]]
+    tasks = sorted(executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"])
     check_step_names(config.kubeflow, tasks)
     platform = platform_spec(there, tasks)
     check_spec(spec)
     check_platform(platform, spec)
-    return to_yaml(spec, platform)
+    text = to_yaml(spec, platform)
+    for mark in placeholders():
+        if mark in text:
+            raise ValueError(f"{mark} is compiled into the pipeline; names.SURVEYED lacks where it goes")
+    return text
 
 
 def compile_quietly(config: RunConfig) -> str:

@@ -9,7 +9,10 @@ from pydantic import Field, field_validator, model_validator
 from components.settings import Settings
 
 KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Cores = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")]
+Bytes = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)$")]
 MountPath = Annotated[str, Field(pattern=r"^/[^:]*[^:/]$")]
 
 
@@ -30,11 +33,19 @@ class Toleration(Settings):
         default=None, description="Effect of the taint; none: every effect."
     )
 
+    @model_validator(mode="after")
+    def _value_goes_with_equal(self) -> Toleration:
+        if (self.operator == "Equal") != (self.value is not None):
+            raise ValueError("value goes with operator Equal, and operator Equal with a value")
+        if self.operator == "Equal" and self.key is None:
+            raise ValueError("operator Equal needs a key")
+        return self
+
 
 class Volume(Settings):
     """A PersistentVolumeClaim that a step mounts."""
 
-    claim: KubernetesName = Field(description="Name of the claim, which is in the namespace of the runs.")
+    claim: VolumeName = Field(description="Name of the claim, which is in the namespace of the runs.")
     mount: MountPath = Field(description="Where it is mounted.")
 
 
@@ -48,14 +59,14 @@ class Accelerator(Settings):
 class StepOptions(Settings):
     """What a step asks of the cluster; what is not said here is taken from the entry `default`."""
 
-    cpu: Quantity | None = Field(default=None, description="Cores, asked for and at most, such as `4` or `500m`.")
-    memory: Quantity | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
+    cpu: Cores | None = Field(default=None, description="Cores, asked for and at most, such as `4` or `500m`.")
+    memory: Bytes | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
     accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
     node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
     tolerations: tuple[Toleration, ...] | None = Field(default=None, description="Taints that the pods bear.")
-    shared_memory: Quantity | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
-    env: dict[str, str] | None = Field(default=None, description="Environment variables.")
-    secrets: dict[str, SecretKey] | None = Field(
+    shared_memory: Bytes | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
+    env: dict[EnvironmentVariable, str] | None = Field(default=None, description="Environment variables.")
+    secrets: dict[EnvironmentVariable, SecretKey] | None = Field(
         default=None, description="Environment variable → the key of a Secret that it is taken from."
     )
     volumes: tuple[Volume, ...] | None = Field(default=None, description="Claims that are mounted.")
@@ -88,6 +99,7 @@ class Workers(Settings):
 
     volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
     bucket: str | None = Field(default=None, pattern=r"^gs://.+", description="A gs:// folder.")
+    service_account: KubernetesName = Field(default="segpipe-worker", description="Service account of the pods.")
     accelerator: Accelerator | None = Field(
         default=None,
         description="Devices of each pod; without it, those of the step `trainer`, which only waits for the pods and "

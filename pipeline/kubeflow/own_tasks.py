@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pipeline.config import RunConfig
@@ -53,8 +54,9 @@ def survey_component(config: RunConfig) -> Json:
 
 def survey_container(config: RunConfig) -> Json:
     """Gets the whole configuration, from which it makes the run's own."""
-    text = config.model_dump_json(by_alias=True)
-    return _container(config, SURVEY, "--config", text)
+    recipe = config.model_dump(mode="json", by_alias=True, exclude={"kubeflow"})
+    cluster = config.kubeflow.model_dump(mode="json", exclude_unset=True)
+    return _container(config, SURVEY, "--config", json.dumps({**recipe, "kubeflow": cluster}, ensure_ascii=False))
 
 
 def notify_component() -> Json:

@@ -50,6 +50,7 @@ def on_cluster(config: RunConfig) -> RunConfig:
         UserError: a path is relative, and there is no volume that it could be relative to.
     """
     raw = config.model_dump(by_alias=True)
+    raw["kubeflow"] = config.kubeflow.model_dump(exclude_unset=True)  # What is not said stays so, see `options_of`.
     raw["registry"] = config.registry or f"{config.workspace or f'runs/{config.name}'}/registry"
     raw["workspace"] = None
     source = raw["data"]["source"]

@@ -25,6 +25,9 @@ MAX_TASK_NAME = 128
 _PIPELINE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TASK_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _CONDITION_PARAMETER = re.compile(r"inputs\.parameter_values\[(['\"])(.*?)\1\]")
+_DRIVERS_OWN = re.compile(r"\{\{\$(\.[a-z_]+)?\}\}")
+"""What the driver replaces, and Argo leaves alone."""
+
 _DRIVER = "-driver"
 _LAST = "ALL_UPSTREAM_TASKS_COMPLETED"
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -91,7 +94,6 @@ def problems(spec: Json) -> Iterator[Problem]:
         yield Problem(ROOT, "is no DAG")
         return
     yield from _run_parameters(root)
-    yield from _constants(spec)
     for group in _groups(spec):
         yield from _group(group)
 
@@ -116,20 +118,6 @@ def _run_parameters(root: Json) -> Iterator[Problem]:
                 yield Problem(ROOT, f"the parameter {name} has no default, so that a run without it is refused")
         elif not _fits(parameter["defaultValue"], kind):
             yield Problem(ROOT, f"the default {parameter['defaultValue']!r} of the parameter {name} is no {kind}")
-
-
-def _constants(spec: Json) -> Iterator[Problem]:
-    """Argo replaces what is in double braces wherever it stands, or refuses the workflow where it cannot."""
-    for group in _groups(spec):
-        for name, task in group.tasks.items():
-            for key, value in task.get("inputs", {}).get("parameters", {}).items():
-                constant = value.get("runtimeValue", {}).get("constant")
-                if (
-                    isinstance(constant, str)
-                    and "{{" in constant
-                    and not re.fullmatch(r"\{\{\$\.[a-z_]+\}\}", constant)
-                ):
-                    yield Problem(name, f"the value of {key} has double braces, which Argo takes for its own")
 
 
 def _groups(spec: Json) -> Iterator[Group]:
@@ -211,6 +199,8 @@ def _container(container: Json, task: Json) -> Iterator[str]:
     for argument in (*container.get("command", []), *container.get("args", [])):
         if _size(argument) >= MAX_ARGUMENT:
             yield f"has an argument of {_size(argument)} bytes; the operating system allows {MAX_ARGUMENT}"
+        if not _is_free_of_braces(argument):
+            yield "has an argument with double braces, which Argo takes for its own"
     inputs = _size(json.dumps(task.get("inputs", {}), ensure_ascii=False))
     if inputs >= MAX_ARGUMENT:
         yield f"has inputs of {inputs} bytes, which are one argument; the operating system allows {MAX_ARGUMENT}"
@@ -304,6 +294,14 @@ def _artifact_types(group: Group, name: str, task: Json) -> Iterator[str]:
                 yield f"has the artifact {key} without a schemaTitle"
 
 
+def _constants(group: Group, name: str, task: Json) -> Iterator[str]:
+    """Argo replaces what is in double braces wherever it stands, or refuses the workflow where it cannot."""
+    for key, value in task.get("inputs", {}).get("parameters", {}).items():
+        constant = value.get("runtimeValue", {}).get("constant")
+        if isinstance(constant, str) and not _is_free_of_braces(constant):
+            yield f"has double braces in the value of {key}, which Argo takes for its own"
+
+
 def _conditions(group: Group, name: str, task: Json) -> Iterator[str]:
     """v2/driver/container.go, Container, and v2/driver/dag.go, DAG: a condition sees the task's own inputs."""
     given = task.get("inputs", {}).get("parameters", {})
@@ -328,6 +326,7 @@ _TASK_RULES: tuple[Callable[[Group, str, Json], Iterator[str]], ...] = (
     _inputs,
     _types,
     _artifact_types,
+    _constants,
     _conditions,
     _loops,
 )
@@ -396,6 +395,10 @@ def _contains_itself(group: Group) -> bool:
                 below.add(name)
                 waiting.append(Group(name, component, group.spec))
     return group.name in below
+
+
+def _is_free_of_braces(text: str) -> bool:
+    return "{{" not in text or _DRIVERS_OWN.fullmatch(text) is not None
 
 
 def _is_last(task: Json) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from components.compatibility import portable_stats_options
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import NOTIFY, PIPELINE, RETRAIN, SURVEY, SURVEYED, TASK_LABELS, VERDICT, label, task_name
@@ -69,6 +70,7 @@ class _Spec:
 
     def add_tfx_steps(self, tfx: Json) -> Json:
         """Takes over each step of TFX; returns their tasks, which ask the survey beside them."""
+        _check_surveyed(tfx["root"]["dag"]["tasks"])
         for step, component in tfx["components"].items():
             container = tfx["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
             own = {
@@ -128,7 +130,7 @@ class _Spec:
     def _tfx_task(self, step: str, task: Json) -> Json:
         inputs = task.get("inputs", {})
         values = {
-            name: _surveyed(SURVEYED[step, name]) if (step, name) in SURVEYED else _constant(value)
+            name: _surveyed(SURVEYED[step, name]) if (step, name) in SURVEYED else _constant(name, value)
             for name, value in inputs.get("parameters", {}).items()
         }
         artifacts = {name: _artifact(value) for name, value in inputs.get("artifacts", {}).items()}
@@ -138,6 +140,13 @@ class _Spec:
         own["taskInfo"] = {"name": label(step)}
         own["inputs"] |= {"artifacts": artifacts} if artifacts else {}
         return {**own, "dependentTasks": sorted(before)}
+
+
+def _check_surveyed(tasks: Json) -> None:
+    """Keeps a renamed step or parameter from being compiled in where the survey has the word."""
+    for step, name in SURVEYED:
+        if name not in tasks[step]["inputs"]["parameters"]:
+            raise ValueError(f"{step} has no parameter {name}, which names.SURVEYED tells the survey to make")
 
 
 def _task(name: str, values: Json) -> Json:
@@ -181,9 +190,11 @@ def _artifact(tfx: Json) -> Json:
     return {"taskOutputArtifact": {"producerTask": producer, "outputArtifactKey": output["outputArtifactKey"]}}
 
 
-def _constant(tfx: Json) -> Json:
-    """A constant; whole numbers as such, for not every protobuf writes 1.0 as 1."""
+def _constant(name: str, tfx: Json) -> Json:
+    """A constant, as both sets of TFX write it: whole numbers as such, for not every protobuf writes 1.0 as 1."""
     value = tfx["runtimeValue"]["constant"]
+    if name == "stats_options_json":
+        value = portable_stats_options(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return {"runtimeValue": {"constant": value}}

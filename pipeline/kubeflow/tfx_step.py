@@ -15,6 +15,7 @@ from tfx.utils import name_utils
 
 from components.artifacts import OWN_TYPES
 from pipeline.kubeflow.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
+from pipeline.kubeflow.workers import hand_over
 
 
 def run_executor(
@@ -30,6 +31,8 @@ def run_executor(
         beam_arguments: For executors that use Beam.
     """
     translated = for_tfx(executor_input, inputs_spec, places)
+    inputs = translated["inputs"]
+    inputs["parameterValues"] = hand_over(inputs.get("parameterValues", {}))
     make_folders(translated)
     arguments = argparse.Namespace(
         executor_class_path=class_path,

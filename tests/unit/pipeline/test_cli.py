@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict"]
+COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]
 
 
 def segpipe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -28,7 +29,7 @@ def test_the_help_of_each_command_shows_an_example(command: str) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["versions", "--registry", "nowhere"]])
 def test_text_is_answered_without_tensorflow(arguments: list[str]) -> None:
     code = f"import sys; sys.argv = ['segpipe', *{arguments}]\nfrom pipeline.cli import main\n"
-    code += "try: main()\nexcept SystemExit: assert not {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)"
+    code += "try: main()\nexcept SystemExit: assert not {'tensorflow', 'tfx', 'apache_beam', 'kfp'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 

@@ -1,0 +1,56 @@
+"""What the commands of `segpipe` share: their errors in one sentence, and the arguments that most of them take."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from components.errors import user_error_in
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+config_argument = click.argument("config", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+date_option = click.option(
+    "--date",
+    metavar="DATE",
+    default="",
+    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
+)
+
+
+def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo("interrupted; the same command goes on where it was", err=True)
+            sys.exit(INTERRUPTED)
+        except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
+            if debug:
+                traceback.print_exc()
+            click.echo(f"error: {_sentence(error)}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+def _sentence(error: Exception) -> str:
+    user_error = user_error_in(error)
+    if user_error is not None:
+        return str(user_error)
+    first_line = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"

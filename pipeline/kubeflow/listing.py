@@ -1,0 +1,40 @@
+"""The runs as a table that a person reads."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.kubeflow.watching import duration, run_seconds
+
+_STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "CANCELED": "yellow", "CANCELING": "yellow"}
+
+
+def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
+    """When, how and how long, with which parameters, and where; times are local.
+
+    Parameters are those that were given: all others have the pipeline's defaults.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("started", "state", "took", "parameters", "page"):
+        table.add_column(heading, no_wrap=True, overflow="ignore", justify="right" if heading == "took" else "left")
+    for run in runs:
+        seconds = run_seconds(run, now)
+        table.add_row(
+            f"{run.created_at.astimezone():%Y-%m-%d %H:%M}" if run.created_at else "",
+            Text((run.state or "unknown").lower(), _STYLES.get(run.state, "")),
+            "" if seconds is None else duration(seconds),
+            Text(_parameters(run)),
+            address(run.run_id),
+        )
+    return table
+
+
+def _parameters(run: Any) -> str:
+    given = (run.runtime_config.parameters if run.runtime_config is not None else None) or {}
+    return " ".join(f"{name}={value}" for name, value in sorted(given.items()))

@@ -16,7 +16,6 @@ from components.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.labels import LABELS
-from pipeline.look_around import look_around
 from pipeline.run_date import on_date
 from pipeline.unchanged import needs_training
 from registry.store import Registry
@@ -101,6 +100,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
 
     from components.trainer.models import check_encoder
     from pipeline.dag import create_steps
+    from pipeline.look_around import look_around
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))

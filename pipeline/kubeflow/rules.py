@@ -237,8 +237,8 @@ def _references(group: Group, name: str, task: Json) -> Iterator[str]:
         outer = value.get("componentInputParameter")
         if outer is not None and outer not in group.parameters:
             yield f"takes {key} from the parameter {outer!r}, which {group.name} does not have"
-        if "taskFinalStatus" in value and not (_is_last(task) and task.get("dependentTasks")):
-            yield f"takes {key} from the end of a task, but does not run at the end"
+        if "taskFinalStatus" in value and not task.get("dependentTasks"):
+            yield f"takes {key} from the end of a task, but depends on none"
     for key, value in inputs.get("artifacts", {}).items():
         outer = value.get("componentInputArtifact")
         if outer is not None and outer not in artifacts:

@@ -1,4 +1,4 @@
-"""The API server's own code, built from the Go module in tests/kubeflow/backend."""
+"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server and driver."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 MODULE = Path("tests/kubeflow/backend")
-BUILT = "SEGPIPE_KUBEFLOW_BACKEND"
-"""Environment variable that names the program where it has been built already."""
+BACKEND, DRIVER = ".", "github.com/kubeflow/pipelines/backend/src/v2/cmd/driver"
+"""The packages: what of the API server a run is created with, and the driver of a task."""
+
+BUILT = {BACKEND: "SEGPIPE_KUBEFLOW_BACKEND", DRIVER: "SEGPIPE_KUBEFLOW_DRIVER"}
+"""Environment variables that name the programs where they have been built already."""
 
 _BUILD_SECONDS = 1500
 
@@ -28,35 +31,39 @@ class Verdict(NamedTuple):
 
 def ask_backend(text: str, parameters: dict[str, Any] | None = None) -> Verdict:
     """Uploads `text` and creates a run of it; skips the test where the program cannot be built."""
-    command = [_program(), *([json.dumps(parameters)] if parameters else [])]
+    command = [program(BACKEND), *([json.dumps(parameters)] if parameters else [])]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
     return Verdict(done.stdout, "" if done.returncode == 0 else done.stderr.strip() or "refused without a word")
 
 
-def _program() -> str:
-    built = os.environ.get(BUILT)
+def program(package: str) -> str:
+    """The path of a program; skips the test where it cannot be built."""
+    built = os.environ.get(BUILT[package])
     if built:
         return built
-    program, reason = _build()
-    if program is None:
+    path, reason = _build(package)
+    if path is None:
         pytest.skip(reason)
-    return program
+    return path
 
 
 @functools.cache
-def _build() -> tuple[str | None, str]:
+def _build(package: str) -> tuple[str | None, str]:
     """The program, built in minutes at first and in seconds from Go's cache; or why it cannot be."""
     if shutil.which("go") is None:
-        return None, f"Go is not installed; {BUILT} may name the program built elsewhere"
-    listed = _go("list", "-deps", ".")
+        return None, f"Go is not installed; {BUILT[package]} may name the program built elsewhere"
+    listed = _go("list", "-deps", package)
     if listed.returncode != 0:
         last = next(iter(reversed(listed.stderr.strip().splitlines())), "no output").strip()
-        return None, f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT} may name the program"
-    program = Path("build/kubeflow-backend").absolute()
-    built = _go("build", "-p", "2", "-o", str(program), ".")
+        return (
+            None,
+            f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT[package]} may name the program",
+        )
+    path = Path("build/kubeflow").absolute() / ("backend" if package == BACKEND else "driver")
+    built = _go("build", "-p", "2", "-o", str(path), package)
     if built.returncode != 0:
         pytest.fail(built.stderr)
-    return str(program), ""
+    return str(path), ""
 
 
 def _go(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -96,7 +96,8 @@ def small_platform() -> Json:
 class Broken(NamedTuple):
     """A change that breaks the spec.
 
-    `refused` says when it would come to light: as a run is created, or later: in a driver, in a launcher, never to end.
+    `refused` says when it would come to light: as a run is created, in a task's driver, or later still: in the
+    launcher, in the step, or never.
     """
 
     change: Callable[[Json], object]
@@ -105,7 +106,7 @@ class Broken(NamedTuple):
     refused: str
 
 
-CREATION, LATER = "creation", "later"
+CREATION, DRIVER, LATER = "creation", "driver", "later"
 
 
 def broken(case: str) -> Json:
@@ -174,7 +175,7 @@ BROKEN: dict[str, Broken] = {
         lambda spec: spec["root"]["inputDefinitions"]["parameters"]["number"].update(defaultValue="one"),
         "root",
         "'one' of the parameter number is no NUMBER_INTEGER",
-        LATER,
+        DRIVER,
     ),
     "parameter that no run can give": Broken(
         lambda spec: spec["root"]["inputDefinitions"]["parameters"].update(
@@ -213,7 +214,7 @@ BROKEN: dict[str, Broken] = {
         "neither a DAG nor has an executor",
         CREATION,
     ),
-    "no taskInfo": Broken(lambda spec: _tasks(spec)["first"].pop("taskInfo"), "first", "has no taskInfo.name", LATER),
+    "no taskInfo": Broken(lambda spec: _tasks(spec)["first"].pop("taskInfo"), "first", "has no taskInfo.name", DRIVER),
     "no such executor": Broken(
         lambda spec: _executors(spec).pop("exec-second"), "second", "'exec-second', which does not exist", CREATION
     ),
@@ -282,24 +283,25 @@ BROKEN: dict[str, Broken] = {
         lambda spec: spec["components"]["comp-first"]["outputDefinitions"].pop("artifacts"),
         "second",
         "the output 'examples' of first, which has no such output",
-        LATER,
+        DRIVER,
     ),
     "parameter that the group lacks": Broken(
-        lambda spec: spec["components"]["comp-group"].pop("inputDefinitions"),
+        lambda spec: (
+            spec["components"]["comp-group"].pop("inputDefinitions"),
+            spec["root"]["dag"]["tasks"]["group"].pop("inputs"),
+        ),
         "first",
         "takes number from the parameter 'number', which comp-group does not have",
-        LATER,
+        DRIVER,
     ),
-    "end of a task before the end": Broken(
-        lambda spec: _tasks(spec)["second"]["inputs"]["parameters"].update(
-            word={"taskFinalStatus": {"producerTask": "first"}}
-        ),
-        "second",
-        "takes word from the end of a task",
-        LATER,
+    "end of no task": Broken(
+        lambda spec: spec["root"]["dag"]["tasks"]["last"].pop("dependentTasks"),
+        "last",
+        "takes status from the end of a task, but depends on none",
+        DRIVER,
     ),
     "parameter not given": Broken(
-        lambda spec: _tasks(spec)["first"].pop("inputs"), "first", "needs number of parameters", LATER
+        lambda spec: _tasks(spec)["first"].pop("inputs"), "first", "needs number of parameters", DRIVER
     ),
     "artifact not given": Broken(
         lambda spec: _tasks(spec)["second"]["inputs"].pop("artifacts"), "second", "needs examples of artifacts", LATER
@@ -310,7 +312,7 @@ BROKEN: dict[str, Broken] = {
         ),
         "first",
         "gets 'one' for number, which is no NUMBER_INTEGER",
-        LATER,
+        DRIVER,
     ),
     "parameter of another type": Broken(
         lambda spec: spec["components"]["comp-group"]["inputDefinitions"]["parameters"]["number"].update(
@@ -318,7 +320,7 @@ BROKEN: dict[str, Broken] = {
         ),
         "first",
         "gets a STRING for number, which is no NUMBER_INTEGER",
-        LATER,
+        DRIVER,
     ),
     "artifact without a type": Broken(
         lambda spec: spec["components"]["comp-first"]["outputDefinitions"]["artifacts"]["examples"].update(
@@ -334,7 +336,7 @@ BROKEN: dict[str, Broken] = {
         ),
         "second",
         "has a condition on answer",
-        LATER,
+        DRIVER,
     ),
     "loop over artifacts": Broken(
         lambda spec: _tasks(spec)["second"].update(artifactIterator={"itemInput": "examples"}),

@@ -1,0 +1,176 @@
+"""The whole pipeline from its compiled YAML alone, a pod a step; each test goes on from the one before it."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.evaluator.results import Evaluation
+from pipeline.config import load_config
+from pipeline.kubeflow.compiler import compile_pipeline
+from registry.store import Registry
+from tests.kubeflow.emulator import Backend, PipelineRun
+from tests.kubeflow.pods import isolation
+from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED
+from tests.support.tiny import segpipe, write_data, write_use_case
+
+pytestmark = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
+
+DATA_STEPS = {"image-mask-example-gen", "statistics-gen", "schema-importer", "example-validator", "data-gate"}
+MODEL_STEPS = {"transform", "trainer"}
+RELEASE_STEPS = {"baseline", "segmentation-evaluator", "registry-pusher", "run-report"}
+ON_CLUSTER = [
+    "workspace=null",
+    "data.source.root=data",
+    "registry=registry",
+    "trainer.epochs=6",
+    "report.scored=0",
+    "kubeflow.steps={default: {retries: 0}}",
+    "kubeflow.webhook={secret: webhook, key: url}",
+]
+BAD_DATA = {"data_root": "/mnt/segpipe/bad"}
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The claim that stands for the folder that the command runs in."""
+    return tmp_path_factory.mktemp("volume")
+
+
+@pytest.fixture(scope="module")
+def config(volume: Path) -> Path:
+    path = write_use_case(volume)
+    assert segpipe("schema", "infer", path).returncode == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What the webhook was told; the first entry is its address."""
+    messages: list[dict[str, Any]] = []
+
+    class Webhook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Webhook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        messages.append({"address": f"http://127.0.0.1:{server.server_port}/secret"})
+        yield messages
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def backend(volume: Path, told: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Backend:
+    secrets = {"webhook": {"url": told[0]["address"]}}
+    return Backend(tmp_path_factory.mktemp("bucket"), {"segpipe": volume}, secrets)
+
+
+@pytest.fixture(scope="module")
+def first(backend: Backend, config: Path) -> PipelineRun:
+    return backend.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
+
+
+def logs(run: PipelineRun) -> str:
+    return "\n".join(f"== {task.name}: {task.state}\n{task.log}" for task in run.tasks.values())
+
+
+def test_the_first_run_finds_no_baseline_and_pushes(first: PipelineRun, volume: Path) -> None:
+    assert first.succeeded, logs(first)
+    assert first.in_state(COMPLETE) == {"survey", "notify", *DATA_STEPS, *MODEL_STEPS, *RELEASE_STEPS}
+    assert first.tasks["baseline"].last_line == "no baseline: nothing is served yet"
+    assert "blessed: yes" in first.tasks["segmentation-evaluator"].log
+    assert first.tasks["registry-pusher"].last_line == "version 1 pushed and served"
+    assert Registry(str(volume / "registry")).verify(1).model_name == "tiny"
+
+
+def test_every_artifact_lies_below_the_runs_root(first: PipelineRun, backend: Backend) -> None:
+    for artifact in backend.store.artifacts.values():
+        assert artifact.uri.startswith(f"{first.root}/")
+        for kind, value in artifact.properties.values():
+            assert not (kind == "string" and "/minio/" in value)
+    assert "minio://" in str(backend.store.artifacts)
+
+
+def test_the_dashboard_has_something_to_show(first: PipelineRun, backend: Backend, volume: Path) -> None:
+    report = first.tasks["run-report"].execution
+    assert report is not None
+    shown = {name: backend.store.artifacts[identity] for name, identity in report.artifacts.items()}
+    assert {name: artifact.type for name, artifact in shown.items() if name != "executor-logs"} == {
+        "report": "system.HTML",
+        "metrics": "system.Metrics",
+        "confusion_matrix": "system.ClassificationMetrics",
+        "summary": "system.Markdown",
+    }
+    assert backend.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
+    assert "version 1 pushed and served" in backend.store.folder(shown["summary"].uri).read_text()
+    metrics = Registry(str(volume / "registry")).verify(1).metrics
+    rows = {name: value for name, (kind, value) in shown["metrics"].properties.items() if kind == "double"}
+    assert rows == pytest.approx(metrics)
+    evaluation = Evaluation.model_validate_json(
+        (backend.store.folder(shown["metrics"].uri) / "metrics.json").read_text()
+    )
+    matrix = shown["confusion_matrix"].properties["confusionMatrix"][1]["struct"]
+    assert [row["row"] for row in matrix["rows"]] == [list(row) for row in evaluation.candidate.overall.confusion]
+
+
+def test_the_webhook_is_told(first: PipelineRun, told: list[dict[str, Any]]) -> None:
+    del first
+    assert "ended well" in told[1]["text"]
+
+
+def test_an_unchanged_run_is_skipped(first: PipelineRun, backend: Backend, config: Path) -> None:
+    del first
+    run = backend.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
+    assert run.succeeded, logs(run)
+    assert run.in_state(COMPLETE) == {"survey", "notify"} and run.in_state(NOT_TRIGGERED) == {"retrain"}
+    assert run.tasks["survey"].last_line == "data and configuration are those of that version"
+
+
+def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
+    first: PipelineRun, backend: Backend, config: Path, volume: Path, told: list[dict[str, Any]]
+) -> None:
+    del first
+    write_data(volume / "bad", pairs=3)
+    for image in (volume / "bad" / "images").iterdir():
+        image.write_bytes(b"no picture")
+    run = backend.run(compile_pipeline(load_config(config, ON_CLUSTER)), BAD_DATA)
+    assert not run.succeeded
+    assert run.in_state(FAILED) == {"image-mask-example-gen"}
+    failed = run.tasks["image-mask-example-gen"]
+    assert failed.status == 1
+    assert failed.last_line.startswith("error: none of the 3 pairs can be used; the first, images/0-000, is set aside")
+    assert "Traceback" not in failed.log
+    assert not run.in_state(COMPLETE) & {*MODEL_STEPS, *RELEASE_STEPS}
+    assert run.tasks["notify"].state == COMPLETE and "failed" in told[-1]["text"]
+
+
+@pytest.mark.slow
+def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
+    first: PipelineRun, backend: Backend, config: Path, volume: Path
+) -> None:
+    run = backend.run(compile_pipeline(load_config(config, ON_CLUSTER)))
+    assert run.succeeded, logs(run)
+    assert run.in_state(CACHED) == {*DATA_STEPS, *MODEL_STEPS}
+    assert run.in_state(COMPLETE) == {"survey", "notify", *RELEASE_STEPS}
+    assert run.tasks["baseline"].last_line == "baseline: version 1"
+    assert "identical to version 1" in str(_summary(run, backend))
+    assert [manifest.version for manifest in Registry(str(volume / "registry")).versions()] == [1]
+    assert run.root != first.root
+
+
+def _summary(run: PipelineRun, backend: Backend) -> str:
+    report = run.tasks["run-report"].execution
+    assert report is not None
+    return backend.store.folder(backend.store.artifacts[report.artifacts["summary"]].uri).read_text()

@@ -62,7 +62,7 @@ def dataset(pairs: Sequence[Pair], size: tuple[int, int]) -> tf.data.Dataset:
     return files.map(load, num_parallel_calls=AUTOTUNE)
 
 
-class Augment(layers.Layer):
+class Augment(keras.layers.Layer):
     """Mirrors pictures and masks alike."""
 
     def __init__(self, seed: int = 42) -> None:

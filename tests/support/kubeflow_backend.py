@@ -1,4 +1,8 @@
-"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server and driver."""
+"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server and driver.
+
+The module's go.sum has no hashes of Kubeflow's own modules: Go asks its checksum database for them when it builds, in a
+copy of the file.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 MODULE = Path("tests/kubeflow/backend")
+PROGRAMS = Path("build/kubeflow")
 BACKEND, DRIVER = ".", "github.com/kubeflow/pipelines/backend/src/v2/cmd/driver"
 """The packages: what of the API server a run is created with, and the driver of a task."""
 
@@ -59,13 +64,16 @@ def _build(package: str) -> tuple[str | None, str]:
             None,
             f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT[package]} may name the program",
         )
-    path = Path("build/kubeflow").absolute() / ("backend" if package == BACKEND else "driver")
+    path = PROGRAMS.absolute() / ("backend" if package == BACKEND else "driver")
     built = _go("build", "-p", "2", "-o", str(path), package)
     if built.returncode != 0:
         pytest.fail(built.stderr)
     return str(path), ""
 
 
-def _go(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["nice", "go", *arguments]
+def _go(verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(MODULE / name, PROGRAMS)
+    command = ["nice", "go", verb, "-mod=mod", f"-modfile={PROGRAMS.absolute() / 'go.mod'}", *arguments]
     return subprocess.run(command, cwd=MODULE, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)

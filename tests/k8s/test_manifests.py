@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.kubeflow.config import KubeflowConfig, Volume, Workers
 from tests.support.manifests import K8S, OVERLAYS, Manifest, built, named, of_kind, pod_specs
 from tests.support.pod_security import violations
 
@@ -218,6 +218,16 @@ def test_the_configurations_defaults_are_there(overlay: str) -> None:
     assert named(overlay, "ServiceAccount", DEFAULTS.service_account)
     assert {m["metadata"].get("namespace", DEFAULTS.namespace) for m in built(overlay)} == {DEFAULTS.namespace}
     assert named(overlay, "Namespace", DEFAULTS.namespace)
+
+
+@each_overlay
+def test_what_the_configuration_mounts_and_names_is_there(overlay: str) -> None:
+    for field in ("volume", "service_account"):
+        for value in (getattr(section, field, None) for section in (DEFAULTS, Workers(bucket="gs://bucket"))):
+            if isinstance(value, Volume):
+                assert named(overlay, "PersistentVolumeClaim", value.claim)
+            elif value:
+                assert named(overlay, "ServiceAccount", value)
 
 
 @each_overlay

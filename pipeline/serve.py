@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def serve_registry(registry: str, options: Mapping[str, Any]) -> None:
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
     from serving.server import serve
 
     serve(settings)

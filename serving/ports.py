@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from components.errors import UserError
@@ -16,9 +17,10 @@ def check_port(host: str, port: int, option: str) -> None:
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        raise port_refused(host, port, option, error.strerror) from None
+        raise port_refused(host, port, option, error) from None
 
 
-def port_refused(host: str, port: int, option: str, why: str | None) -> UserError:
+def port_refused(host: str, port: int, option: str, error: OSError) -> UserError:
     """What is said of a port that cannot be had."""
-    return UserError(f"cannot listen on {host} port {port}: {why or 'it is in use'}; name another with {option}")
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return UserError(f"cannot listen on {host} port {port}: {why}; name another with {option}")

@@ -17,7 +17,7 @@ from serving.batching import Batcher
 from serving.endpoint import Endpoint
 from serving.grpc_service import make_grpc_server
 from serving.metrics import Metrics
-from serving.ports import port_refused
+from serving.ports import check_port, port_refused
 from serving.rest import make_app
 from serving.settings import ServerSettings
 from serving.versions import Versions, served_labels
@@ -55,17 +55,13 @@ class Server:
         """
         host = self._settings.host
         address = f"[{host}]" if ":" in host else host
-        try:
-            grpc_port = self._grpc.add_insecure_port(f"{address}:{self._settings.grpc_port}")
-        except RuntimeError:
-            grpc_port = 0
-        if not grpc_port:
-            raise port_refused(host, self._settings.grpc_port, "--grpc-port", None)
+        check_port(host, self._settings.grpc_port, "--grpc-port")
+        grpc_port = self._grpc.add_insecure_port(f"{address}:{self._settings.grpc_port}")
         await self._http.setup()
         try:
             await web.TCPSite(self._http, host, self._settings.port).start()
         except OSError as error:
-            raise port_refused(host, self._settings.port, "--port", error.strerror) from None
+            raise port_refused(host, self._settings.port, "--port", error) from None
         await self._grpc.start()
         self._watching = asyncio.create_task(self._versions.watch(self._settings.poll_seconds))
         port = self._http.addresses[0][1]

@@ -202,7 +202,8 @@ class Served(Address):
     def __init__(self, registry: str, *options: object, until_ready: bool = True) -> None:
         command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", registry, "--poll", "0.2"]
         command += ["--port", "0", "--grpc-port", "0", *map(str, options)]
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "TF_CPP_MIN_LOG_LEVEL": "2"}
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

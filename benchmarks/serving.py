@@ -33,15 +33,18 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 import tensorflow as tf
+import tf_keras as keras
 from aiohttp import web
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.inference import picture, transform_layer
+from components import records
 from components.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.export import ServedModel, export
 from components.trainer.models import build_model
+from components.transform import features
 from components.transform.config import TransformConfig
 from registry.store import Registry
 
@@ -148,7 +151,7 @@ def _make_registry(folder: Path) -> str:
     transform = TransformConfig(height=TILE, width=TILE)
     network = build_model(UNet(width=16, depth=3), transform, CLASSES, np.full(3, 120.0), np.full(3, 60.0))
     with tempfile.TemporaryDirectory() as model:
-        export(ServedModel(network, transform_layer(transform), transform, CLASSES, 100_000_000), model)
+        export(ServedModel(network, _with_masks(transform_layer(transform)), transform, CLASSES, 100_000_000), model)
         registry = Registry(str(folder))
         manifest, _ = registry.push(
             model,
@@ -161,6 +164,16 @@ def _make_registry(folder: Path) -> str:
         )
     registry.serve(manifest.version)
     return registry.uri
+
+
+def _with_masks(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Adds the masks that `evaluate` asks for."""
+
+    def transformed(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        mask_B = tf.repeat(tf.constant([bytes(TILE * TILE)]), tf.size(parsed[records.IMAGE_ENCODED]))
+        return {**layer(parsed), features.MASK: mask_B}
+
+    return transformed
 
 
 @contextmanager

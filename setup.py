@@ -19,16 +19,20 @@ def version() -> str:
 
 
 REQUIREMENTS = [
+    "aiohttp>=3.9,<4",
     "apache-beam>=2.74,<2.78",
     "click>=8.1,<9",
     "fsspec>=2024.2",
+    "grpcio>=1.62",
     "h5py>=3.10,<4",
     "jinja2>=3.1,<4",
     "keras-tuner>=1.4,<2",
     "kfp>=2.5,<3",
     "kfp-server-api>=2.0.5,<3",
     "numpy>=1.26,<3",
+    "orjson>=3.9.7,<4",
     "pillow>=10.3",
+    "prometheus-client>=0.20,<1",
     "protobuf>=3.20.3,<7",
     "pydantic>=2.7,<3",
     "pyyaml>=6,<7",
@@ -39,6 +43,7 @@ REQUIREMENTS = [
     "tensorflow-data-validation>=1.16,<1.22",
     "tensorflow-metadata>=1.16,<1.22",
     "tensorflow-model-analysis>=0.47,<0.53",
+    "tensorflow-serving-api>=2.16,<2.22",
     "tensorflow-transform>=1.16,<1.22",
     "tf-keras>=2.16,<2.22",
     "tfx>=1.16,<1.22",

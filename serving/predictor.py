@@ -69,7 +69,7 @@ class Predictor:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
             raise UserError(f"{picture}: {_refusal(error.message)}") from None
-        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask"].numpy()[0])))
+        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0])))
         return Prediction(mask_HW, answer["class_fractions"].numpy()[0], float(answer["mean_confidence"].numpy()[0]))
 
 

@@ -132,7 +132,7 @@ def _draw(
             scored=wanted[index],
             image=image,
             truth=_first(features, records.MASK_ENCODED),
-            prediction=predict(image=tf.constant([image]))["mask"].numpy()[0],
+            prediction=predict(image=tf.constant([image]))["mask_bytes"].numpy()[0],
             longer_side=longer_side,
         )
     return drawn

@@ -56,11 +56,15 @@ class ServedModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Masks at the pictures' own sizes: `mask` [B] PNG, `class_fractions` [B, C], `mean_confidence` [B]."""
+        """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` [B, C], `mean_confidence` [B].
+
+        TensorFlow Serving's REST API gives an output in base64 only if its name ends in `_bytes` (util/json_tensor.cc,
+        `IsNamedTensorBytes`); a PNG under any other name would make the answer no valid JSON.
+        """
         size_B2, checked_B = self._checked(image)
         answers = self._tiled(checked_B) if self._is_tiled else self._resized(checked_B, size_B2)
         return {
-            "mask": answers.mask,
+            "mask_bytes": answers.mask,
             "class_fractions": answers.class_fractions_C,
             "mean_confidence": answers.mean_confidence,
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict"]
+COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict", "serve"]
 COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]
 
 

@@ -47,7 +47,7 @@ class BrightnessModel(tf.Module):
             image,
             fn_output_signature=tf.string,
         )
-        return {"mask": masks}
+        return {"mask_bytes": masks}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

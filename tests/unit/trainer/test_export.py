@@ -61,7 +61,7 @@ def test_masks_come_at_the_pictures_own_sizes(loaded, transformed: Transformed) 
     answer = loaded.signatures["serving_default"](image=tf.constant(encoded))
     probabilities = loaded.signatures["probabilities"](image=tf.constant(encoded))["probabilities"]
     for index, (height, width) in enumerate([(40, 56), (90, 33)]):
-        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask"].numpy()[index])))
+        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[index])))
         resized = tf.image.resize(probabilities[index], [height, width]).numpy()
         np.testing.assert_array_equal(mask_HW, resized.argmax(-1))
         shares = np.bincount(mask_HW.ravel(), minlength=NUM_CLASSES) / mask_HW.size
@@ -87,7 +87,7 @@ def test_one_hostile_picture_is_refused_by_name_and_the_next_is_served(loaded) -
     bomb = good[:16] + (20_000).to_bytes(4, "big") * 2 + good[24:]
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"over the limit of\D+100000\D+pixels"):
         loaded.signatures["serving_default"](image=tf.constant([good, bomb]))
-    assert len(loaded.signatures["serving_default"](image=tf.constant([good]))["mask"].numpy()[0]) > 0
+    assert len(loaded.signatures["serving_default"](image=tf.constant([good]))["mask_bytes"].numpy()[0]) > 0
 
 
 def test_the_model_is_written_where_the_folder_says(transformed: Transformed, keras_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -58,7 +58,7 @@ def kinds() -> dict[str, bytes]:
 
 
 def mask_of(answer: dict[str, np.ndarray], index: int = 0) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(answer["mask"][index])))
+    return np.asarray(Image.open(io.BytesIO(answer["mask_bytes"][index])))
 
 
 def as_example(pair: dict[str, bytes]) -> bytes:
@@ -76,7 +76,7 @@ def test_each_kind_of_file_gets_a_mask_of_its_size(exported, way: str) -> None: 
         shares = np.bincount(mask_HW.ravel(), minlength=NUM_CLASSES) / mask_HW.size
         np.testing.assert_allclose(answer["class_fractions"][index], shares, atol=1e-6)
         assert 1 / NUM_CLASSES <= answer["mean_confidence"][index] <= 1
-    same = [answer["mask"][list(files).index(kind)] for kind in ("png", "png_rgba", "png_16_bit", "bmp")]
+    same = [answer["mask_bytes"][list(files).index(kind)] for kind in ("png", "png_rgba", "png_16_bit", "bmp")]
     assert len(set(same)) == 1
 
 
@@ -175,7 +175,7 @@ def test_hostile_headers_are_refused_and_the_next_picture_is_served(exported, wa
     palette_bmp = encode(Image.fromarray(RGB).quantize(16), "BMP")
     with pytest.raises(tf.errors.InvalidArgumentError, match="a BMP must have 24 bits a pixel"):
         model.serve(palette_bmp)
-    assert len(model.serve(good)["mask"][0]) > 0
+    assert len(model.serve(good)["mask_bytes"][0]) > 0
 
 
 def test_a_thread_that_would_be_filled_up_to_a_band_of_tiles_is_refused(exported) -> None:  # type: ignore[no-untyped-def]

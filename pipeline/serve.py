@@ -1,0 +1,75 @@
+"""`segpipe serve`: the options of the command as settings of the server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.errors import UserError
+from serving.ports import check_port
+from serving.settings import MEGABYTE, ServerSettings
+
+_OPTIONS = {
+    "version": "version",
+    "host": "host",
+    "port": "port",
+    "grpc_port": "grpc_port",
+    "poll": "poll_seconds",
+    "grace": "grace_seconds",
+    "timeout": "limits.seconds",
+    "max_body": "limits.body_bytes",
+    "max_pictures": "limits.pictures",
+    "max_requests": "limits.requests",
+    "batch": "batching.pictures",
+    "batch_wait": "batching.wait_seconds",
+    "workers": "batching.workers",
+}
+
+
+def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> None:
+    """Serves what `registry` serves, until it is stopped.
+
+    Raises:
+        UserError: an option is wrong, or a port cannot be had.
+    """
+    settings = _settings(registry, options)
+    check_port(settings.host, settings.port, "--port")
+    check_port(settings.host, settings.grpc_port, "--grpc-port")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
+    if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
+        from serving import model_server
+
+        # Its batches fail as a whole: one broken picture would fail the requests of others.
+        alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
+        model_server.serve(settings.model_copy(update={"batching": alone}))
+    else:
+        from serving.server import serve
+
+        serve(settings)
+
+
+def _prefers_model_server(settings: ServerSettings) -> bool:
+    """Whether `tensorflow_model_server` is there and would do the same; it always listens on all addresses."""
+    return shutil.which("tensorflow_model_server") is not None and settings.host == "0.0.0.0"  # noqa: S104
+
+
+def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
+    tree: dict[str, Any] = {"registry": registry, "limits": {}, "batching": {}}
+    for option, value in options.items():
+        if value is None:
+            continue
+        part, _, key = _OPTIONS[option].rpartition(".")
+        (tree[part] if part else tree)[key] = value * MEGABYTE if option == "max_body" else value
+    try:
+        return ServerSettings(**tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        option = next(option for option, key in _OPTIONS.items() if key == place)
+        raise UserError(f"--{option.replace('_', '-')}: {first['msg']}") from None

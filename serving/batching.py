@@ -1,0 +1,182 @@
+"""Requests run together: a batch is what has come in while the workers were busy.
+
+One request that the model refuses does not fail the others: a refused batch is run again request by request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from grpc import StatusCode
+
+from serving.errors import ServingError
+from serving.metrics import Metrics
+from serving.model import Model, Outputs, Signature
+from serving.settings import Batching
+
+Outcome = Outputs | ServingError
+
+
+class Servable:
+    """A version in use: it is closed only when nothing runs on it any more."""
+
+    def __init__(self, name: str, version: int, model: Model) -> None:
+        self.name = name
+        self.version = version
+        self.model = model
+        self._users = 0
+        self._free = asyncio.Event()
+        self._free.set()
+
+    def __enter__(self) -> Servable:
+        self._users += 1
+        self._free.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._free.set()
+
+    async def unused(self) -> None:
+        """Returns once nobody uses the version."""
+        await self._free.wait()
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A request that waits to be run; times are of the monotonic clock."""
+
+    servable: Servable
+    signature: Signature
+    inputs: list[bytes]
+    deadline: float
+    since: float = field(default_factory=time.monotonic)
+    answer: asyncio.Future[Outputs] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def fits(self, other: Waiting) -> bool:
+        """Whether both can be one call of the graph."""
+        return self.servable is other.servable and self.signature.name == other.signature.name
+
+
+class Batcher:
+    """Runs requests in a few threads.  All of it but the calls themselves happens on the event loop."""
+
+    def __init__(self, settings: Batching, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._waiting: deque[Waiting] = deque()
+        self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="batch")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def running(self) -> int:
+        """Batches that are running."""
+        return len(self._tasks)
+
+    async def run(self, waiting: Waiting) -> Outputs:
+        """The outputs of one request.
+
+        Raises:
+            ServingError: the model refuses it, or its deadline has passed.
+        """
+        self._waiting.append(waiting)
+        self._start_batches()
+        try:
+            return await asyncio.wait_for(waiting.answer, max(0, waiting.deadline - time.monotonic()))
+        except asyncio.TimeoutError:
+            raise ServingError(
+                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was there"
+            ) from None
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+
+    def close(self) -> None:
+        """Takes no more requests; does not wait for those that run."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _start_batches(self) -> None:
+        while self.running < self._settings.workers and (batch := self._next_batch()):
+            task = asyncio.create_task(self._run_batch(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._start_batches()
+
+    def _next_batch(self) -> list[Waiting]:
+        """The longest waiting request and those that fit to it; none while it pays to wait for more."""
+        if not self._waiting:
+            return []
+        first, *others = self._waiting
+        batch, pictures = [first], len(first.inputs)
+        for other in others:
+            if first.fits(other) and pictures + len(other.inputs) <= self._settings.pictures:
+                batch.append(other)
+                pictures += len(other.inputs)
+        wait = first.since + self._settings.wait_seconds - time.monotonic()
+        if wait > 0 and pictures < self._settings.pictures:
+            asyncio.get_running_loop().call_later(wait, self._start_batches)
+            return []
+        for request in batch:
+            self._waiting.remove(request)
+        return batch
+
+    async def _run_batch(self, batch: list[Waiting]) -> None:
+        self._metrics.batch_started(len(batch), [time.monotonic() - request.since for request in batch])
+        with batch[0].servable:
+            try:
+                outcomes = await asyncio.get_running_loop().run_in_executor(
+                    self._executor, outcomes_of, batch, self._metrics
+                )
+            except Exception as error:  # noqa: BLE001  # Whoever waits must be told, whatever it is.
+                for request in batch:
+                    if not request.answer.done():
+                        request.answer.set_exception(error)
+                return
+        for request, outcome in zip(batch, outcomes, strict=True):
+            if request.answer.done():
+                continue
+            if isinstance(outcome, ServingError):
+                request.answer.set_exception(outcome)
+            else:
+                request.answer.set_result(outcome)
+
+
+def outcomes_of(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
+    """What each request of a batch gets; blocks."""
+    outcome = _outcome(batch, metrics)
+    if not isinstance(outcome, ServingError):
+        return _shared_out(outcome, [len(request.inputs) for request in batch])
+    if outcome.code is StatusCode.INVALID_ARGUMENT and len(batch) > 1:
+        return [_outcome([request], metrics) for request in batch]
+    return [outcome] * len(batch)
+
+
+def _outcome(batch: Sequence[Waiting], metrics: Metrics) -> Outcome:
+    first = batch[0]
+    inputs = [encoded for request in batch for encoded in request.inputs]
+    began = time.monotonic()
+    seconds = max(request.deadline for request in batch) - began
+    try:
+        return first.servable.model.run(first.signature, inputs, seconds)
+    except ServingError as error:
+        return error
+    finally:
+        metrics.graph_ran(first.servable.name, time.monotonic() - began)
+
+
+def _shared_out(outputs: Outputs, counts: Sequence[int]) -> list[Outcome]:
+    shares: list[Outcome] = []
+    begin = 0
+    for count in counts:
+        shares.append({name: values_B[begin : begin + count] for name, values_B in outputs.items()})
+        begin += count
+    return shares

@@ -1,0 +1,167 @@
+"""A SavedModel in this process, as TensorFlow Serving holds it: one graph, one session.
+
+A session, other than the functions of `tf.saved_model.load`, stops at a deadline and gives its memory back when it is
+closed.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from grpc import StatusCode
+from PIL import Image
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.errors import ServingError, from_tensorflow, invalid
+from serving.tensors import strings_from_proto
+
+DEFAULT_SIGNATURE = "serving_default"
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+_WARMUP_RECORDS = 1000
+_WARMUP_SECONDS = 120
+
+Outputs = dict[str, np.ndarray]
+
+
+class Signature:
+    """One of a model's functions: byte strings [B] in, tensors out."""
+
+    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef) -> None:
+        self.name = name
+        self._definition = definition
+        self.outputs = tuple(sorted(definition.outputs))
+
+    @property
+    def input(self) -> str:
+        """Name of the one input.
+
+        Raises:
+            ServingError: the signature takes no batch of byte strings; a segmentation model has none of that kind.
+        """
+        inputs = self._definition.inputs
+        names = list(inputs)
+        if len(names) != 1 or inputs[names[0]].dtype != tf.string.as_datatype_enum:
+            raise ServingError(
+                StatusCode.UNIMPLEMENTED, f"signature {self.name} takes no batch of byte strings: it cannot be called"
+            )
+        return names[0]
+
+    def asked(self, output_filter: Sequence[str]) -> tuple[str, ...]:
+        """The outputs to give: those in the filter, or all (servables/tensorflow/predict_util.cc).
+
+        Raises:
+            ServingError: the filter names one that is not there, or one twice.
+        """
+        for index, name in enumerate(output_filter):
+            if name not in self.outputs:
+                raise invalid(
+                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
+                    f"{{{','.join(self.outputs)}}}."
+                )
+            if name in output_filter[:index]:
+                raise invalid(f"duplicate output tensor alias: {name}")
+        return tuple(output_filter) or self.outputs
+
+    def tensor_names(self) -> tuple[str, list[str]]:
+        """Names in the graph of the input and of `outputs`."""
+        definition = self._definition
+        return definition.inputs[self.input].name, [definition.outputs[name].name for name in self.outputs]
+
+
+class Model:
+    """A loaded version.  Its methods block and may be called from several threads."""
+
+    def __init__(self, folder: str) -> None:
+        """Loads the SavedModel in `folder`, which is not needed afterwards.
+
+        Raises:
+            ServingError: TensorFlow cannot load it.
+        """
+        config = tf.compat.v1.ConfigProto(gpu_options=tf.compat.v1.GPUOptions(allow_growth=True))
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        self._calls: dict[str, Callable[..., list[np.ndarray]]] = {}
+        try:
+            with graph.as_default():
+                meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], folder)
+        except (tf.errors.OpError, OSError, ValueError, RuntimeError) as error:
+            self._session.close()
+            raise ServingError(
+                StatusCode.INTERNAL, f"TensorFlow cannot load it: {str(error).splitlines()[0]}"
+            ) from None
+        self.definitions: dict[str, meta_graph_pb2.SignatureDef] = dict(meta.signature_def)
+
+    def signature(self, name: str) -> Signature | None:
+        """The signature of that name; an empty name means `serving_default`."""
+        name = name or DEFAULT_SIGNATURE
+        definition = self.definitions.get(name)
+        return None if definition is None else Signature(name, definition)
+
+    def run(self, signature: Signature, inputs: Sequence[bytes], seconds: float) -> Outputs:
+        """All outputs of the signature for the byte strings `inputs`; the first axis is the batch.
+
+        All, whatever a client wants to see: TensorFlow optimises the graph for each other set of outputs, which takes
+        seconds, and requests that want different ones could not be run together.
+
+        Raises:
+            ServingError: the graph refuses an input, or it takes longer than `seconds`.
+        """
+        batch_B = np.array(inputs, dtype=object)
+        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(seconds * 1000)))
+        try:
+            return dict(zip(signature.outputs, self._call(signature)(batch_B, options=options), strict=True))
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error.error_code, error.message) from None
+
+    def close(self) -> None:
+        """Gives the memory back: a graph is full of reference cycles, which Python would leave for a long while."""
+        self._session.close()
+        self._calls.clear()
+        del self._session
+        gc.collect()
+
+    def _call(self, signature: Signature) -> Callable[..., list[np.ndarray]]:
+        if signature.name not in self._calls:
+            feed, fetches = signature.tensor_names()
+            self._calls[signature.name] = self._session.make_callable(fetches, [feed], accept_options=True)
+        return self._calls[signature.name]
+
+
+def warm_up(model: Model, folder: str) -> int:
+    """Sends the requests that the version brings along, or one small picture; returns how many there were.
+
+    Raises:
+        ServingError: the model does not answer one of them, so it would not answer others either.
+    """
+    requests = list(_recorded_requests(folder))
+    for signature_name, inputs in requests or [(DEFAULT_SIGNATURE, [_picture()])]:
+        signature = model.signature(signature_name)
+        if signature is None:
+            raise ServingError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.')
+        model.run(signature, inputs, _WARMUP_SECONDS)
+    return len(requests)
+
+
+def _recorded_requests(folder: str) -> Iterator[tuple[str, list[bytes]]]:
+    """Signatures and inputs, as in servables/tensorflow/saved_model_warmup_util.cc."""
+    path = Path(folder) / WARMUP_FILE
+    if not path.is_file():
+        return
+    for index, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
+        if index >= _WARMUP_RECORDS:
+            raise invalid(f"{WARMUP_FILE} has more than {_WARMUP_RECORDS} records")
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        for name, tensor in request.inputs.items():
+            yield request.model_spec.signature_name, strings_from_proto(name, tensor, _WARMUP_RECORDS)
+
+
+def _picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(out, "PNG")
+    return out.getvalue()

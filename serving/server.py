@@ -1,0 +1,119 @@
+"""The embedded server: gRPC and HTTP on one event loop, TensorFlow in a few threads beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from aiohttp import web
+
+from components.errors import UserError
+from registry.store import VERSIONS, Registry
+from serving import logs
+from serving.batching import Batcher
+from serving.endpoint import Endpoint
+from serving.grpc_service import make_grpc_server
+from serving.metrics import Metrics
+from serving.ports import check_port, port_refused
+from serving.rest import make_app
+from serving.settings import ServerSettings
+from serving.versions import Versions, served_labels
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Server:
+    """One model's server, from its first port to its last answer."""
+
+    def __init__(self, settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) -> None:
+        """Must be made on a running event loop; `pages` are HTTP routes beside the API."""
+        self._settings = settings
+        registry = Registry(settings.registry)
+        metrics = Metrics()
+        self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
+        self._batcher = Batcher(settings.batching, metrics)
+        endpoint = Endpoint(
+            self._versions, self._batcher, settings.limits, metrics, f"{registry.uri.rstrip('/')}/{VERSIONS}"
+        )
+        self._grpc = make_grpc_server(endpoint)
+        self._http = web.AppRunner(
+            make_app(endpoint, pages),
+            access_log=None,
+            handler_cancellation=True,  # A request whose client has gone is not run.
+            shutdown_timeout=settings.grace_seconds,
+        )
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> tuple[int, int]:
+        """Opens the ports, of HTTP and of gRPC, and begins to look at the registry.
+
+        Raises:
+            UserError: a port cannot be had.
+        """
+        host = self._settings.host
+        address = f"[{host}]" if ":" in host else host
+        check_port(host, self._settings.grpc_port, "--grpc-port")
+        grpc_port = self._grpc.add_insecure_port(f"{address}:{self._settings.grpc_port}")
+        await self._http.setup()
+        try:
+            await web.TCPSite(self._http, host, self._settings.port).start()
+        except OSError as error:
+            raise port_refused(host, self._settings.port, "--port", error) from None
+        await self._grpc.start()
+        self._watching = asyncio.create_task(self._versions.watch(self._settings.poll_seconds))
+        port = self._http.addresses[0][1]
+        logs.event("listening", http=f"{address}:{port}", grpc=f"{address}:{grpc_port}")
+        return port, grpc_port
+
+    async def stop(self) -> bool:
+        """Takes no new requests and finishes those that run, within the grace period; returns whether all ended."""
+        if self._watching:
+            self._watching.cancel()
+        await asyncio.gather(self._grpc.stop(self._settings.grace_seconds), self._http.cleanup())
+        idle = not self._batcher.running
+        self._batcher.close()
+        await self._versions.close()
+        return idle
+
+
+def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) -> None:
+    """Serves until a signal (SIGINT, SIGTERM) says to stop; a second one ends the process at once.
+
+    Raises:
+        UserError: a port cannot be had.
+    """
+    logs.start_log()
+    gc.freeze()  # What is imported stays: looking through it at each collection would hold up requests.
+    asyncio.run(_serve(settings, pages))
+
+
+async def _serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, _stopper(stop, number))
+    server = Server(settings, pages)
+    try:
+        await server.start()
+    except UserError:
+        await server.stop()
+        raise
+    await stop.wait()
+    logs.event("stopping", grace_seconds=settings.grace_seconds)
+    finished = await server.stop()
+    logs.event("stopped", finished=finished)
+    # A thread that loads a model or runs a graph cannot be stopped, and Python would wait for it.
+    os._exit(0)
+
+
+def _stopper(stop: asyncio.Event, number: int) -> Callable[[], None]:
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    return on_signal

@@ -26,6 +26,7 @@ REQUIREMENTS = [
     "jinja2>=3.1,<4",
     "kfp>=2.5,<3",
     "kfp-server-api>=2.0.5,<3",
+    "kubernetes>=26.1,<36",
     "numpy>=1.26,<3",
     "pillow>=10.3",
     "protobuf>=3.20.3,<7",

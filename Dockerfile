@@ -42,7 +42,7 @@ RUN set -a \
 # What no step reads: headers, packages' own tests and examples, and symbol tables (TensorFlow's is 200 MB). What is left
 # is compiled; byte code is not compared with the sources' times, which layers and registries may change.
 RUN cd /opt/segpipe/lib/python3.13/site-packages \
-    && rm -rf tensorflow/xla_aot_runtime_src tfx/benchmarks tfx/examples \
+    && rm -rf tensorflow/xla_aot_runtime_src tfx/examples \
     && find . -type d \( -name include -o -name testdata -o -name tests \) -prune -exec rm -rf {} + \
     && find . \( -name '*.a' -o -name '*.pyi' \) -delete \
     && find . -name '*.so*' -type f -size +1M -not -path '*.libs/*' -not -path './nvidia/*' \

@@ -24,6 +24,7 @@ REQUIREMENTS = [
     "fsspec>=2024.2",
     "h5py>=3.10,<4",
     "jinja2>=3.1,<4",
+    "keras-tuner>=1.4,<2",
     "kfp>=2.5,<3",
     "kfp-server-api>=2.0.5,<3",
     "kubernetes>=26.1,<36",

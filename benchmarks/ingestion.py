@@ -1,6 +1,6 @@
 """Ingestion on Beam beside a plain Python loop that makes the same records of the same pairs.
 
-    python benchmarks/ingestion.py FOLDER --classes 2 [--manifest index.csv] [--repeat 3]
+    python -m benchmarks.ingestion FOLDER --classes 2 [--manifest index.csv] [--repeat 3]
 
 FOLDER holds `images/` and `masks/`, or a manifest.  Both sides list the pairs, decode, canonicalise and measure them
 with the same functions and write TFRecords; the loop does so one pair after the other, in one file, without splits by
@@ -12,15 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.processes import add_side, peak_bytes, report, run_in_turn
 
 if TYPE_CHECKING:
     from components.example_gen.config import DataConfig
@@ -32,12 +31,9 @@ def main() -> None:
     """Runs both sides in turn and prints the table, or one side if so told by the parent process."""
     arguments = _arguments()
     if arguments.side is not None:
-        print(json.dumps(_measure(arguments)))
+        report(_measure(arguments))
         return
-    runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    for _ in range(arguments.repeat):
-        for side in SIDES:
-            runs[side].append(_in_process(side))
+    runs = run_in_turn("benchmarks.ingestion", SIDES, arguments.repeat)
     print(f"{arguments.folder}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {arguments.repeat} runs a side")
     print("side   pairs  pairs/s  slowest  fastest  CPU s  peak MB  imports MB")
     for side in SIDES:
@@ -59,15 +55,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--manifest", help="manifest in it; without one, images/ and masks/ are paired by name")
     parser.add_argument("--classes", type=int, default=2, help="number of classes of the index masks")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    add_side(parser, SIDES)
     return parser.parse_args()
-
-
-def _in_process(side: str) -> dict[str, float]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-W", "ignore", *sys.argv, "--side", side]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, float]:
@@ -80,15 +69,11 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         source = FoldersSource(root=arguments.folder)
     config = DataConfig(source=source, classes=tuple(f"class {i}" for i in range(arguments.classes)))
     run: Callable[[], int] = (_beam if arguments.side == "beam" else _loop)(config)
-    before = _peak()
+    before = peak_bytes()
     start, cpu = time.perf_counter(), time.process_time()
     pairs = run()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    return {"pairs": pairs, "seconds": seconds, "cpu": cpu, "peak": _peak(), "before": before}
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"pairs": pairs, "seconds": seconds, "cpu": cpu, "peak": peak_bytes(), "before": before}
 
 
 def _beam(config: DataConfig) -> Callable[[], int]:

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.processes import add_side, peak_bytes, report, run_in_turn
 
 if TYPE_CHECKING:
     from pipeline.config import RunConfig
@@ -33,12 +31,9 @@ def main() -> None:
     """Runs both sides in turn and prints the table, or one side if so told by the parent process."""
     arguments = _arguments()
     if arguments.side is not None:
-        print(json.dumps(_measure(arguments)))
+        report(_measure(arguments))
         return
-    runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-    for _ in range(arguments.repeat):
-        for side in SIDES:
-            runs[side].append(_in_process(side))
+    runs = run_in_turn("benchmarks.transform", SIDES, arguments.repeat)
     print(f"{arguments.config}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {arguments.repeat} runs a side")
     print("side  pictures  seconds  pictures/s  bytes a record  of raw uint8  peak MB")
     for side in SIDES:
@@ -58,14 +53,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("config", help="configuration of the use case")
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="change a key, as segpipe does")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    add_side(parser, SIDES)
     return parser.parse_args()
-
-
-def _in_process(side: str) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.transform", *sys.argv[1:], "--side", side]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, float]:
@@ -84,7 +73,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         "pictures": len(record_bytes),
         "record_bytes": statistics.mean(record_bytes),
         "raw_bytes": config.transform.height * config.transform.width * 4,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak": peak_bytes(),
     }
 
 

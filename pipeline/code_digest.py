@@ -18,6 +18,7 @@ _STEPS = {
     "data_gate": ("data_gate",),
     "transform": ("transform",),
     "trainer": ("trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
+    "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "pusher": ("pusher",),

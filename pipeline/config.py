@@ -26,6 +26,7 @@ from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
+from components.tuner.config import TunerConfig, check_search
 from pipeline.kubeflow.config import KubeflowConfig
 
 
@@ -52,6 +53,9 @@ class RunConfig(Settings):
     validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")
     transform: TransformConfig = Field(default=TransformConfig(), description="From pictures to the model's input.")
     trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
+    tuner: TunerConfig | None = Field(
+        default=None, description="Whether, before training, some of the trainer's settings are searched for; none: no."
+    )
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
     report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
@@ -63,6 +67,8 @@ class RunConfig(Settings):
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())
+        if self.tuner:
+            check_search(self.tuner, self.trainer)
         return self
 
     def _check_size(self) -> None:

@@ -24,10 +24,11 @@ from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
 from components.statistics import stats_options
 from components.trainer.config import BLESSED
+from components.tuner.component import HyperbandTuner
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
-from pipeline.parameters import data_config, run_config, trainer_settings
+from pipeline.parameters import data_config, run_config, search_settings, trainer_settings
 
 
 class DataSteps(NamedTuple):
@@ -44,6 +45,7 @@ class ModelSteps(NamedTuple):
     """From records to a model."""
 
     transform: Transform
+    search: HyperbandTuner | None
     trainer: Trainer
 
 
@@ -64,9 +66,10 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     data = _data_steps(config, found)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
     model = _model_steps(config, found, data, baseline)
+    learning = [step for step in model if step is not None]
     # What is not needed before the training is not fetched before it either.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
-    return [*data, *model, baseline, *_release_steps(config, found, data, model, baseline)]
+    return [*data, *learning, baseline, *_release_steps(config, found, data, model, baseline)]
 
 
 def _data_steps(config: RunConfig, found: Found) -> DataSteps:
@@ -110,16 +113,24 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
         disable_statistics=True,
     )
     transform.add_upstream_node(data.gate)
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "base_model": baseline.outputs["model"] if config.trainer.warm_start == BLESSED else None,
+        "train_args": trainer_pb2.TrainArgs(),
+        "eval_args": trainer_pb2.EvalArgs(),
+    }
+    search = None
+    if config.tuner:
+        settings = search_settings(config, found)
+        search = HyperbandTuner(tuner_fn="components.tuner.run.tuner_fn", custom_config=settings, **inputs)
     trainer = Trainer(
         run_fn="components.trainer.run.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        base_model=baseline.outputs["model"] if config.trainer.warm_start == BLESSED else None,
-        train_args=trainer_pb2.TrainArgs(),
-        eval_args=trainer_pb2.EvalArgs(),
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
         custom_config=trainer_settings(config, found),
+        **inputs,
     )
-    return ModelSteps(transform, trainer)
+    return ModelSteps(transform, search, trainer)
 
 
 def _release_steps(

@@ -9,6 +9,7 @@ LABELS = {
     "ExampleValidator": "Validate examples",
     "DataGate": "Data gate",
     "Transform": "Transform",
+    "HyperbandTuner": "Search",
     "Trainer": "Train",
     "Baseline": "Fetch baseline",
     "SegmentationEvaluator": "Evaluate",

@@ -43,6 +43,26 @@ def trainer_settings(config: RunConfig, found: Found) -> dict[str, Any]:
     }
 
 
+def search_settings(config: RunConfig, found: Found) -> dict[str, Any]:
+    """The search's `custom_config`, see `components.tuner.run.tuner_fn`; empty where nothing is searched for.
+
+    A change of what no trial looks at, such as `trainer.epochs`, leaves it the same.
+    """
+    if config.tuner is None:
+        return {}
+    return {
+        **trainer_settings(config, found),
+        "trainer": config.tuner.trial(config.trainer, {}).model_dump_json(),
+        "tuner": config.tuner.model_dump_json(),
+        "code": code_digest("tuner"),
+    }
+
+
 def trainer_settings_text(config: RunConfig, found: Found) -> str:
     """`trainer_settings` as TFX's Trainer passes them on: `tfx.utils.json_utils.dumps` of plain values."""
     return json.dumps(trainer_settings(config, found), sort_keys=True)
+
+
+def search_settings_text(config: RunConfig, found: Found) -> str:
+    """`search_settings` as TFX's Tuner passes them on."""
+    return json.dumps(search_settings(config, found), sort_keys=True)

@@ -111,18 +111,20 @@ class TrainerConfig(Settings):
     def _phases_fit(self) -> TrainerConfig:
         """Refuses phases that could never come, or that the architecture does not have."""
         first_phase = self.epochs
-        if self.fine_tuning:
-            first_phase = self.fine_tuning.from_epoch - 1
+        change = self.fine_tuning.from_epoch if self.fine_tuning else None
+        if change:
+            first_phase = change - 1
             if first_phase >= self.epochs:
                 raise ValueError(
-                    f"fine_tuning.from_epoch {self.fine_tuning.from_epoch} never comes in {self.epochs} epochs"
+                    f"fine_tuning.from_epoch {change} never comes in {self.epochs} epochs; where the encoder is to "
+                    "rest to the end, write null"
                 )
-            if getattr(self.model, "encoder", None) is None:
-                raise ValueError(f"fine_tuning is for architectures on an encoder, and {self.model.type} has none")
+        if self.fine_tuning and self.model.encoder is None:
+            raise ValueError(f"fine_tuning is for architectures on an encoder, and {self.model.type} has none")
         if self.warm_up_epochs >= first_phase:
             raise ValueError(
                 f"warm_up_epochs must be fewer than the {first_phase} epochs"
-                + (" before fine_tuning.from_epoch" if self.fine_tuning else "")
+                + (" before fine_tuning.from_epoch" if change else "")
             )
         return self
 

@@ -41,6 +41,7 @@ class Course(keras.callbacks.Callback):
         steps_per_epoch: int,
         keeps: bool = True,
         agree: Callable[[float], float] = float,
+        until: int | None = None,
     ) -> None:
         """Takes up the record of an earlier attempt.
 
@@ -52,6 +53,7 @@ class Course(keras.callbacks.Callback):
             keeps: False on a worker that is not the chief.  It must save too, since reading the statistics of batch
                 normalisation takes all workers, but does so in a folder that is gone when it ends.
             agree: Of a worker's own time, makes one that is the same on all.
+            until: The epoch after which it rests, to be gone on with later; `None` to train to the end.
         """
         super().__init__()
         self._supports_tf_logs = True  # Or Keras would wait for the device after each step, for the sake of numbers.
@@ -59,6 +61,7 @@ class Course(keras.callbacks.Callback):
         self._config = config
         self._steps = steps_per_epoch
         self._agree = agree
+        self._last = config.epochs if until is None else min(until, config.epochs)
         # In the last phase alone patience may end: in one before it the next one is what is waited for.
         self._patient_from = phases(config)[-1].begin
         self._ended = 0.0  # When the epoch before ended: the backup after it belongs to the next one's time.
@@ -89,7 +92,7 @@ class Course(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to train."""
-        return len(self.epochs) >= self._config.epochs or self._reason_to_stop() is not None
+        return len(self.epochs) >= self._last or self._reason_to_stop() is not None
 
     @property
     def stopped(self) -> str:
@@ -138,6 +141,7 @@ class Course(keras.callbacks.Callback):
         row = Epoch(
             epoch=epoch + 1,
             seconds=self._agree(now - self._ended),
+            milliseconds_per_step=milliseconds,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
         )

@@ -13,7 +13,8 @@ class Epoch(Settings):
     """One pass over the training data."""
 
     epoch: int = Field(description="From 1.")
-    seconds: float
+    seconds: float = Field(description="All of it: training, evaluation and keeping what was reached.")
+    milliseconds_per_step: float = Field(description="Of the training alone; in a phase's first epoch with tracing.")
     learning_rate: float
     metrics: dict[str, float] = Field(
         description="`loss`, `mean_iou`, `mean_dice`, `pixel_accuracy` on train, and the same with `val_` on eval."
@@ -32,3 +33,6 @@ class TrainingHistory(Settings):
     stopped: str = Field(description="Why it ended: `all epochs done`, `no better for 10 epochs`, `time is up`.")
     train_pictures: int
     eval_pictures: int
+    searched: dict[str, float | int | str] = Field(
+        default={}, description="What the search chose in place of the configuration's: `learning_rate`, `loss` …"
+    )

@@ -86,12 +86,15 @@ Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 
 class FineTuning(Settings):
-    """Two phases: the encoder rests as it came, then it is trained too.
+    """The encoder rests as it came; then, in a second phase, it is trained too.
 
-    In both its batch normalisation keeps the statistics, and the scales and shifts, that it came with.
+    Throughout its batch normalisation keeps the statistics, and the scales and shifts, that it came with.
     """
 
-    from_epoch: int = Field(ge=2, description="The first epoch, counted from 1, in which the encoder is trained.")
+    from_epoch: int | None = Field(
+        ge=2,
+        description="The first epoch, counted from 1, in which the encoder is trained; `null`: it rests to the end.",
+    )
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Step size from then on; the schedule begins anew, without a warm-up."
     )

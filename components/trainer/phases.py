@@ -30,8 +30,9 @@ class Phase(NamedTuple):
 
 def phases(config: TrainerConfig) -> list[Phase]:
     """All epochs as one phase; or with fine-tuning as two, in the first of which the encoder rests."""
-    if config.fine_tuning is None:
-        return [Phase(0, config.epochs, config.learning_rate, config.warm_up_epochs, trains_encoder=True)]
+    if config.fine_tuning is None or config.fine_tuning.from_epoch is None:
+        trains_encoder = config.fine_tuning is None
+        return [Phase(0, config.epochs, config.learning_rate, config.warm_up_epochs, trains_encoder)]
     change = config.fine_tuning.from_epoch - 1
     return [
         Phase(0, change, config.learning_rate, config.warm_up_epochs, trains_encoder=False),

@@ -73,6 +73,8 @@ class Task(NamedTuple):
     training: Callable[[int], tf.data.Dataset]
     """Of a seed, the training pictures, in a new order each time they are read."""
     evaluation: tf.data.Dataset
+    until: int | None = None
+    """The epoch after which the training rests; `None` to train to the end."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -88,11 +90,13 @@ def train(
     places: Places,
     class_weight_C: Sequence[float] | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    until: int | None = None,
 ) -> Result | None:
-    """Trains, going on from `places.resume_dir` if an earlier attempt was killed there.
+    """Trains, going on from `places.resume_dir` if an earlier attempt was killed there, or ended after epoch `until`.
 
-    `class_weight_C` replaces what Transform computed.  Of several workers each calls this with the same arguments, and
-    all must be able to read `places.resume_dir`.
+    `class_weight_C` replaces what Transform computed.  Schedules and phases are those of the whole training, wherever
+    `until` interrupts it: a call with a later one goes on with its weights and its optimiser.  Of several workers each
+    calls this with the same arguments, and all must be able to read `places.resume_dir`.
 
     Returns:
         The network and the history; `None` on a worker that is not the chief.
@@ -103,7 +107,7 @@ def train(
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
-    task = make_task(config, transform, num_classes, seed, places, class_weight_C)
+    task = make_task(config, transform, num_classes, seed, places, class_weight_C)._replace(until=until)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     course = train_phases(network, task, strategy)
@@ -184,7 +188,7 @@ def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strat
     directory = task.places.resume_dir
     with strategy.scope():
         agreed = functools.partial(agree, strategy)
-        course = Course(network, directory, task.config, task.steps_per_epoch, keeps=chief, agree=agreed)
+        course = Course(network, directory, task.config, task.steps_per_epoch, chief, agreed, task.until)
     for phase in phases(task.config):
         if course.finished:
             break

@@ -33,6 +33,7 @@ SURVEYED = {
     ("ImageMaskExampleGen", "data_fingerprint"): "data_fingerprint",
     ("DataGate", "drift_baseline"): "drift_baseline",
     ("Baseline", "registry_state"): "registry_state",
+    ("HyperbandTuner", "custom_config"): "search_settings",
     ("Trainer", "custom_config"): "trainer_settings",
     ("RegistryPusher", "registry_state"): "registry_state",
     ("RegistryPusher", "holdings_state"): "holdings_state",

@@ -145,7 +145,7 @@ class _Spec:
 def _check_surveyed(tasks: Json) -> None:
     """Keeps a renamed step or parameter from being compiled in where the survey has the word."""
     for step, name in SURVEYED:
-        if name not in tasks[step]["inputs"]["parameters"]:
+        if step in tasks and name not in tasks[step]["inputs"]["parameters"]:
             raise ValueError(f"{step} has no parameter {name}, which names.SURVEYED tells the survey to make")
 
 

@@ -20,13 +20,14 @@ from pipeline.config import RunConfig, make_config
 from pipeline.found import Found
 from pipeline.kubeflow.launcher import Json
 from pipeline.look_around import look_around
-from pipeline.parameters import data_config, run_config, trainer_settings_text
+from pipeline.parameters import data_config, run_config, search_settings_text, trainer_settings_text
 from pipeline.run_date import on_date, parse_run_date
 from pipeline.unchanged import needs_training
 from registry.store import Registry
 
 OUTPUTS = (
     "data_config",
+    "search_settings",
     "trainer_settings",
     "run_config",
     "data_fingerprint",
@@ -61,6 +62,7 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
     retrain = _retrain(config, found)
     values = (
         data_config(config),
+        search_settings_text(config, found),
         trainer_settings_text(config, found),
         run_config(config),
         found.data_fingerprint,

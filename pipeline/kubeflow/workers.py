@@ -17,7 +17,7 @@ from components.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
-from pipeline.kubeflow.config import StepOptions, Workers
+from pipeline.kubeflow.config import Workers
 from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.worker import WorkerSpec, run_worker
@@ -56,8 +56,8 @@ def with_workers(config: RunConfig) -> RunConfig:
     changes: Json = {"env": {**(options.env or {}), WORKERS_VARIABLE: meeting.model_dump_json(exclude_none=True)}}
     if meeting.volume and meeting.volume not in (options.volumes or ()):
         changes["volumes"] = (*(options.volumes or ()), meeting.volume)
-    own = config.kubeflow.steps.get(_TRAINER, StepOptions())
-    steps = {**config.kubeflow.steps, _TRAINER: own.model_copy(update=changes)}
+    changed = options.model_copy(update=changes)
+    steps = {**config.kubeflow.steps, _TRAINER: changed}
     return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update={"steps": steps})})
 
 

@@ -130,6 +130,13 @@ def test_a_step_has_the_resources_that_it_asks_for() -> None:
     }
 
 
+def test_with_several_workers_the_other_steps_ask_for_what_they_did() -> None:
+    steps = "kubeflow.steps={default: {cpu: '1', memory: 2Gi}, transform: {cpu: '4'}}"
+    spec = sample("trainer.workers=2", "trainer.batch_size=8", "kubeflow.workers={bucket: gs://meeting}", steps)
+    resources = spec["deploymentSpec"]["executors"]["exec-transform"]["container"]["resources"]
+    assert (resources["resourceCpuLimit"], resources["resourceMemoryLimit"]) == ("4", "2Gi")
+
+
 def test_retries_and_caching_are_a_step_s_own() -> None:
     spec, _ = documents(EVERYTHING)
     found = tasks(spec)

@@ -28,10 +28,11 @@ def digests() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("edited", "concerned"),
     [
-        ("trainer/losses/dice.py", {"trainer"}),
-        ("transform/picture.py", {"transform", "trainer"}),
+        ("trainer/losses/dice.py", {"trainer", "tuner"}),
+        ("tuner/search.py", {"tuner"}),
+        ("transform/picture.py", {"transform", "trainer", "tuner"}),
         ("report/templates/page.html", {"report"}),
-        ("evaluator/confusion.py", {"evaluator", "trainer"}),
+        ("evaluator/confusion.py", {"evaluator", "trainer", "tuner"}),
     ],
 )
 def test_an_edit_concerns_the_steps_that_run_it(copied_sources: Path, edited: str, concerned: set[str]) -> None:

@@ -58,6 +58,7 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
         (["trainer.warm_up_epochs=20"], "warm_up_epochs must be fewer than the 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch 21 never comes in 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 5}"], "fine_tuning is for architectures on an encoder, and unet has none"),
+        (["trainer.fine_tuning={from_epoch: null}"], "fine_tuning is for architectures on an encoder"),
         (["trainer.fine_tuning={from_epoch: 1}"], "trainer.fine_tuning.from_epoch: Input should be greater than"),
         (["trainer.average=1"], "trainer.average: Input should be less than 1"),
     ],

@@ -159,6 +159,7 @@ def _history(epochs: int) -> TrainingHistory:
         Epoch(
             epoch=e,
             seconds=1.0,
+            milliseconds_per_step=212.0,
             learning_rate=1e-3,
             metrics={"loss": 1 / e, "val_loss": 1.1 / e, "mean_iou": 1 - 0.5 / e, "val_mean_iou": 1 - 0.6 / e},
         )

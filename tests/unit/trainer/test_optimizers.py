@@ -31,6 +31,20 @@ def test_weight_decay_is_decoupled_and_spares_biases_and_normalisation() -> None
     np.testing.assert_array_equal(bias, 1)
 
 
+@pytest.mark.parametrize("weight_decay", [None, 0.1])
+def test_adam_takes_the_steps_that_keras_takes(weight_decay: float | None) -> None:
+    name = {"type": "adamw", "weight_decay": weight_decay} if weight_decay else {"type": "adam"}
+    config = tiny_config(optimizer=name, learning_rate=0.1)
+    mine, theirs = ([tf.Variable(tf.ones([3, 4]))] for _ in range(2))
+    fused = build_optimizer(config, LearningRate(0.1, Constant(), 1, 1), mine)
+    reference = keras.optimizers.Adam(0.1, weight_decay=weight_decay)
+    for step in range(5):
+        gradient = tf.random.stateless_normal([3, 4], [step, 1])
+        fused.apply_gradients([(gradient, mine[0])])
+        reference.apply_gradients([(gradient, theirs[0])])
+        np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-5)
+
+
 def test_momentum_makes_the_last_step_again() -> None:
     kernel, _ = weights()
     optimizer = one_step(1.0, [kernel], optimizer={"type": "sgd", "momentum": 0.5}, learning_rate=0.1)

@@ -29,6 +29,11 @@ def test_fine_tuning_begins_with_its_epoch_and_has_its_own_step_size_and_no_warm
     ]
 
 
+def test_an_encoder_may_rest_to_the_end() -> None:
+    config = tiny_config(FineTuning(from_epoch=None), epochs=8)
+    assert phases(config) == [Phase(0, 8, 0.01, 0, trains_encoder=False)]
+
+
 def test_a_resting_encoder_has_nothing_to_train_and_then_all_but_its_normalisation() -> None:
     network = nested_network()
     first, second = phases(TWO_PHASES)

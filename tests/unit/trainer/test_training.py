@@ -51,8 +51,8 @@ def run(transformed: Transformed, tmp_path: Path) -> Callable[..., Result]:
     """Trains in the test's folder."""
     places = Places(transformed.train_files, transformed.train_files, str(tmp_path), str(tmp_path / "events"))
 
-    def trained(config: TrainerConfig, **changes: Any) -> Result:
-        result = train(config, transformed.config, NUM_CLASSES, 1, places._replace(**changes))
+    def trained(config: TrainerConfig, until: int | None = None, **changes: Any) -> Result:
+        result = train(config, transformed.config, NUM_CLASSES, 1, places._replace(**changes), until=until)
         assert result is not None
         return result
 
@@ -225,3 +225,15 @@ def test_an_empty_eval_split_is_told(run: Callable[..., Result], tmp_path: Path)
     tf.io.TFRecordWriter(empty, "GZIP").close()
     with pytest.raises(UserError, match="the eval split is empty"):
         run(tiny_config(), eval_files=[empty])
+
+
+def test_a_training_rests_and_goes_on_with_the_schedule_of_the_whole(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    config = tiny_config(epochs=3)
+    assert [epoch.epoch for epoch in run(config, until=1).history.epochs] == [1]
+    assert [epoch.epoch for epoch in run(config, until=1).history.epochs] == [1]
+    resumed = run(config).history.epochs
+    undisturbed = run(config, resume_dir=str(tmp_path / "other")).history.epochs
+    assert [epoch.epoch for epoch in resumed] == [1, 2, 3]
+    assert [epoch.learning_rate for epoch in resumed] == [epoch.learning_rate for epoch in undisturbed]

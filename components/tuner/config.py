@@ -1,0 +1,113 @@
+"""What is searched for, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from components.settings import Settings
+from components.trainer.augmentation.strength import with_strength
+from components.trainer.config import TrainerConfig
+from components.trainer.hyperparameters import (
+    AUGMENTATION,
+    LEARNING_RATE,
+    LOSS,
+    WIDTH,
+    Values,
+    loss_text,
+    with_hyperparameters,
+)
+from components.trainer.losses.config import LossTerms
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class TunerConfig(Settings):
+    """A search by Hyperband (Li et al. 2018): many short trials, of which the best are trained on.
+
+    What it finds replaces the trainer's own settings; the model itself is then trained as without a search.
+    """
+
+    learning_rate: tuple[Positive, Positive] = Field(
+        default=(1e-4, 1e-2), description="Least and largest; the logarithm is drawn evenly. Always searched."
+    )
+    losses: tuple[LossTerms, ...] = Field(
+        default=(), description="Losses to choose from, each written as trainer.loss is; none: trainer.loss stays."
+    )
+    widths: tuple[int, ...] = Field(
+        default=(),
+        description="Widths to choose from: of unet and deeplabv3plus `width`, of fcn8 `head_width`, of encoder_unet "
+        "the first of `widths`, with the others in proportion; none: trainer.model stays.",
+    )
+    augmentation: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=4)]] | None = Field(
+        default=None,
+        description="Least and largest strength of trainer.augmentation: 0 is none, 1 is as configured, 2 has twice "
+        "the ranges; mirrors and quarter turns become rarer below 1. Without it, trainer.augmentation stays.",
+    )
+    max_epochs: int = Field(
+        default=9,
+        ge=1,
+        le=10_000,
+        description="Epochs of the longest trials; schedules and phases are those of a training of so many.",
+    )
+    factor: int = Field(
+        default=3, ge=2, le=10, description="One of so many trials is trained on, to so many times the epochs."
+    )
+    iterations: int = Field(default=1, ge=1, le=1000, description="How often the whole of Hyperband is run.")
+    max_trials: int | None = Field(default=None, ge=1, description="The search ends after so many trials.")
+    max_minutes: float | None = Field(
+        default=None, gt=0, description="The search ends after the trial in which this time is up."
+    )
+
+    @field_validator("learning_rate", "augmentation")
+    @classmethod
+    def _rises(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] >= value[1]:
+            raise ValueError(f"the range must rise, but {value[0]:g} is not below {value[1]:g}")
+        return value
+
+    @model_validator(mode="after")
+    def _choices_differ(self) -> TunerConfig:
+        for name, choices in (("losses", self.losses), ("widths", self.widths)):
+            if len(choices) == 1 or len(set(choices)) < len(choices):
+                raise ValueError(f"{name} must be two different choices or more, or be left out")
+        return self
+
+    def trial(self, trainer: TrainerConfig, values: Values) -> TrainerConfig:
+        """What a trial trains: `trainer` with `values` and the epochs of the longest trials."""
+        return with_hyperparameters(
+            TrainerConfig.model_validate(trainer.model_dump() | {"epochs": self.max_epochs}), values
+        )
+
+
+def check_search(tuner: TunerConfig, trainer: TrainerConfig) -> None:
+    """Refuses a search whose trials could not be trained, or could not differ.
+
+    Raises:
+        ValueError: `trainer` would not take what `tuner` might choose.
+    """
+    if tuner.widths and trainer.warm_start != "none":
+        raise ValueError(f"tuner.widths must be left out with trainer.warm_start: {trainer.warm_start} has one width")
+    if tuner.augmentation and len({with_strength(trainer.augmentation, bound) for bound in tuner.augmentation}) == 1:
+        raise ValueError("tuner.augmentation does nothing, as trainer.augmentation has nothing that it could change")
+    for key, values in _extremes(tuner):
+        try:
+            tuner.trial(trainer, values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            raise ValueError(
+                f"tuner.{key} does not fit trainer{'.' + place if place else ''}: {reason[0].lower()}{reason[1:]}"
+            ) from None
+
+
+def _extremes(tuner: TunerConfig) -> Iterator[tuple[str, Values]]:
+    """What might be chosen, one thing at a time, and the key that it comes from."""
+    yield "max_epochs", {}
+    yield from (("learning_rate", {LEARNING_RATE: rate}) for rate in tuner.learning_rate)
+    yield from (("losses", {LOSS: loss_text(terms)}) for terms in tuner.losses)
+    yield from (("widths", {WIDTH: width}) for width in tuner.widths)
+    yield from (("augmentation", {AUGMENTATION: strength}) for strength in tuner.augmentation or ())

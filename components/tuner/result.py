@@ -1,0 +1,33 @@
+"""What a search found, in a form that needs neither TensorFlow nor KerasTuner: `search.json` beside TFX's results."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.settings import Settings
+
+SEARCH_FILE = "search.json"
+
+
+class Trial(Settings):
+    """One choice of values, trained for some epochs."""
+
+    number: int = Field(description="From 1.")
+    values: dict[str, float | int | str] = Field(description="`learning_rate`, `loss`, `width`, `augmentation`.")
+    continues: int | None = Field(description="The trial whose training it goes on with.")
+    epochs: int = Field(description="The epoch up to which it was trained, from that of the trial before it on.")
+    mean_iou: float | None = Field(description="The best epoch's on the eval split; `None` where training failed.")
+    seconds: float
+    failure: str = ""
+
+
+class SearchResult(Settings):
+    """All trials, in their order."""
+
+    best: int = Field(description="The number of the trial whose values were chosen.")
+    trials: tuple[Trial, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of all trials together."""
+        return sum(trial.seconds for trial in self.trials)

@@ -1,0 +1,50 @@
+"""The `tuner_fn` that TFX's Tuner calls."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+import keras_tuner
+import tensorflow as tf
+import tf_keras as keras
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from components.errors import UserError
+from components.trainer.arguments import read_arguments
+from components.trainer.config import TrainerConfig
+from components.trainer.course import WATCHED
+from components.trainer.strategy import choose_strategy
+from components.trainer.training import Places, train
+from components.tuner.config import TunerConfig
+from components.tuner.search import Search
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """The search that `fn_args.custom_config["tuner"]` describes, over the training that the rest describes.
+
+    Raises:
+        UserError: there are several workers.
+    """
+    strategy = choose_strategy()
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        raise UserError("a search runs on one machine, with all its devices: start it without TF_CONFIG")
+    # Another KerasTuner may draw other values, of which records and weights say nothing.
+    told = read_arguments(fn_args, keras_tuner.__version__)
+
+    def train_trial(config: TrainerConfig, resume_dir: str, until: int) -> float:
+        keras.backend.clear_session()  # Of the trial before.
+        gc.collect()
+        events = os.path.join(resume_dir, "events")
+        places = Places(told.train_files, told.eval_files, resume_dir, events, told.initial_model_dir)
+        result = train(
+            config, told.transform, told.num_classes, told.seed, places, told.class_weight_C, strategy, until
+        )
+        if result is None:
+            raise RuntimeError("one machine has its own chief")
+        return result.history.epochs[result.history.best_epoch - 1].metrics[WATCHED]
+
+    config = TunerConfig.model_validate_json(fn_args.custom_config["tuner"])
+    search = Search(config, told.config, told.seed, train_trial, told.resume_dir, scratch=fn_args.working_dir)
+    return TunerFnResult(tuner=search, fit_kwargs={})

@@ -29,6 +29,7 @@ REQUIREMENTS = [
     "keras-tuner>=1.4,<2",
     "kfp>=2.5,<3",
     "kfp-server-api>=2.0.5,<3",
+    "kubernetes>=26.1,<36",
     "numpy>=1.26,<3",
     "orjson>=3.9.7,<4",
     "pillow>=10.3",

@@ -129,7 +129,8 @@ def _root(meeting: Workers) -> str:
 
 def _key(fn_args: FnArgs) -> str:
     """The same for each attempt of one step, and for no other step: outputs have places of their own."""
-    told = [fn_args.model_run_dir, fn_args.serving_model_dir, fn_args.train_files, fn_args.custom_config]
+    outputs = [fn_args.model_run_dir, fn_args.serving_model_dir]
+    told = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -41,6 +41,13 @@ def test_all_that_is_written_is_known_to_kubernetes() -> None:
         assert read_as(service, "V1Service") == service
 
 
+@pytest.mark.parametrize("release", ["1.29", "1.35"])
+def test_they_keep_the_schemas_of_kubernetes(release: str) -> None:
+    validator = pytest.importorskip("kubernetes_validate")
+    for manifest in (worker_job(step_pod(), TRAINING), worker_service(step_pod(), TRAINING)):
+        validator.validate(manifest, release, strict=True)
+
+
 def test_all_workers_run_at_once_and_the_first_failure_ends_them() -> None:
     spec = worker_job(step_pod(), TRAINING)["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 3, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from components.example_gen.sources import data_fingerprint
 from components.trainer.config import BLESSED, NONE
 from pipeline.config import RunConfig
 from pipeline.found import Found
@@ -20,6 +19,8 @@ def look_around(config: RunConfig, resume_root: str = "") -> Found:
     Raises:
         UserError: the data, the registry or the model to begin with is not usable.
     """
+    from components.example_gen.sources import data_fingerprint  # Imports Beam.
+
     registry = Registry(config.registry_uri)
     registry.check_holds(config.name)
     fingerprint = data_fingerprint(config.data.source)

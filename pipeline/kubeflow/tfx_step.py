@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from unittest import mock
 
 from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
@@ -39,15 +38,20 @@ def run_executor(
         json_serialized_invocation_args=json.dumps(translated),
         json_serialized_inputs_spec_args=json.dumps(inputs_spec),
     )
-    # Steps that follow each other on one GPU must not take all of its memory each.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    with mock.patch.dict(compiler_utils.TITLE_TO_CLASS_PATH, _own_titles()):
+    with _own_types_known():
         kubeflow_v2_run_executor._run_executor(arguments, list(beam_arguments))
     make_single_files(translated)
     output_file = Path(executor_input["outputs"]["outputFile"])
     output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), places)))
 
 
-def _own_titles() -> dict[str, str]:
-    """What TFX must know to make artifacts of our types; its own map has but its own."""
-    return {kind.TYPE_NAME: name_utils.get_full_name(kind) for kind in OWN_TYPES}
+@contextlib.contextmanager
+def _own_types_known() -> Iterator[None]:
+    """Lets TFX, whose map of types has but its own, make artifacts of ours meanwhile."""
+    titles = {kind.TYPE_NAME: name_utils.get_full_name(kind) for kind in OWN_TYPES}
+    compiler_utils.TITLE_TO_CLASS_PATH.update(titles)
+    try:
+        yield
+    finally:
+        for title in titles:
+            del compiler_utils.TITLE_TO_CLASS_PATH[title]

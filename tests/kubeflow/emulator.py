@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from tests.kubeflow.pods import start_pod
+from tests.kubeflow.pods import StartPod, start_pod
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Execution, Json, Store, fingerprint, go_json
 
 EXIT_STRATEGY = "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -77,6 +77,8 @@ class Backend:
         claims: Mapping[str, Path] | None = None,
         secrets: Mapping[str, Mapping[str, str]] | None = None,
         on_start: Callable[[str, int], None] | None = None,
+        pipeline_root: str = "minio://mlpipeline/v2/artifacts",
+        start: StartPod = start_pod,
     ) -> None:
         """Sets it up.
 
@@ -85,11 +87,15 @@ class Backend:
             claims: PersistentVolumeClaim → the folder that plays its volume.
             secrets: Secret → key → value.
             on_start: Is told of each container that starts: task and process id.
+            pipeline_root: Of all runs.  The one in the compiled file is not read: v2/driver/root_dag.go, RootDAG.
+            start: Starts a container's process, see `pods.start_pod`.
         """
         self.store = Store(bucket)
         self.claims = claims or {}
         self.secrets = secrets or {}
         self.on_start = on_start
+        self.pipeline_root = pipeline_root
+        self.start = start
 
     def run(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> PipelineRun:
         """Runs the pipeline to its end."""
@@ -110,7 +116,7 @@ class _Run:
         self.parameters = parameters
         identity = str(uuid.uuid4())
         # v2/metadata/client.go, GetPipeline: GenerateOutputURI(pipelineRoot, {pipelineName, runID}).
-        root = f"{self.spec['defaultPipelineRoot'].rstrip('/')}/{self.pipeline}/{identity}"
+        root = f"{backend.pipeline_root.rstrip('/')}/{self.pipeline}/{identity}"
         self.result = PipelineRun(identity, root)
 
     def run(self) -> PipelineRun:
@@ -357,7 +363,9 @@ class _Launcher:
                 parents=True, exist_ok=True
             )
         command = self._command()
-        with start_pod(command, {**local.mounts, **self._claims()}, self._env(), local.folder("container")) as process:
+        with self.run.backend.start(
+            command, {**local.mounts, **self._claims()}, self._env(), local.folder("container")
+        ) as process:
             if self.run.backend.on_start:
                 self.run.backend.on_start(self.task.name, process.pid)
             self.task.log, _ = process.communicate(timeout=600)

@@ -15,12 +15,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 _IMAGE_BIN = "/image"
 _CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin")
+StartPod = Callable[
+    [Sequence[str], Mapping[str, Path], Mapping[str, str], Path],
+    contextlib.AbstractContextManager[subprocess.Popen[str]],
+]
 _LINK = "links"
 _NAMESPACE = "a mount namespace"
 

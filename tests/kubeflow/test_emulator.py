@@ -56,7 +56,6 @@ def compiled(tasks: Json, components: Json, executors: Json, parameters: Json | 
         {
             "pipelineInfo": {"name": "p"},
             "schemaVersion": "2.1.0",
-            "defaultPipelineRoot": "minio://b/root",
             "root": {"dag": {"tasks": tasks}, "inputDefinitions": {"parameters": parameters or {}}},
             "components": {f"comp-{name}": spec for name, spec in components.items()},
             "deploymentSpec": {"executors": {f"exec-{name}": spec for name, spec in executors.items()}},
@@ -64,6 +63,7 @@ def compiled(tasks: Json, components: Json, executors: Json, parameters: Json | 
     )
 
 
+ROOT = "minio://b/root"
 MADE = {"artifacts": {"made": {"artifactType": {"schemaTitle": "tfx.Model"}}}}
 OUTPUT = {"parameters": {"out": {"parameterType": "STRING"}}}
 
@@ -85,7 +85,7 @@ def given(run: PipelineRun, name: str) -> Json:
 
 
 def test_artifacts_come_without_types_and_with_wrapped_metadata(tmp_path: Path) -> None:
-    run = Backend(tmp_path).run(pair())
+    run = Backend(tmp_path, pipeline_root=ROOT).run(pair())
     inputs = given(run, "take")
     artifact = inputs["artifacts"]["x"]["artifacts"][0]
     assert inputs["parameterValues"] == {"word": "hello"}
@@ -95,14 +95,14 @@ def test_artifacts_come_without_types_and_with_wrapped_metadata(tmp_path: Path) 
 
 
 def test_files_reach_the_bucket_and_empty_folders_vanish(tmp_path: Path) -> None:
-    Backend(tmp_path).run(pair())
+    Backend(tmp_path, pipeline_root=ROOT).run(pair())
     names = {path.name for path in tmp_path.glob("b/root/p/*/make/*/made/*")}
     assert names == {"file"}
     assert list(tmp_path.glob("b/root/p/*/make/*/executor-logs-0"))
 
 
 def test_a_second_run_is_cached_unless_the_command_changed(tmp_path: Path) -> None:
-    backend = Backend(tmp_path)
+    backend = Backend(tmp_path, pipeline_root=ROOT)
     backend.run(pair())
     assert backend.run(pair()).in_state(CACHED) == {"make", "take"}
     assert backend.run(pair("other")).in_state(COMPLETE) == {"make", "take"}
@@ -114,7 +114,7 @@ def test_a_failed_task_is_tried_again_and_ends_the_run(tmp_path: Path) -> None:
         {"a": component("a"), "b": component("b")},
         {"a": executor("", "fail"), "b": executor("")},
     )
-    run = Backend(tmp_path).run(text)
+    run = Backend(tmp_path, pipeline_root=ROOT).run(text)
     assert not run.succeeded and run.in_state("OMITTED") == {"b"}
     assert run.tasks["a"].attempts == 3
     assert {path.name for path in tmp_path.glob("b/root/p/*/a/*/*")} == {f"executor-logs-{n}" for n in range(3)}
@@ -149,7 +149,7 @@ def guarded(*arguments: str) -> str:
 def test_the_exit_task_is_told_the_state_that_launchers_have_left(
     tmp_path: Path, arguments: tuple[str, ...], parameters: Json, work: str | None, state: str
 ) -> None:
-    run = Backend(tmp_path).run(guarded(*arguments), parameters)
+    run = Backend(tmp_path, pipeline_root=ROOT).run(guarded(*arguments), parameters)
     assert given(run, "told")["parameterValues"]["status"]["state"] == state
     assert run.succeeded is (state != FAILED)
     assert (run.tasks["work"].state if "work" in run.tasks else None) == work
@@ -158,4 +158,4 @@ def test_the_exit_task_is_told_the_state_that_launchers_have_left(
 
 def test_a_parameter_that_the_pipeline_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not have"):
-        Backend(tmp_path).run(guarded(), {"stop": "x"})
+        Backend(tmp_path, pipeline_root=ROOT).run(guarded(), {"stop": "x"})

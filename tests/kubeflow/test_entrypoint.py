@@ -50,7 +50,6 @@ def compiled(do: str, retries: int = 0) -> str:
             {
                 "pipelineInfo": {"name": "p"},
                 "schemaVersion": "2.1.0",
-                "defaultPipelineRoot": "minio://b/root",
                 "root": {"dag": {"tasks": {"step": step}}},
                 "components": {
                     "comp-step": {
@@ -69,13 +68,14 @@ def compiled(do: str, retries: int = 0) -> str:
 def run(tmp_path: Path, do: str, **backend: Any) -> tuple[TaskRun, Backend]:
     claim = tmp_path / "claim"
     claim.mkdir()
-    there = Backend(tmp_path / "bucket", {"claim": claim}, **backend)
+    there = Backend(tmp_path / "bucket", {"claim": claim}, **{"pipeline_root": "minio://b/root", **backend})
     return there.run(compiled(do)).tasks["step"], there
 
 
 @in_pods
-def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path) -> None:
-    step, backend = run(tmp_path, "write")
+@pytest.mark.parametrize("root", ["minio://b/root", "gs://b/root"])
+def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path, root: str) -> None:
+    step, backend = run(tmp_path, "write", pipeline_root=root)
     assert step.state == COMPLETE, step.log
     assert step.execution is not None
     page = backend.store.artifacts[step.execution.artifacts["report"]]

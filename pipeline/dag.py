@@ -121,7 +121,7 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
         custom_config={
             "trainer": config.trainer.model_dump_json(),
             "transform": config.transform.model_dump_json(),
-            "num_classes": len(config.data.classes),
+            "classes": list(config.data.classes),
             "seed": config.seed,
             "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
             "resume_root": found.resume_root,

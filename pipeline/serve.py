@@ -41,9 +41,10 @@ def serve_registry(registry: str, options: Mapping[str, Any]) -> None:
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
+    from serving.page import page_routes
     from serving.server import serve
 
-    serve(settings)
+    serve(settings, page_routes())
 
 
 def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:

@@ -24,15 +24,15 @@ from components.transform.config import TransformConfig
 def run_fn(fn_args: FnArgs) -> None:
     """Trains and exports; of several workers, which `TF_CONFIG` names, each calls it and the chief exports.
 
-    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`,
-    `class_weight`, the weight of each class where the configuration gives them, and `resume_root`, the folder in which
-    a killed training finds itself again.
+    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `classes` (names),
+    `seed`, `class_weight`, the weight of each class where the configuration gives them, and `resume_root`, the folder
+    in which a killed training finds itself again.
     """
     settings: dict[str, Any] = fn_args.custom_config
     strategy = choose_strategy()  # Of several workers it must be made before anything else.
     config = TrainerConfig.model_validate_json(settings["trainer"])
     transform = TransformConfig.model_validate_json(settings["transform"])
-    num_classes = int(settings["num_classes"])
+    classes: list[str] = settings["classes"]
     resume_dir = os.path.join(settings["resume_root"], _training_key(fn_args))
     tf.io.gfile.makedirs(resume_dir)
     places = Places(
@@ -42,7 +42,7 @@ def run_fn(fn_args: FnArgs) -> None:
         tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
         initial_model_dir=find_warm_start(config.warm_start, fn_args.base_model),
     )
-    result = train(config, transform, num_classes, int(settings["seed"]), places, settings["class_weight"], strategy)
+    result = train(config, transform, len(classes), int(settings["seed"]), places, settings["class_weight"], strategy)
     if result is None:
         progress.report("trained; the chief writes the model")
         return
@@ -51,7 +51,7 @@ def run_fn(fn_args: FnArgs) -> None:
         file.write(history.model_dump_json(indent=1))
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
-    served = ServedModel(network, layer, transform, num_classes, config.max_pixels, config.inference)
+    served = ServedModel(network, layer, transform, classes, config.max_pixels, config.inference)
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(resume_dir)
     best = history.epochs[history.best_epoch - 1].metrics

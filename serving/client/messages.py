@@ -1,8 +1,8 @@
 """The few messages of TensorFlow Serving that a request for one picture is made of.
 
 They are those of tensorflow_serving/apis/{predict,model}.proto and tensorflow/core/framework/tensor*.proto, field by
-field, without the fields that are not needed here: on the wire they are the same. They live in a pool and a package of their
-own, so that they do not collide with TensorFlow's in a process that has both.
+field, without the fields that are not needed here: on the wire they are the same. They live in a pool and a package of
+their own, so that they do not collide with TensorFlow's in a process that has both.
 """
 
 from __future__ import annotations

@@ -52,10 +52,10 @@ def main() -> None:
     names = [f"class {index}" for index in range(arguments.classes)]
     print("way                 side  tiles       ms  ms, network alone")
     for way, inference in WAYS.items():
-        layer = _transform_layer(transform)
+        layer = transform_layer(transform)
         served = ServedModel(network, layer, transform, names, max(arguments.sides) ** 2, inference)
         for side in arguments.sides:
-            request, tiles = tf.constant([_picture(side)]), _tiles(side, arguments.tile, inference)
+            request, tiles = tf.constant([picture(side)]), _tiles(side, arguments.tile, inference)
             taken = _milliseconds(lambda: served.serving_default(request), arguments.repeat)  # noqa: B023
             passes = _milliseconds(lambda: _pass(alone, tiles, inference, transform), arguments.repeat)  # noqa: B023
             print(f"{way:18} {side:5} {tiles:6} {taken:8.0f} {passes:18.0f}", flush=True)
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _transform_layer(transform: TransformConfig) -> keras.layers.Layer:
+def transform_layer(transform: TransformConfig) -> keras.layers.Layer:
     """What the transform graph does to a picture, without the analyzers that need data."""
 
     def to_model(encoded: tf.Tensor) -> tf.Tensor:
@@ -81,7 +81,7 @@ def _transform_layer(transform: TransformConfig) -> keras.layers.Layer:
     return lambda parsed: {features.IMAGE: tf.map_fn(to_model, parsed[records.IMAGE_ENCODED])}
 
 
-def _picture(side: int) -> bytes:
+def picture(side: int) -> bytes:
     """A JPEG of smooth colours: neither the best nor the worst case of its decoder."""
     coarse = np.random.default_rng(0).integers(0, 256, [side // 16, side // 16, 3]).astype(np.uint8)
     return tf.io.encode_jpeg(tf.cast(tf.image.resize(coarse, [side, side]), tf.uint8)).numpy()

@@ -257,6 +257,13 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all of them.")
 @click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 takes any that is free.")
 @click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 takes any that is free.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "embedded", "tensorflow_model_server"]),
+    default="auto",
+    show_default=True,
+    help="auto takes tensorflow_model_server if it is on the PATH and --host is 0.0.0.0.",
+)
 @click.option("--poll", default=5.0, show_default=True, metavar="SECONDS", help="How often to look at the registry.")
 @click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="Time for a request.")
 @click.option(
@@ -265,13 +272,13 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 @click.option("--max-body", default=32, show_default=True, metavar="MB", help="Size of a request.")
 @click.option("--max-pictures", default=32, show_default=True, help="Pictures in a request.")
 @click.option("--max-requests", default=64, show_default=True, help="Requests at a time, waiting or running.")
-@click.option("--batch", default=8, show_default=True, help="Pictures that are run together; 1 for none.")
+@click.option("--batch", type=int, help="Pictures that are run together. [default: 8; with tensorflow_model_server 1]")
 @click.option(
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
 )
 @click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
 @_says_errors_plainly
-def serve(registry: str | None, **options: Any) -> None:
+def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Answer apps: the served model over gRPC and HTTP, as TensorFlow Serving would.
 
     \b
@@ -280,7 +287,7 @@ def serve(registry: str | None, **options: Any) -> None:
     """
     from pipeline.serve import serve_registry
 
-    serve_registry(_registry_uri(registry), options)
+    serve_registry(_registry_uri(registry), engine, options)
 
 
 @cli.group()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +31,7 @@ _OPTIONS = {
 }
 
 
-def serve_registry(registry: str, options: Mapping[str, Any]) -> None:
+def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> None:
     """Serves what `registry` serves, until it is stopped.
 
     Raises:
@@ -41,15 +42,29 @@ def serve_registry(registry: str, options: Mapping[str, Any]) -> None:
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
-    from serving.page import page_routes
-    from serving.server import serve
+    if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
+        from serving import model_server
 
-    serve(settings, page_routes())
+        # Its batches fail as a whole: one broken picture would fail the requests of others.
+        alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
+        model_server.serve(settings.model_copy(update={"batching": alone}))
+    else:
+        from serving.page import page_routes
+        from serving.server import serve
+
+        serve(settings, page_routes())
+
+
+def _prefers_model_server(settings: ServerSettings) -> bool:
+    """Whether `tensorflow_model_server` is there and would do the same; it always listens on all addresses."""
+    return shutil.which("tensorflow_model_server") is not None and settings.host == "0.0.0.0"  # noqa: S104
 
 
 def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
     tree: dict[str, Any] = {"registry": registry, "limits": {}, "batching": {}}
     for option, value in options.items():
+        if value is None:
+            continue
         part, _, key = _OPTIONS[option].rpartition(".")
         (tree[part] if part else tree)[key] = value * MEGABYTE if option == "max_body" else value
     try:

@@ -6,6 +6,7 @@ closed.
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -119,9 +120,11 @@ class Model:
             raise from_tensorflow(error.error_code, error.message) from None
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Gives the memory back: a graph is full of reference cycles, which Python would leave for a long while."""
         self._session.close()
         self._calls.clear()
+        del self._session
+        gc.collect()
 
     def _call(self, signature: Signature) -> Callable[..., list[np.ndarray]]:
         if signature.name not in self._calls:

@@ -14,7 +14,7 @@ from PIL import Image
 from components.errors import UserError
 from registry.manifest import Manifest
 from registry.store import Registry
-from serving.client.errors import sentence
+from serving.errors import sentence
 
 
 class Prediction(NamedTuple):

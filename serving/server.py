@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterable
@@ -86,6 +87,7 @@ def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) 
         UserError: a port cannot be had.
     """
     logs.start_log()
+    gc.freeze()  # What is imported stays: looking through it at each collection would hold up requests.
     asyncio.run(_serve(settings, pages))
 
 

@@ -109,7 +109,10 @@ class Versions:
     async def watch(self, poll_seconds: float) -> None:
         """Looks at the registry for ever."""
         while True:
-            await self.check()
+            try:
+                await self.check()
+            except Exception as error:  # noqa: BLE001  # What is loaded goes on, and so does the watch.
+                logs.failure("watch_bug", error)
             await asyncio.sleep(poll_seconds)
 
     async def check(self, at_once: bool = False) -> None:

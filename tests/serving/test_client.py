@@ -183,30 +183,11 @@ def test_a_server_that_is_not_there_is_told_when_the_deadline_comes(way: str) ->
     assert time.monotonic() - began < 3
 
 
-@every_way
-def test_a_server_that_comes_late_is_found(exported: Path, way: str) -> None:
-    ports = {"port": free_port(), "grpc_port": free_port()}
-    late: list[Hosted] = []
-
-    def come() -> None:
-        time.sleep(1)
-        late.append(Hosted(Registry(str(exported)), until_ready=False, **ports))
-
-    coming = threading.Thread(target=come)
-    coming.start()
-    client = Blocking(way, f"http://127.0.0.1:{ports['port']}", f"127.0.0.1:{ports['grpc_port']}", timeout=60)
-    try:
-        assert client.predict(picture()).model_version == 1
-    finally:
-        coming.join()
-        late[0].__exit__()
-
-
 class Scripted(ThreadingHTTPServer):
     """An HTTP server that gives the answers of a list, the last one for ever."""
 
-    def __init__(self, *answers: tuple[int, dict[str, str], bytes]) -> None:
-        super().__init__(("127.0.0.1", 0), _ScriptedHandler)
+    def __init__(self, *answers: tuple[int, dict[str, str], bytes], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _ScriptedHandler)
         self.answers = list(answers)
         self.received: list[dict[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1/models/tiny"
@@ -257,6 +238,17 @@ def rest(url: str, is_async: bool, **options: Any) -> Segmentation:
 
 
 both = pytest.mark.parametrize("is_async", [False, True])
+
+
+@both
+def test_a_server_that_comes_late_is_found(good: bytes, is_async: bool) -> None:
+    port = free_port()
+    with futures.ThreadPoolExecutor(1) as pool:
+        result = pool.submit(rest, f"http://127.0.0.1:{port}/", is_async, timeout=30)
+        time.sleep(1)
+        assert not result.done()
+        with Scripted((200, {}, good), port=port):
+            assert result.result().mask_HW.shape == (40, 56)
 
 
 @both
@@ -331,10 +323,12 @@ class Backend(grpc.GenericRpcHandler):
 
 @contextlib.contextmanager
 def backend(
-    answer: Callable[[bytes, grpc.ServicerContext], bytes], credentials: grpc.ServerCredentials | None = None
+    answer: Callable[[bytes, grpc.ServicerContext], bytes],
+    credentials: grpc.ServerCredentials | None = None,
+    port: int = 0,
 ) -> Iterator[str]:
     server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[Backend(answer)])
-    address = "127.0.0.1:0"
+    address = f"127.0.0.1:{port}"
     port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()
     yield f"127.0.0.1:{port}"
@@ -347,6 +341,17 @@ both_grpc = pytest.mark.parametrize("way", ["grpc", "grpc async"])
 @pytest.fixture(scope="module")
 def good_response(server: Hosted) -> bytes:
     return server.predict(picture()).SerializeToString()
+
+
+@both_grpc
+def test_a_grpc_server_that_comes_late_is_found(good_response: bytes, way: str) -> None:
+    port = free_port()
+    with futures.ThreadPoolExecutor(1) as pool:
+        result = pool.submit(Blocking(way, "", f"127.0.0.1:{port}", timeout=30).predict, picture())
+        time.sleep(1)
+        assert not result.done()
+        with backend(lambda *_: good_response, port=port):
+            assert result.result().mask_HW.shape == (40, 56)
 
 
 @both_grpc

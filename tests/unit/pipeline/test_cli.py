@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["run", "sample-data", "check", "preview", "versions", "rollback", "predict"]
+COMMANDS = ["run", "sample-data", "check", "preview", "versions", "rollback", "predict", "serve"]
 
 
 def segpipe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

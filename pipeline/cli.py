@@ -218,6 +218,11 @@ def rollback(version: int | None, registry: str | None) -> None:
 @_registry_option
 @click.option("--version", type=int, help="The version to ask; without it, the served one.")
 @click.option(
+    "--url",
+    metavar="ADDRESS",
+    help="Ask a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/predictions"),
@@ -225,19 +230,28 @@ def rollback(version: int | None, registry: str | None) -> None:
     help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
 )
 @_says_errors_plainly
-def predict(images: tuple[Path, ...], registry: str | None, version: int | None, out: Path) -> None:
-    """Segment IMAGES with the served model.
+def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
+    """Segment IMAGES with the served model, in this process or on a server.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
+      segpipe predict picture.png --url http://localhost:8501/v1/models/sample
     """
-    from pipeline.predict import predict_files
 
     missing = [str(image) for image in images if not image.is_file()]
     if missing:
         raise UserError(f"there is no picture {', '.join(missing)}")
-    predict_files(images, _registry_uri(registry), version, out)
+    if url is None:
+        from pipeline.predict import predict_here
+
+        predict_here(images, _registry_uri(registry), version, out)
+        return
+    if version is not None:
+        raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
+    from pipeline.predict import predict_there
+
+    predict_there(images, url, out)
 
 
 @cli.command()

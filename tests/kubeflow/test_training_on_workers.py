@@ -66,7 +66,7 @@ def fn_args(tmp_path: Path) -> FnArgs:
         custom_config={
             "trainer": TRAINER.model_dump_json(),
             "transform": TINY.model_dump_json(),
-            "num_classes": NUM_CLASSES,
+            "classes": list(CLASS_NAMES),
             "seed": 1,
             "class_weight": None,
             "resume_root": str(tmp_path / "resume"),

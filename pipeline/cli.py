@@ -16,22 +16,17 @@ from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import config_argument as _config_argument
 from pipeline.command_line import date_option as _date_option
+from pipeline.command_line import registry_option as _registry_option
+from pipeline.command_line import registry_uri as _registry_uri
 from pipeline.command_line import says_errors_plainly as _says_errors_plainly
 from pipeline.command_line import set_option as _set_option
 from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
+from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
 
 def main() -> None:
     """The console script: runs a command and turns what goes wrong into one sentence."""
     sys.exit(cli(prog_name="segpipe"))
-
-
-_registry_option = click.option(
-    "--registry",
-    envvar="SEGPIPE_REGISTRY",
-    metavar="URI",
-    help="The registry; without it, that of the only run below runs/.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -293,7 +288,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(_registry_uri(registry), engine, options)
 
 
-for _command in KUBEFLOW_COMMANDS:
+for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 
@@ -318,17 +313,6 @@ def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     from pipeline.config import load_config
 
     infer_schema_file(load_config(config, overrides), force)
-
-
-def _registry_uri(given: str | None) -> str:
-    if given:
-        return given if "://" in given else str(Path(given).absolute())
-    found = sorted(Path("runs").glob("*/registry"))
-    if len(found) == 1:
-        return str(found[0].absolute())
-    if not found:
-        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
-    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
 
 
 if __name__ == "__main__":

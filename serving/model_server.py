@@ -17,12 +17,12 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
-from tensorflow_serving.config import model_server_config_pb2
 
 from components.errors import UserError
 from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH
+from serving.model_config import model_config
 from serving.ports import check_port
 from serving.settings import Batching, ServerSettings
 from serving.versions import served_labels
@@ -30,17 +30,6 @@ from serving.versions import served_labels
 PROGRAM = "tensorflow_model_server"
 _LOAD_SECONDS = 300
 _LOOK_SECONDS = 0.2
-
-
-def model_config(
-    name: str, base_path: str, versions: Collection[int], labels: Mapping[str, int]
-) -> model_server_config_pb2.ModelServerConfig:
-    """The configuration that holds exactly `versions` of the one model, under `labels`."""
-    config = model_server_config_pb2.ModelServerConfig()
-    model = config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
-    model.model_version_policy.specific.versions.extend(sorted(versions))
-    model.version_labels.update(labels)
-    return config
 
 
 def batching_config(batching: Batching, waiting: int) -> str:

@@ -16,7 +16,7 @@ from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.workers import train_on_workers
 from tests.support.kubernetes_api import NAMESPACE, FakeKubernetes, on_this_machine, running_workers, step_pod
-from tests.support.transformed import NUM_CLASSES, TINY, make_pair, run_transform
+from tests.support.transformed import CLASS_NAMES, TINY, make_pair, run_transform
 
 pytestmark = pytest.mark.slow
 

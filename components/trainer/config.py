@@ -71,8 +71,7 @@ class TrainerConfig(Settings):
     precision: Precision = Field(
         default="float32",
         description="What the network computes in while training; its weights are float32 always. `auto` is "
-        "mixed_bfloat16 where the device has matrix units for it (AMX on a processor, a GPU of compute capability 8 or "
-        "newer), else float32.",
+        "mixed_bfloat16 on GPUs of compute capability 8 or newer, else float32.",
     )
     xla: bool = Field(default=False, description="Whether the training step is compiled by XLA.")
     deterministic: bool = Field(

@@ -19,7 +19,7 @@ def choose_strategy() -> tf.distribute.Strategy:
         UserError: `TF_CONFIG` is no JSON.
     """
     _grow_gpu_memory()
-    if count_workers() > 1:
+    if _workers() > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -66,12 +66,7 @@ def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.with_options(options)
 
 
-def count_workers() -> int:
-    """How many workers `TF_CONFIG` names; 0 without it.
-
-    Raises:
-        UserError: it is no JSON.
-    """
+def _workers() -> int:
     text = os.environ.get("TF_CONFIG", "{}")
     try:
         cluster = json.loads(text).get("cluster", {})

@@ -14,12 +14,12 @@ import click
 
 from components.errors import UserError
 from pipeline import __version__
-from pipeline.command_line import config_argument as _config_argument
-from pipeline.command_line import date_option as _date_option
+from pipeline.command_line import config_argument as config_argument
+from pipeline.command_line import date_option as date_option
 from pipeline.command_line import registry_option as _registry_option
 from pipeline.command_line import registry_uri as _registry_uri
-from pipeline.command_line import says_errors_plainly as _says_errors_plainly
-from pipeline.command_line import set_option as _set_option
+from pipeline.command_line import says_errors_plainly as says_errors_plainly
+from pipeline.command_line import set_option as set_option
 from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
@@ -42,11 +42,11 @@ def cli() -> None:
 
 
 @cli.command()
-@_config_argument
-@_set_option
-@_date_option
+@config_argument
+@set_option
+@date_option
 @click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
-@_says_errors_plainly
+@says_errors_plainly
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
@@ -79,7 +79,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
 
 @cli.command("sample-data")
 @click.argument("directory", type=click.Path(path_type=Path))
-@_says_errors_plainly
+@says_errors_plainly
 def sample_data(directory: Path) -> None:
     """Make the sample data in DIRECTORY: digits in coloured ink on photographs.
 
@@ -94,10 +94,10 @@ def sample_data(directory: Path) -> None:
 
 
 @cli.command()
-@_config_argument
-@_set_option
-@_date_option
-@_says_errors_plainly
+@config_argument
+@set_option
+@date_option
+@says_errors_plainly
 def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """Check CONFIG and its data without running: what would be used, and what quarantined.
 
@@ -113,15 +113,15 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
 
 
 @cli.command("compile")
-@_config_argument
+@config_argument
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="The YAML file that is written; - is the standard output.  [default: build/NAME.yaml]",
 )
-@_set_option
-@_says_errors_plainly
+@set_option
+@says_errors_plainly
 def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
     """Compile CONFIG for Kubeflow Pipelines: a pipeline to upload, with a document for Kubernetes.
 
@@ -150,7 +150,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
 
 
 @cli.command()
-@_config_argument
+@config_argument
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -158,8 +158,8 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     show_default=True,
     help="The PNG file that is written.",
 )
-@_set_option
-@_says_errors_plainly
+@set_option
+@says_errors_plainly
 def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
     """Draw what training will see: pictures and masks of CONFIG's data, as they are and changed at random.
 
@@ -175,7 +175,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @_registry_option
-@_says_errors_plainly
+@says_errors_plainly
 def versions(registry: str | None) -> None:
     """List the versions in the registry, and which of them is served.
 
@@ -192,7 +192,7 @@ def versions(registry: str | None) -> None:
 @cli.command()
 @click.argument("version", type=int, required=False)
 @_registry_option
-@_says_errors_plainly
+@says_errors_plainly
 def rollback(version: int | None, registry: str | None) -> None:
     """Serve VERSION again, or the version served before the present one.
 
@@ -224,7 +224,7 @@ def rollback(version: int | None, registry: str | None) -> None:
     show_default=True,
     help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
 )
-@_says_errors_plainly
+@says_errors_plainly
 def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
     """Segment IMAGES with the served model, in this process or on a server.
 
@@ -275,7 +275,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
 )
 @click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
-@_says_errors_plainly
+@says_errors_plainly
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Answer apps: the served model over gRPC and HTTP, as TensorFlow Serving would.
 
@@ -298,10 +298,10 @@ def schema() -> None:
 
 
 @schema.command()
-@_config_argument
-@_set_option
+@config_argument
+@set_option
 @click.option("--force", is_flag=True, help="Overwrite a schema that is there.")
-@_says_errors_plainly
+@says_errors_plainly
 def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     """Write a first schema from the data of CONFIG, for a person to read and correct.
 

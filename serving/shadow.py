@@ -30,7 +30,7 @@ def check_label(url: str, model: str, label: str, version: int) -> None:
     found = answer.get("model_spec", {}).get("version")
     if str(found) != str(version):
         raise UserError(
-            f"the label {label} means version {found} at {url} and {version} in the registry: wait until it has followed"
+            f"the label {label} means version {found} at {url} and {version} in the registry: wait until it follows"
         )
 
 

@@ -233,15 +233,15 @@ class Registry:
             self.verify(version)
             self._write_record(writer, self._read_record().try_out(version, percent, _now()))
 
-    def promote(self) -> int:
+    def promote(self, expected: int | None = None) -> int:
         """Serves the canary, which is none any more; returns its version.
 
         Raises:
-            RegistryError: there is no canary, or its files are damaged.
+            RegistryError: there is no canary, it is not the version `expected`, or its files are damaged.
         """
-        self._canary_version()
+        self._canary_version(expected)
         with self._storage.writer("served") as writer:
-            version = self._canary_version()
+            version = self._canary_version(expected)
             self.verify(version)
             self._write_record(writer, self._read_record().serve(version, _now()))
         return version
@@ -327,10 +327,12 @@ class Registry:
         if served == version:
             raise RegistryError(f"version {version} is the one that is served: name another to try out")
 
-    def _canary_version(self) -> int:
+    def _canary_version(self, expected: int | None = None) -> int:
         canary = self.canary()
         if canary is None:
             raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
+        if canary.version != (expected or canary.version):
+            raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
         return canary.version
 
     def _rollback_target(self, version: int | None) -> int:

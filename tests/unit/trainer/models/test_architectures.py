@@ -80,6 +80,15 @@ def test_pictures_need_not_be_square_and_two_classes_share_a_logit(name: str) ->
     assert model_of(SMALL[name], 2, 32, 96)(tf.zeros([1, 32, 96, 3])).shape == (1, 32, 96, 1)
 
 
+def test_a_unet_without_normalisation_has_biases_instead() -> None:
+    """64…1024 with a sigmoid, as in notebooks on aerial pictures: 31,031,745 weights, all of them trained."""
+    with tf.Graph().as_default():
+        model = model_of(UNet(normalise=False), 2, 32, 32)
+    assert model.count_params() == 31_031_745
+    assert not model.non_trainable_weights
+    assert not [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
 def test_a_unet_on_mobilenet_v2_has_the_size_of_tensorflows_tutorial() -> None:
     """Its summary says 6,504,227 weights for three classes, 4,660,323 of them trained with the encoder frozen."""
     model = model_of(EncoderUNet(encoder=on("mobilenet_v2")), 3, 128, 128)

@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 import tf_keras as keras
 
 from components import records
-from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, Encoder, EncoderName, EncoderUNet
+from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, Encoder, EncoderName, EncoderUNet, UNet
 from components.trainer.export import ServedModel, export
 from components.trainer.models import build_model, encoder_of
 from components.trainer.models.fcn8 import Bilinear

@@ -58,6 +58,6 @@ class SyncSettings(Settings):
     settle_seconds: float = Field(
         default=15,
         ge=0,
-        description="Time for it to read `models.config`; only then is it asked about versions it had.",
+        description="Time for it to read `models.config`, before it is asked of versions it had.",
     )
     grace_seconds: float = Field(default=60, ge=0, description="How long a version that is not wanted stays on disk.")

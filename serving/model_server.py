@@ -113,26 +113,34 @@ class ModelServer:
 
     async def _follow(self, stub: model_service_pb2_grpc.ModelServiceStub) -> None:
         """One look at the registry; versions change in two steps, so that no label is ever without its version."""
-        wanted = await asyncio.to_thread(served_labels, self._registry, self._settings.version)
+        wanted = self._trusted(await asyncio.to_thread(served_labels, self._registry, self._settings.version))
         if not wanted or wanted == self._labels:
             return
-        new = set(wanted.values()) - set(self._labels.values())
-        if any(self._refused.get(version, 0) > time.monotonic() for version in new):
-            return
-        try:
-            for version in new:
+        held = set(self._labels.values())
+        for version in sorted(set(wanted.values()) - held):
+            held.add(version)
+            try:
                 await asyncio.to_thread(self._fetch, version)
-            await self._tell(stub, {*self._labels.values(), *new}, self._labels)
-            await self._available(stub, new)
-        except Exception:
-            self._refused.update(dict.fromkeys(new, time.monotonic() + _LOAD_SECONDS))
-            if self._labels:
-                await self._tell(stub, self._labels.values(), self._labels)
-            raise
+                await self._tell(stub, held, self._labels)
+                await self._available(stub, {version})
+            except Exception:
+                self._refused[version] = time.monotonic() + _LOAD_SECONDS
+                if self._labels:
+                    await self._tell(stub, self._labels.values(), self._labels)
+                raise
         await self._tell(stub, set(wanted.values()), wanted)
         self._labels = wanted
         self._remove_others(set(wanted.values()))
         logs.event("labels_moved", model=self._name, **wanted)
+
+    def _trusted(self, wanted: Mapping[str, int]) -> dict[str, int]:
+        """The labels; one whose version was refused a moment ago stays where it is."""
+        now = time.monotonic()
+        chosen = {
+            label: self._labels.get(label) if self._refused.get(version, 0) > now else version
+            for label, version in wanted.items()
+        }
+        return {label: version for label, version in chosen.items() if version is not None}
 
     def _fetch(self, version: int) -> None:
         target = self._models / str(version)

@@ -56,6 +56,8 @@ class SyncSettings(Settings):
     poll_seconds: float = Field(default=10, gt=0, description="How often the registry is looked at.")
     load_seconds: float = Field(default=600, gt=0, description="Time for TensorFlow Serving to load a version.")
     settle_seconds: float = Field(
-        default=15, ge=0, description="Time for it to read `models.config`; only then does a version's end count."
+        default=15,
+        ge=0,
+        description="Time for it to read `models.config`, before it is asked of versions it had.",
     )
     grace_seconds: float = Field(default=60, ge=0, description="How long a version that is not wanted stays on disk.")

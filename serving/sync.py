@@ -64,8 +64,10 @@ class Sync:
         self._checked: set[int] = set()
         self._held_since = dict.fromkeys(self._told.versions if self._told else (), time.monotonic())
         self._left_at: dict[int, float] = {}
+        self._held_before: set[int] = set()
         self._refusals: dict[int, _Refusal] = {}
         self._trouble = ""
+        metrics.labels_are(self._told.labels if self._told else {})
 
     @property
     def told(self) -> Told | None:
@@ -166,12 +168,13 @@ class Sync:
     def _is_loaded(self, model: str, version: int) -> bool | None:
         """Whether TensorFlow Serving has loaded the version; `None` as long as it may still do so."""
         state, held = self._state_of(model, version), time.monotonic() - self._held_since[version]
-        if state == "AVAILABLE":
+        # Of a version that it held before, TensorFlow Serving tells what was until it has read the file.
+        settled = held >= self._settings.settle_seconds
+        if state == "AVAILABLE" and (settled or version not in self._held_before):
             self._metrics.version_loaded("loaded")
             self._refusals.pop(version, None)
             return True
-        # Of a version that it held before, TensorFlow Serving tells the old end until it has read the file.
-        if state == "END" and held >= self._settings.settle_seconds:
+        if state == "END" and settled:
             self._refuse(version, "failed", "TensorFlow Serving could not load it; its log says why")
             return False
         if held >= self._settings.load_seconds:
@@ -208,6 +211,7 @@ class Sync:
         moment = time.monotonic()
         self._held_since.update(dict.fromkeys(now - before, moment))
         self._left_at.update(dict.fromkeys(before - now, moment))
+        self._held_before |= before - now
 
     def _remove_unwanted(self) -> None:
         """Removes versions that TensorFlow Serving was told to drop, once it has certainly read so."""

@@ -19,6 +19,8 @@ class SyncMetrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in ("loaded", "refused", "failed"):
+            self._loads.labels(outcome)  # From zero on, or Prometheus would not see the first as an increase.
         self._registry_errors = Counter(
             "segpipe_registry_errors", "Looks at the registry that failed.", registry=registry
         )

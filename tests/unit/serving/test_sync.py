@@ -27,6 +27,7 @@ from serving.sync import CONFIG, Sync, asks
 from serving.sync_metrics import SyncMetrics
 from tests.support.model_server_rules import ModelServerRules
 
+SETTLE = 0.05
 BIRTH: dict[str, Any] = {
     "data_fingerprint": "d" * 64,
     "baseline_version": None,
@@ -70,7 +71,7 @@ class Pod:
     def __init__(self, uri: str, folder: Path, **settings: Any) -> None:
         self.uri, self.folder = uri, folder
         self.settings = SyncSettings(
-            registry=uri, folder=str(folder), **{"settle_seconds": 0, "grace_seconds": 0} | settings
+            registry=uri, folder=str(folder), **{"settle_seconds": SETTLE, "grace_seconds": 0} | settings
         )
         self.server = ModelServerRules(folder / CONFIG)
         self.metrics = SyncMetrics()
@@ -85,6 +86,7 @@ class Pod:
             self.sync.look()
             if (self.folder / CONFIG).exists():
                 self.server.poll()
+            time.sleep(1.2 * SETTLE)
 
     @property
     def told(self) -> tuple[set[int], dict[str, int]]:
@@ -197,7 +199,7 @@ def test_a_new_version_is_held_first_and_the_label_moves_when_it_answers(uri: st
 
 
 def test_going_back_to_a_version_that_was_dropped_works_the_same_way(uri: str, start: Start) -> None:
-    pod = start(uri, settle_seconds=30)
+    pod = start(uri, settle_seconds=0.5)
     pod.turn()
     Registry(uri).serve(2)
     pod.turn(3)
@@ -206,7 +208,9 @@ def test_going_back_to_a_version_that_was_dropped_works_the_same_way(uri: str, s
     pod.sync.look()
     pod.sync.look()
     assert pod.told[0] == {1, 2}, "the end that is told of version 1 is that of before"
-    pod.turn(3)
+    pod.server.poll()
+    time.sleep(0.5)
+    pod.turn()
     assert pod.server.labels == {"stable": 1, "canary": 1}
     assert pod.server.refused == []
 

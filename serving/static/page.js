@@ -3,6 +3,7 @@
 const LONGEST_SIDE = 2048; // Of what is drawn: some phones show nothing on larger canvases.
 const JPEG_QUALITY = 0.92;
 const LOOK_AGAIN_MS = 3000;
+const TITLES = { 0: "The server cannot be reached", 429: "The server is busy", 503: "The server is not ready" };
 
 const at = (id) => document.getElementById(id);
 const palette = fetch("page/palette.json").then((response) => response.json());
@@ -99,13 +100,7 @@ function tell(error, bitmap) {
   say("");
   const status = error instanceof Refusal ? error.status : 0;
   const refused = status === 400 || status === 413;
-  at("error-title").textContent = refused
-    ? "The server refuses this picture"
-    : status === 0
-      ? "The server cannot be reached"
-      : status === 429 || status === 503
-        ? "The server is busy"
-        : "The server could not answer";
+  at("error-title").textContent = refused ? "The server refuses this picture" : TITLES[status] ?? "The server could not answer";
   at("error-text").textContent = status === 0 ? "It may have stopped, or the picture is too large for it." : error.message;
   const limit = /over the limit of (\d+) pixels/.exec(error.message);
   const tooLarge = bitmap && (limit || status === 413);

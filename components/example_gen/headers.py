@@ -20,6 +20,7 @@ from PIL import (
 
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
+from components.hostile import excess
 
 ORIENTATION = 0x0112
 """The Exif and TIFF tag for how a picture must be turned to stand upright; 1 is upright."""
@@ -45,6 +46,9 @@ _MAGIC = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
 )
+
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # Of a tile of a TIFF file (TIFF 6.0, section 15).
+_MAX_RLE_WIDTH = 1 << 16
 
 # Pillow's plugins are asked by name: `Image.open` would also try those that nobody needs here (one of them starts
 # Ghostscript), and has a limit on pixels of its own, for the whole process.
@@ -98,7 +102,8 @@ def turn(image: Image.Image, orientation: int) -> Image.Image:
 def open_picture(data: bytes, max_pixels: int) -> Picture:
     """Reads the header of `data`, an image file's bytes; allocates nothing for pixels.
 
-    Raises `Rejected`: unsupported format, unreadable, or more than `max_pixels` (width × height).
+    Raises `Rejected`: unsupported format, unreadable, more than `max_pixels` (width × height), or a file that asks its
+    decoder for more than its pixels.
     """
     kind = _format(data)
     if kind == "webp":
@@ -111,6 +116,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
     _check_size(width, height, max_pixels)
+    _check_demands(lazy, data, kind, max_pixels)
     mode, raw_mode = lazy.mode, _raw_mode(lazy)
     orientation = _orientation(lazy, data, kind)
     if orientation >= 5 and kind != "tiff":  # Pillow gives the upright size of TIFF files.
@@ -138,6 +144,22 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         raise Rejected(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
     if width * height > max_pixels:
         raise Rejected(Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}")
+
+
+def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels: int) -> None:
+    if too_much := excess(data, kind):
+        raise Rejected(Reason.TOO_LARGE, too_much)
+    if isinstance(lazy, TiffImagePlugin.TiffImageFile):
+        # libtiff allocates whole tiles, however small the picture.
+        tile = [lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
+        if not all(isinstance(length, int) for length in tile):
+            raise Rejected(Reason.UNREADABLE, "the tiff header says nothing sound about tiles")
+        _check_size(*tile, max_pixels)
+    if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
+        # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
+        raise Rejected(
+            Reason.TOO_LARGE, f"a bmp file that is run-length encoded may be {_MAX_RLE_WIDTH} wide, not {lazy.size[0]}"
+        )
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

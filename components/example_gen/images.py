@@ -81,6 +81,11 @@ def _decode_as_is(data: bytes, picture: Picture) -> npt.NDArray[np.uint8] | None
     if not upright or not (picture.format in ("jpeg", "png") or (picture.format == "bmp" and _plain_bmp(data))):
         return None
     try:
+        if picture.format == "jpeg" and tuple(tf.io.extract_jpeg_shape(data).numpy()[:2]) != (
+            picture.height,
+            picture.width,
+        ):
+            return None  # libjpeg sees another header than Pillow, whose size was found within the limit.
         image_HWC = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
     except tf.errors.OpError:
         return None

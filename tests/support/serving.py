@@ -45,8 +45,8 @@ BIRTH: dict[str, Any] = {
 }
 
 
-def export_tiny(label: int, folder: str) -> None:
-    """A model that finds the class `label` in every pixel of every picture, tile by tile: large pictures take long."""
+def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = MAX_PIXELS) -> None:
+    """A model that finds the class `label` in every pixel of every picture; tile by tile large pictures take long."""
     import tensorflow as tf
     import tf_keras as keras
 
@@ -67,9 +67,9 @@ def export_tiny(label: int, folder: str) -> None:
     image = keras.Input([TILE, TILE, 3])
     head = keras.layers.Conv2D(CLASSES, 3, padding="same", bias_initializer=_favouring(label))
     network = keras.Model(image, head(keras.layers.Rescaling(1 / 255)(image)))
-    inference = InferenceConfig(mode="tile", batch=1)
+    inference = InferenceConfig(mode=mode, batch=1)
     transform = TransformConfig(height=TILE, width=TILE)
-    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, MAX_PIXELS, inference), folder)
+    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
 
 
 def _favouring(label: int) -> Callable[..., Any]:
@@ -78,12 +78,12 @@ def _favouring(label: int) -> Callable[..., Any]:
     return lambda shape, dtype=None, **_: 50 * tf.one_hot(label, *shape, dtype=dtype)
 
 
-def make_registry(folder: Path, labels: tuple[int, ...]) -> Registry:
+def make_registry(folder: Path, labels: tuple[int, ...], **settings: Any) -> Registry:
     """A registry whose versions 1, 2, … find the classes `labels`; version 1 is served."""
     registry = Registry(str(folder))
     for label in labels:
         with tempfile.TemporaryDirectory() as scratch:
-            export_tiny(label, scratch)
+            export_tiny(label, scratch, **settings)
             registry.push(scratch, **BIRTH)
     registry.serve(1)
     return registry

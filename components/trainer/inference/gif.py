@@ -30,7 +30,7 @@ def first_frame_alone(encoded: tf.Tensor) -> tf.Tensor:
     start = _first_frame(raw_N)
     pixels = tf.reduce_prod(first_frame_size(encoded))
     # Codes have at most 12 bits, one for a pixel at most: twice as many blocks as that takes are passed over.
-    end = _after_blocks(
+    end, _ = _after_blocks(
         raw_N,
         start + _IMAGE_BYTES + _colour_table(raw_N[start + 9]) + 1,
         tf.constant(True),
@@ -45,24 +45,37 @@ def _padded(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _first_frame(raw_N: tf.Tensor) -> tf.Tensor:
-    """Where the first image descriptor is, if the file is sound."""
-    return _after_blocks(raw_N, _SCREEN_BYTES + _colour_table(raw_N[10]), tf.constant(False), _MAX_BLOCKS)
+    """Where the first image descriptor is, if the file is sound; else a place where there is none."""
+    place, inside = _after_blocks(raw_N, _SCREEN_BYTES + _colour_table(raw_N[10]), tf.constant(False), _MAX_BLOCKS)
+    # Inside an extension that is too long the bytes are what somebody wrote there: no descriptor, though it look so.
+    return tf.where(inside, _end(raw_N), place)
 
 
-def _after_blocks(raw_N: tf.Tensor, start: tf.Tensor, inside: tf.Tensor, most: int | tf.Tensor) -> tf.Tensor:
-    """The place after a chain of data blocks, if `start` is `inside` one, and after all extensions that follow."""
-    end = tf.size(raw_N) - 16
+def _end(raw_N: tf.Tensor) -> tf.Tensor:
+    """A place behind all bytes of the file, where zeros are read."""
+    return tf.size(raw_N) - 16
+
+
+def _after_blocks(
+    raw_N: tf.Tensor, start: tf.Tensor, inside: tf.Tensor, most: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The place after a chain of data blocks, if `start` is `inside` one, and after all extensions that follow.
+
+    Also whether that place is inside a chain still, after `most` blocks.
+    """
+    end = _end(raw_N)
 
     def go_on(place: tf.Tensor, inside: tf.Tensor, blocks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         length = raw_N[place]
         step = tf.where(inside, 1 + length, 2)  # An extension's two bytes say which it is.
         return tf.minimum(place + step, end), ~inside | (length > 0), blocks + 1
 
-    return tf.while_loop(
+    place, inside, _ = tf.while_loop(
         lambda place, inside, blocks: (place < end) & (blocks < most) & (inside | (raw_N[place] == _EXTENSION)),
         go_on,
         (tf.minimum(start, end), inside, tf.constant(0)),
-    )[0]
+    )
+    return place, inside
 
 
 def _colour_table(flags: tf.Tensor) -> tf.Tensor:

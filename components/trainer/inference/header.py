@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from components.hostile import COMPRESSED_TEXT, MAX_SCANS, MAX_TEXTS, SCAN
 from components.trainer.inference.gif import first_frame_alone, first_frame_size
-from components.trainer.inference.raw import integer_at
+from components.trainer.inference.raw import bytes_at, integer_at, occurrences
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_IHDR = b"\0\0\0\x0dIHDR"
 _JPEG = b"\xff\xd8\xff"
 _GIF = b"GIF8"
 _BMP = b"BM"
@@ -29,7 +31,8 @@ def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     """Height and width, int32 [2], of a JPEG, PNG, GIF or BMP; a size of [0, 0] stands for any other format.
 
-    Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is the first frame's size.
+    Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is the first frame's size.  A PNG whose
+    first chunk is another one has no size here: libpng passes over it, to an IHDR that says what it likes.
     """
 
     def at(height_offset: int, width_offset: int, length: int, big_endian: bool) -> tf.Tensor:
@@ -40,7 +43,7 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     return tf.case(
         [
             (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
-            (is_png(encoded), lambda: at(20, 16, 4, big_endian=True)),
+            (is_png(encoded), lambda: tf.where(bytes_at(encoded, 8, 8) == _IHDR, at(20, 16, 4, big_endian=True), 0)),
             (_starts_with(encoded, _GIF), lambda: first_frame_size(encoded)),
             (_starts_with(encoded, _BMP), lambda: tf.abs(at(22, 18, 4, big_endian=False))),
         ],
@@ -52,8 +55,8 @@ def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
     """The size of a picture, int32 [2].
 
     Raises:
-        tf.errors.InvalidArgumentError: in the graph, when it is no picture, has more than `max_pixels` pixels, or is a
-            BMP of a kind that TensorFlow misreads.
+        tf.errors.InvalidArgumentError: in the graph, when it is no picture, has more than `max_pixels` pixels, asks its
+            decoder for more than pixels (see `components.hostile`), or is a BMP of a kind that TensorFlow misreads.
     """
     size_2 = picture_size(encoded)
     checks = [
@@ -65,6 +68,8 @@ def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
             ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),
             ["picture refused: a BMP must have 24 bits a pixel and no compression; save it as PNG"],
         ),
+        _check_count(encoded, is_jpeg(encoded), SCAN, MAX_SCANS, "scans"),
+        _check_count(encoded, is_png(encoded), COMPRESSED_TEXT, MAX_TEXTS, "chunks of compressed text"),
     ]
     with tf.control_dependencies([check for check in checks if check is not None]):
         return tf.identity(size_2)
@@ -81,10 +86,20 @@ def check_pixels(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> t
     return tf.debugging.Assert(pixels <= max_pixels, [what, size_2, "are over the limit of", max_pixels, "pixels"])
 
 
+def _check_count(encoded: tf.Tensor, concerned: tf.Tensor, part: bytes, most: int, what: str) -> tf.Operation | None:
+    """An assertion that a file that is `concerned` holds `part` no more than `most` times."""
+    number = tf.cond(concerned, lambda: occurrences(encoded, part), lambda: tf.constant(0))
+    return tf.debugging.Assert(number <= most, [f"picture refused: it has more than {most} {what}"])
+
+
 def _is_plain_bmp(encoded: tf.Tensor) -> tf.Tensor:
-    """Whether a BMP has 24 bits a pixel, uncompressed: TensorFlow takes palette indices for greys."""
+    """Whether a BMP has 24 bits a pixel, uncompressed: TensorFlow takes palette indices for greys.
+
+    It also reads the older, shorter header of OS/2 as if it were the one of Windows.
+    """
+    header_size = integer_at(encoded, 14, 4, big_endian=False)
     bits, compression = integer_at(encoded, 28, 2, big_endian=False), integer_at(encoded, 30, 4, big_endian=False)
-    return (bits == 24) & (compression == 0)
+    return (header_size >= 40) & (bits == 24) & (compression == 0)
 
 
 def _starts_with(encoded: tf.Tensor, magic: bytes) -> tf.Tensor:

@@ -23,6 +23,16 @@ def integer_at(encoded: tf.Tensor, offset: int | tf.Tensor, length: int, big_end
     return tf.where(present, joined(tf.ensure_shape(padded, [length]), big_endian), 0)
 
 
+def occurrences(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
+    """How often `part` occurs in the bytes, int32."""
+    raw_N = tf.io.decode_raw(encoded, tf.uint8)
+    starts = tf.maximum(tf.size(raw_N) - len(part) + 1, 0)
+    found_N = raw_N[:starts] == part[0]
+    for index in range(1, len(part)):
+        found_N &= raw_N[index : index + starts] == part[index]
+    return tf.shape(tf.where(found_N))[0]
+
+
 def joined(bytes_N: tf.Tensor, big_endian: bool) -> tf.Tensor:
     """Integers from the last axis of `bytes_N`, int32 [..., N] with 0…255."""
     length = bytes_N.shape[-1]

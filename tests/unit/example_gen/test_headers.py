@@ -3,7 +3,6 @@ from __future__ import annotations
 import struct
 import zlib
 from itertools import repeat
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,27 +12,10 @@ from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from tests.support.data_set import encode, photo, raw_png
+from tests.support.hostile_pictures import PNG, chunk, ihdr, patched, rows, run_length_bmp, tiff, with_scans
+from tests.support.memory import forget_peak, peak_memory
 
 LIMIT = 64_000_000
-
-
-def peak_memory() -> int:
-    """The most bytes that this process held since `forget_peak`, or holds now."""
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
-def forget_peak() -> None:
-    """Starts `peak_memory` anew."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pytest.skip("this system does not let a process reset its peak of memory")
-
-
-def patched(data: bytes, offset: int, layout: str, *values: int) -> bytes:
-    """`data` with a lie written into its header."""
-    return data[:offset] + struct.pack(layout, *values) + data[offset + struct.calcsize(layout) :]
 
 
 def png_lie() -> bytes:
@@ -68,6 +50,10 @@ LIES = {
     "gif frame": gif_frame_lie,
     "bmp": lambda: patched(encode(photo(), "BMP"), 18, "<ii", 60_000, -60_000),
     "tiff": tiff_lie,
+    "tiff tile": lambda: tiff({322: 20_000, 323: 20_000, 324: 8, 325: 100}, bytes(100)),
+    "run-length bmp": lambda: run_length_bmp(1_000_000, 1, 1, b"\0\2\0\xff"),
+    "scans": lambda: with_scans(32, 1000),
+    "compressed text": lambda: PNG + ihdr(3, 2) + chunk(b"IDAT", rows(3, 2)) + 50 * chunk(b"zTXt", b"key"),
     "webp": lambda: patched(encode(photo(), "WEBP"), 26, "<HH", 16_383, 16_383),
     "lossless webp": lambda: patched(encode(photo(), "WEBP", lossless=True), 21, "<I", 0x3FFF | 0x3FFF << 14),
     "extended webp": lambda: b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff" * 6 + b"\0" * 8,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.trainer.inference.gif import first_frame_alone, first_frame_size
+from tests.support.hostile_pictures import behind_a_false_frame, first_frame
 
 ENCODED = [tf.TensorSpec([], tf.string)]
 size_of = tf.function(first_frame_size, input_signature=ENCODED)
@@ -54,6 +55,13 @@ def test_a_frame_that_is_larger_than_the_screen_is_seen_to_be() -> None:
 def test_a_file_without_a_frame_has_no_size() -> None:
     for broken in (b"", b"GIF89a", gif()[:20], gif()[:13] + b"!" * 5000):
         assert size_of(tf.constant(broken)).numpy().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("blocks", range(990, 1003))
+def test_what_an_endless_extension_says_is_no_frame(blocks: int) -> None:
+    start = first_frame(ANIMATED)
+    encoded = ANIMATED[:start] + behind_a_false_frame(blocks) + ANIMATED[start:]
+    assert size_of(tf.constant(encoded)).numpy().tolist() in ([0, 0], [50, 90])
 
 
 @given(st.data())

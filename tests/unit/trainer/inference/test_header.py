@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from components.hostile import MAX_SCANS, MAX_TEXTS
 from components.trainer.inference.header import check_picture, picture_size
+from tests.support.hostile_pictures import PNG, chunk, ihdr, rows, with_scans
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)])
@@ -49,6 +51,40 @@ def test_a_size_that_overflows_32_bits_is_refused() -> None:
     bomb[16:24] = b"\x7f\xff\xff\xff" * 2
     with pytest.raises(tf.errors.InvalidArgumentError, match="over the limit"):
         check_in_graph(tf.constant(bytes(bomb)), 1_000_000)
+
+
+def test_a_png_whose_size_is_behind_another_chunk_is_refused_though_libpng_takes_it() -> None:
+    pixels = chunk(b"IDAT", rows(300, 200)) + chunk(b"IEND")
+    hidden = PNG + chunk(b"teSt", (4).to_bytes(4, "big") * 2) + ihdr(300, 200) + pixels
+    assert tf.io.decode_image(hidden).shape == (200, 300, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="its header is broken"):
+        check_in_graph(tf.constant(hidden), 100)
+
+
+def test_a_jpeg_of_countless_scans_is_refused_and_one_of_an_encoder_is_not() -> None:
+    check_in_graph(tf.constant(with_scans(16, MAX_SCANS - 20)), 1000)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"it has more than {MAX_SCANS} scans"):
+        check_in_graph(tf.constant(with_scans(16, MAX_SCANS)), 1000)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_a_png_of_much_compressed_text_is_refused_wherever_the_text_is(kind: bytes) -> None:
+    pixels, end, text = chunk(b"IDAT", rows(3, 2)), chunk(b"IEND"), chunk(kind, b"key")
+    check_in_graph(tf.constant(PNG + ihdr(3, 2) + MAX_TEXTS * text + pixels + end), 1000)
+    for parts in (((MAX_TEXTS + 1) * text, pixels), (pixels, (MAX_TEXTS + 1) * text)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"more than {MAX_TEXTS} chunks of compressed text"):
+            check_in_graph(tf.constant(PNG + ihdr(3, 2) + b"".join(parts) + end), 1000)
+
+
+def test_other_kinds_may_hold_the_same_bytes() -> None:
+    check_in_graph(tf.constant(encode(2, 3, "BMP") + 1000 * b"zTXt" + 1000 * b"\xff\xda\0"), 1000)
+
+
+def test_a_bmp_with_the_header_of_os2_is_refused() -> None:
+    bmp = bytearray(encode(3, 2, "BMP"))
+    bmp[14] = 12
+    with pytest.raises(tf.errors.InvalidArgumentError, match="save it as PNG"):
+        check_in_graph(tf.constant(bytes(bmp)), 1000)
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"\xff\xd8\xff"]))

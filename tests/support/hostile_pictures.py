@@ -253,8 +253,8 @@ def png_bombs(_: random.Random) -> Iterator[bytes]:
 
 def jpeg_bombs(_: random.Random) -> Iterator[bytes]:
     """JPEG files that keep a decoder busy, or tell two sizes."""
-    yield with_scans(1000, 5000)
-    yield with_scans(1900, 150)
+    yield with_scans(480, 5000)
+    yield with_scans(480, 120)
     jpeg = sound()["jpeg"]
     start = jpeg.index(SOF)
     frame = jpeg[start : start + 19]

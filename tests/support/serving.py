@@ -53,6 +53,7 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
+    from components.records import VOID
     from components.transform import features
     from components.transform.config import TransformConfig
     from components.transform.picture import decode_image, resize_image, to_bytes
@@ -61,7 +62,9 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
         return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))
 
     def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {features.IMAGE: tf.map_fn(to_model, parsed[records.IMAGE_ENCODED])}
+        images = parsed[records.IMAGE_ENCODED]
+        void = tf.fill([TILE * TILE], tf.constant(VOID, tf.uint8))
+        return {features.IMAGE: tf.map_fn(to_model, images), features.MASK: tf.fill(tf.shape(images), to_bytes(void))}
 
     image = keras.Input([TILE, TILE, 3])
     head = keras.layers.Conv2D(CLASSES, 3, padding="same", bias_initializer=_favouring(label))

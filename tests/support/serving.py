@@ -50,10 +50,10 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
     import tf_keras as keras
 
     from components import records
+    from components.records import VOID
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
-    from components.records import VOID
     from components.transform import features
     from components.transform.config import TransformConfig
     from components.transform.picture import decode_image, resize_image, to_bytes

@@ -26,7 +26,7 @@ SOF, PROGRESSIVE_SOF, SOS = b"\xff\xc0", b"\xff\xc2", b"\xff\xda"
 LARGE = 12_000
 """Width and height of bombs: 144 megapixels, or 430 MB in RGB."""
 TEXT_BYTES = 7_900_000
-"""What one chunk of compressed text makes libpng hold, just below what it allows."""
+"""What libpng inflates one chunk of compressed text to, just below what it allows."""
 
 Mutator = Callable[[random.Random], Iterator[bytes]]
 

@@ -151,10 +151,10 @@ def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels
         raise Rejected(Reason.TOO_LARGE, too_much)
     if isinstance(lazy, TiffImagePlugin.TiffImageFile):
         # libtiff allocates whole tiles, however small the picture.
-        tile = [lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH)]
-        if not all(isinstance(length, int) for length in tile):
+        width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+        if not isinstance(width, int) or not isinstance(length, int):
             raise Rejected(Reason.UNREADABLE, "the tiff header says nothing sound about tiles")
-        _check_size(*tile, max_pixels)
+        _check_size(width, length, max_pixels)
     if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
         # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
         raise Rejected(

@@ -26,7 +26,7 @@ SOF, PROGRESSIVE_SOF, SOS = b"\xff\xc0", b"\xff\xc2", b"\xff\xda"
 LARGE = 12_000
 """Width and height of bombs: 144 megapixels, or 430 MB in RGB."""
 TEXT_BYTES = 7_900_000
-"""What one chunk of compressed text makes libpng hold, just below what it allows."""
+"""What libpng inflates one chunk of compressed text to, just below what it allows."""
 
 Mutator = Callable[[random.Random], Iterator[bytes]]
 
@@ -253,8 +253,8 @@ def png_bombs(_: random.Random) -> Iterator[bytes]:
 
 def jpeg_bombs(_: random.Random) -> Iterator[bytes]:
     """JPEG files that keep a decoder busy, or tell two sizes."""
-    yield with_scans(1000, 5000)
-    yield with_scans(1900, 150)
+    yield with_scans(480, 5000)
+    yield with_scans(480, 120)
     jpeg = sound()["jpeg"]
     start = jpeg.index(SOF)
     frame = jpeg[start : start + 19]

@@ -51,6 +51,7 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
     import tf_keras as keras
 
     from components import records
+    from components.records import VOID
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
@@ -62,7 +63,9 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
         return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))
 
     def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {features.IMAGE: tf.map_fn(to_model, parsed[records.IMAGE_ENCODED])}
+        images = parsed[records.IMAGE_ENCODED]
+        void = tf.fill([TILE * TILE], tf.constant(VOID, tf.uint8))
+        return {features.IMAGE: tf.map_fn(to_model, images), features.MASK: tf.fill(tf.shape(images), to_bytes(void))}
 
     image = keras.Input([TILE, TILE, 3])
     head = keras.layers.Conv2D(CLASSES, 3, padding="same", bias_initializer=_favouring(label))

@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
         (["trainer.schedule=linear"], "'constant', 'cosine', 'polynomial', 'step', 'plateau'"),
         (["trainer.schedule={type: cosine, ends: 1}"], "trainer.schedule.ends is no known key; did you mean 'end'?"),
         (["trainer.optimizer={type: sgd, momentum: 1}"], "trainer.optimizer.momentum: Input should be less than 1"),
-        (["trainer.precision=float16"], "'float32', 'mixed_float16' or 'mixed_bfloat16'"),
+        (["trainer.precision=float16"], "'float32', 'mixed_float16', 'mixed_bfloat16' or 'auto'"),
         (["trainer.warm_up_epochs=20"], "warm_up_epochs must be fewer than the 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch 21 never comes in 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 5}"], "fine_tuning is for architectures on an encoder, and unet has none"),

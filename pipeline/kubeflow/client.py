@@ -10,9 +10,9 @@ import contextlib
 import itertools
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import kfp_server_api as models
@@ -26,6 +26,8 @@ ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 
 _ROOT = "/apis/v2beta1"
 _PAGE = 100
+
+Found = TypeVar("Found")
 
 
 class Version(NamedTuple):
@@ -85,32 +87,21 @@ class Client:
 
     def ensure_pipeline(self, name: str) -> str:
         """The id of the pipeline called `name`, which is created if it is not there."""
-        found = self.find_pipeline(name)
-        if found:
-            return found
-        try:
-            wanted = models.V2beta1Pipeline(display_name=name, namespace=self._namespace)
-            return str(self._api.post(f"{_ROOT}/pipelines", "V2beta1Pipeline", wanted).pipeline_id)
-        except AlreadyExistsError:  # Somebody was faster.
-            found = self.find_pipeline(name)
-            if found is None:
-                raise
-            return found
+        wanted = models.V2beta1Pipeline(display_name=name, namespace=self._namespace)
+        return _found_or_made(
+            lambda: self.find_pipeline(name),
+            lambda: str(self._api.post(f"{_ROOT}/pipelines", "V2beta1Pipeline", wanted).pipeline_id),
+        )
 
     def ensure_version(self, pipeline_id: str, compiled: Compiled, commit: str) -> Version:
         """The version that holds `compiled`: one that is there, or an upload named for commit and digest."""
-        found = self._version_with(pipeline_id, compiled.digest)
-        if found:
-            return found
         name = f"{commit}-{compiled.digest}"
-        try:
+
+        def upload() -> Version:
             uploaded = self._upload(pipeline_id, name, compiled.text)
-        except AlreadyExistsError:  # Somebody was faster.
-            found = self._version_with(pipeline_id, compiled.digest)
-            if found is None:
-                raise
-            return found
-        return Version(pipeline_id, str(uploaded.pipeline_version_id), name, is_new=True)
+            return Version(pipeline_id, str(uploaded.pipeline_version_id), name, is_new=True)
+
+        return _found_or_made(lambda: self._version_with(pipeline_id, compiled.digest), upload)
 
     def _version_with(self, pipeline_id: str, digest: str) -> Version | None:
         versions = self._pages(
@@ -153,17 +144,11 @@ class Client:
 
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment called `name`, which is created if it is not there."""
-        found = self.find_experiment(name)
-        if found:
-            return found
-        try:
-            wanted = models.V2beta1Experiment(display_name=name, namespace=self._namespace)
-            return str(self._api.post(f"{_ROOT}/experiments", "V2beta1Experiment", wanted).experiment_id)
-        except AlreadyExistsError:  # Somebody was faster.
-            found = self.find_experiment(name)
-            if found is None:
-                raise
-            return found
+        wanted = models.V2beta1Experiment(display_name=name, namespace=self._namespace)
+        return _found_or_made(
+            lambda: self.find_experiment(name),
+            lambda: str(self._api.post(f"{_ROOT}/experiments", "V2beta1Experiment", wanted).experiment_id),
+        )
 
     def start_run(self, name: str, work: Work) -> str:
         """Starts a run and returns its id."""
@@ -268,6 +253,24 @@ class Client:
 def age(schedule: Any) -> tuple[Any, str]:
     """What schedules are sorted by: the clock, which the API has in seconds, then the id."""
     return schedule.created_at, schedule.recurring_run_id
+
+
+def _found_or_made(find: Callable[[], Found | None], make: Callable[[], Found]) -> Found:
+    """What is there, else what is made, else what somebody made who was faster.
+
+    Raises:
+        AlreadyExistsError: it cannot be made because it is there, and cannot be found.
+    """
+    found = find()
+    if found is not None:
+        return found
+    try:
+        return make()
+    except AlreadyExistsError:
+        found = find()
+        if found is None:
+            raise
+        return found
 
 
 def _pipeline_of(run: Any) -> str | None:

@@ -11,19 +11,6 @@ from components.trainer.architectures import UNet
 from pipeline.config import RunConfig, load_config
 
 CONFIGS = Path("pipeline/configs")
-MINIMAL = """
-name: tiny
-data:
-  source: {type: folders, root: data}
-  classes: [background, thing]
-"""
-
-
-@pytest.fixture
-def minimal(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(MINIMAL)
-    return path
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -10,20 +10,6 @@ from components.errors import UserError
 from components.trainer.learning_config import SGD, AdamW, Cosine, Polynomial
 from pipeline.config import RunConfig, load_config
 
-MINIMAL = """
-name: tiny
-data:
-  source: {type: folders, root: data}
-  classes: [background, thing]
-"""
-
-
-@pytest.fixture
-def minimal(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(MINIMAL)
-    return path
-
 
 def test_a_name_stands_for_a_section_with_its_defaults(minimal: Path) -> None:
     trainer = load_config(minimal, ["trainer.schedule=polynomial", "trainer.optimizer=adamw"]).trainer

@@ -17,8 +17,9 @@ from components.errors import UserError
 from components.palette import overlay
 from pipeline.console import quiet_streams
 from registry.store import Registry
-from serving.client import SegmentationClient, SegmentationError
+from serving.client import SegmentationClient
 from serving.predictor import Predictor
+from serving.shadow import segment
 
 
 class Found(NamedTuple):
@@ -63,12 +64,7 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
         raise UserError(str(error)) from None
 
     def ask(image: Path) -> Found:
-        try:
-            answer = client.predict(image)
-        except SegmentationError as error:
-            raise UserError(f"{image}: {error}") from None
-        except OSError as error:
-            raise UserError(f"cannot read the picture {image}: {error.strerror}") from None
+        answer = segment(client, image)
         return Found(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
 
     with client, _prepared(images, out) as console:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from serving.agreement import Agreement
 
+_SECONDS = 60.0  # For a picture, with all attempts.
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png"})
 
 ToMask = Callable[[Path], "np.ndarray"]
@@ -132,7 +133,9 @@ def _loaded(registry: Registry, version: int) -> ToMask:
 
 
 def _asked(url: str, name: str, label: str, version: int) -> ToMask:
-    from serving.shadow import check_label, mask_of
+    from serving.client import SegmentationClient
+    from serving.shadow import check_label, label_address, segment
 
     check_label(url, name, label, version)
-    return lambda file: mask_of(url, name, label, file)
+    client = SegmentationClient(label_address(url, name, label), timeout=_SECONDS)
+    return lambda file: segment(client, file).mask_HW

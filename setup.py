@@ -18,23 +18,29 @@ def version() -> str:
     return found.group(1)
 
 
+# What `serving.client` needs, which an app may copy: httpx for REST, the others for gRPC.
+CLIENT = [
+    "grpcio>=1.62",
+    "httpx>=0.27,<1",
+    "numpy>=1.26,<3",
+    "pillow>=10.3",
+    "protobuf>=3.20.3,<7",
+]
+
 REQUIREMENTS = [
+    *CLIENT,
     "aiohttp>=3.9,<4",
     "apache-beam>=2.74,<2.78",
     "click>=8.1,<9",
     "fsspec>=2024.2",
-    "grpcio>=1.62",
     "h5py>=3.10,<4",
     "jinja2>=3.1,<4",
     "keras-tuner>=1.4,<2",
     "kfp>=2.5,<3",
     "kfp-server-api>=2.0.5,<3",
     "kubernetes>=26.1,<36",
-    "numpy>=1.26,<3",
     "orjson>=3.9.7,<4",
-    "pillow>=10.3",
     "prometheus-client>=0.20,<1",
-    "protobuf>=3.20.3,<7",
     "pydantic>=2.7,<3",
     "pyyaml>=6,<7",
     "rich>=13.7,<16",
@@ -55,6 +61,7 @@ REQUIREMENTS = [
 ]
 
 EXTRAS = {
+    "client": CLIENT,
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],
     "s3": ["s3fs>=2024.2"],
@@ -82,6 +89,7 @@ setup(
         "pipeline": ["configs/*.yaml"],
         "components.report": ["templates/*", "*.html"],
         "schemas": ["*.pbtxt"],
+        "serving": ["static/*"],
     },
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

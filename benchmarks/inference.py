@@ -49,10 +49,11 @@ def main() -> None:
     alone = tf.function(lambda image_BHWC: network(image_BHWC, training=False))
     print(f"U-Net {unet.width}×{unet.depth}, {transform.height}², {arguments.classes} classes", end=", ")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    names = [f"class {index}" for index in range(arguments.classes)]
     print("way                 side  tiles       ms  ms, network alone")
     for way, inference in WAYS.items():
         layer = transform_layer(transform)
-        served = ServedModel(network, layer, transform, arguments.classes, max(arguments.sides) ** 2, inference)
+        served = ServedModel(network, layer, transform, names, max(arguments.sides) ** 2, inference)
         for side in arguments.sides:
             request, tiles = tf.constant([picture(side)]), _tiles(side, arguments.tile, inference)
             taken = _milliseconds(lambda: served.serving_default(request), arguments.repeat)  # noqa: B023

@@ -48,7 +48,8 @@ from components.transform import features
 from components.transform.config import TransformConfig
 from registry.store import Registry
 
-TILE, CLASSES = 96, 4
+TILE, NAMES = 96, ("background", "red", "yellow", "blue")
+CLASSES = len(NAMES)
 FLOAT_LIMIT = 1 << 30
 
 
@@ -151,7 +152,7 @@ def _make_registry(folder: Path) -> str:
     transform = TransformConfig(height=TILE, width=TILE)
     network = build_model(UNet(width=16, depth=3), transform, CLASSES, np.full(3, 120.0), np.full(3, 60.0))
     with tempfile.TemporaryDirectory() as model:
-        export(ServedModel(network, _with_masks(transform_layer(transform)), transform, CLASSES, 100_000_000), model)
+        export(ServedModel(network, _with_masks(transform_layer(transform)), transform, NAMES, 100_000_000), model)
         registry = Registry(str(folder))
         manifest, _ = registry.push(
             model,

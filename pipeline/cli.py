@@ -14,24 +14,19 @@ import click
 
 from components.errors import UserError
 from pipeline import __version__
-from pipeline.command_line import config_argument as _config_argument
-from pipeline.command_line import date_option as _date_option
-from pipeline.command_line import says_errors_plainly as _says_errors_plainly
-from pipeline.command_line import set_option as _set_option
+from pipeline.command_line import config_argument as config_argument
+from pipeline.command_line import date_option as date_option
+from pipeline.command_line import registry_option as _registry_option
+from pipeline.command_line import registry_uri as _registry_uri
+from pipeline.command_line import says_errors_plainly as says_errors_plainly
+from pipeline.command_line import set_option as set_option
 from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
+from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
 
 def main() -> None:
     """The console script: runs a command and turns what goes wrong into one sentence."""
     sys.exit(cli(prog_name="segpipe"))
-
-
-_registry_option = click.option(
-    "--registry",
-    envvar="SEGPIPE_REGISTRY",
-    metavar="URI",
-    help="The registry; without it, that of the only run below runs/.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,11 +42,11 @@ def cli() -> None:
 
 
 @cli.command()
-@_config_argument
-@_set_option
-@_date_option
+@config_argument
+@set_option
+@date_option
 @click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
-@_says_errors_plainly
+@says_errors_plainly
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
@@ -84,7 +79,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
 
 @cli.command("sample-data")
 @click.argument("directory", type=click.Path(path_type=Path))
-@_says_errors_plainly
+@says_errors_plainly
 def sample_data(directory: Path) -> None:
     """Make the sample data in DIRECTORY: digits in coloured ink on photographs.
 
@@ -99,10 +94,10 @@ def sample_data(directory: Path) -> None:
 
 
 @cli.command()
-@_config_argument
-@_set_option
-@_date_option
-@_says_errors_plainly
+@config_argument
+@set_option
+@date_option
+@says_errors_plainly
 def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """Check CONFIG and its data without running: what would be used, and what quarantined.
 
@@ -118,15 +113,15 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
 
 
 @cli.command("compile")
-@_config_argument
+@config_argument
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="The YAML file that is written; - is the standard output.  [default: build/NAME.yaml]",
 )
-@_set_option
-@_says_errors_plainly
+@set_option
+@says_errors_plainly
 def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
     """Compile CONFIG for Kubeflow Pipelines: a pipeline to upload, with a document for Kubernetes.
 
@@ -155,7 +150,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
 
 
 @cli.command()
-@_config_argument
+@config_argument
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -163,8 +158,8 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     show_default=True,
     help="The PNG file that is written.",
 )
-@_set_option
-@_says_errors_plainly
+@set_option
+@says_errors_plainly
 def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
     """Draw what training will see: pictures and masks of CONFIG's data, as they are and changed at random.
 
@@ -180,7 +175,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @_registry_option
-@_says_errors_plainly
+@says_errors_plainly
 def versions(registry: str | None) -> None:
     """List the versions in the registry, and which of them is served.
 
@@ -197,7 +192,7 @@ def versions(registry: str | None) -> None:
 @cli.command()
 @click.argument("version", type=int, required=False)
 @_registry_option
-@_says_errors_plainly
+@says_errors_plainly
 def rollback(version: int | None, registry: str | None) -> None:
     """Serve VERSION again, or the version served before the present one.
 
@@ -218,26 +213,40 @@ def rollback(version: int | None, registry: str | None) -> None:
 @_registry_option
 @click.option("--version", type=int, help="The version to ask; without it, the served one.")
 @click.option(
+    "--url",
+    metavar="ADDRESS",
+    help="Ask a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/predictions"),
     show_default=True,
     help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
 )
-@_says_errors_plainly
-def predict(images: tuple[Path, ...], registry: str | None, version: int | None, out: Path) -> None:
-    """Segment IMAGES with the served model.
+@says_errors_plainly
+def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
+    """Segment IMAGES with the served model, in this process or on a server.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
+      segpipe predict picture.png --url http://localhost:8501/v1/models/sample
     """
-    from pipeline.predict import predict_files
 
     missing = [str(image) for image in images if not image.is_file()]
     if missing:
         raise UserError(f"there is no picture {', '.join(missing)}")
-    predict_files(images, _registry_uri(registry), version, out)
+    if url is None:
+        from pipeline.predict import predict_here
+
+        predict_here(images, _registry_uri(registry), version, out)
+        return
+    if version is not None:
+        raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
+    from pipeline.predict import predict_there
+
+    predict_there(images, url, out)
 
 
 @cli.command()
@@ -266,7 +275,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
 )
 @click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
-@_says_errors_plainly
+@says_errors_plainly
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Answer apps: the served model over gRPC and HTTP, as TensorFlow Serving would.
 
@@ -279,7 +288,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(_registry_uri(registry), engine, options)
 
 
-for _command in KUBEFLOW_COMMANDS:
+for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 
@@ -289,10 +298,10 @@ def schema() -> None:
 
 
 @schema.command()
-@_config_argument
-@_set_option
+@config_argument
+@set_option
 @click.option("--force", is_flag=True, help="Overwrite a schema that is there.")
-@_says_errors_plainly
+@says_errors_plainly
 def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     """Write a first schema from the data of CONFIG, for a person to read and correct.
 
@@ -304,17 +313,6 @@ def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     from pipeline.config import load_config
 
     infer_schema_file(load_config(config, overrides), force)
-
-
-def _registry_uri(given: str | None) -> str:
-    if given:
-        return given if "://" in given else str(Path(given).absolute())
-    found = sorted(Path("runs").glob("*/registry"))
-    if len(found) == 1:
-        return str(found[0].absolute())
-    if not found:
-        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
-    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
 
 
 if __name__ == "__main__":

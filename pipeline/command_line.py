@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from components.errors import user_error_in
+from components.errors import UserError, user_error_in
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -26,6 +26,28 @@ date_option = click.option(
     default="",
     help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
 )
+registry_option = click.option(
+    "--registry",
+    envvar="SEGPIPE_REGISTRY",
+    metavar="URI",
+    help="The registry; without it, that of the only run below runs/.",
+)
+
+
+def registry_uri(given: str | None) -> str:
+    """The registry that `registry_option` names.
+
+    Raises:
+        UserError: it names none, and there is not exactly one below runs/.
+    """
+    if given:
+        return given if "://" in given else str(Path(given).absolute())
+    found = sorted(Path("runs").glob("*/registry"))
+    if len(found) == 1:
+        return str(found[0].absolute())
+    if not found:
+        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
+    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
 
 
 def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ def trainer_settings(config: RunConfig, found: Found) -> dict[str, Any]:
     return {
         "trainer": config.trainer.model_dump_json(),
         "transform": config.transform.model_dump_json(),
-        "num_classes": len(config.data.classes),
+        "classes": list(config.data.classes),
         "seed": config.seed,
         "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
         "resume_root": found.resume_root,

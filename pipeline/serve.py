@@ -49,9 +49,10 @@ def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> No
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
     else:
+        from serving.page import page_routes
         from serving.server import serve
 
-        serve(settings)
+        serve(settings, page_routes())
 
 
 def _prefers_model_server(settings: ServerSettings) -> bool:

@@ -9,6 +9,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from registry.manifest import Manifest
+from registry.serving_record import ServingRecord
 from registry.store import Registry, no_registry
 
 _SHORT = 12
@@ -29,6 +30,7 @@ class VersionRow(NamedTuple):
 
     version: int
     served: bool
+    canary_percent: int | None
     withdrawn: bool
     created: datetime.datetime
     mean_iou: float | None
@@ -48,8 +50,8 @@ def version_rows(uri: str) -> list[VersionRow]:
     versions = registry.versions()
     if not versions:
         raise no_registry(uri)
-    served, withdrawn = registry.served(), registry.withdrawn()
-    return [_row(manifest, served, withdrawn) for manifest in versions]
+    record = registry.serving_record()
+    return [_row(manifest, record) for manifest in versions]
 
 
 def versions_table(rows: list[VersionRow]) -> Table:
@@ -62,11 +64,13 @@ def versions_table(rows: list[VersionRow]) -> Table:
     return table
 
 
-def _row(manifest: Manifest, served: int | None, withdrawn: tuple[int, ...]) -> VersionRow:
+def _row(manifest: Manifest, record: ServingRecord) -> VersionRow:
+    canary = record.canary
     return VersionRow(
         version=manifest.version,
-        served=manifest.version == served,
-        withdrawn=manifest.version in withdrawn,
+        served=manifest.version == record.served,
+        canary_percent=canary.percent if canary and canary.version == manifest.version else None,
+        withdrawn=manifest.version in record.withdrawn,
         created=manifest.created,
         mean_iou=manifest.metrics.get("mean_iou"),
         mean_dice=manifest.metrics.get("mean_dice"),
@@ -79,7 +83,7 @@ def _row(manifest: Manifest, served: int | None, withdrawn: tuple[int, ...]) -> 
 def _cells(row: VersionRow) -> tuple[str, ...]:
     return (
         str(row.version),
-        "served" if row.served else "withdrawn" if row.withdrawn else "",
+        _role(row),
         f"{row.created.astimezone():%Y-%m-%d %H:%M}",
         _figure(row.mean_iou),
         _figure(row.mean_dice),
@@ -87,6 +91,14 @@ def _cells(row: VersionRow) -> tuple[str, ...]:
         row.data_fingerprint,
         row.content_hash,
     )
+
+
+def _role(row: VersionRow) -> str:
+    if row.served:
+        return "served"
+    if row.canary_percent is not None:
+        return f"canary {row.canary_percent}%"
+    return "withdrawn" if row.withdrawn else ""
 
 
 def _figure(value: float | None) -> str:

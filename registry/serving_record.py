@@ -1,4 +1,4 @@
-"""Which version is served, which were before, and which a person has taken back: `served.json`."""
+"""Which version is served, which is tried out beside it, and which a person has taken back: `served.json`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import datetime
 from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict, Field
+
+STABLE = "stable"
+CANARY = "canary"
 
 
 class ServedSince(BaseModel):
@@ -18,6 +21,16 @@ class ServedSince(BaseModel):
     rollback: bool = Field(default=False, description="A person went back to it.")
 
 
+class Canary(BaseModel):
+    """A version that is tried out on a part of the requests before it is served."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(ge=1)
+    percent: int = Field(ge=1, le=99, description="The part of the requests that it should get.")
+    since: datetime.datetime
+
+
 class ServingRecord(BaseModel):
     """The served version and how it came to be; each change makes a new record."""
 
@@ -28,6 +41,7 @@ class ServingRecord(BaseModel):
     withdrawn: tuple[int, ...] = Field(
         default=(), description="Versions that a rollback left: they are served again only if a person says so."
     )
+    canary: Canary | None = None
 
     def serve(self, version: int, now: datetime.datetime) -> ServingRecord:
         """The record once `version` is served; the same record if it is already."""
@@ -37,6 +51,7 @@ class ServingRecord(BaseModel):
             served=version,
             history=(*self.history, ServedSince(version=version, since=now)),
             withdrawn=tuple(other for other in self.withdrawn if other != version),
+            canary=self._canary_beside(version),
         )
 
     def roll_back(self, version: int, now: datetime.datetime) -> ServingRecord:
@@ -53,7 +68,31 @@ class ServingRecord(BaseModel):
             served=version,
             history=(*self.history, ServedSince(version=version, since=now, rollback=True)),
             withdrawn=tuple(sorted(withdrawn)),
+            canary=self._canary_beside(version),
         )
+
+    def try_out(self, version: int, percent: int, now: datetime.datetime) -> ServingRecord:
+        """The record once `version` is the canary, in place of any other; its withdrawal is taken back."""
+        kept = tuple(other for other in self.withdrawn if other != version)
+        return self.model_copy(
+            update={"canary": Canary(version=version, percent=percent, since=now), "withdrawn": kept}
+        )
+
+    def drop_canary(self) -> ServingRecord:
+        """The record once a person gave the canary up: it is withdrawn."""
+        if self.canary is None:
+            return self
+        withdrawn = tuple(sorted({*self.withdrawn, self.canary.version}))
+        return self.model_copy(update={"canary": None, "withdrawn": withdrawn})
+
+    def labels(self) -> dict[str, int]:
+        """Label → version."""
+        labels = {} if self.served is None else {STABLE: self.served}
+        return labels if self.canary is None else {**labels, CANARY: self.canary.version}
+
+    def _canary_beside(self, version: int) -> Canary | None:
+        """The canary once `version` is served; it is none any more if it is that version."""
+        return None if self.canary is None or self.canary.version == version else self.canary
 
     def before(self, existing: Collection[int]) -> int | None:
         """The version among `existing` that was served last before the present one and was not withdrawn."""

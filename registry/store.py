@@ -28,7 +28,7 @@ from registry.errors import (
 )
 from registry.local_storage import LocalStorage
 from registry.manifest import Manifest
-from registry.serving_record import ServingRecord
+from registry.serving_record import Canary, ServingRecord
 from registry.storage import Writer, open_storage
 
 VERSIONS = "versions"
@@ -91,6 +91,18 @@ class Registry:
     def withdrawn(self) -> tuple[int, ...]:
         """The versions that a person rolled back from, and that nobody has asked for since."""
         return self._read_record().withdrawn
+
+    def serving_record(self) -> ServingRecord:
+        """All that is recorded of serving, of one moment."""
+        return self._read_record()
+
+    def canary(self) -> Canary | None:
+        """The version that is tried out beside the served one, if any."""
+        return self._read_record().canary
+
+    def labels(self) -> dict[str, int]:
+        """Label → version, `stable` and `canary`, of one moment; empty before the first version is served."""
+        return self._read_record().labels()
 
     def ever_served(self) -> tuple[int, ...]:
         """The versions that are or were served, in order of their numbers."""
@@ -209,6 +221,43 @@ class Registry:
             self._write_record(writer, record.roll_back(target, _now()))
         return target
 
+    def try_out(self, version: int, percent: int) -> None:
+        """Makes `version` the canary: it should get `percent` of the requests, beside the served version.
+
+        Raises:
+            RegistryError: nothing is served, it is served already, it does not exist, or its files are damaged.
+        """
+        self._check_canary(version)  # Refused before the writer makes a folder.
+        with self._storage.writer("served") as writer:
+            self._check_canary(version)
+            self.verify(version)
+            self._write_record(writer, self._read_record().try_out(version, percent, _now()))
+
+    def promote(self, expected: int | None = None) -> int:
+        """Serves the canary, which is none any more; returns its version.
+
+        Raises:
+            RegistryError: there is no canary, it is not the version `expected`, or its files are damaged.
+        """
+        self._canary_version(expected)
+        with self._storage.writer("served") as writer:
+            version = self._canary_version(expected)
+            self.verify(version)
+            self._write_record(writer, self._read_record().serve(version, _now()))
+        return version
+
+    def drop_canary(self) -> int:
+        """Gives the canary up: it is withdrawn, as after a rollback; returns its version.
+
+        Raises:
+            RegistryError: there is no canary.
+        """
+        self._canary_version()
+        with self._storage.writer("served") as writer:
+            version = self._canary_version()
+            self._write_record(writer, self._read_record().drop_canary())
+        return version
+
     def verify(self, version: int) -> Manifest:
         """Reads all files of `version` and compares them with the hashes in its manifest.
 
@@ -269,6 +318,22 @@ class Registry:
 
     def _folder_numbers(self) -> list[int]:
         return sorted(int(name) for name in self._storage.names(VERSIONS) if _VERSION_NAME.fullmatch(name))
+
+    def _check_canary(self, version: int) -> None:
+        self._check_exists(version)
+        served = self.served()
+        if served is None:
+            raise RegistryError(f"the registry {self.uri} serves no version beside which another could be tried out")
+        if served == version:
+            raise RegistryError(f"version {version} is the one that is served: name another to try out")
+
+    def _canary_version(self, expected: int | None = None) -> int:
+        canary = self.canary()
+        if canary is None:
+            raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
+        if canary.version != (expected or canary.version):
+            raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
+        return canary.version
 
     def _rollback_target(self, version: int | None) -> int:
         if version is None:

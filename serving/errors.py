@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 
 from grpc import StatusCode
+
+from serving.client.errors import sentence
 
 HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.OK: HTTPStatus.OK,
@@ -27,7 +28,6 @@ HTTP_STATUS: dict[StatusCode, int] = {
 
 _CODES = {code.value[0]: code for code in StatusCode}
 _MESSAGE_LIMIT = 1024
-_GRAPH = re.compile(r"\{\{[^{}]*\}\}|\[\[.*?\]\]")
 
 
 class ServingError(Exception):
@@ -75,14 +75,3 @@ def invalid(message: str) -> ServingError:
 def from_tensorflow(code: int, message: str) -> ServingError:
     """TensorFlow's error, of whose message the sentence is kept and the graph around it left out."""
     return ServingError(_CODES.get(code, StatusCode.UNKNOWN), sentence(message))
-
-
-def sentence(message: str) -> str:
-    """What a graph says in `message`; of an assertion, its text and figures."""
-    lines = [line.strip() for line in _GRAPH.sub("", message).splitlines()]
-    told = [line for line in lines if line and not line.startswith("Detected at node")]
-    said = next((line for line in told if "assertion failed" in line), told[0] if told else message)
-    if "assertion failed" not in said:
-        return said
-    text = said.partition("assertion failed:")[2]
-    return " ".join(text.replace("[", "").replace("]", "").split())

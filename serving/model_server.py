@@ -17,30 +17,18 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
-from tensorflow_serving.config import model_server_config_pb2
 
 from components.errors import UserError
 from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH
-from serving.ports import check_port
+from serving.model_config import model_config
 from serving.settings import Batching, ServerSettings
 from serving.versions import served_labels
 
 PROGRAM = "tensorflow_model_server"
 _LOAD_SECONDS = 300
 _LOOK_SECONDS = 0.2
-
-
-def model_config(
-    name: str, base_path: str, versions: Collection[int], labels: Mapping[str, int]
-) -> model_server_config_pb2.ModelServerConfig:
-    """The configuration that holds exactly `versions` of the one model, under `labels`."""
-    config = model_server_config_pb2.ModelServerConfig()
-    model = config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
-    model.model_version_policy.specific.versions.extend(sorted(versions))
-    model.version_labels.update(labels)
-    return config
 
 
 def batching_config(batching: Batching, waiting: int) -> str:
@@ -193,8 +181,6 @@ def serve(settings: ServerSettings) -> None:
         raise UserError(f"{PROGRAM} listens on all addresses: say --host 0.0.0.0 if that is meant")
     if not settings.port or not settings.grpc_port:
         raise UserError(f"{PROGRAM} finds no free ports by itself: name them with --port and --grpc-port")
-    check_port(settings.host, settings.port, "--port")
-    check_port(settings.host, settings.grpc_port, "--grpc-port")
     logs.start_log()
     with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as folder:
         asyncio.run(_serve(settings, Path(folder)))

@@ -14,6 +14,7 @@ from PIL import Image
 from components.errors import UserError
 from registry.manifest import Manifest
 from registry.store import Registry
+from serving.errors import sentence
 
 
 class Prediction(NamedTuple):
@@ -68,13 +69,6 @@ class Predictor:
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
-            raise UserError(f"{picture}: {_refusal(error.message)}") from None
+            raise UserError(f"{picture}: {sentence(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0])))
         return Prediction(mask_HW, answer["class_fractions"].numpy()[0], float(answer["mean_confidence"].numpy()[0]))
-
-
-def _refusal(message: str) -> str:
-    """The sentence in TensorFlow's message, without the graph around it."""
-    lines = [line for line in message.splitlines() if "[[" not in line and "Detected at" not in line]
-    sentence = next((line for line in lines if "assertion failed" in line), lines[-1] if lines else message)
-    return sentence.replace("assertion failed:", "").replace("[", "").replace("]", "").strip()

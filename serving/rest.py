@@ -17,6 +17,7 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from serving import logs
+from serving.client.rest import VERSION_HEADER
 from serving.endpoint import SIGNATURE_DEF, Endpoint
 from serving.errors import ServingError, TooLargeError, invalid
 from serving.metrics import METRICS_PATH
@@ -70,7 +71,7 @@ class RestHandler:
     async def api(self, request: web.Request) -> web.Response:
         """Everything below /v1/."""
         try:
-            return _json(await self._answer(request))
+            return await self._answer(request)
         except ServingError as error:
             return _json(error_json(error.message), error.http_status)
         except web.HTTPException:
@@ -79,14 +80,14 @@ class RestHandler:
             logs.failure("request_bug", error)
             return _json(error_json(f"internal error: {type(error).__name__}"), 500)
 
-    async def _answer(self, request: web.Request) -> bytes:
+    async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
         if request.method == "POST" and (found := _POST.fullmatch(path)):
             name, version, label, method = found.groups()
             return await self._post(request, _spec(name, version, label), method.lower())
         if request.method == "GET" and (found := _GET.fullmatch(path)):
             name, version, label, what = found.groups()
-            return self._get(_spec(name or "", version, label), what is not None)
+            return _json(self._get(_spec(name or "", version, label), what is not None))
         raise invalid(f"Malformed request: {request.method} {path}")
 
     def _get(self, spec: model_pb2.ModelSpec, metadata: bool) -> bytes:
@@ -97,7 +98,7 @@ class RestHandler:
             return _metadata_json(self._endpoint.metadata(request))
         return _to_json(self._endpoint.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
 
-    async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> bytes:
+    async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
         if method != "predict":
             raise ServingError(
                 StatusCode.UNIMPLEMENTED, f"{method} is not offered: a segmentation model answers predict"
@@ -117,7 +118,9 @@ class RestHandler:
                 del body
                 outputs = await self._endpoint.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())
-            return await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows)
+            answer = _json(await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows))
+            answer.headers[VERSION_HEADER] = str(servable.version)
+            return answer
 
 
 async def _body(request: web.Request, deadline: float) -> bytes:

@@ -187,11 +187,15 @@ def _printable(name: str, values_B: Any) -> Any:
     if name.endswith(_BYTES_SUFFIX):
         return [{_B64: base64.b64encode(value).decode()} for value in values_B]
     try:
-        return [value.decode() for value in values_B]
+        return _texts(values_B.tolist())
     except UnicodeDecodeError:
         raise ServingError(
             StatusCode.INTERNAL, f"output {name} holds bytes that are no text, and its name does not end in _bytes"
         ) from None
+
+
+def _texts(values: Any) -> Any:
+    return [_texts(value) for value in values] if isinstance(values, list) else values.decode()
 
 
 def _dump(document: dict[str, Any]) -> bytes:

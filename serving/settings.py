@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from components.settings import Settings
+from registry.serving_record import CANARY, STABLE
 
 MEGABYTE = 1 << 20
 
@@ -40,3 +41,21 @@ class ServerSettings(Settings):
     grace_seconds: float = Field(default=20, ge=0, description="Time for running requests when the server stops.")
     limits: Limits = Limits()
     batching: Batching = Batching()
+
+
+class SyncSettings(Settings):
+    """What the synchronisation of a registry with TensorFlow Serving is told."""
+
+    registry: str
+    folder: str = Field(description="Gets `<model>/<version>/` and `models.config`.")
+    labels: tuple[str, ...] = Field(
+        default=(STABLE, CANARY), min_length=1, description="Labels to hold; without a canary, `canary` means stable."
+    )
+    version: int | None = Field(default=None, ge=1, description="The version to hold, whatever the registry serves.")
+    server: str = Field(default="http://127.0.0.1:8501", description="TensorFlow Serving's REST API.")
+    poll_seconds: float = Field(default=10, gt=0, description="How often the registry is looked at.")
+    load_seconds: float = Field(default=600, gt=0, description="Time for TensorFlow Serving to load a version.")
+    settle_seconds: float = Field(
+        default=15, ge=0, description="Time for it to read `models.config`; only then does a version's end count."
+    )
+    grace_seconds: float = Field(default=60, ge=0, description="How long a version that is not wanted stays on disk.")

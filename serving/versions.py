@@ -19,6 +19,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
 from components.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
+from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
 from serving.batching import Servable
@@ -26,7 +27,6 @@ from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
 
-STABLE = "stable"
 _FIRST_RETRY_SECONDS = 5.0
 _LAST_RETRY_SECONDS = 300.0
 
@@ -49,9 +49,8 @@ class _Refusal(NamedTuple):
 
 
 def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
-    """Label → version, as the registry says; `pinned` stands in for what it serves."""
-    served = registry.served() if pinned is None else pinned
-    return {} if served is None else {STABLE: served}
+    """Label → version, as the registry says; `pinned` stands in for all of it."""
+    return registry.labels() if pinned is None else {STABLE: pinned}
 
 
 class Versions:

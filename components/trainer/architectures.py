@@ -17,12 +17,15 @@ PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 
 
 
 class UNet(Settings):
-    """The U-Net of Ronneberger et al. (2015), padded, with batch normalisation."""
+    """The U-Net of Ronneberger et al. (2015), padded."""
 
     type: Literal["unet"] = "unet"
     width: int = Field(default=64, ge=1, le=512, description="Channels of the first level; each further level doubles.")
     depth: int = Field(default=4, ge=1, le=8, description="Times that the picture is halved: 64 and 4 make 64…1024.")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of channels dropped at the bottom.")
+    normalise: bool = Field(
+        default=True, description="Whether batch normalisation follows each convolution, as it does not in the paper."
+    )
 
     @property
     def halvings(self) -> int:

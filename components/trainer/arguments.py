@@ -24,7 +24,7 @@ class Arguments(NamedTuple):
     """With what the search chose, where there was one."""
     searched: Values
     transform: TransformConfig
-    num_classes: int
+    classes: tuple[str, ...]
     seed: int
     class_weight_C: Sequence[float] | None
     train_files: list[str]
@@ -37,7 +37,7 @@ class Arguments(NamedTuple):
 def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
     """Reads `fn_args`, and looks for what a killed attempt has left.
 
-    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `num_classes`, `seed`,
+    `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `classes` (names), `seed`,
     `class_weight`, the weight of each class where the configuration gives them, and `resume_root`, the folder in which
     a killed attempt finds itself again if nothing of all this, nor of `more`, has changed.
 
@@ -53,7 +53,7 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
         config=with_hyperparameters(config, values),
         searched=values,
         transform=TransformConfig.model_validate_json(settings["transform"]),
-        num_classes=int(settings["num_classes"]),
+        classes=tuple(settings["classes"]),
         seed=int(settings["seed"]),
         class_weight_C=settings["class_weight"],
         train_files=_files(fn_args.train_files),

@@ -69,7 +69,9 @@ class TrainerConfig(Settings):
         "pushed makes the next run train again), or the folder of an exported model.",
     )
     precision: Precision = Field(
-        default="float32", description="What the network computes in while training; its weights are float32 always."
+        default="float32",
+        description="What the network computes in while training; its weights are float32 always. `auto` is "
+        "mixed_bfloat16 on GPUs of compute capability 8 or newer, else float32.",
     )
     xla: bool = Field(default=False, description="Whether the training step is compiled by XLA.")
     deterministic: bool = Field(

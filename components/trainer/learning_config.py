@@ -82,7 +82,7 @@ Schedule = Annotated[
 ]
 """Likewise."""
 
-Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+Precision = Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"]
 
 
 class FineTuning(Settings):

@@ -33,7 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
         tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
         initial_model_dir=told.initial_model_dir,
     )
-    result = train(told.config, told.transform, told.num_classes, told.seed, places, told.class_weight_C, strategy)
+    result = train(told.config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy)
     if result is None:
         progress.report("trained; the chief writes the model")
         return
@@ -43,7 +43,7 @@ def run_fn(fn_args: FnArgs) -> None:
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
     config = told.config
-    served = ServedModel(result.network, layer, told.transform, told.num_classes, config.max_pixels, config.inference)
+    served = ServedModel(result.network, layer, told.transform, told.classes, config.max_pixels, config.inference)
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(told.resume_dir)
     best = history.epochs[history.best_epoch - 1].metrics

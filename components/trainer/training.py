@@ -32,7 +32,7 @@ from components.trainer.metrics import SegmentationMetrics
 from components.trainer.models import build_model
 from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
-from components.trainer.precision import computing_in
+from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
 from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out
 from components.trainer.warm_start import load_warm_start
@@ -121,7 +121,7 @@ def train(
         parameters=parameters,
         seconds=course.seconds,
         milliseconds_per_step=course.milliseconds_per_step,
-        device=_devices(strategy),
+        device=_devices(task.config, strategy),
         stopped=course.stopped,
         train_pictures=task.train_pictures,
         eval_pictures=task.eval_pictures,
@@ -144,6 +144,7 @@ def make_task(
     """
     skip_autograph_for_keras()
     keras.utils.set_random_seed(seed)
+    config = config.model_copy(update={"precision": precision_here(config.precision)})
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     constants = read_constants(places.train_files, num_classes)
@@ -251,11 +252,10 @@ def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.di
     return Learning(learner, rate, average)
 
 
-def _devices(strategy: tf.distribute.Strategy) -> str:
-    """Such as `2 CPU cores` or `2 × NVIDIA H200`."""
+def _devices(config: TrainerConfig, strategy: tf.distribute.Strategy) -> str:
+    """Such as `2 CPU cores` or `2 × NVIDIA H200, mixed_bfloat16`."""
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return f"{os.cpu_count()} CPU cores"
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     replicas = strategy.num_replicas_in_sync
-    return f"{replicas} × {names[0]}" if replicas > 1 else names[0]
+    devices = f"{replicas} × {names[0]}" if replicas > 1 and names else next(iter(names), f"{os.cpu_count()} CPU cores")
+    return devices if config.precision == "float32" else f"{devices}, {config.precision}"

@@ -39,7 +39,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         events = os.path.join(resume_dir, "events")
         places = Places(told.train_files, told.eval_files, resume_dir, events, told.initial_model_dir)
         result = train(
-            config, told.transform, told.num_classes, told.seed, places, told.class_weight_C, strategy, until
+            config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy, until
         )
         if result is None:
             raise RuntimeError("one machine has its own chief")

@@ -41,7 +41,7 @@ def test_tasks_have_the_names_of_persons_and_of_steps() -> None:
 
 
 def test_what_depends_on_a_run_comes_from_the_survey() -> None:
-    spec = sample()
+    spec = sample("tuner={max_epochs: 2}")
     outputs = spec["components"]["comp-survey"]["outputDefinitions"]["parameters"]
     for (step, name), output in SURVEYED.items():
         value = tasks(spec)[task_name(step)]["inputs"]["parameters"][name]

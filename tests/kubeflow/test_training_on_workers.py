@@ -16,7 +16,7 @@ from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.workers import train_on_workers
 from tests.support.kubernetes_api import NAMESPACE, FakeKubernetes, on_this_machine, running_workers, step_pod
-from tests.support.transformed import NUM_CLASSES, TINY, make_pair, run_transform
+from tests.support.transformed import CLASS_NAMES, TINY, make_pair, run_transform
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def fn_args(tmp_path: Path) -> FnArgs:
         custom_config={
             "trainer": TRAINER.model_dump_json(),
             "transform": TINY.model_dump_json(),
-            "num_classes": NUM_CLASSES,
+            "classes": list(CLASS_NAMES),
             "seed": 1,
             "class_weight": None,
             "resume_root": str(tmp_path / "resume"),

@@ -56,7 +56,7 @@ def test_pictures_of_any_size_get_masks_of_their_size_and_the_version_that_answe
 
 def test_numbers_come_in_the_typed_fields_and_read_with_make_ndarray(prediction) -> None:  # type: ignore[no-untyped-def]
     outputs = prediction.Predict(predict_request(picture(), picture()), timeout=60).outputs
-    assert set(outputs) == {"mask_bytes", "class_fractions", "mean_confidence"}
+    assert set(outputs) == {"mask_bytes", "class_fractions", "class_names", "mean_confidence"}
     fractions = outputs["class_fractions"]
     assert fractions.dtype == types_pb2.DT_FLOAT
     assert list(fractions.float_val) == [0, 1, 0, 0, 0, 1, 0, 0]
@@ -86,7 +86,7 @@ def test_a_filter_keeps_the_outputs_that_it_names(prediction) -> None:  # type: 
     assert code == Code.INVALID_ARGUMENT
     assert details == (
         "output tensor alias not found in signature: mask Outputs expected to be in the set "
-        "{class_fractions,mask_bytes,mean_confidence}."
+        "{class_fractions,class_names,mask_bytes,mean_confidence}."
     )
 
 
@@ -192,7 +192,7 @@ def test_metadata_tells_the_signatures(prediction) -> None:  # type: ignore[no-u
     assert response.metadata["signature_def"].Unpack(signatures)
     serving = signatures.signature_def["serving_default"]
     assert serving.inputs["image"].dtype == types_pb2.DT_STRING
-    assert set(serving.outputs) == {"mask_bytes", "class_fractions", "mean_confidence"}
+    assert set(serving.outputs) == {"mask_bytes", "class_fractions", "class_names", "mean_confidence"}
     assert {"probabilities", "evaluate"} <= set(signatures.signature_def)
 
 

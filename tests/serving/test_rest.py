@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from tests.support.serving import CLASSES, Hosted, classes_in, picture
+from tests.support.serving import CLASS_NAMES, CLASSES, Hosted, classes_in, picture
 
 B64 = {"b64": base64.b64encode(picture()).decode()}
 PREDICT = "/v1/models/tiny:predict"
@@ -25,16 +25,17 @@ def test_rows_are_answered_in_rows(server: Hosted, row: dict[str, object]) -> No
     assert status == 200
     first, second = answer["predictions"]
     assert first == second
-    assert set(first) == {"mask_bytes", "class_fractions", "mean_confidence"}
+    assert set(first) == {"mask_bytes", "class_fractions", "class_names", "mean_confidence"}
     assert classes_in(base64.b64decode(first["mask_bytes"]["b64"])) == {1}
     assert first["class_fractions"] == [0, 1, 0, 0]
+    assert first["class_names"] == list(CLASS_NAMES)
 
 
 @pytest.mark.parametrize("inputs", [[B64], {"image": [B64]}])
 def test_columns_are_answered_in_columns(server: Hosted, inputs: object) -> None:
     status, answer = send(server, {"inputs": inputs})
     assert status == 200
-    assert set(answer["outputs"]) == {"mask_bytes", "class_fractions", "mean_confidence"}
+    assert set(answer["outputs"]) == {"mask_bytes", "class_fractions", "class_names", "mean_confidence"}
     assert len(answer["outputs"]["mean_confidence"]) == 1
     assert classes_in(base64.b64decode(answer["outputs"]["mask_bytes"][0]["b64"])) == {1}
 

@@ -1,4 +1,4 @@
-"""The overlays of k8s/ as kustomize builds them."""
+"""The overlays of k8s/ as kustomize builds them: `kind` is k8s/overlays/kind, a name with a slash a path in k8s/."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import yaml
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 OVERLAYS = tuple(sorted(path.parent.name for path in K8S.glob("overlays/*/kustomization.yaml")))
+SERVING = tuple(sorted(str(path.parent.relative_to(K8S)) for path in K8S.glob("serving/overlays/*/kustomization.yaml")))
 
 Manifest = dict[str, Any]
 
@@ -27,7 +28,8 @@ def built(overlay: str) -> tuple[Manifest, ...]:
         command = ["kubectl", "kustomize"]
     else:
         pytest.skip("neither kustomize nor kubectl is installed")
-    done = subprocess.run([*command, K8S / "overlays" / overlay], capture_output=True, text=True, check=False)
+    folder = K8S / overlay if "/" in overlay else K8S / "overlays" / overlay
+    done = subprocess.run([*command, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
 

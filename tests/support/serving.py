@@ -29,7 +29,8 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from registry.store import Registry
 
-CLASSES = 4
+CLASS_NAMES = ("ground", "roof", "tree", "wäter")
+CLASSES = len(CLASS_NAMES)
 TILE = 32
 MAX_PIXELS = 4_000_000
 MODEL = "tiny"
@@ -79,7 +80,7 @@ def export_network(network: Any, folder: str, mode: str) -> None:
 
     inference = InferenceConfig.model_validate({"mode": mode, "batch": 1})
     transform = TransformConfig(height=TILE, width=TILE)
-    export(ServedModel(network, transform_layer, transform, CLASSES, MAX_PIXELS, inference), folder)
+    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, MAX_PIXELS, inference), folder)
 
 
 def trainer_settings(mode: str) -> str:
@@ -192,6 +193,7 @@ class Hosted(Address):
     """A server in this process, on a loop in a thread of its own."""
 
     def __init__(self, registry: Registry, until_ready: bool = True, **settings: Any) -> None:
+        from serving.page import page_routes
         from serving.server import Server
         from serving.settings import ServerSettings
 
@@ -201,7 +203,7 @@ class Hosted(Address):
         self._thread.start()
 
         async def start() -> tuple[Server, tuple[int, int]]:
-            server = Server(ServerSettings(registry=registry.uri, **settings))
+            server = Server(ServerSettings(registry=registry.uri, **settings), page_routes())
             return server, await server.start()
 
         self._server, ports = asyncio.run_coroutine_threadsafe(start(), self._loop).result(60)

@@ -13,7 +13,8 @@ from PIL import Image
 from components import records
 from components.transform.config import TransformConfig
 
-NUM_CLASSES = 3
+CLASS_NAMES = ("background", "left", "right")
+NUM_CLASSES = len(CLASS_NAMES)
 TINY = TransformConfig(height=32, width=32, class_weights="inverse_root")
 
 

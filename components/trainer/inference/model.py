@@ -1,12 +1,15 @@
 """The exported model: signatures that take what apps have and give what they need.
 
-`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and mean confidence out.
+`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and names,
+and mean confidence out.
 A photograph that its Exif data turns is seen upright, and so is its mask, as in every viewer.
 `probabilities`: encoded pictures in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, on the way that serving goes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras as keras
@@ -36,7 +39,7 @@ class ServedModel(tf.Module):
         model: keras.Model,
         transform_layer: keras.layers.Layer,
         transform: TransformConfig,
-        num_classes: int,
+        classes: Sequence[str],
         max_pixels: int,
         inference: InferenceConfig = WHOLE,
     ) -> None:
@@ -50,13 +53,18 @@ class ServedModel(tf.Module):
         )
         self._transform_layer = transform_layer
         self._transform = transform
-        self._num_classes = num_classes
+        self._class_names = tuple(classes)
+        self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` [B, C], `mean_confidence` [B].
+        """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
+        `mean_confidence` [B].
+
+        The names are the same for each picture, because TensorFlow Serving has no other place for them that is of the
+        very version that answers, and cuts every output along the batch.
 
         TensorFlow Serving's REST API gives an output in base64 only if its name ends in `_bytes` (util/json_tensor.cc,
         `IsNamedTensorBytes`); a PNG under any other name would make the answer no valid JSON.
@@ -66,6 +74,7 @@ class ServedModel(tf.Module):
         return {
             "mask_bytes": answers.mask,
             "class_fractions": answers.class_fractions_C,
+            "class_names": tf.repeat(tf.constant([self._class_names]), tf.size(image), axis=0),
             "mean_confidence": answers.mean_confidence,
         }
 

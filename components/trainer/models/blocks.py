@@ -16,7 +16,7 @@ def normalised(features: tf.Tensor, name: str) -> tf.Tensor:
     return layers.ReLU(name=f"{name}_relu")(features)
 
 
-def convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
+def normalised_convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
     """A padded convolution, normalised."""
     features = layers.Conv2D(
         channels, size, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
@@ -24,8 +24,16 @@ def convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.
     return normalised(features, name)
 
 
-def double_convolution(features: tf.Tensor, channels: int, name: str) -> tf.Tensor:
+def plain_convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
+    """A padded convolution with bias, and ReLU."""
+    return layers.Conv2D(
+        channels, size, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_conv"
+    )(features)
+
+
+def double_convolution(features: tf.Tensor, channels: int, name: str, normalise: bool = True) -> tf.Tensor:
     """Two of size 3, as in each level of a U-Net."""
+    convolution = normalised_convolution if normalise else plain_convolution
     return convolution(convolution(features, channels, 3, f"{name}_1"), channels, 3, f"{name}_2")
 
 
@@ -34,7 +42,7 @@ def separable_convolution(features: tf.Tensor, channels: int, rate: int, name: s
     features = layers.DepthwiseConv2D(
         3, padding="same", dilation_rate=rate, use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depth"
     )(features)
-    return convolution(normalised(features, f"{name}_depth"), channels, 1, name)
+    return normalised_convolution(normalised(features, f"{name}_depth"), channels, 1, name)
 
 
 def enlarged(features: tf.Tensor, factor: int, name: str) -> tf.Tensor:

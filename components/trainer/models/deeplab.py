@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import DeepLabV3Plus
-from components.trainer.models.blocks import convolution, enlarged, separable_convolution
+from components.trainer.models.blocks import enlarged, normalised_convolution, separable_convolution
 from components.trainer.models.encoders import encode, taps
 
 layers = keras.layers
@@ -19,7 +19,7 @@ def deeplabv3plus(image_BHWC: tf.Tensor, config: DeepLabV3Plus, num_outputs: int
     tap_at = taps(config.encoder.name)
     fine, coarse = encode(image_BHWC, config.encoder, [tap_at[_FINE_STRIDE], tap_at[config.output_stride]])
     features = enlarged(_pyramid(coarse, config), config.output_stride // _FINE_STRIDE, "pyramid_grow")
-    fine = convolution(fine, _FINE_CHANNELS, 1, "fine")
+    fine = normalised_convolution(fine, _FINE_CHANNELS, 1, "fine")
     features = layers.Concatenate(name="decoder_skip")([features, fine])
     for i in (1, 2):
         features = separable_convolution(features, config.width, 1, f"decoder{i}")
@@ -29,11 +29,13 @@ def deeplabv3plus(image_BHWC: tf.Tensor, config: DeepLabV3Plus, num_outputs: int
 def _pyramid(features: tf.Tensor, config: DeepLabV3Plus) -> tf.Tensor:
     """Atrous spatial pyramid pooling: context at several scales, and that of the whole picture."""
     _, height, width, _ = features.shape
-    branches = [convolution(features, config.width, 1, "pyramid_point")]
+    branches = [normalised_convolution(features, config.width, 1, "pyramid_point")]
     for i, rate in enumerate(config.rates):
         branches.append(separable_convolution(features, config.width, rate, f"pyramid_atrous{i}"))
     whole = layers.GlobalAveragePooling2D(keepdims=True, name="pyramid_mean")(features)
-    whole = convolution(whole, config.width, 1, "pyramid_whole")
+    whole = normalised_convolution(whole, config.width, 1, "pyramid_whole")
     branches.append(layers.UpSampling2D((height, width), name="pyramid_spread")(whole))
     together = layers.Concatenate(name="pyramid")(branches)
-    return layers.Dropout(config.dropout, name="pyramid_dropout")(convolution(together, config.width, 1, "pyramid_mix"))
+    return layers.Dropout(config.dropout, name="pyramid_dropout")(
+        normalised_convolution(together, config.width, 1, "pyramid_mix")
+    )

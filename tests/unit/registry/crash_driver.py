@@ -4,7 +4,7 @@
 
 KIND: `kill-at-call` (SIGKILL before the k-th call that touches the file system, for every k), `kill-at-line` (before
 the k-th line of the registry's code), `full-disk` (the k-th such call raises ENOSPC), `kill-at-random`.
-OPERATION: `push`, `rollback`, `statistics`, `fetch`.
+OPERATION: `push`, `rollback`, `statistics`, `fetch`, `try-out`.
 EVERY: with 3 only every third k.
 Prints a JSON object: `points` (k that were tried), `failures` (texts).
 
@@ -107,6 +107,7 @@ class Trial:
             "push": lambda: push(self.uri, str(self.models / "c")),
             "rollback": lambda: Registry(self.uri).rollback(),
             "statistics": lambda: Registry(self.uri).record_statistics("f2", str(self.models / "c")),
+            "try-out": lambda: Registry(self.uri).try_out(1, 10),
             "fetch": lambda: Registry(self.uri).fetch(2, str(folder / "target")),
         }
         self.served_after = {"push": "c", "rollback": "a"}

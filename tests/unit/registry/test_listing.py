@@ -34,6 +34,17 @@ def test_the_table_marks_what_is_served_and_what_was_withdrawn(uri, push):
     assert "withdrawn" in second
 
 
+def test_the_table_marks_what_is_tried_out_and_on_how_many_requests(uri, push):
+    push(uri, "a")
+    push(uri, "b", serve=False)
+    Registry(uri).try_out(2, 10)
+    assert [row.canary_percent for row in version_rows(uri)] == [None, 10]
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(versions_table(version_rows(uri)))
+    assert "canary 10%" in capture.get().splitlines()[2]
+
+
 def test_a_registry_without_versions_is_named(uri):
     with pytest.raises(NoRegistryError, match=uri):
         version_rows(uri)

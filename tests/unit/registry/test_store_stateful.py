@@ -1,4 +1,4 @@
-"""Any order of pushes, rollbacks and losses keeps the registry's promises."""
+"""Any order of pushes, rollbacks, canaries and losses keeps the registry's promises."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.served: int | None = None
         self.history: list[int] = []
         self.withdrawn: set[int] = set()
+        self.canary: int | None = None
 
     @property
     def registry(self) -> Registry:
@@ -39,6 +40,7 @@ class RegistryMachine(RuleBasedStateMachine):
         if version != self.served:
             self.served = version
             self.history.append(version)
+            self.canary = None if version == self.canary else self.canary
 
     @rule(text=TEXTS)
     def push(self, text: str) -> None:
@@ -96,6 +98,31 @@ class RegistryMachine(RuleBasedStateMachine):
             self.withdrawn.add(self.served)
         self._serve(version)
 
+    @precondition(lambda self: self.served and len(self.versions) > 1)
+    @rule(data=st.data(), percent=st.integers(1, 99))
+    def try_out(self, data: st.DataObject, percent: int) -> None:
+        version = data.draw(st.sampled_from(sorted(self.versions.keys() - {self.served})))
+        self.registry.try_out(version, percent)
+        self.canary = version
+        self.withdrawn.discard(version)
+
+    @precondition(lambda self: self.canary)
+    @rule()
+    def promote(self) -> None:
+        assert self.canary
+        version = self.registry.promote()
+        assert version == self.canary
+        self._serve(version)
+        self.withdrawn.discard(version)
+
+    @precondition(lambda self: self.canary)
+    @rule()
+    def drop_canary(self) -> None:
+        assert self.canary
+        assert self.registry.drop_canary() == self.canary
+        self.withdrawn.add(self.canary)
+        self.canary = None
+
     @invariant()
     def every_version_is_whole_and_the_served_one_exists(self) -> None:
         registry = self.registry
@@ -103,6 +130,8 @@ class RegistryMachine(RuleBasedStateMachine):
         assert [manifest.version for manifest in registry.versions()] == sorted(self.versions)
         assert registry.served() == self.served
         assert set(registry.withdrawn()) == self.withdrawn
+        expected = {"stable": self.served, "canary": self.canary}
+        assert registry.labels() == {label: version for label, version in expected.items() if version}
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)

@@ -20,7 +20,7 @@ from components.trainer.models import build_model
 from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC
 from components.transform import features
 from components.transform.picture import images_from_bytes
-from tests.support.transformed import NUM_CLASSES, Transformed, make_pair
+from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def keras_model(transformed: Transformed):  # type: ignore[no-untyped-def]
 def loaded(transformed: Transformed, keras_model, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
     directory = str(tmp_path_factory.mktemp("export"))
-    export(ServedModel(keras_model, layer, transformed.config, NUM_CLASSES, 100_000), directory)
+    export(ServedModel(keras_model, layer, transformed.config, CLASS_NAMES, 100_000), directory)
     return tf.saved_model.load(directory)
 
 
@@ -92,5 +92,5 @@ def test_one_hostile_picture_is_refused_by_name_and_the_next_is_served(loaded) -
 
 def test_the_model_is_written_where_the_folder_says(transformed: Transformed, keras_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(keras_model, layer, transformed.config, NUM_CLASSES, 10), str(tmp_path / "new"))
+    export(ServedModel(keras_model, layer, transformed.config, CLASS_NAMES, 10), str(tmp_path / "new"))
     assert (tmp_path / "new" / "saved_model.pb").exists()

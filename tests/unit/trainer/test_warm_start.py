@@ -15,7 +15,7 @@ from components.trainer.config import UNet
 from components.trainer.export import ServedModel, export
 from components.trainer.models import build_model
 from components.trainer.warm_start import exported_state, find_warm_start, load_warm_start
-from tests.support.transformed import NUM_CLASSES, Transformed
+from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed
 
 
 def network(transformed: Transformed, classes: int = NUM_CLASSES, **unet: int) -> keras.Model:
@@ -29,7 +29,7 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
     model.set_weights([np.random.default_rng(i).random(w.shape) for i, w in enumerate(model.get_weights())])
     folder = str(tmp_path_factory.mktemp("exported"))
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(model, layer, transformed.config, NUM_CLASSES, 100_000), folder)
+    export(ServedModel(model, layer, transformed.config, CLASS_NAMES, 100_000), folder)
     return model, folder
 
 

@@ -17,7 +17,7 @@ from components.tuner.config import TunerConfig
 from components.tuner.run import tuner_fn
 from components.tuner.search import Search
 from tests.support.networks import tiny_config
-from tests.support.transformed import NUM_CLASSES, Transformed
+from tests.support.transformed import CLASS_NAMES, Transformed
 
 THREE_TRIALS = TunerConfig.model_validate(
     {"learning_rate": [0.001, 0.1], "losses": ["dice", "cross_entropy"], "max_epochs": 2, "factor": 2, "max_trials": 3}
@@ -38,7 +38,7 @@ def search(transformed: Transformed, tmp_path: Path) -> Callable[..., Search]:
             "tuner": THREE_TRIALS.model_dump_json(),
             "trainer": (trainer or tiny_config(epochs=2)).model_dump_json(),
             "transform": transformed.config.model_dump_json(),
-            "num_classes": NUM_CLASSES,
+            "classes": list(CLASS_NAMES),
             "seed": 1,
             "class_weight": None,
             "resume_root": str(tmp_path / "resume"),

@@ -17,7 +17,7 @@ from components.trainer.export import ServedModel, export
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
-from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, run_transform
+from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair, run_transform
 
 MAX_PIXELS = 100_000
 
@@ -61,7 +61,7 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
             network = build_model(UNet(width=4, depth=2), of.config, NUM_CLASSES, np.full(3, 60.0), np.full(3, 50.0))
             layer = tft.TFTransformOutput(str(of.graph)).transform_features_layer()
             inference = InferenceConfig(**settings)  # type: ignore[arg-type]
-            served = ServedModel(network, layer, of.config, NUM_CLASSES, max_pixels, inference)
+            served = ServedModel(network, layer, of.config, CLASS_NAMES, max_pixels, inference)
             folder = str(tmp_path_factory.mktemp("export"))
             made[key] = Exported(network, served, _saved(served, folder) if saved else _in_memory(served), folder)
         return made[key]

@@ -1,0 +1,30 @@
+"""The colours of the classes: those of the report and of every other mask that segpipe draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# `components.palette.class_colours(255)`, written out: the client stands alone. A test compares the two.
+_COLOURS = (
+    "323c4ae0564ff5dd5c2f8fd63fb06af2a33a8e6bd04fd0cfee86c08a5a32a8d64ab02a7c0000e1f000ff5a0096007800ffd2ff780000"
+    "7800ff0f5aa596ffd2ff009600ff00a587001e5aff004b00b4000f96a5ffb400d2002d8778005a00d200694b78006969d278ffc3ff1e"
+    "ffc3a5b47896a5e1ff5a3c00783cb400969600f096d24bc3ff8778ffa5ffa5b4691eb4f05a874b4b2dd2a54bffe17800b4d2a58796b4"
+    "e1005aff5ae1965a875a78ff1e9600ff5a87783c3c4b5a00a59678b44b4b9600962d78a500f0ffe1b4d20fb4b45a5ad24b2d69b487d2"
+    "b4692d87b40000d29600b4002d00b4ff00005a1e3c96003ce1f0b487c3f05a5a4b004b78a54bb43c3c96b4f087d25a96c300a5e1c300"
+    "e1a587d28778e1e1e13c0fff8778a5c3b4ff8787f0789600963c5ad22d00ff00d28700d2004bd2ff5a0f2d3c1e87f04b695aa5005a3c"
+    "5a006969e1b4c30fffe1c378c396b40078e1d296f0692d87c3963c694bff78b496960f69786900699678873c87d22d87f05ab4a56969"
+    "1e784bb469e100d2ff963c1e874be13c5a787800a5d24bf03c1e874b96ffb469b4d2e1004b2d1eff1e695a78c3b4004b87784b78b4c3"
+    "00ffd2ff87ff69d25a8769ffffa5a5e178965a87a55a6987d2c3b41ec35a3c78783c4b3c960f00ff872d4b4bb45a3c5ad2d2ff785a69"
+    "961effe100b46900d2c3b41e781e3c784b0078ffff96e1d287a55aa5a5d2b44b78b44b00003cb4ffd287782d00ffc3d269ffa5009669"
+    "5a7800962db400ff784b0fb478c378f0f02d78a5e19687874ba5c35ae12d782d690069c3d200d2d278c396c3a587e18700692dd25a00"
+    "5a693cc3b487c3695affa5d23c4b0f693cd2ff69692da5874b4b87875ab40087ff0f873ca5a51ea578ffd24b69ffc34bb4c3d2b4f0e1"
+    "5a2da54b3cf0f078e12d2d694ba52dc3d278b44be1ffe1c37887c300c3a5f05aff004b4bc32d5ac37800006996ffb47896690fe13ca5"
+    "e1965a000fa596ff78ff78965a00f0a5c30087ff0000c3e1f0784be1d2a5e196a587d2e1c34ba5e1f087003c5aa587b4874b4b003cf0"
+    "0f5a00d2e196a5785a"
+)
+
+
+def colours(count: int) -> npt.NDArray[np.uint8]:
+    """The sRGB colours [count, 3] of classes 0…count−1, of which there are at most 255."""
+    return np.frombuffer(bytes.fromhex(_COLOURS), np.uint8).reshape(-1, 3)[:count]

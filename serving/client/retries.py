@@ -1,0 +1,57 @@
+"""When to try again, and when no more."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from .errors import DeadlineExceededError, ServerUnavailableError
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+class Attempts:
+    """The attempts at one request, up to its deadline.
+
+    The pauses are drawn between nothing and a limit that doubles ("full jitter", Marc Brooker, AWS Architecture Blog,
+    2015), so that many clients do not come back at once.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._draw = draw
+        self._deadline = clock() + seconds
+        self._made = 0
+
+    def remaining(self) -> float:
+        """Seconds for the next attempt.
+
+        Raises:
+            DeadlineExceededError: there are none.
+        """
+        left = self._deadline - self._clock()
+        if left <= 0:
+            raise DeadlineExceededError(f"no answer within {self._seconds:g} s")
+        return left
+
+    def pause(self, error: ServerUnavailableError) -> float:
+        """Seconds to wait after an attempt that ended in `error`.
+
+        Raises:
+            ServerUnavailableError: `error`, if the deadline would pass in the meantime.
+        """
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
+        self._made += 1
+        pause = error.retry_after + self._draw(0, longest)
+        if self._clock() + pause >= self._deadline:
+            times = "once" if self._made == 1 else f"{self._made} times in {self._seconds:g} s"
+            raise ServerUnavailableError(f"{error} (tried {times})", error.retry_after) from error
+        return pause

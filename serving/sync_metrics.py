@@ -1,0 +1,54 @@
+"""What the synchronisation counts: the embedded server's names where they say the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+
+class SyncMetrics:
+    """Counters and gauges of one process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._loads = Counter(
+            "segpipe_version_loads",
+            "Versions of the registry that were loaded or refused.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._registry_errors = Counter(
+            "segpipe_registry_errors", "Looks at the registry that failed.", registry=registry
+        )
+        self._labelled = Gauge("segpipe_version", "Version behind each label.", ["label"], registry=registry)
+        self._looked = Gauge(
+            "segpipe_sync_last_look_timestamp_seconds", "When the registry was last read.", registry=registry
+        )
+
+    def serve(self, port: int) -> None:
+        """Answers Prometheus at `port`, in a thread.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        start_http_server(port, registry=self.registry)
+
+    def version_loaded(self, outcome: str) -> None:
+        """Counts a version that was `loaded`, or `refused` or `failed`."""
+        self._loads.labels(outcome).inc()
+
+    def looked(self) -> None:
+        """Says that the registry was read just now."""
+        self._looked.set(time.time())
+
+    def registry_failed(self) -> None:
+        """Counts a look at the registry that failed."""
+        self._registry_errors.inc()
+
+    def labels_are(self, versions: Mapping[str, int]) -> None:
+        """Says which version each label means now."""
+        self._labelled.clear()
+        for label, version in versions.items():
+            self._labelled.labels(label).set(version)

@@ -1,0 +1,42 @@
+"""`segpipe predict --url`: the same files and words, whoever is asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.serving import MODEL, Hosted, picture
+
+
+def predict(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.cli", "predict", *arguments, "--out", str(tmp_path / "out")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_masks_and_overlays_are_written_from_a_servers_answers(server: Hosted, tmp_path: Path, protocol: str) -> None:
+    (tmp_path / "scene.png").write_bytes(picture(40, 56))
+    address = server.http if protocol == "http" else f"grpc://{server.grpc}"
+    done = predict(tmp_path, str(tmp_path / "scene.png"), "--url", f"{address}/v1/models/{MODEL}")
+    assert done.returncode == 0, done.stderr
+    assert "roof 100.0%" in done.stdout
+    mask_HW = np.asarray(Image.open(tmp_path / "out" / "scene.mask.png"))
+    np.testing.assert_array_equal(mask_HW, np.ones((40, 56)))
+    assert Image.open(tmp_path / "out" / "scene.overlay.png").size == (56, 40)
+
+
+def test_what_goes_wrong_is_told_in_one_sentence(server: Hosted, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad = str(tmp_path / "bad.png")
+    url = f"{server.http}/v1/models/{MODEL}"
+    refused = predict(tmp_path, bad, "--url", url)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"error: {bad}: ")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "does not say which model" in predict(tmp_path, bad, "--url", server.http).stderr
+    assert "…/v1/models/NAME/versions/3" in predict(tmp_path, bad, "--url", url, "--version", "3").stderr

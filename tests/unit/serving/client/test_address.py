@@ -1,0 +1,50 @@
+"""Addresses: one line that says protocol, host, model and version."""
+
+from __future__ import annotations
+
+import pytest
+
+from serving.client.address import Address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://a:8501/v1/models/pets", Address("http", "a:8501", "", "pets", None, None)),
+        ("https://a/in/front/v1/models/pets/", Address("https", "a", "/in/front", "pets", None, None)),
+        ("grpc://a/v1/models/pets/versions/3", Address("grpc", "a:8500", "", "pets", 3, None)),
+        ("grpcs://a/v1/models/pets/labels/canary", Address("grpcs", "a:443", "", "pets", None, "canary")),
+        ("grpc://[::1]:9000/v1/models/pets", Address("grpc", "[::1]:9000", "", "pets", None, None)),
+        ("http://a:8501/v1/models/pets:predict", Address("http", "a:8501", "", "pets", None, None)),
+    ],
+)
+def test_an_address_has_the_parts_that_it_names(url: str, address: Address) -> None:
+    assert parse_address(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a/v1/models/pets", "http://a/v1/models/p/versions/2", "https://a:1/x/v1/models/p/labels/stable"],
+)
+def test_rest_is_asked_below_the_address(url: str) -> None:
+    assert parse_address(url).predict_url == f"{url}:predict"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("localhost:8501", "is no address of a server"),
+        ("ftp://a/v1/models/pets", "is no address of a server"),
+        ("http://a:8501", "does not say which model"),
+        ("http://a:8501/v1/models/", "does not say which model"),
+        ("http://a:99999/v1/models/pets", "is no address"),
+        ("http://me:secret@a/v1/models/pets", "`headers` take a token"),
+        ("http://a/v1/models/pets?x=1", "no user, query or fragment"),
+        ("grpc://a/in/front/v1/models/pets", "gRPC has no path"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_an_example(url: str, words: str) -> None:
+    with pytest.raises(ValueError, match="http://HOST:8501/v1/models/NAME") as caught:
+        parse_address(url)
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -32,7 +32,7 @@ def read_export(trainer_settings: str) -> Export:
     trainer = TrainerConfig.model_validate_json(settings["trainer"])
     return Export(
         transform=TransformConfig.model_validate_json(settings["transform"]),
-        num_classes=int(settings["num_classes"]),
+        num_classes=len(settings["classes"]),
         max_pixels=trainer.max_pixels,
         in_tiles=trainer.inference.mode == "tile",
     )

@@ -91,7 +91,7 @@ def trainer_settings(mode: str) -> str:
     trainer = TrainerConfig.model_validate({"max_pixels": MAX_PIXELS, "inference": {"mode": mode}})
     transform = TransformConfig(height=TILE, width=TILE)
     return json.dumps(
-        {"trainer": trainer.model_dump_json(), "transform": transform.model_dump_json(), "num_classes": CLASSES}
+        {"trainer": trainer.model_dump_json(), "transform": transform.model_dump_json(), "classes": CLASS_NAMES}
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from pathlib import Path
 
 import components
@@ -21,6 +22,13 @@ _STEPS = {
     "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
+    "serving_check": (
+        "serving_check",
+        "trainer/inference/full_size.py",
+        "transform/picture.py",
+        "evaluator/counts.py",
+        "../serving",
+    ),
     "pusher": ("pusher",),
     "report": ("report", "palette.py", "evaluator/counts.py", "pusher/pushing.py"),
 }
@@ -32,7 +40,7 @@ def code_digest(step: str) -> str:
     digest = hashlib.sha256()
     for place in (*_STEPS[step], "records.py"):
         for path in _sources(_ROOT / place):
-            digest.update(str(path.relative_to(_ROOT)).encode())
+            digest.update(os.path.relpath(path, _ROOT).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

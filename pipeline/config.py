@@ -21,6 +21,7 @@ from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
+from components.serving_check.config import ServingCheckConfig
 from components.settings import Settings
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
@@ -57,6 +58,10 @@ class RunConfig(Settings):
         default=None, description="Whether, before training, some of the trainer's settings are searched for; none: no."
     )
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
+    serving_check: ServingCheckConfig | None = Field(
+        default=ServingCheckConfig(),
+        description="The exported model's trial behind a server, before it may be pushed; null: none.",
+    )
     report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 

@@ -22,13 +22,14 @@ from components.example_gen.component import ImageMaskExampleGen
 from components.pusher.component import RegistryPusher
 from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
+from components.serving_check.component import ServingCheck
 from components.statistics import stats_options
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
-from pipeline.parameters import data_config, run_config, search_settings, trainer_settings
+from pipeline.parameters import data_config, run_config, search_settings, trainer_settings, trainer_settings_text
 
 
 class DataSteps(NamedTuple):
@@ -53,6 +54,7 @@ class ReleaseSteps(NamedTuple):
     """From a model to a version that is served."""
 
     evaluator: SegmentationEvaluator
+    serving_check: ServingCheck | None
     pusher: RegistryPusher
     report: RunReport
 
@@ -66,10 +68,10 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     data = _data_steps(config, found)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
     model = _model_steps(config, found, data, baseline)
-    learning = [step for step in model if step is not None]
     # What is not needed before the training is not fetched before it either.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
-    return [*data, *learning, baseline, *_release_steps(config, found, data, model, baseline)]
+    release = _release_steps(config, found, data, model, baseline)
+    return [step for step in (*data, *model, baseline, *release) if step is not None]
 
 
 def _data_steps(config: RunConfig, found: Found) -> DataSteps:
@@ -144,8 +146,12 @@ def _release_steps(
         classes=config.data.classes,
         code=code_digest("evaluator"),
     )
+    check = _serving_check(config, found, data, model)
+    if check:
+        check.add_upstream_node(evaluator)
     pusher = RegistryPusher(
-        model=model.trainer.outputs["model"],
+        model=check.outputs["checked_model"] if check else model.trainer.outputs["model"],
+        infra_blessing=check.outputs["blessing"] if check else None,
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         quarantine=data.ingestion.outputs["quarantine"],
@@ -167,4 +173,17 @@ def _release_steps(
         run_config=run_config(config),
         code=code_digest("report"),
     )
-    return ReleaseSteps(evaluator, pusher, report)
+    return ReleaseSteps(evaluator, check, pusher, report)
+
+
+def _serving_check(config: RunConfig, found: Found, data: DataSteps, model: ModelSteps) -> ServingCheck | None:
+    if config.serving_check is None:
+        return None
+    return ServingCheck(
+        examples=data.ingestion.outputs["examples"],
+        model=model.trainer.outputs["model"],
+        config=config.serving_check,
+        trainer_settings=trainer_settings_text(config, found),
+        model_name=config.name,
+        code=code_digest("serving_check"),
+    )

@@ -13,6 +13,7 @@ LABELS = {
     "Trainer": "Train",
     "Baseline": "Fetch baseline",
     "SegmentationEvaluator": "Evaluate",
+    "ServingCheck": "Check serving",
     "RegistryPusher": "Push",
     "RunReport": "Write report",
 }

@@ -15,6 +15,7 @@ from components.baseline.fetching import NO_BASELINE_FILE
 from components.errors import UserError
 from components.evaluator.confusion import CONFUSION_OUTPUT, EVALUATE_SIGNATURE
 
+_NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
 
 Relation = Literal["comparable", "identical", "other classes"]
@@ -68,7 +69,7 @@ def counts_classes(model_folder: str, num_classes: int) -> bool:
 
 
 def same_files(folder: str, other: str) -> bool:
-    """Whether two folders hold the same files with the same bytes."""
+    """Whether two SavedModels are the same files with the same bytes, but for what TensorFlow does not load."""
     paths = _relative_paths(folder)
     return paths == _relative_paths(other) and all(
         _read(os.path.join(folder, path)) == _read(os.path.join(other, path)) for path in paths
@@ -77,9 +78,10 @@ def same_files(folder: str, other: str) -> bool:
 
 def _relative_paths(folder: str) -> list[str]:
     return sorted(
-        os.path.relpath(os.path.join(parent, name), folder)
+        path
         for parent, _, names in fileio.walk(folder)
-        for name in names
+        for path in (os.path.relpath(os.path.join(parent, name), folder) for name in names)
+        if not path.startswith(_NOT_LOADED)
     )
 
 

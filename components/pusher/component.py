@@ -29,6 +29,7 @@ class RegistryPusherSpec(types.ComponentSpec):
         "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "quarantine": ChannelParameter(type=Quarantine),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)
@@ -43,7 +44,8 @@ class RegistryPusher(base_component.BaseComponent):
 
     ```python
     pusher = RegistryPusher(
-        model=trainer.outputs["model"],
+        model=serving_check.outputs["checked_model"],
+        infra_blessing=serving_check.outputs["blessing"],
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         quarantine=example_gen.outputs["quarantine"],
@@ -76,6 +78,7 @@ class RegistryPusher(base_component.BaseComponent):
         run_config: str,
         model_name: str,
         code: str = "",
+        infra_blessing: types.BaseChannel | None = None,
     ) -> None:
         """Declares the step.
 
@@ -93,6 +96,7 @@ class RegistryPusher(base_component.BaseComponent):
             run_config: The run's whole configuration as JSON, for the manifest.
             model_name: Name of the model; a registry holds one model only.
             code: Fingerprint of the step's code; another one makes the cache miss.
+            infra_blessing: That the model can be served; where it is given, a model without it is not pushed.
         """
         super().__init__(
             spec=RegistryPusherSpec(
@@ -100,6 +104,7 @@ class RegistryPusher(base_component.BaseComponent):
                 blessing=blessing,
                 evaluation=evaluation,
                 quarantine=quarantine,
+                infra_blessing=infra_blessing,
                 registry=registry,
                 registry_state=registry_state,
                 holdings_state=holdings_state,

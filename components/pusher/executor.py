@@ -52,6 +52,9 @@ def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dic
     summary = IngestionSummary.model_validate_json(_read(input_dict["quarantine"], SUMMARY_FILE))
     if model_utils.is_model_blessed(blessing) != evaluation.verdict.blessed:
         raise ValueError(f"the blessing {blessing.uri} and the verdict of the evaluation contradict each other")
+    for infra_blessing in input_dict.get("infra_blessing") or []:
+        if not model_utils.is_infra_validated(infra_blessing):
+            raise ValueError(f"{infra_blessing.uri} does not say that the model can be served")
     return Candidate(
         model_dir=path_utils.serving_model_path(model.uri),
         model_name=exec_properties["model_name"],

@@ -35,6 +35,7 @@ SURVEYED = {
     ("Baseline", "registry_state"): "registry_state",
     ("HyperbandTuner", "custom_config"): "search_settings",
     ("Trainer", "custom_config"): "trainer_settings",
+    ("ServingCheck", "trainer_settings"): "trainer_settings",
     ("RegistryPusher", "registry_state"): "registry_state",
     ("RegistryPusher", "holdings_state"): "holdings_state",
     ("RegistryPusher", "run_config"): "run_config",

@@ -110,6 +110,16 @@ def test_a_run_that_may_be_skipped_has_its_steps_in_a_group() -> None:
     assert "survey" not in trainer["dependentTasks"]
 
 
+def test_the_pusher_gets_the_model_that_was_tried_and_without_a_trial_the_trainer_s() -> None:
+    def model_of(spec: dict[str, Any]) -> dict[str, Any]:
+        return tasks(spec)["registry-pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]
+
+    assert model_of(sample()) == {"outputArtifactKey": "checked_model", "producerTask": "serving-check"}
+    untried = sample("serving_check=null")
+    assert model_of(untried) == {"outputArtifactKey": "model", "producerTask": "trainer"}
+    assert "serving-check" not in tasks(untried)
+
+
 def test_a_webhook_is_told_at_the_end_of_everything() -> None:
     spec = sample("kubeflow.webhook={secret: chat, key: address}")
     assert set(spec["root"]["dag"]["tasks"]) == {"pipeline", "notify"}

@@ -23,7 +23,7 @@ from tests.support.tiny import segpipe, write_data, write_use_case
 pytestmark = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
 
 DATA_STEPS = {"image-mask-example-gen", "statistics-gen", "schema-importer", "example-validator", "data-gate"}
-MODEL_STEPS = {"transform", "trainer"}
+MODEL_STEPS = {"transform", "trainer", "serving-check"}
 RELEASE_STEPS = {"baseline", "segmentation-evaluator", "registry-pusher", "run-report"}
 ON_CLUSTER = [
     "workspace=null",

@@ -24,6 +24,7 @@ ALL_STEPS = [
     "Train",
     "Fetch baseline",
     "Evaluate",
+    "Check serving",
     "Push",
     "Write report",
 ]
@@ -81,6 +82,11 @@ def test_the_version_has_its_manifest(registry: Registry) -> None:
     assert {"tfx", "tensorflow", "segpipe"} <= set(manifest.software)
 
 
+def test_the_version_is_the_model_that_was_served_with_its_warm_up_requests(first: str, registry: Registry) -> None:
+    assert re.search(r"served by the embedded server: 8 pictures, \d+ ms each .* 4 hostile inputs refused", first)
+    assert "assets.extra/tf_serving_warmup_requests" in registry.verify(1).files
+
+
 def test_tensorboard_finds_the_training(root: Path, registry: Registry) -> None:
     del registry
     assert list((root / "run" / "artifacts" / "Trainer" / "model_run").glob("*/tensorboard/*/events*"))
@@ -95,6 +101,17 @@ def test_a_second_run_repeats_only_what_the_new_version_concerns(config: Path, r
 
 def test_from_then_on_everything_is_cached(config: Path, registry: Registry) -> None:
     assert set(CACHED.findall(segpipe("run", config).stdout)) == set(ALL_STEPS)
+
+
+def test_a_model_that_cannot_be_served_ends_the_run_with_one_sentence(config: Path, registry: Registry) -> None:
+    done = segpipe("run", config, "--set", "serving_check.max_milliseconds=0.001")
+    assert done.returncode == 1
+    assert re.match(
+        r"error: the model cannot be served and is not pushed: the median picture takes \d+ ms", done.stderr
+    )
+    assert "✗ Check serving" in done.stdout
+    assert "✓ Push" not in done.stdout
+    assert [manifest.version for manifest in registry.versions()] == [1]
 
 
 def test_a_run_that_may_skip_says_that_there_is_nothing_new(config: Path, registry: Registry) -> None:

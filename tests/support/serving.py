@@ -47,32 +47,52 @@ BIRTH: dict[str, Any] = {
 
 def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = MAX_PIXELS) -> None:
     """A model that finds the class `label` in every pixel of every picture; tile by tile large pictures take long."""
-    import tensorflow as tf
     import tf_keras as keras
 
+    image = keras.Input([TILE, TILE, 3])
+    head = keras.layers.Conv2D(CLASSES, 3, padding="same", bias_initializer=_favouring(label))
+    export_network(keras.Model(image, head(keras.layers.Rescaling(1 / 255)(image))), folder, mode, max_pixels)
+
+
+def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_PIXELS) -> None:
+    """A network for pictures of TILE × TILE, exported as the Trainer does; `mode` is `tile` or `resize`."""
+    import tensorflow as tf
+
     from components import records
-    from components.records import VOID
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
     from components.transform import features
     from components.transform.config import TransformConfig
-    from components.transform.picture import decode_image, resize_image, to_bytes
+    from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask, to_bytes
 
-    def to_model(encoded: tf.Tensor) -> tf.Tensor:
+    def image_to_model(encoded: tf.Tensor) -> tf.Tensor:
         return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))
 
-    def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        images = parsed[records.IMAGE_ENCODED]
-        void = tf.fill([TILE * TILE], tf.constant(VOID, tf.uint8))
-        return {features.IMAGE: tf.map_fn(to_model, images), features.MASK: tf.fill(tf.shape(images), to_bytes(void))}
+    def mask_to_model(encoded: tf.Tensor) -> tf.Tensor:
+        return to_bytes(resize_mask(decode_mask(encoded), TILE, TILE, "stretch"))
 
-    image = keras.Input([TILE, TILE, 3])
-    head = keras.layers.Conv2D(CLASSES, 3, padding="same", bias_initializer=_favouring(label))
-    network = keras.Model(image, head(keras.layers.Rescaling(1 / 255)(image)))
-    inference = InferenceConfig(mode=mode, batch=1)
+    def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        found = {features.IMAGE: tf.map_fn(image_to_model, parsed[records.IMAGE_ENCODED])}
+        if records.MASK_ENCODED in parsed:
+            found[features.MASK] = tf.map_fn(mask_to_model, parsed[records.MASK_ENCODED])
+        return found
+
+    inference = InferenceConfig.model_validate({"mode": mode, "batch": 1})
     transform = TransformConfig(height=TILE, width=TILE)
     export(ServedModel(network, transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
+
+
+def trainer_settings(mode: str) -> str:
+    """What the Trainer is told that exports as `export_network` does, as JSON."""
+    from components.trainer.config import TrainerConfig
+    from components.transform.config import TransformConfig
+
+    trainer = TrainerConfig.model_validate({"max_pixels": MAX_PIXELS, "inference": {"mode": mode}})
+    transform = TransformConfig(height=TILE, width=TILE)
+    return json.dumps(
+        {"trainer": trainer.model_dump_json(), "transform": transform.model_dump_json(), "classes": CLASS_NAMES}
+    )
 
 
 def _favouring(label: int) -> Callable[..., Any]:

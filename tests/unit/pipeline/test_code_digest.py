@@ -13,7 +13,8 @@ from pipeline import code_digest as module
 @pytest.fixture
 def copied_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "components"
-    shutil.copytree("components", root, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("components", "serving"):
+        shutil.copytree(folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(module, "_ROOT", root)
     module.code_digest.cache_clear()
     yield root
@@ -30,7 +31,8 @@ def digests() -> dict[str, str]:
     [
         ("trainer/losses/dice.py", {"trainer", "tuner"}),
         ("tuner/search.py", {"tuner"}),
-        ("transform/picture.py", {"transform", "trainer", "tuner"}),
+        ("transform/picture.py", {"transform", "trainer", "tuner", "serving_check"}),
+        ("../serving/rest.py", {"serving_check"}),
         ("report/templates/page.html", {"report"}),
         ("evaluator/confusion.py", {"evaluator", "trainer", "tuner"}),
     ],

@@ -40,7 +40,9 @@ def _artifact(kind, uri: Path, files: dict[str, str]):
 def do(registry, make_model, tmp_path):
     """Runs the executor as TFX does; gives the artifact."""
 
-    def run(text: str, evaluation: Evaluation, blessed: bool, model_name: str = "nuclei"):
+    def run(text: str, evaluation: Evaluation, blessed: bool, model_name: str = "nuclei", servable: bool = True):
+        infra_blessing = _artifact(standard_artifacts.InfraBlessing, tmp_path / "infra_blessing", {})
+        infra_blessing[0].set_int_custom_property("blessed", int(servable))
         blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", {})
         blessing[0].set_int_custom_property("blessed", int(blessed))
         evaluated = {RESULTS_FILE: evaluation.model_dump_json()}
@@ -49,6 +51,7 @@ def do(registry, make_model, tmp_path):
             "blessing": blessing,
             "evaluation": _artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation", evaluated),
             "quarantine": _artifact(Quarantine, tmp_path / "quarantine", {SUMMARY_FILE: SUMMARY.model_dump_json()}),
+            "infra_blessing": infra_blessing,
         }
         outputs = {"pushed_model": _artifact(standard_artifacts.PushedModel, tmp_path / "pushed", {})}
         parameters = {
@@ -97,6 +100,12 @@ def test_the_same_model_again_is_told_from_a_new_one(do, evaluate):
 def test_a_blessing_that_contradicts_the_evaluation_is_not_believed(do, registry, evaluate, blessed):
     with pytest.raises(ValueError, match="contradict each other"):
         do("a", evaluate(blessed=blessed), blessed=not blessed)
+    assert registry.versions() == []
+
+
+def test_a_model_that_cannot_be_served_is_not_pushed(do, registry, evaluate):
+    with pytest.raises(ValueError, match="does not say that the model can be served"):
+        do("a", evaluate(), blessed=True, servable=False)
     assert registry.versions() == []
 
 

@@ -1,0 +1,179 @@
+"""The trial: the model behind a server, pictures to it, and a comparison of what comes back."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from components import progress
+from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, RefusedError, ask_grpc, ask_rest
+from components.serving_check.config import ServingCheckConfig
+from components.serving_check.hostile import hostile_inputs
+from components.serving_check.memory import PEAK, RESIDENT, megabytes
+from components.serving_check.pictures import Picture
+from components.serving_check.reference import Reference
+from components.serving_check.result import ServingCheckResult
+from components.serving_check.server import Place, ServerProcess, failed
+from registry.store import Registry
+
+_PATIENCE_SECONDS = 2  # A connection ends a moment before its process does.
+
+Ask = Callable[[int, str, bytes], Answer]
+
+
+class Trial(NamedTuple):
+    """What is tried, and on what."""
+
+    model_dir: str
+    model_name: str
+    pictures: Sequence[Picture]
+    max_pixels: int
+    warmup_requests: int
+
+
+class _Answers(NamedTuple):
+    """What came back for each picture."""
+
+    grpc: list[Answer]
+    rest: list[Answer]
+
+
+def check_served(
+    trial: Trial, make_reference: Callable[[], Reference], config: ServingCheckConfig
+) -> ServingCheckResult:
+    """Serves the model and tries it.
+
+    Args:
+        trial: The model, and the pictures to send.
+        make_reference: Loads what the answers are compared with; it is called while the server starts.
+        config: What must hold.
+
+    Raises:
+        UserError: the model is not loaded, gives other pixels than the training graph, keeps to no budget, or does not
+            refuse a hostile input.
+    """
+    with tempfile.TemporaryDirectory(prefix="segpipe-serving-check-") as scratch:
+        registry = Registry(str(Path(scratch) / "registry"))
+        with ServerProcess(registry.uri, config.engine, Path(scratch), config.start_seconds) as server:
+            version = _register(registry, trial)
+            reference = make_reference()
+            expected = [reference.expect(picture) for picture in trial.pictures]
+            place = server.wait_until_it_answers()
+            without_model = megabytes(server.pid, RESIDENT)
+            registry.serve(version)
+            server.wait_until_loaded(place, trial.model_name)
+            progress.update(f"serving check: {place.engine} has loaded the model")
+
+            answers = _ask_all(server, place, trial)
+            hostile = hostile_inputs(trial.max_pixels)
+            _check_refusals(server, place, trial, hostile)
+            _check_unharmed(server, place, trial, answers.grpc[0])
+            grown = megabytes(server.pid, PEAK) - without_model
+
+    agreements = [
+        reference.agreement(picture, wanted, answer.mask_HW)
+        for picture, wanted, answer in zip(trial.pictures, expected, answers.grpc, strict=True)
+    ]
+    result = ServingCheckResult(
+        engine=place.engine,
+        pictures=len(trial.pictures),
+        agreement=min(agreements),
+        milliseconds=_median_milliseconds(answers.grpc),
+        rest_milliseconds=_median_milliseconds(answers.rest),
+        megabytes=grown,
+        refused=tuple(hostile),
+        warmup_requests=trial.warmup_requests,
+    )
+    _check_pixels(trial.pictures, agreements, config)
+    _check_same_over_rest(trial.pictures, answers)
+    _check_budgets(result, config)
+    return result
+
+
+def _register(registry: Registry, trial: Trial) -> int:
+    """A registry for this server alone, which loads nothing that no registry vouches for."""
+    manifest, _ = registry.push(
+        trial.model_dir,
+        model_name=trial.model_name,
+        data_fingerprint="",
+        baseline_version=None,
+        metrics={},
+        config={},
+        software={},
+    )
+    return manifest.version
+
+
+def _ask_all(server: ServerProcess, place: Place, trial: Trial) -> _Answers:
+    return _Answers(
+        [_ask(server, ask_grpc, place.grpc, trial, picture) for picture in trial.pictures],
+        [_ask(server, ask_rest, place.http, trial, picture) for picture in trial.pictures],
+    )
+
+
+def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, picture: Picture) -> Answer:
+    try:
+        return ask(port, trial.model_name, picture.encoded)
+    except RefusedError as refused:
+        server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
+        raise failed(f"it gives no mask for the picture {picture.id} ({refused})") from None
+
+
+def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
+    for name, encoded in hostile.items():
+        for protocol, ask, port in (("gRPC", ask_grpc, place.grpc), ("REST", ask_rest, place.http)):
+            try:
+                ask(port, trial.model_name, encoded)
+            except RefusedError as refused:
+                server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
+                if refused.code != INVALID_ARGUMENT:
+                    raise failed(
+                        f"over {protocol}, {name} is to be refused as {INVALID_ARGUMENT}, but gets {refused}"
+                    ) from None
+            else:
+                raise failed(f"over {protocol}, {name} gets a mask, and should be refused")
+
+
+def _check_unharmed(server: ServerProcess, place: Place, trial: Trial, before: Answer) -> None:
+    after = _ask(server, ask_grpc, place.grpc, trial, trial.pictures[0])
+    if not np.array_equal(after.mask_HW, before.mask_HW):
+        raise failed(f"after the hostile inputs the picture {trial.pictures[0].id} gets another mask")
+
+
+def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], config: ServingCheckConfig) -> None:
+    wrong = [index for index, agreement in enumerate(agreements) if agreement < config.min_agreement]
+    if wrong:
+        worst = min(wrong, key=agreements.__getitem__)
+        raise failed(
+            f"the masks of {len(wrong)} of {len(pictures)} pictures are not the training graph's; of "
+            f"{pictures[worst].id} {agreements[worst]:.2%} of the pixels agree, and serving_check.min_agreement asks "
+            f"for {config.min_agreement:.2%}"
+        )
+
+
+def _check_same_over_rest(pictures: Sequence[Picture], answers: _Answers) -> None:
+    for picture, grpc, rest in zip(pictures, answers.grpc, answers.rest, strict=True):
+        if grpc.mask != rest.mask or not np.allclose(grpc.class_fractions_C, rest.class_fractions_C, atol=1e-4):
+            raise failed(f"gRPC and REST give different answers for the picture {picture.id}")
+
+
+def _check_budgets(result: ServingCheckResult, config: ServingCheckConfig) -> None:
+    if result.milliseconds > config.max_milliseconds:
+        raise failed(
+            f"the median picture takes {result.milliseconds:.0f} ms, and serving_check.max_milliseconds allows "
+            f"{config.max_milliseconds:g}: take a smaller model, or allow more"
+        )
+    if result.megabytes > config.max_megabytes:
+        raise failed(
+            f"the server's memory grows by {result.megabytes:.0f} MB, and serving_check.max_megabytes allows "
+            f"{config.max_megabytes:g}: take a smaller model or picture, or allow more"
+        )
+
+
+def _median_milliseconds(answers: Sequence[Answer]) -> float:
+    return 1000 * statistics.median(answer.seconds for answer in answers)

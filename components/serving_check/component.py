@@ -1,0 +1,94 @@
+"""The step that tries the exported model behind a server."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.serving_check.config import ServingCheckConfig
+from components.serving_check.executor import Executor
+
+
+class ServingCheckSpec(ComponentSpec):
+    """Parameters, inputs and outputs of `ServingCheck`."""
+
+    PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        "config": ExecutionParameter(type=str),
+        "trainer_settings": ExecutionParameter(type=str),
+        "model_name": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        "checked_model": ChannelParameter(type=standard_artifacts.Model),
+        "blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+    }
+
+
+class ServingCheck(base_component.BaseComponent):
+    """Serves the model in a process of its own, and lets no model pass that an app could not use.
+
+    TFX's InfraValidator needs Docker or a model server on the cluster, and does not run on Kubeflow Pipelines; nor does
+    it look at what comes back.  This one starts `python -m serving` on ports of this machine, sends pictures of the
+    eval split over gRPC and REST, and asks for the training graph's pixels, for time and memory within a budget, and
+    that hostile inputs are refused while the server lives on.
+
+    ```python
+    check = ServingCheck(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        config=run_config.serving_check,
+        trainer_settings=trainer_settings_text(run_config, found),
+        model_name=run_config.name,
+    )
+    pusher = RegistryPusher(model=check.outputs["checked_model"], infra_blessing=check.outputs["blessing"], …)
+    ```
+
+    Outputs, only there if the model passed, for a step that fails leaves none:
+        checked_model: the model that was served: that of the Trainer, and in `assets.extra` requests by which model
+            servers warm up.
+        blessing: an `InfraBlessing` as TFX's InfraValidator makes it, with `serving_check.json`
+            (`components.serving_check.result.ServingCheckResult`).
+    """
+
+    SPEC_CLASS = ServingCheckSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        config: ServingCheckConfig,
+        trainer_settings: str,
+        model_name: str,
+        code: str = "",
+    ) -> None:
+        """Declares the step.
+
+        Args:
+            examples: Records, with the split `eval`.
+            model: The model that was exported.
+            config: What must hold.
+            trainer_settings: The Trainer's `custom_config` as JSON: what it exported.
+            model_name: Name of the model, under which it is served.
+            code: Fingerprint of the step's code; another one makes the cache miss.
+        """
+        super().__init__(
+            spec=ServingCheckSpec(
+                examples=examples,
+                model=model,
+                config=config.model_dump_json(),
+                trainer_settings=trainer_settings,
+                model_name=model_name,
+                code=code,
+                checked_model=types.Channel(type=standard_artifacts.Model),
+                blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+            )
+        )

@@ -1,0 +1,57 @@
+"""The work of the step `ServingCheck`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components import progress
+from components.serving_check.checks import Trial, check_served
+from components.serving_check.config import ServingCheckConfig
+from components.serving_check.pictures import read_pictures
+from components.serving_check.reference import Reference, read_export
+from components.serving_check.result import RESULT_FILE
+from components.serving_check.warmup import write_warmup
+
+BLESSED_FILE = "INFRA_BLESSED"
+"""What TFX's InfraValidator leaves of a model that it blesses."""
+
+_SPLIT = "eval"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Copies the model, adds warm-up requests, and tries the copy behind a server."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """As in `ServingCheck`.
+
+        Raises:
+            UserError: the model cannot be served; the text says why.
+        """
+        config = ServingCheckConfig.model_validate_json(exec_properties["config"])
+        export = read_export(exec_properties["trainer_settings"])
+        name = exec_properties["model_name"]
+        trained = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
+        checked = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["checked_model"]))
+        records = io_utils.all_files_pattern(artifact_utils.get_split_uri(input_dict["examples"], _SPLIT))
+
+        pictures = read_pictures([records], config.pictures)
+        io_utils.copy_dir(trained, checked)
+        trial = Trial(checked, name, pictures, export.max_pixels, write_warmup(checked, name, pictures))
+        result = check_served(trial, lambda: Reference(trained, export), config)
+
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        io_utils.write_string_file(os.path.join(blessing.uri, RESULT_FILE), result.model_dump_json(indent=2))
+        io_utils.write_string_file(os.path.join(blessing.uri, BLESSED_FILE), "")
+        blessing.set_int_custom_property("blessed", 1)
+        progress.report(result.note)

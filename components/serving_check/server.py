@@ -1,0 +1,166 @@
+"""A model server in a process of its own, on free ports of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import site
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import components
+from components.errors import UserError
+from components.serving_check.asking import HOST, REQUEST_SECONDS, UNAVAILABLE, RefusedError, ask_http
+
+EMBEDDED = "the embedded server"
+_LISTENING = re.compile(r" (listening|started) (?:program=(\S+) )?http=(?:\S*:)?(\d+) grpc=(?:\S*:)?(\d+)$", re.M)
+_LOOK_SECONDS = 0.1
+_END_SECONDS = 10
+_BODY_BYTES = 1 << 30
+_LAST_LINES = 3
+
+
+class Place(NamedTuple):
+    """Where the server answers, and which one it is."""
+
+    engine: str
+    http: int
+    grpc: int
+
+
+class ServerProcess:
+    """`python -m serving`, for the time of a `with` block; it ends with this process too, however that does.
+
+    Other than this process it uses no GPU: what trains here may hold all of its memory.
+    """
+
+    def __init__(self, registry: str, engine: str, folder: Path, seconds: float) -> None:
+        """`folder` gets its log; `seconds` is the time that starting may take, and loading again."""
+        self._log = folder / "server.log"
+        self._until = 0.0
+        self._seconds = seconds
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "serving"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=_environment(),
+                start_new_session=True,
+            )
+        limits = {"body_bytes": _BODY_BYTES, "seconds": REQUEST_SECONDS}
+        settings = {"registry": registry, "host": HOST, "poll_seconds": 0.1, "grace_seconds": 1, "limits": limits}
+        self._tell({"engine": engine, "settings": settings})
+
+    def __enter__(self) -> ServerProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # Whatever is left of it.
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The process, whose children may be the server."""
+        return self._process.pid
+
+    def wait_until_it_answers(self) -> Place:
+        """Returns once it answers, still without a model.
+
+        Raises:
+            UserError: it has ended, or does not answer in time.
+        """
+        self._until = time.monotonic() + self._seconds
+        while not (found := _LISTENING.search(self._log.read_text("utf-8", "replace"))):
+            self._wait("it did not start")
+        place = Place(found[2] or EMBEDDED, int(found[3]), int(found[4]))
+        while not _answers(place.http):
+            self._wait("it did not answer")
+        return place
+
+    def wait_until_loaded(self, place: Place, model_name: str) -> None:
+        """Returns once the model is there to be asked.
+
+        Raises:
+            UserError: the server refuses it, has ended, or does not load it in time.
+        """
+        self._until = time.monotonic() + self._seconds
+        while True:
+            status = _status(place.http, model_name)
+            if status.get("state") == "AVAILABLE":
+                return
+            if status.get("state") == "END":
+                raise failed(f"{place.engine} does not load the model: {status['status'].get('error_message')}")
+            self._wait("it did not load the model")
+
+    def check_alive(self, patience: float = 0) -> None:
+        """Does nothing if it runs, and still does after `patience` seconds.
+
+        Raises:
+            UserError: it has ended.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(patience)
+            lines = self._log.read_text("utf-8", "replace").split("\n")
+            last = " / ".join([line for line in lines if line.strip()][-_LAST_LINES:])
+            raise failed(f"the server has ended with the status {status}; the end of its log: {last or 'nothing'}")
+
+    def _wait(self, otherwise: str) -> None:
+        self.check_alive()
+        if time.monotonic() > self._until:
+            raise failed(f"{otherwise} in {self._seconds:g} seconds (serving_check.start_seconds)")
+        time.sleep(_LOOK_SECONDS)
+
+    def _tell(self, first_line: dict[str, object]) -> None:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(first_line).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self._process.wait()
+            self.check_alive()
+
+
+def failed(sentence: str) -> UserError:
+    """What the step says and the run ends with."""
+    return UserError(f"the model cannot be served and is not pushed: {sentence}")
+
+
+def _environment() -> dict[str, str]:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    sources = str(Path(components.__file__).parents[1])
+    if sources not in site.getsitepackages():  # In front, what is installed would hide modules of Python's own.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (sources, environment.get("PYTHONPATH"))))
+    return environment
+
+
+def _answers(port: int) -> bool:
+    try:
+        ask_http(port, "GET", "/v1/models/none")
+    except RefusedError as refused:
+        return refused.code != UNAVAILABLE
+    return True
+
+
+def _status(port: int, model_name: str) -> dict[str, Any]:
+    try:
+        status, document = ask_http(port, "GET", f"/v1/models/{model_name}")
+    except RefusedError:
+        return {}
+    versions = document.get("model_version_status") or [{}]
+    return dict(versions[0]) if status == 200 else {}

@@ -1,0 +1,60 @@
+"""`python -m serving`: a server for the program that starts it; people start `segpipe serve`.
+
+The first line of standard input is an engine (`auto`, `embedded` or `tensorflow_model_server`) and `ServerSettings` as
+JSON.  The server takes free ports, tells them in its log, and stops when the stream ends, however the program does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+
+from components.errors import UserError
+from serving.settings import ServerSettings
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    told = json.loads(sys.stdin.readline())
+    settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **told["settings"]})
+    threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+    try:
+        _serve(told["engine"], settings)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def _serve(engine: str, settings: ServerSettings) -> None:
+    if engine == "auto":
+        engine = "tensorflow_model_server" if shutil.which("tensorflow_model_server") else "embedded"
+    if engine == "embedded":
+        from serving.server import serve
+
+        serve(settings)
+    else:
+        from serving import model_server
+
+        model_server.serve(_for_model_server(settings))
+
+
+def _for_model_server(settings: ServerSettings) -> ServerSettings:
+    """It finds no free ports by itself, listens on all addresses, and lets a batch fail as a whole."""
+    with socket.create_server(("", 0)) as http, socket.create_server(("", 0)) as grpc:
+        ports = {"port": http.getsockname()[1], "grpc_port": grpc.getsockname()[1]}
+    alone = settings.batching.model_copy(update={"pictures": 1})
+    return settings.model_copy(update={"host": "0.0.0.0", "batching": alone, **ports})  # noqa: S104
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(0, 1024):  # Not sys.stdin: a thread in it keeps the interpreter from ending.
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The memory of real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from components.serving_check.memory import PEAK, RESIDENT, megabytes
+
+HELD = "import sys; held = bytearray(100_000_000); print(); sys.stdin.read()"
+
+
+def test_the_peak_is_no_less_than_what_is_held() -> None:
+    assert 1 < megabytes(os.getpid(), RESIDENT) <= megabytes(os.getpid(), PEAK)
+
+
+def test_children_of_children_count() -> None:
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HELD!r}])"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", nested], **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        assert megabytes(process.pid, RESIDENT) > 95
+        process.stdin.close()
+
+
+def test_a_process_that_has_ended_holds_nothing() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert megabytes(process.pid, PEAK) == 0

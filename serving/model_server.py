@@ -23,7 +23,6 @@ from components.errors import UserError
 from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH
-from serving.ports import check_port
 from serving.settings import Batching, ServerSettings
 from serving.versions import served_labels
 
@@ -193,8 +192,6 @@ def serve(settings: ServerSettings) -> None:
         raise UserError(f"{PROGRAM} listens on all addresses: say --host 0.0.0.0 if that is meant")
     if not settings.port or not settings.grpc_port:
         raise UserError(f"{PROGRAM} finds no free ports by itself: name them with --port and --grpc-port")
-    check_port(settings.host, settings.port, "--port")
-    check_port(settings.host, settings.grpc_port, "--grpc-port")
     logs.start_log()
     with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as folder:
         asyncio.run(_serve(settings, Path(folder)))

@@ -368,16 +368,16 @@ def test_grpc_codes_of_a_server_that_may_come_back_are_tried_again(good_response
 
     def answer(_: bytes, context: grpc.ServicerContext) -> bytes:
         deadlines.append(context.time_remaining())
-        time.sleep(0.2)
+        time.sleep(0.5)  # gRPC sends a deadline that is within 3 % of the last one as that one again.
         assert ("authorization", "Bearer token") in context.invocation_metadata()
         if len(deadlines) < 3:
             context.abort(grpc.StatusCode[code], "later")
         return good_response
 
     with backend(answer) as address:
-        client = Blocking(way, "", address, headers={"Authorization": "Bearer token"}, timeout=20)
+        client = Blocking(way, "", address, headers={"Authorization": "Bearer token"}, timeout=5)
         assert client.predict(picture()).class_names == CLASS_NAMES
-    assert 21 > deadlines[0] > deadlines[1] + 0.1 > deadlines[2] + 0.2 > 10, "each attempt has what is left of the time"
+    assert 5.1 > deadlines[0] > deadlines[1] + 0.3 > deadlines[2] + 0.6 > 1, "each attempt has what is left of the time"
 
 
 @both_grpc

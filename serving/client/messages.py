@@ -109,7 +109,7 @@ def _message_classes() -> dict[str, Any]:
         for name, number, kind in fields:
             _add_field(described, name, number, kind)
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
+    pool.AddSerializedFile(file.SerializeToString())
     descriptors = {name: pool.FindMessageTypeByName(f"{_PACKAGE}.{name}") for name in _FIELDS}
     if hasattr(message_factory, "GetMessageClass"):
         return {name: message_factory.GetMessageClass(found) for name, found in descriptors.items()}

@@ -35,7 +35,7 @@ async function waitForModel() {
 
 function tellModel(model, version) {
   at("model").textContent = model;
-  at("version").textContent = version ? `Version ${version}, as apps see it.` : "";
+  at("version").textContent = version ? `Version ${version} is served.` : "";
   document.title = `${model} – try the model`;
 }
 
@@ -143,6 +143,8 @@ function drawPicture(bitmap) {
   [canvas.width, canvas.height] = view(bitmap);
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   at("mask").width = at("mask").height = 1;
+  at("stage").style.setProperty("--width", canvas.width);
+  at("stage").style.setProperty("--height", canvas.height);
   at("stage").setAttribute("aria-label", "The picture");
   at("result").classList.add("no-mask");
   at("result").hidden = false;

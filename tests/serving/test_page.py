@@ -64,7 +64,7 @@ def test_a_picture_is_shown_under_its_mask_with_a_legend(browser: Browser, serve
     wait_until(lambda: browser.text("#model") == "tiny")
     assert not browser.shows("#result")
     ask(browser, files / "scene.png")
-    assert browser.text("#version") == "Version 1, as apps see it."
+    assert browser.text("#version") == "Version 1 is served."
     assert mask_pixels(browser) == ([rgba(1)], 200, 120)
     assert browser.text("#classes").split() == ["roof", "100.0", "%"]
     assert browser.text("#absent") == "Not in it: ground, tree, wäter."

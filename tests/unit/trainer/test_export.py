@@ -59,6 +59,7 @@ def test_probabilities_are_those_of_the_trained_network(loaded, keras_model, tra
 def test_masks_come_at_the_pictures_own_sizes(loaded, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
     encoded = [make_pair(0, 40, 56)[records.IMAGE_ENCODED], make_pair(1, 90, 33)[records.IMAGE_ENCODED]]
     answer = loaded.signatures["serving_default"](image=tf.constant(encoded))
+    assert answer["class_names"].numpy().tolist() == [[name.encode() for name in CLASS_NAMES]] * 2
     probabilities = loaded.signatures["probabilities"](image=tf.constant(encoded))["probabilities"]
     for index, (height, width) in enumerate([(40, 56), (90, 33)]):
         mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[index])))

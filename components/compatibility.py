@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import re
+import sys
+import tempfile
+
+_BEFORE_ANY_LEVEL = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\) ")
 
 
 @functools.cache
@@ -17,6 +23,24 @@ def skip_autograph_for_keras() -> None:
 
     for package in ("tf_keras", "tensorflow_transform"):
         config.CONVERSION_RULES = (config.DoNotConvert(package), *config.CONVERSION_RULES)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the notes of 2.21 that no TF_CPP_MIN_LOG_LEVEL holds back.
+
+    Two of its libraries tell of oneDNN and of missing GPUs when they are loaded, before they look at the level.  What
+    else is written to standard error meanwhile is passed on when the import has ended.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as written, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(written.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr.fileno(), 2)
+            written.seek(0)
+            stderr.writelines(line for line in written if not _BEFORE_ANY_LEVEL.match(line))
 
 
 def portable_stats_options(options: str) -> str:

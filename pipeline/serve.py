@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.compatibility import import_tensorflow
 from components.errors import UserError
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
@@ -49,6 +50,7 @@ def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> No
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
     else:
+        import_tensorflow()
         from serving.page import page_routes
         from serving.server import serve
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from components.compatibility import import_tensorflow
 from components.errors import UserError, user_error_in
 from pipeline.kubeflow.launcher import Json, Places
 from pipeline.kubeflow.pod_log import give_reason, log_to_pod, say
@@ -106,6 +107,7 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
     executor_input = options.json_serialized_invocation_args
     places = Places(executor_input, options.keep_uris)
     log_to_pod(places.named_by_uri)
+    import_tensorflow()
     from pipeline.kubeflow.tfx_step import run_executor
 
     inputs_spec = options.json_serialized_inputs_spec_args

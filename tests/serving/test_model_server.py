@@ -111,9 +111,8 @@ def test_a_program_that_ends_by_itself_is_told(registry: Registry, tmp_path: Pat
     running = Running(registry, tmp_path, "--host", "0.0.0.0", "--batch", "4")
     wait_until(lambda: only(1) in running.told(), 120)
     assert running.flags()["enable_batching"] == "true"
-    (child,) = subprocess.run(
-        ["pgrep", "-P", str(running.process.pid)], capture_output=True, text=True, check=True
-    ).stdout.split()
+    threads = Path(f"/proc/{running.process.pid}/task").glob("*/children")
+    (child,) = "".join(children.read_text() for children in threads).split()
     os.kill(int(child), signal.SIGKILL)
     _, log = running.process.communicate(timeout=60)
     assert running.process.returncode == 1

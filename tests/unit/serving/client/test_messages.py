@@ -8,7 +8,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2
+from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from serving.client.messages import METHOD, read_response, request_bytes
 
@@ -78,8 +79,11 @@ def test_floats_are_read_packed_and_one_by_one() -> None:
 
 
 def test_the_method_is_that_of_the_prediction_service() -> None:
-    service = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"]
-    assert f"/{service.full_name}/{service.methods_by_name['Predict'].name}" == METHOD
+    class Channel:
+        def unary_unary(self, method: str, **_: object) -> str:
+            return method
+
+    assert PredictionServiceStub(Channel()).Predict == METHOD
 
 
 @given(st.binary(max_size=200))

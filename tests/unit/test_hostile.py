@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import time
-import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.hostile import PNG_OTHER_BYTES, excess, inflates_too_far
-from tests.support.hostile_pictures import PNG, chunk, ihdr, rows
+from tests.support.hostile_pictures import PNG, chunk, ihdr, inflating_png, rows
 
 SIDE = 1200
 PIXELS = SIDE**2
 
 
-def bomb(megabytes: int, pieces: int = 1 << 20) -> bytes:
-    """A PNG whose pixels are followed by zeros, as many megabytes compressed, in IDAT chunks of so many bytes."""
-    deflater = zlib.compressobj(9)
-    data = deflater.compress(bytes((3 * SIDE + 1) * SIDE)) + deflater.flush(zlib.Z_FULL_FLUSH)
-    zeros = deflater.compress(bytes(1 << 24)) + deflater.flush(zlib.Z_FULL_FLUSH)  # May be repeated as it is.
-    data += ((megabytes << 20) // len(zeros) + 1) * zeros
-    chunks = (chunk(b"IDAT", data[start : start + pieces]) for start in range(0, len(data), pieces))
-    return PNG + ihdr(SIDE, SIDE) + b"".join(chunks) + chunk(b"IEND")
-
-
 @pytest.fixture(scope="module")
 def inflating() -> bytes:
-    return bomb(megabytes=2)
+    return inflating_png(SIDE, megabytes=2)
 
 
 def test_a_png_that_inflates_beyond_its_pixels_is_found_before_a_decoder_is(inflating: bytes) -> None:
@@ -39,7 +28,7 @@ def test_a_png_that_inflates_beyond_its_pixels_is_found_before_a_decoder_is(infl
 
 
 def test_however_small_the_chunks_are() -> None:
-    assert inflates_too_far(bomb(megabytes=1, pieces=100), PIXELS)
+    assert inflates_too_far(inflating_png(SIDE, megabytes=1, pieces=100), PIXELS)
 
 
 def test_what_follows_the_end_of_the_pixels_is_not_inflated() -> None:

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from serving.client import Segmentation, SegmentationClient, SegmentationError
+from serving.client import (
+    DeadlineExceededError,
+    PictureRefusedError,
+    Segmentation,
+    SegmentationClient,
+    SegmentationError,
+)
 
 _SECONDS = 60
 _ANSWER_BYTES = 256 << 20
@@ -38,8 +44,10 @@ def segment(client: SegmentationClient, picture: Path) -> Segmentation:
     """
     try:
         return client.predict(picture)
-    except SegmentationError as error:
+    except (PictureRefusedError, DeadlineExceededError) as error:
         raise UserError(f"{picture}: {error}") from None
+    except SegmentationError as error:
+        raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"cannot read the picture {picture}: {error.strerror}") from None
 

@@ -22,13 +22,16 @@ class Attempts:
     def __init__(
         self,
         seconds: float,
+        patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        """`seconds` are for all attempts, and none follows a failed one after `patience` of them, where it is given."""
         self._seconds = seconds
+        self._patience = seconds if patience is None else min(seconds, patience)
         self._clock = clock
         self._draw = draw
-        self._deadline = clock() + seconds
+        self._began = clock()
         self._made = 0
 
     def remaining(self) -> float:
@@ -37,7 +40,7 @@ class Attempts:
         Raises:
             DeadlineExceededError: there are none.
         """
-        left = self._deadline - self._clock()
+        left = self._began + self._seconds - self._clock()
         if left <= 0:
             raise DeadlineExceededError(f"no answer within {self._seconds:g} s")
         return left
@@ -46,12 +49,12 @@ class Attempts:
         """Seconds to wait after an attempt that ended in `error`.
 
         Raises:
-            ServerUnavailableError: `error`, if the deadline would pass in the meantime.
+            ServerUnavailableError: `error`, if the deadline or the patience would end in the meantime.
         """
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
         self._made += 1
         pause = error.retry_after + self._draw(0, longest)
-        if self._clock() + pause >= self._deadline:
-            times = "once" if self._made == 1 else f"{self._made} times in {self._seconds:g} s"
+        if self._clock() + pause >= self._began + self._patience:
+            times = "once" if self._made == 1 else f"{self._made} times in {self._patience:g} s"
             raise ServerUnavailableError(f"{error} (tried {times})", error.retry_after) from error
         return pause

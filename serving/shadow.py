@@ -17,6 +17,7 @@ from serving.client import (
     SegmentationClient,
     SegmentationError,
 )
+from serving.errors import RefusedPictureError
 
 _SECONDS = 60
 _ANSWER_BYTES = 256 << 20
@@ -28,7 +29,13 @@ def check_label(url: str, model: str, label: str, version: int) -> None:
     Raises:
         UserError: it means another, or the server does not say.
     """
-    answer = _call(f"{label_address(url, model, label)}/metadata")
+    address = label_address(url, model, label)
+    try:
+        answer = _call(f"{address}/metadata")
+    except urllib.error.HTTPError as error:
+        raise UserError(
+            f"{address} is not there, or not yet ({_reason(error)}): wait until the server follows the registry"
+        ) from None
     found = answer.get("model_spec", {}).get("version")
     if str(found) != str(version):
         raise UserError(
@@ -40,11 +47,14 @@ def segment(client: SegmentationClient, picture: Path) -> Segmentation:
     """What the server behind `client` finds in a file.
 
     Raises:
-        UserError: the file cannot be read, the server refuses it, or does not answer.
+        RefusedPictureError: the server refuses it.
+        UserError: the file cannot be read, or the server does not answer.
     """
     try:
         return client.predict(picture)
-    except (PictureRefusedError, DeadlineExceededError) as error:
+    except PictureRefusedError as error:
+        raise RefusedPictureError(f"{picture}: {error}") from None
+    except DeadlineExceededError as error:
         raise UserError(f"{picture}: {error}") from None
     except SegmentationError as error:
         raise UserError(str(error)) from None
@@ -63,8 +73,8 @@ def _call(address: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as response:  # noqa: S310  # Checked.
             answer = json.loads(response.read(_ANSWER_BYTES))
-    except urllib.error.HTTPError as error:
-        raise UserError(f"{address}: {_reason(error)}") from None
+    except urllib.error.HTTPError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UserError(f"{address} does not answer: {error}") from None
     return answer if isinstance(answer, dict) else {}

@@ -20,7 +20,10 @@ from tests.kubeflow.pods import isolation
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED
 from tests.support.tiny import segpipe, write_data, write_use_case
 
-pytestmark = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written"),
+]
 
 DATA_STEPS = {"image-mask-example-gen", "statistics-gen", "schema-importer", "example-validator", "data-gate"}
 MODEL_STEPS = {"transform", "trainer", "serving-check"}
@@ -156,7 +159,6 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
     assert run.tasks["notify"].state == COMPLETE and "failed" in told[-1]["text"]
 
 
-@pytest.mark.slow
 def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
     first: PipelineRun, backend: Backend, config: Path, volume: Path
 ) -> None:

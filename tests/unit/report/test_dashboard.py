@@ -47,6 +47,12 @@ def test_names_have_no_meaning_in_it(make_report):
     assert "<img" not in text and "\\[x\\](javascript:1)" in text and "a\\|b \\*c\\*" in text
 
 
+def test_the_summary_says_how_the_model_did_behind_a_server(make_report):
+    data = make_report()
+    assert "## Serving check\n\nserved by the embedded server: 8 pictures, 12 ms each" in dashboard.summary(data)
+    assert "Serving" not in dashboard.summary(dataclasses.replace(data, serving=None))
+
+
 def test_a_run_that_pushed_nothing_says_so(make_report):
     assert "Nothing was pushed" in dashboard.summary(dataclasses.replace(make_report(), push=None))
 

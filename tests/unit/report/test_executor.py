@@ -16,6 +16,7 @@ from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.records import VOID
 from components.report.component import RunReport
 from components.report.executor import Executor
+from components.serving_check.result import RESULT_FILE
 
 SCENES = 6
 
@@ -100,6 +101,19 @@ def test_the_dashboard_gets_figures_a_matrix_and_a_summary(artifacts, tmp_path):
     matrix = outputs["confusion_matrix"][0].get_json_value_custom_property("confusionMatrix")
     assert matrix["annotationSpecs"] == [{"displayName": "ground"}, {"displayName": "roof"}]
     assert "version 3 pushed and served" in (Path(outputs["summary"][0].uri) / "summary.md").read_text()
+
+
+def test_the_serving_check_is_reported_where_there_was_one(artifacts, tmp_path, make_report):
+    (tmp_path / "infra_blessing").mkdir()
+    (tmp_path / "infra_blessing" / RESULT_FILE).write_text(make_report().serving.model_dump_json())
+    blessing = [artifact(standard_artifacts.InfraBlessing, tmp_path / "infra_blessing")]
+    text, _ = run({**artifacts, "infra_blessing": blessing}, tmp_path, best=0, worst=0)
+    assert "11.6 ms" in text and "99.87 %" in text
+
+
+def test_without_a_serving_check_nothing_is_said_of_it(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    assert "Serving check" not in text
 
 
 def test_the_path_of_the_page_is_told(artifacts, tmp_path, caplog):

@@ -66,3 +66,12 @@ def test_patience_ends_before_the_deadline_and_leaves_an_attempt_its_time() -> N
     assert attempts.remaining() == pytest.approx(29.7)
     with pytest.raises(ServerUnavailableError, match=r"^gone \(tried 3 times in 0.35 s\)$"):
         attempts.pause(ServerUnavailableError("gone"))
+
+
+def test_a_pause_that_lasts_beyond_the_deadline_ends_with_what_the_server_said() -> None:
+    clock = Clock()
+    attempts = Attempts(2, clock=clock, draw=longest)
+    attempts.pause(ServerUnavailableError("busy"))
+    clock.now += 3
+    with pytest.raises(ServerUnavailableError, match=r"^busy \(tried once\)$"):
+        attempts.remaining()

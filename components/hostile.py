@@ -1,9 +1,15 @@
 """What makes a decoder work for minutes although the header tells a small picture.
 
-Ingestion and the served model refuse the same files: both decode with libjpeg and libpng, which count neither.
+Ingestion and the served model refuse the same files: both decode with libjpeg and libpng, which count nothing of it.
 """
 
 from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+REFUSED = "picture refused: "
+"""How each refusal of the served model begins."""
 
 SCAN = b"\xff\xda\0"
 """How each scan of a JPEG begins: SOS and the high byte of its length, which is 0 (ISO/IEC 10918-1, B.2.3)."""
@@ -11,17 +17,75 @@ SCAN = b"\xff\xda\0"
 MAX_SCANS = 100
 """Encoders write about ten.  Each goes over all pixels, and one that says nothing takes ten bytes."""
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
 COMPRESSED_TEXT = b"TXt"
 """The end of the names of the PNG chunks zTXt and iTXt (RFC 2083, 4.2.3), and of no other known one."""
 
 MAX_TEXTS = 16
 """libpng inflates each, to 8 MB at most (`PNG_USER_CHUNK_MALLOC_MAX`): 50 ms of work for a chunk of 8 KB."""
 
+PNG_PIXEL_BYTES = 9
+"""What a pixel of a PNG takes at most before it is compressed: four channels of 16 bits, and a filter (RFC 2083, 6)."""
 
-def excess(data: bytes, kind: str) -> str | None:
-    """Why a file of the format `kind`, "jpeg" or "png", must not be decoded; None where it may."""
+PNG_OTHER_BYTES = 1 << 20
+"""What a PNG may hold besides: texts, profiles, a preview.
+
+A byte inflates to a thousand, and libpng inflates what follows the last pixel to its end, only to throw it away.
+"""
+
+TOO_MUCH_DATA = "it holds more data than its pixels can take"
+"""What the served model says of such a PNG, and the server of one that only it can tell."""
+
+_IHDR_END = 33
+_MOST_PIXELS = 25_000_000
+_PIECE = 1 << 10
+
+
+def excess(data: bytes, kind: str, pixels: int) -> str | None:
+    """Why a file of the format `kind`, "jpeg" or "png", must not be decoded; None where it may.
+
+    `pixels` is their number by the header.
+    """
     if kind == "jpeg" and data.count(SCAN) > MAX_SCANS:
         return f"the jpeg file has more than {MAX_SCANS} scans"
     if kind == "png" and data.count(COMPRESSED_TEXT) > MAX_TEXTS:
         return f"the png file has more than {MAX_TEXTS} chunks of compressed text"
+    if kind == "png" and (len(data) > png_bytes(pixels) or inflates_too_far(data, pixels)):
+        return f"the png file holds more data than its {pixels} pixels can take"
     return None
+
+
+def png_bytes(pixels: int) -> int:
+    """What a PNG of so many pixels takes at most, be it compressed or not."""
+    return PNG_PIXEL_BYTES * pixels + PNG_OTHER_BYTES
+
+
+def inflates_too_far(png: bytes, pixels: int) -> bool:
+    """Whether what a PNG calls its pixels inflates to more than so many can take; found without holding it.
+
+    Small files are not looked into: a decoder is through with them in a second or two, whatever they hold.  Nor are
+    those whose header speaks of more than 25 megapixels, for which looking would take as long.
+    """
+    if len(png) <= PNG_OTHER_BYTES or pixels > _MOST_PIXELS:
+        return False
+    inflater, left = zlib.decompressobj(), png_bytes(pixels)
+    try:
+        for piece in _pixel_data(png):
+            left -= len(inflater.decompress(piece))
+            if left < 0 or inflater.eof:
+                break
+    except zlib.error:  # The decoder will say so.
+        return False
+    return left < 0
+
+
+def _pixel_data(png: bytes) -> Iterator[bytes]:
+    """The contents of the IDAT chunks, as far as they are there, in pieces that inflate to a megabyte at most."""
+    place = _IHDR_END
+    while place + 8 <= len(png):
+        end = place + 8 + int.from_bytes(png[place : place + 4], "big")
+        if png[place + 4 : place + 8] == b"IDAT":
+            for start in range(place + 8, min(end, len(png)), _PIECE):
+                yield png[start : min(start + _PIECE, end)]
+        place = end + 4

@@ -21,6 +21,8 @@ from serving.client import SegmentationClient
 from serving.predictor import Predictor
 from serving.shadow import segment
 
+_PATIENCE_SECONDS = 5  # A person who has mistyped a port is waiting.
+
 
 class Found(NamedTuple):
     """What a model says of a picture; a server may not say its version."""
@@ -59,7 +61,7 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
         UserError: `url` is no address of a model, it does not answer, two pictures share a name, or one is refused.
     """
     try:
-        client = SegmentationClient(url)
+        client = SegmentationClient(url, patience=_PATIENCE_SECONDS)
     except ValueError as error:
         raise UserError(str(error)) from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import UserError
+from pipeline.console import quiet_streams
 from registry.errors import RegistryError
 from registry.serving_record import CANARY, STABLE
 from registry.store import Registry
@@ -67,18 +69,20 @@ def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str
         Lines that tell what was found and done.
 
     Raises:
-        UserError: they agree less, a picture is refused, or there is no canary or no picture.
+        UserError: they agree less, only one of them refuses a picture, or there is no canary or no picture.
     """
     registry = Registry(uri)
     labels = registry.labels()
     if labels.keys() != {STABLE, CANARY}:
         raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
     if pictures:
-        found = _compare(registry, labels, _files(pictures), url)
+        found, refused = _compare(registry, labels, _files(pictures), url)
         text = (
             f"versions {labels[STABLE]} and {labels[CANARY]} agree on {found.equal_pixels:.2%} of the pixels of "
-            f"{found.pictures} pictures, mean IoU {found.mean_iou:.4f}"
+            f"{_number(found.pictures)}, mean IoU {found.mean_iou:.4f}"
         )
+        if refused:
+            text += f"; both refuse {_number(refused)}"
         if found.mean_iou < at_least:
             raise UserError(f"{text}: below {at_least}, so nothing is promoted")
         yield text
@@ -90,6 +94,8 @@ def _candidate(registry: Registry) -> int:
     if (canary := registry.canary()) is not None:
         return canary.version
     record = registry.serving_record()
+    if not registry.versions():
+        raise UserError(f"the registry {registry.uri} has no version")
     newer = [m.version for m in registry.versions() if m.version > (record.served or 0)]
     fit = [version for version in newer if version not in record.withdrawn]
     if not fit:
@@ -111,18 +117,57 @@ def _files(pictures: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _compare(registry: Registry, labels: dict[str, int], files: Sequence[Path], url: str | None) -> Agreement:
+def _compare(
+    registry: Registry, labels: dict[str, int], files: Sequence[Path], url: str | None
+) -> tuple[Agreement, int]:
+    """How far both agree, and how many pictures both refuse."""
     from serving.agreement import Comparison
 
+    comparison, refused = Comparison(), 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        quiet_streams(Path(folder) / "log") as console,
+        console.status("loading both versions" if url is None else f"asking {url}") as status,
+    ):
+        both = [_way_to_ask(registry, labels, label, url) for label in (STABLE, CANARY)]
+        for number, file in enumerate(files, 1):
+            status.update(f"comparing picture {number} of {len(files)}")
+            if (masks := _masks(both, file)) is None:
+                refused += 1
+            else:
+                comparison.add(*masks)
+    if refused == len(files):
+        raise UserError(f"both versions refuse {_number(refused)}, and there are no others to compare")
+    return comparison.agreement(), refused
+
+
+def _masks(both: Sequence[ToMask], file: Path) -> list[np.ndarray] | None:
+    """What both find in a file; None if both refuse it.
+
+    Raises:
+        RefusedPictureError: one of them refuses it.
+    """
+    from serving.errors import RefusedPictureError
+
+    masks, refusals = [], []
+    for ask in both:
+        try:
+            masks.append(ask(file))
+        except RefusedPictureError as refusal:
+            refusals.append(refusal)
+    if len(refusals) == 1:
+        raise RefusedPictureError(f"only one of both versions takes {refusals[0]}")
+    return masks or None
+
+
+def _number(pictures: int) -> str:
+    return "1 picture" if pictures == 1 else f"{pictures} pictures"
+
+
+def _way_to_ask(registry: Registry, labels: dict[str, int], label: str, url: str | None) -> ToMask:
     if url is None:
-        stable, canary = (_loaded(registry, labels[label]) for label in (STABLE, CANARY))
-    else:
-        name = registry.manifest(labels[STABLE]).model_name
-        stable, canary = (_asked(url, name, label, labels[label]) for label in (STABLE, CANARY))
-    comparison = Comparison()
-    for file in files:
-        comparison.add(stable(file), canary(file))
-    return comparison.agreement()
+        return _loaded(registry, labels[label])
+    return _asked(url, registry.manifest(labels[STABLE]).model_name, label, labels[label])
 
 
 def _loaded(registry: Registry, version: int) -> ToMask:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from grpc import StatusCode
 
+from components.errors import UserError
 from serving.client.errors import sentence
 
 HTTP_STATUS: dict[StatusCode, int] = {
@@ -53,6 +54,10 @@ class ServingError(Exception):
         """The message as gRPC carries it, cut as in model_servers/grpc_status_util.cc."""
         cut = self.message[:_MESSAGE_LIMIT]
         return cut if cut == self.message else f"{cut}...TRUNCATED"
+
+
+class RefusedPictureError(UserError):
+    """A picture that a model does not take, as a command tells it: which one, and why."""
 
 
 class TooLargeError(ServingError):

@@ -18,6 +18,7 @@ from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.hostile import PNG_START, REFUSED, TOO_MUCH_DATA, inflates_too_far
 from serving.errors import ServingError, from_tensorflow, invalid
 from serving.tensors import strings_from_proto
 
@@ -112,6 +113,8 @@ class Model:
         Raises:
             ServingError: the graph refuses an input, or it takes longer than `seconds`.
         """
+        for encoded in inputs:
+            _check_inflation(encoded)
         batch_B = np.array(inputs, dtype=object)
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(seconds * 1000)))
         try:
@@ -146,6 +149,14 @@ def warm_up(model: Model, folder: str) -> int:
             raise ServingError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.')
         model.run(signature, inputs, _WARMUP_SECONDS)
     return len(requests)
+
+
+def _check_inflation(encoded: bytes) -> None:
+    """Refuses what the graph cannot count: a PNG that libpng would inflate for minutes, and no deadline can stop."""
+    if encoded.startswith(PNG_START):
+        width, height = (int.from_bytes(encoded[place : place + 4], "big") for place in (16, 20))
+        if inflates_too_far(encoded, width * height):
+            raise invalid(REFUSED + TOO_MUCH_DATA)
 
 
 def _recorded_requests(folder: str) -> Iterator[tuple[str, list[bytes]]]:

@@ -14,7 +14,7 @@ from PIL import Image
 from components.errors import UserError
 from registry.manifest import Manifest
 from registry.store import Registry
-from serving.errors import sentence
+from serving.errors import RefusedPictureError, sentence
 
 
 class Prediction(NamedTuple):
@@ -58,7 +58,8 @@ class Predictor:
         """The mask of a picture, at its own size; upright, if its Exif data turns the picture.
 
         Raises:
-            UserError: the file cannot be read, or the model refuses it.
+            RefusedPictureError: the model refuses it.
+            UserError: the file cannot be read.
         """
         import tensorflow as tf
 
@@ -69,6 +70,6 @@ class Predictor:
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
-            raise UserError(f"{picture}: {sentence(error.message)}") from None
+            raise RefusedPictureError(f"{picture}: {sentence(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0])))
         return Prediction(mask_HW, answer["class_fractions"].numpy()[0], float(answer["mean_confidence"].numpy()[0]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from components.errors import UserError
 from registry.store import VERSIONS, Registry
@@ -87,8 +89,14 @@ def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) 
         UserError: a port cannot be had.
     """
     logs.start_log()
+    logging.getLogger("aiohttp.server").addFilter(_is_no_broken_request)
     gc.freeze()  # What is imported stays: looking through it at each collection would hold up requests.
     asyncio.run(_serve(settings, pages))
+
+
+def _is_no_broken_request(record: logging.LogRecord) -> bool:
+    """What is no HTTP gets a 400; with a traceback for each, anybody could fill the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 async def _serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef]) -> None:

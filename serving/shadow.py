@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from serving.client import Segmentation, SegmentationClient, SegmentationError
+from serving.client import (
+    DeadlineExceededError,
+    PictureRefusedError,
+    Segmentation,
+    SegmentationClient,
+    SegmentationError,
+)
+from serving.errors import RefusedPictureError
 
 _SECONDS = 60
 _ANSWER_BYTES = 256 << 20
@@ -22,7 +29,13 @@ def check_label(url: str, model: str, label: str, version: int) -> None:
     Raises:
         UserError: it means another, or the server does not say.
     """
-    answer = _call(f"{label_address(url, model, label)}/metadata")
+    address = label_address(url, model, label)
+    try:
+        answer = _call(f"{address}/metadata")
+    except urllib.error.HTTPError as error:
+        raise UserError(
+            f"{address} is not there, or not yet ({_reason(error)}): wait until the server follows the registry"
+        ) from None
     found = answer.get("model_spec", {}).get("version")
     if str(found) != str(version):
         raise UserError(
@@ -34,12 +47,17 @@ def segment(client: SegmentationClient, picture: Path) -> Segmentation:
     """What the server behind `client` finds in a file.
 
     Raises:
-        UserError: the file cannot be read, the server refuses it, or does not answer.
+        RefusedPictureError: the server refuses it.
+        UserError: the file cannot be read, or the server does not answer.
     """
     try:
         return client.predict(picture)
-    except SegmentationError as error:
+    except PictureRefusedError as error:
+        raise RefusedPictureError(f"{picture}: {error}") from None
+    except DeadlineExceededError as error:
         raise UserError(f"{picture}: {error}") from None
+    except SegmentationError as error:
+        raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"cannot read the picture {picture}: {error.strerror}") from None
 
@@ -55,8 +73,8 @@ def _call(address: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as response:  # noqa: S310  # Checked.
             answer = json.loads(response.read(_ANSWER_BYTES))
-    except urllib.error.HTTPError as error:
-        raise UserError(f"{address}: {_reason(error)}") from None
+    except urllib.error.HTTPError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UserError(f"{address} does not answer: {error}") from None
     return answer if isinstance(answer, dict) else {}

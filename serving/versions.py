@@ -68,6 +68,7 @@ class Versions:
         self._changing = asyncio.Lock()
         self._unloading: set[asyncio.Task[None]] = set()
         self._trouble = ""
+        self._was_empty = False
         self.name: str | None = None
 
     @property
@@ -150,7 +151,13 @@ class Versions:
         if self._trouble:
             logs.event("registry_readable")
         self._trouble = ""
+        self._tell_if_empty(not labels)
         return labels
+
+    def _tell_if_empty(self, is_empty: bool) -> None:
+        if is_empty and not self._was_empty:
+            logs.warning("nothing_to_serve", reason=f"the registry {self._registry.uri} serves no version yet")
+        self._was_empty = is_empty
 
     async def _load(self, version: int) -> None:
         refusal = self._refusals.get(version)

@@ -147,7 +147,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels: int) -> None:
-    if too_much := excess(data, kind):
+    if too_much := excess(data, kind, lazy.size[0] * lazy.size[1]):
         raise Rejected(Reason.TOO_LARGE, too_much)
     if isinstance(lazy, TiffImagePlugin.TiffImageFile):
         # libtiff allocates whole tiles, however small the picture.

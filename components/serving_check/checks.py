@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ def check_served(
 
     Args:
         trial: The model, and the pictures to send.
-        make_reference: Loads what the answers are compared with; it is called while the server starts.
+        make_reference: Loads what the answers are compared with; it is called in a thread, while the server starts.
         config: What must hold.
 
     Raises:
@@ -59,15 +60,18 @@ def check_served(
     """
     with tempfile.TemporaryDirectory(prefix="segpipe-serving-check-") as scratch:
         registry = Registry(str(Path(scratch) / "registry"))
-        with ServerProcess(registry.uri, config.engine, Path(scratch), config.start_seconds) as server:
+        with (
+            ThreadPoolExecutor(1) as beside,
+            ServerProcess(registry.uri, config.engine, Path(scratch), config.start_seconds) as server,
+        ):
+            expecting = beside.submit(_expect, make_reference, trial.pictures)
             version = _register(registry, trial)
-            reference = make_reference()
-            expected = [reference.expect(picture) for picture in trial.pictures]
             place = server.wait_until_it_answers()
             without_model = megabytes(server.pid, RESIDENT)
             registry.serve(version)
             server.wait_until_loaded(place, trial.model_name)
             progress.update(f"serving check: {place.engine} has loaded the model")
+            reference, expected = expecting.result()
 
             answers = _ask_all(server, place, trial)
             hostile = hostile_inputs(trial.max_pixels)
@@ -93,6 +97,11 @@ def check_served(
     _check_same_over_rest(trial.pictures, answers)
     _check_budgets(result, config)
     return result
+
+
+def _expect(make_reference: Callable[[], Reference], pictures: Sequence[Picture]) -> tuple[Reference, list[np.ndarray]]:
+    reference = make_reference()
+    return reference, [reference.expect(picture) for picture in pictures]
 
 
 def _register(registry: Registry, trial: Trial) -> int:

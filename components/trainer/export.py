@@ -7,13 +7,13 @@ import tensorflow as tf
 from components.compatibility import skip_autograph_for_keras
 from components.trainer.inference.model import ServedModel
 
-__all__ = ["ServedModel", "export"]
+SIGNATURES = ("serving_default", "serving_each", "probabilities", "evaluate")
+
+__all__ = ["SIGNATURES", "ServedModel", "export"]
 
 
 def export(served: ServedModel, directory: str) -> None:
-    """Writes the SavedModel with its three signatures."""
+    """Writes the SavedModel with its signatures."""
     skip_autograph_for_keras()
-    signatures = {
-        name: getattr(served, name).get_concrete_function() for name in ("serving_default", "probabilities", "evaluate")
-    }
+    signatures = {name: getattr(served, name).get_concrete_function() for name in SIGNATURES}
     tf.saved_model.save(served, directory, signatures=signatures)

@@ -35,6 +35,7 @@ class SegmentationClient:
         *,
         classes: Sequence[str] | None = None,
         timeout: float = TIMEOUT,
+        patience: float | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -45,6 +46,8 @@ class SegmentationClient:
                 `/versions/3` or `/labels/canary` at its end ask for that version.
             classes: names of the classes, in the order of their indices, instead of those that the model brings.
             timeout: seconds for a picture, with all attempts.
+            patience: seconds in which a server that is not there, or is too busy, is asked again; without it, the whole
+                timeout.
             headers: sent with each request, such as a token for a gateway.
             ca_file: PEM file of the authorities that vouch for the server, instead of the system's.
 
@@ -56,6 +59,7 @@ class SegmentationClient:
         self._transport = transport(address, headers or {}, None if ca_file is None else os.fspath(ca_file))
         self._classes = classes
         self._timeout = timeout
+        self._patience = patience
 
     def predict(self, picture: Picture, timeout: float | None = None) -> Segmentation:
         """The segmentation of one picture: a path, a file's bytes, pixels [H, W, 3] as uint8, or a Pillow image.
@@ -70,7 +74,7 @@ class SegmentationClient:
             OSError: the file cannot be read.
         """
         sent = encoded(picture)
-        attempts = Attempts(self._timeout if timeout is None else timeout)
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
         while True:
             try:
                 answer = self._transport.send(sent, attempts.remaining())
@@ -135,6 +139,7 @@ class AsyncSegmentationClient:
         *,
         classes: Sequence[str] | None = None,
         timeout: float = TIMEOUT,
+        patience: float | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -145,11 +150,12 @@ class AsyncSegmentationClient:
         self._transport: AsyncRestTransport | AsyncGrpcTransport | None = None
         self._classes = classes
         self._timeout = timeout
+        self._patience = patience
 
     async def predict(self, picture: Picture, timeout: float | None = None) -> Segmentation:
         """As `SegmentationClient.predict`."""
         sent = await asyncio.to_thread(encoded, picture)
-        attempts = Attempts(self._timeout if timeout is None else timeout)
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
         while True:
             try:
                 answer = await self._connected().send(sent, attempts.remaining())

@@ -37,6 +37,11 @@ class DeadlineExceededError(SegmentationError):
     """The answer did not come in time."""
 
 
+def not_found(message: str) -> str:
+    """What a server says of a model or version that it does not have, in words for a person."""
+    return f"the server has no such model or version, or not yet ({message})"
+
+
 def sentence(message: str) -> str:
     """What a TensorFlow graph says in `message`, without the graph around it; of an assertion, its text and figures."""
     lines = [line.strip() for line in _GRAPH.sub("", message).splitlines()]

@@ -16,6 +16,7 @@ from .errors import (
     PictureRefusedError,
     SegmentationError,
     ServerUnavailableError,
+    not_found,
     sentence,
 )
 
@@ -29,6 +30,7 @@ _CONNECT_SECONDS = 5.0
 _REFUSED = (400, 413)
 _UNAVAILABLE = (429, 502, 503)
 _OUT_OF_TIME = (408, 504)
+_NOT_FOUND = 404
 
 
 class RestTransport:
@@ -130,7 +132,7 @@ def _error(status: int, headers: Mapping[str, str], body: bytes) -> Segmentation
         return ServerUnavailableError(message, _retry_after(headers))
     if status in _OUT_OF_TIME:
         return DeadlineExceededError(message)
-    return SegmentationError(f"{message} (HTTP status {status})")
+    return SegmentationError(not_found(message) if status == _NOT_FOUND else f"{message} (HTTP status {status})")
 
 
 def _message(body: bytes) -> str:
@@ -159,6 +161,12 @@ def _told(url: str) -> Iterator[None]:
         raise ServerUnavailableError(f"cannot connect to {url} in time") from error
     except httpx.TimeoutException as error:
         raise DeadlineExceededError(f"no answer from {url} in time") from error
+    except httpx.RemoteProtocolError as error:
+        if "disconnected" in str(error) or "closed" in str(error):
+            raise ServerUnavailableError(f"cannot reach {url}: {error}") from error
+        raise ServerUnavailableError(
+            f"what answers at {url} does not speak HTTP: it may be the port of gRPC"
+        ) from error
     except httpx.TransportError as error:
         raise ServerUnavailableError(f"cannot reach {url}: {str(error) or type(error).__name__}") from error
 

@@ -22,13 +22,16 @@ class Attempts:
     def __init__(
         self,
         seconds: float,
+        patience: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        """`seconds` are for all attempts, and none follows a failed one after `patience` of them, where it is given."""
         self._seconds = seconds
+        self._patience = seconds if patience is None else min(seconds, patience)
         self._clock = clock
         self._draw = draw
-        self._deadline = clock() + seconds
+        self._began = clock()
         self._made = 0
         self._last: ServerUnavailableError | None = None
 
@@ -39,7 +42,7 @@ class Attempts:
             DeadlineExceededError: there are none.
             ServerUnavailableError: there are none, and that is how the last attempt ended.
         """
-        left = self._deadline - self._clock()
+        left = self._began + self._seconds - self._clock()
         if left <= 0 and self._last:
             raise self._given_up(self._last)
         if left <= 0:
@@ -50,16 +53,16 @@ class Attempts:
         """Seconds to wait after an attempt that ended in `error`.
 
         Raises:
-            ServerUnavailableError: `error`, if the deadline would pass in the meantime.
+            ServerUnavailableError: `error`, if the deadline or the patience would end in the meantime.
         """
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._made)
         self._made += 1
         pause = error.retry_after + self._draw(0, longest)
-        if self._clock() + pause >= self._deadline:
+        if self._clock() + pause >= self._began + self._patience:
             raise self._given_up(error) from error
         self._last = error
         return pause
 
     def _given_up(self, error: ServerUnavailableError) -> ServerUnavailableError:
-        times = "once" if self._made == 1 else f"{self._made} times in {self._seconds:g} s"
+        times = "once" if self._made == 1 else f"{self._made} times in {self._patience:g} s"
         return ServerUnavailableError(f"{error} (tried {times})", error.retry_after)

@@ -13,6 +13,7 @@ from .errors import (
     PictureRefusedError,
     SegmentationError,
     ServerUnavailableError,
+    not_found,
     sentence,
 )
 from .messages import METHOD, read_response, request_bytes
@@ -58,7 +59,7 @@ class GrpcTransport:
         try:
             response = self._call(_request(self._address, picture), timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _told(error) from error
+            raise _told(error, self._address) from error
         return _answer(response)
 
     def close(self) -> None:
@@ -91,7 +92,7 @@ class AsyncGrpcTransport:
         try:
             response = await self._call(_request(self._address, picture), timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _told(error) from error
+            raise _told(error, self._address) from error
         return _answer(response)
 
     async def close(self) -> None:
@@ -111,7 +112,7 @@ def _answer(response: bytes) -> Answer:
         raise SegmentationError(f"the server's answer is not that of a segmentation model ({error})") from None
 
 
-def _told(error: Any) -> SegmentationError:
+def _told(error: Any, address: Address) -> SegmentationError:
     """Our exception for gRPC's."""
     import grpc
 
@@ -120,12 +121,23 @@ def _told(error: Any) -> SegmentationError:
         code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details
     ):
         return PictureRefusedError(sentence(details))
+    if code is grpc.StatusCode.NOT_FOUND:
+        return SegmentationError(not_found(details))
     # A server that stops cancels what outlasts its grace period.
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED):
-        return ServerUnavailableError(details or code.name)
+        return ServerUnavailableError(_why_not_there(details or code.name, address))
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError(details)
     return SegmentationError(f"{details} ({code.name})")
+
+
+def _why_not_there(details: str, address: Address) -> str:
+    """In short, where gRPC tells of the connection and not of the request."""
+    if "http1.x server" in details:
+        return f"what answers at {address.host} does not speak gRPC: it may be the port of REST"
+    if "failed to connect" in details.lower():
+        return f"cannot reach {address.scheme}://{address.host}: {details.rpartition(': ')[2]}"
+    return details
 
 
 def _metadata(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

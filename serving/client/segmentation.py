@@ -88,8 +88,13 @@ def make_segmentation(answer: Answer, picture: bytes, classes: Sequence[str] | N
         mask_HW=mask_HW,
         mask_png=answer.mask_png,
         class_names=names,
-        fractions=dict(zip(names, answer.class_fractions_C, strict=True)),
-        mean_confidence=answer.mean_confidence,
+        fractions=dict(zip(names, map(_as_written, answer.class_fractions_C), strict=True)),
+        mean_confidence=_as_written(answer.mean_confidence),
         model_version=answer.version,
         picture=picture,
     )
+
+
+def _as_written(number: float) -> float:
+    """A number of 32 bits as REST writes it, 0.1 and not 0.10000000149011612, so that both protocols give the same."""
+    return float(str(np.float32(number)))

@@ -286,7 +286,12 @@ def test_the_server_says_how_long_to_wait(good: bytes, is_async: bool) -> None:
     [
         (400, ASSERTION, PictureRefusedError, "^picture refused 7$"),
         (500, b'{"error": "broken"}', SegmentationError, r"^broken \(HTTP status 500\)$"),
-        (404, b"<html>", SegmentationError, r"^HTTP status 404 \(HTTP status 404\)$"),
+        (
+            404,
+            b"<html>",
+            SegmentationError,
+            r"^the server has no such model or version, or not yet \(HTTP status 404\)$",
+        ),
         (200, b'{"predictions": [1]}', SegmentationError, "not that of a segmentation model"),
         (200, b'{"predictions": []}', SegmentationError, "not that of a segmentation model"),
         (200, b"<html>", SegmentationError, "not that of a segmentation model"),
@@ -386,7 +391,7 @@ def test_grpc_codes_of_a_server_that_may_come_back_are_tried_again(good_response
     [
         ("INVALID_ARGUMENT", PictureRefusedError, "^what it is$"),
         ("DEADLINE_EXCEEDED", DeadlineExceededError, "^what it is$"),
-        ("NOT_FOUND", SegmentationError, r"^what it is \(NOT_FOUND\)$"),
+        ("NOT_FOUND", SegmentationError, r"no such model or version, or not yet \(what it is\)$"),
         ("UNIMPLEMENTED", SegmentationError, r"^what it is \(UNIMPLEMENTED\)$"),
     ],
 )

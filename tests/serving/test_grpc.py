@@ -72,6 +72,21 @@ def test_the_other_signatures_can_be_asked_too(prediction) -> None:  # type: ign
     assert response.model_spec.signature_name == "probabilities"
 
 
+def test_of_several_pictures_the_refused_one_is_told_where_each_is_asked_for_itself(prediction) -> None:  # type: ignore[no-untyped-def]
+    pictures = (picture(), b"no picture", picture()[:-100], picture(24, 80, "JPEG"))
+    outputs = prediction.Predict(predict_request(*pictures, signature="serving_each"), timeout=60).outputs
+    assert list(outputs["errors"].string_val) == [
+        b"",
+        b"picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+        b"picture refused: it is cut off or damaged",
+        b"",
+    ]
+    masks = outputs["mask_bytes"].string_val
+    assert [mask and classes_in(mask) for mask in masks] == [{1}, b"", b"", {1}]
+    with pytest.raises(grpc.RpcError):
+        prediction.Predict(predict_request(*pictures), timeout=60)
+
+
 def test_a_filter_keeps_the_outputs_that_it_names(prediction) -> None:  # type: ignore[no-untyped-def]
     request = predict_request(picture())
     request.output_filter.append("mean_confidence")
@@ -193,7 +208,7 @@ def test_metadata_tells_the_signatures(prediction) -> None:  # type: ignore[no-u
     serving = signatures.signature_def["serving_default"]
     assert serving.inputs["image"].dtype == types_pb2.DT_STRING
     assert set(serving.outputs) == {"mask_bytes", "class_fractions", "class_names", "mean_confidence"}
-    assert {"probabilities", "evaluate"} <= set(signatures.signature_def)
+    assert {"serving_each", "probabilities", "evaluate"} <= set(signatures.signature_def)
 
 
 def test_metadata_refuses_what_tensorflow_serving_refuses(prediction) -> None:  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from registry.store import Registry
+from tests.support.hostile_pictures import inflating_png
 from tests.support.serving import OPTIONS, Hosted, classes_in, picture, predict_request, wait_until
 
 SLOW = picture(1800, 1800)
@@ -101,6 +102,19 @@ def test_a_body_that_does_not_come_is_not_waited_for(host: Host, registry: Regis
         connection.sendall(b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         answer = connection.recv(10_000)
     assert answer.startswith(b"HTTP/1.1 504 ")
+
+
+def test_pictures_that_inflate_to_gigabytes_hold_up_nobody(host: Host, registry: Registry) -> None:
+    server = host(registry)
+    bomb = inflating_png(1200, megabytes=24)
+    with ThreadPoolExecutor(4) as pool:
+        began = time.monotonic()
+        bombs = [pool.submit(refused, server, bomb) for _ in range(4)]
+        assert classes_in(server.predict(picture()).outputs["mask_bytes"].string_val[0]) == {1}
+        assert {bomb.result() for bomb in bombs} == {
+            (Code.INVALID_ARGUMENT, "picture refused: it holds more data than its pixels can take")
+        }
+    assert time.monotonic() - began < 10
 
 
 def test_one_bad_picture_does_not_fail_the_requests_it_is_run_with(host: Host, registry: Registry) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,26 @@ def test_what_goes_wrong_is_told_in_one_sentence(server: Hosted, tmp_path: Path)
     assert len(refused.stderr.splitlines()) == 1
     assert "does not say which model" in predict(tmp_path, bad, "--url", server.http).stderr
     assert "…/v1/models/NAME/versions/3" in predict(tmp_path, bad, "--url", url, "--version", "3").stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1:{free}/v1/models/tiny", "cannot reach http://127.0.0.1:{free}/v1/models/tiny:predict: "),
+        ("grpc://127.0.0.1:{free}/v1/models/tiny", "cannot reach grpc://127.0.0.1:{free}: "),
+        ("http://{grpc}/v1/models/tiny", "what answers at http://{grpc}/v1/models/tiny:predict does not speak HTTP"),
+        ("grpc://127.0.0.1:{http}/v1/models/tiny", "what answers at 127.0.0.1:{http} does not speak gRPC"),
+        ("http://127.0.0.1:{http}/v1/models/pets", "the server has no such model or version, or not yet ("),
+        ("grpc://{grpc}/v1/models/tiny/versions/9", "the server has no such model or version, or not yet ("),
+    ],
+)
+def test_a_wrong_address_is_told_while_a_person_waits(server: Hosted, tmp_path: Path, url: str, words: str) -> None:
+    (tmp_path / "scene.png").write_bytes(picture())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    ports = {"free": free, "http": server.http.rpartition(":")[2], "grpc": server.grpc}
+    began = time.monotonic()
+    done = predict(tmp_path, str(tmp_path / "scene.png"), "--url", url.format(**ports))
+    assert time.monotonic() - began < 15
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith(f"error: {words.format(**ports)}")

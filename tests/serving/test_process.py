@@ -115,6 +115,26 @@ def test_an_option_out_of_its_range_is_told_by_name(tmp_path: Path) -> None:
     assert done.stderr == "error: --workers: Input should be greater than or equal to 1\n"
 
 
+@pytest.mark.parametrize(
+    "line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01 this is TLS", b"GET / HTTP/9\r\n\r\n"]
+)
+def test_what_is_no_http_is_refused_without_a_word_in_the_log(process: Served, line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", int(process.http.rpartition(":")[2]))) as connection:
+        connection.sendall(line)
+        assert connection.recv(1000).startswith(b"HTTP/1.0 400 ")
+    assert process.get("/healthz")[0] == 200
+    assert len(process.log.splitlines()) == 3
+
+
+def test_without_a_served_version_the_log_says_so_once(tmp_path: Path) -> None:
+    with Served(str(tmp_path / "empty"), until_ready=False) as process:
+        process.wait_for_log("nothing_to_serve")
+        time.sleep(1)
+        told = [line for line in process.log.splitlines() if "nothing_to_serve" in line]
+    assert len(told) == 1
+    assert told[0].endswith(f'reason="the registry {tmp_path}/empty serves no version yet"')
+
+
 def test_the_log_has_an_event_a_line_and_nothing_else(process: Served) -> None:
     assert process.end() == 0
     events = [line.split()[2] for line in process.log.splitlines()]

@@ -40,6 +40,16 @@ def test_columns_are_answered_in_columns(server: Hosted, inputs: object) -> None
     assert classes_in(base64.b64decode(answer["outputs"]["mask_bytes"][0]["b64"])) == {1}
 
 
+def test_of_several_rows_the_refused_one_is_told_where_each_is_asked_for_itself(server: Hosted) -> None:
+    bad = {"b64": base64.b64encode(b"no picture").decode()}
+    status, answer = send(server, {"signature_name": "serving_each", "instances": [B64, bad]})
+    assert status == 200
+    good, refused = answer["predictions"]
+    assert (good["errors"], refused["errors"][:17]) == ("", "picture refused: ")
+    assert classes_in(base64.b64decode(good["mask_bytes"]["b64"])) == {1}
+    assert (refused["mask_bytes"], refused["class_fractions"]) == ({"b64": ""}, [0, 0, 0, 0])
+
+
 def test_a_single_output_stands_without_its_name(server: Hosted) -> None:
     status, answer = send(server, {"signature_name": "probabilities", "instances": [B64]})
     assert status == 200

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import cli
 from registry.store import Registry
-from tests.support.serving import Hosted, classes_in, picture, wait_until
+from tests.support.serving import BIRTH, Hosted, classes_in, export_tiny, picture, wait_until
 
 
 def rollout(registry: Registry, *arguments: object) -> Result:
@@ -66,12 +66,32 @@ def test_what_agrees_enough_is_promoted(registry: Registry, pictures: Path) -> N
     assert registry.labels() == {"stable": 2}
 
 
-def test_a_picture_that_is_refused_stops_the_promotion(registry: Registry, pictures: Path) -> None:
+def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     (pictures / "c.png").write_bytes(b"no picture")
+    done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
+    assert "of the pixels of 2 pictures, mean IoU 0.0000; both refuse 1 picture\n" in done.output
+    assert registry.labels() == {"stable": 2}
+
+
+def test_pictures_that_both_refuse_compare_nothing(registry: Registry, pictures: Path) -> None:
+    rollout(registry, "--canary", 10)
+    refused = rollout(registry, "promote", "--compare", pictures / "notes.txt", "--at-least", 0)
+    assert (refused.exit_code, "both versions refuse 1 picture, and there are no others" in refused.output) == (1, True)
+
+
+def test_a_picture_that_only_one_refuses_stops_the_promotion(
+    registry: Registry, pictures: Path, tmp_path: Path
+) -> None:
+    export_tiny(1, str(tmp_path / "model"), max_pixels=1000)
+    registry.push(str(tmp_path / "model"), **BIRTH)
+    rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert (refused.exit_code, "c.png" in refused.output) == (1, True)
-    assert registry.labels() == {"stable": 1, "canary": 2}
+    assert (refused.exit_code, f"only one of both versions takes {pictures}/a.png: picture" in refused.output) == (
+        1,
+        True,
+    )
+    assert registry.labels() == {"stable": 1, "canary": 3}
 
 
 def test_the_server_answers_by_label_while_both_are_there(

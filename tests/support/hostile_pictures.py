@@ -410,6 +410,16 @@ def rows(width: int, height: int) -> bytes:
     return zlib.compress(bytes((3 * width + 1) * height))
 
 
+def inflating_png(side: int, megabytes: int, pieces: int = 1 << 20) -> bytes:
+    """A black PNG whose pixels go on: so many megabytes of zeros, compressed, in IDAT chunks of `pieces` bytes."""
+    deflater = zlib.compressobj(9)
+    data = deflater.compress(bytes((3 * side + 1) * side)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    zeros = deflater.compress(bytes(1 << 24)) + deflater.flush(zlib.Z_FULL_FLUSH)  # May be repeated as it is.
+    data += ((megabytes << 20) // len(zeros) + 1) * zeros
+    chunks = (chunk(b"IDAT", data[start : start + pieces]) for start in range(0, len(data), pieces))
+    return PNG + ihdr(side, side) + b"".join(chunks) + chunk(b"IEND")
+
+
 def interlaced_png() -> bytes:
     """A PNG in Adam7 order, which Pillow does not write."""
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))

@@ -5,13 +5,16 @@ TensorFlow's decoders know no limit: a PNG of 389 KB can make them allocate 1.2 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from components.hostile import COMPRESSED_TEXT, MAX_SCANS, MAX_TEXTS, SCAN
+from components.hostile import COMPRESSED_TEXT, MAX_SCANS, MAX_TEXTS, PNG_START, REFUSED, SCAN, TOO_MUCH_DATA, png_bytes
 from components.trainer.inference.gif import first_frame_alone, first_frame_size
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _IHDR = b"\0\0\0\x0dIHDR"
 _JPEG = b"\xff\xd8\xff"
 _GIF = b"GIF8"
@@ -20,7 +23,7 @@ _BMP = b"BM"
 
 def is_png(encoded: tf.Tensor) -> tf.Tensor:
     """Whether the bytes begin as a PNG does."""
-    return _starts_with(encoded, _PNG)
+    return _starts_with(encoded, PNG_START)
 
 
 def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
@@ -51,28 +54,54 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     )
 
 
-def check_picture(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> tf.Tensor:
-    """The size of a picture, int32 [2].
+class Looked(NamedTuple):
+    """A picture's size by its header, int32 [2], and why it is refused: a sentence, empty if it may be decoded."""
+
+    size_2: tf.Tensor
+    refusal: tf.Tensor
+
+
+LOOKED = Looked(tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.string))
+"""Its types, for `tf.map_fn`."""
+
+
+def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
+    """What is to be known of a picture before it is decoded.
+
+    It is refused if it is no picture, has more than `max_pixels` pixels, asks its decoder for more than pixels (see
+    `components.hostile`), or is a BMP of a kind that TensorFlow misreads.
 
     Raises:
-        tf.errors.InvalidArgumentError: in the graph, when it is no picture, has more than `max_pixels` pixels, asks its
-            decoder for more than pixels (see `components.hostile`), or is a BMP of a kind that TensorFlow misreads.
+        tf.errors.InvalidArgumentError: in the graph, when the header of a JPEG is broken.
     """
     size_2 = picture_size(encoded)
-    checks = [
-        tf.debugging.Assert(
-            tf.reduce_all(size_2 > 0), ["picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"]
-        ),
-        check_pixels(size_2, max_pixels, "picture refused: height and width"),
-        tf.debugging.Assert(
+    pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
+    length = tf.cast(tf.strings.length(encoded), tf.int64)
+    refusals = [
+        _unless(tf.reduce_all(size_2 > 0), "it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        over_limit(size_2, max_pixels, "height and width"),
+        _unless(
             ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),
-            ["picture refused: a BMP must have 24 bits a pixel and no compression; save it as PNG"],
+            "a BMP must have 24 bits a pixel and no compression; save it as PNG",
         ),
-        _check_count(encoded, is_jpeg(encoded), SCAN, MAX_SCANS, "scans"),
-        _check_count(encoded, is_png(encoded), COMPRESSED_TEXT, MAX_TEXTS, "chunks of compressed text"),
+        _unless(~is_png(encoded) | (length <= png_bytes(pixels)), TOO_MUCH_DATA),
+        _too_many(encoded, is_jpeg(encoded), SCAN, MAX_SCANS, "scans"),
+        _too_many(encoded, is_png(encoded), COMPRESSED_TEXT, MAX_TEXTS, "chunks of compressed text"),
     ]
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return tf.identity(size_2)
+    return Looked(size_2, first_of(refusals))
+
+
+def first_of(refusals: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The first that is not empty; empty if all are."""
+    return functools.reduce(lambda first, other: tf.where(first == "", other, first), refusals)
+
+
+def over_limit(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.Tensor:
+    """The refusal of more than `max_pixels` pixels; `what` says of what the numbers are."""
+    pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
+    height, width, limit = (tf.strings.as_string(number) for number in (size_2[0], size_2[1], max_pixels))
+    sentence = tf.strings.join([f"{REFUSED}{what} ", height, " ", width, " are over the limit of ", limit, " pixels"])
+    return tf.where(pixels <= tf.cast(max_pixels, tf.int64), "", sentence)
 
 
 def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
@@ -80,16 +109,14 @@ def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
     return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)
 
 
-def check_pixels(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.Operation | None:
-    """An assertion that height × width is within the limit; its text begins with `what`."""
-    pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
-    return tf.debugging.Assert(pixels <= max_pixels, [what, size_2, "are over the limit of", max_pixels, "pixels"])
+def _unless(fine: tf.Tensor, sentence: str) -> tf.Tensor:
+    return tf.where(fine, "", REFUSED + sentence)
 
 
-def _check_count(encoded: tf.Tensor, concerned: tf.Tensor, part: bytes, most: int, what: str) -> tf.Operation | None:
-    """An assertion that a file that is `concerned` holds `part` no more than `most` times."""
+def _too_many(encoded: tf.Tensor, concerned: tf.Tensor, part: bytes, most: int, what: str) -> tf.Tensor:
+    """The refusal of a file that is `concerned` and holds `part` more than `most` times."""
     number = tf.cond(concerned, lambda: occurrences(encoded, part), lambda: tf.constant(0))
-    return tf.debugging.Assert(number <= most, [f"picture refused: it has more than {most} {what}"])
+    return _unless(number <= most, f"it has more than {most} {what}")
 
 
 def _is_plain_bmp(encoded: tf.Tensor) -> tf.Tensor:

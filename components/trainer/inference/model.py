@@ -1,8 +1,9 @@
 """The exported model: signatures that take what apps have and give what they need.
 
 `serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and names,
-and mean confidence out.
+and mean confidence out.  One picture that is refused fails the request.
 A photograph that its Exif data turns is seen upright, and so is its mask, as in every viewer.
+`serving_each`: the same, but a refused picture fails nothing: `errors` says of each what is wrong with it.
 `probabilities`: encoded pictures in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, on the way that serving goes.
 """
@@ -16,16 +17,18 @@ import tf_keras as keras
 
 from components import records
 from components.evaluator.confusion import confusion_counts_BCC
+from components.hostile import REFUSED
+from components.trainer.inference.attempt import attempt
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.flips import averaged_over_flips
 from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
-from components.trainer.inference.header import check_picture, check_pixels, fit_to_decode
+from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
 from components.trainer.inference.orientation import decode_upright, upright
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_mask, images_from_bytes, masks_from_bytes, placement
+from components.transform.picture import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
 
 WHOLE = InferenceConfig()
 """Pictures as a whole, without flips: what a model does of which nothing else is said."""
@@ -69,21 +72,37 @@ class ServedModel(tf.Module):
         TensorFlow Serving's REST API gives an output in base64 only if its name ends in `_bytes` (util/json_tensor.cc,
         `IsNamedTensorBytes`); a PNG under any other name would make the answer no valid JSON.
         """
-        size_B2, checked_B = self._checked(image)
-        answers = self._tiled(checked_B) if self._is_tiled else self._resized(checked_B, size_B2)
-        return {
-            "mask_bytes": answers.mask,
-            "class_fractions": answers.class_fractions_C,
-            "class_names": tf.repeat(tf.constant([self._class_names]), tf.size(image), axis=0),
-            "mean_confidence": answers.mean_confidence,
-        }
+        encoded_B, size_B2 = self._checked(image)
+        return self._outputs(self._answers(encoded_B, size_B2))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    def serving_each(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `serving_default`, with `errors` [B], a sentence for each picture that is refused, and "" for the others.
+
+        A refused picture has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
+        """
+        otherwise = Looked(tf.constant([1, 1]), tf.constant(f"{REFUSED}it is cut off or damaged"))
+        size_B2, refusal_B = tf.map_fn(
+            lambda encoded: attempt(self._look_through_one, encoded, otherwise),
+            image,
+            fn_output_signature=LOOKED,
+            parallel_iterations=1,
+        )
+        fine_B = refusal_B == ""
+        one_pixel = tf.io.encode_png(tf.zeros([1, 1, 3], tf.uint8))
+        answers = self._answers(tf.where(fine_B, image, one_pixel), tf.where(fine_B[:, tf.newaxis], size_B2, 1))
+        kept = Answer(
+            tf.where(fine_B, answers.mask, ""),
+            tf.where(fine_B[:, tf.newaxis], answers.class_fractions_C, 0),
+            tf.where(fine_B, answers.mean_confidence, 0),
+        )
+        return self._outputs(kept) | {"errors": refusal_B}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
-        size_B2, checked_B = self._checked(image)
-        upright_B, _ = _upright(checked_B, size_B2)
-        return {"probabilities": self._probabilities(self._transform_layer({records.IMAGE_ENCODED: upright_B}))}
+        image_BHWC, _ = self._seen(*self._checked(image))
+        return {"probabilities": self._network(image_BHWC)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -104,30 +123,75 @@ class ServedModel(tf.Module):
     def _tile_2(self) -> tuple[int, int]:
         return self._transform.height, self._transform.width
 
-    def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Sizes [B, 2] and what may be decoded: no pixel of a picture is before every header has passed."""
-        size_B2 = tf.map_fn(self._checked_size, image_B, fn_output_signature=tf.TensorSpec([2], tf.int32))
-        with tf.control_dependencies([size_B2]):
-            return size_B2, tf.map_fn(fit_to_decode, image_B)
-
-    def _checked_size(self, encoded: tf.Tensor) -> tf.Tensor:
-        size_2 = check_picture(encoded, self._max_pixels)
+    def _look_at_one(self, encoded: tf.Tensor) -> Looked:
+        size_2, refusal = look_at(encoded, self._max_pixels)
         if not self._is_tiled:
-            return size_2
+            return Looked(size_2, refusal)
         tiled_2 = tiled_size(size_2, self._tile_2, self._inference.scale)
         limit = max(self._max_pixels, self._transform.height * self._transform.width)
-        check = check_pixels(tiled_2, limit, "picture refused: scaled and filled up to whole tiles, height and width")
-        with tf.control_dependencies([check] if check is not None else []):
-            return tf.identity(size_2)
+        too_large = over_limit(tiled_2, limit, "scaled and filled up to whole tiles, height and width")
+        return Looked(size_2, first_of([refusal, too_large]))
+
+    def _look_through_one(self, encoded: tf.Tensor) -> Looked:
+        """As `_look_at_one`, and decodes a picture that passes, which fails if its pixels are damaged."""
+        size_2, refusal = self._look_at_one(encoded)
+        decoded = tf.cond(
+            refusal == "", lambda: tf.size(decode_image(fit_to_decode(encoded))) > 0, lambda: tf.constant(False)
+        )
+        return Looked(size_2, tf.where(decoded, "", refusal))
+
+    def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The pictures and their sizes [B, 2]: no pixel of any is before every header has passed.
+
+        Raises:
+            tf.errors.InvalidArgumentError: in the graph, with the first refusal.
+        """
+        looked = tf.map_fn(self._look_at_one, image_B, fn_output_signature=LOOKED)
+        refusals = tf.boolean_mask(looked.refusal, looked.refusal != "")
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(tf.size(refusals), 0), [refusals[:1]])]):
+            return tf.identity(image_B), looked.size_2
+
+    def _outputs(self, answers: Answer) -> dict[str, tf.Tensor]:
+        return {
+            "mask_bytes": answers.mask,
+            "class_fractions": answers.class_fractions_C,
+            "class_names": tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            "mean_confidence": answers.mean_confidence,
+        }
+
+    def _answers(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
+        return self._tiled(encoded_B) if self._is_tiled else self._resized(encoded_B, size_B2)
 
     def _resized(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
-        """Answers of the pictures as a whole, all in one batch."""
-        upright_B, size_B2 = _upright(encoded_B, size_B2)
+        """Answers of the pictures as a whole, which pass the network together."""
+        image_BHWC, size_B2 = self._seen(encoded_B, size_B2)
         return tf.map_fn(
             lambda of_one: self._answer_at_own_size(*of_one),
-            (self._probabilities(self._transform_layer({records.IMAGE_ENCODED: upright_B})), size_B2),
+            (self._network(image_BHWC), size_B2),
             fn_output_signature=answer_spec(self._num_classes),
+            parallel_iterations=1,
         )
+
+    def _seen(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the network sees, [B, H, W, 3], and the pictures' sizes [B, 2], upright.
+
+        They are decoded one after the other, so that memory is that of the largest, not of all.
+        """
+
+        def see(of_one: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            encoded, size_2 = of_one
+            upright_file, upright_2 = upright(fit_to_decode(encoded), size_2)
+            return self._transform_layer({records.IMAGE_ENCODED: upright_file[tf.newaxis]})[features.IMAGE][
+                0
+            ], upright_2
+
+        raw_B, upright_B2 = tf.map_fn(
+            see,
+            (encoded_B, size_B2),
+            fn_output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)),
+            parallel_iterations=1,
+        )
+        return images_from_bytes(raw_B, *self._tile_2), upright_B2
 
     def _answer_at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> Answer:
         place = placement(size_2, *self._tile_2, self._transform.aspect)
@@ -137,7 +201,7 @@ class ServedModel(tf.Module):
     def _tiled(self, encoded_B: tf.Tensor) -> Answer:
         """Answers tile by tile, one picture after the other, so that memory is that of the largest."""
         return tf.map_fn(
-            lambda encoded: make_answer(*self._decide_in_tiles(encoded), self._num_classes),
+            lambda encoded: make_answer(*self._decide_in_tiles(fit_to_decode(encoded)), self._num_classes),
             encoded_B,
             fn_output_signature=answer_spec(self._num_classes),
             parallel_iterations=1,
@@ -147,13 +211,11 @@ class ServedModel(tf.Module):
         image_HWC = decode_upright(encoded)
         return decide_in_tiles(image_HWC, self._network, self._tile_2, self._num_classes, self._inference)
 
-    def _probabilities(self, transformed: dict[str, tf.Tensor]) -> tf.Tensor:
-        return self._network(images_from_bytes(transformed[features.IMAGE], *self._tile_2))
-
     def _resized_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
         transformed = self._transform_layer(parsed)
+        image_BHWC = images_from_bytes(transformed[features.IMAGE], *self._tile_2)
         mask_BHW = masks_from_bytes(transformed[features.MASK], *self._tile_2)
-        predicted_BHW = tf.argmax(self._probabilities(transformed), axis=-1, output_type=tf.int32)
+        predicted_BHW = tf.argmax(self._network(image_BHWC), axis=-1, output_type=tf.int32)
         return confusion_counts_BCC(mask_BHW, predicted_BHW, self._num_classes)
 
     def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
@@ -168,12 +230,3 @@ class ServedModel(tf.Module):
             fn_output_signature=tf.TensorSpec([self._num_classes] * 2, tf.int64),
             parallel_iterations=1,
         )
-
-
-def _upright(encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pictures and their sizes [B, 2], upright."""
-    return tf.map_fn(
-        lambda of_one: upright(*of_one),
-        (encoded_B, size_B2),
-        fn_output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)),
-    )

@@ -13,7 +13,7 @@ import tf_keras as keras
 
 from components.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
-from components.trainer.export import ServedModel, export
+from components.trainer.export import SIGNATURES, ServedModel, export
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
@@ -30,8 +30,8 @@ class Exported(NamedTuple):
     signatures: dict[str, Any]
     folder: str
 
-    def serve(self, *encoded: bytes) -> dict[str, np.ndarray]:
-        answer = self.signatures["serving_default"](image=tf.constant(encoded))
+    def serve(self, *encoded: bytes, signature: str = "serving_default") -> dict[str, np.ndarray]:
+        answer = self.signatures[signature](image=tf.constant(encoded))
         return {name: value.numpy() for name, value in answer.items()}
 
 
@@ -76,4 +76,4 @@ def _saved(served: ServedModel, folder: str) -> dict[str, Any]:
 
 def _in_memory(served: ServedModel) -> dict[str, Any]:
     skip_autograph_for_keras()
-    return {name: getattr(served, name) for name in ("serving_default", "probabilities", "evaluate")}
+    return {name: getattr(served, name) for name in SIGNATURES}

@@ -178,6 +178,30 @@ def test_hostile_headers_are_refused_and_the_next_picture_is_served(exported, wa
     assert len(model.serve(good)["mask_bytes"][0]) > 0
 
 
+@every_way
+def test_of_a_batch_only_the_bad_pictures_are_refused_where_each_is_asked_for_itself(exported, way: str) -> None:  # type: ignore[no-untyped-def]
+    model = exported(**WAYS[way])
+    good = list(kinds().values())
+    bad = {
+        b"no picture": "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+        good[0][:16] + (20_000).to_bytes(4, "big") * 2 + good[0][24:]: "20000 are over the limit of 100000 pixels",
+        b"\xff\xd8\xff" + bytes(50): "picture refused: it is cut off or damaged",
+        good[0][:-200]: "picture refused: it is cut off or damaged",
+        encode(Image.fromarray(RGB), "JPEG")[:-300]: "picture refused: it is cut off or damaged",
+        b"": "picture refused: it is no JPEG",
+    }
+    mixed = [picture for pair in zip(good, bad, strict=False) for picture in pair]
+    answer = model.serve(*mixed, signature="serving_each")
+    alone = model.serve(*mixed[::2])
+    assert answer["errors"][::2].tolist() == [b""] * len(bad)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(answer[name][::2], values)
+    for sentence, told in zip(bad.values(), answer["errors"][1::2], strict=True):
+        assert sentence in told.decode()
+    assert answer["mask_bytes"][1::2].tolist() == [b""] * len(bad)
+    assert not answer["class_fractions"][1::2].any() and not answer["mean_confidence"][1::2].any()
+
+
 def test_a_thread_that_would_be_filled_up_to_a_band_of_tiles_is_refused(exported) -> None:  # type: ignore[no-untyped-def]
     thread = png(np.zeros([1, 4000, 3], np.uint8))
     assert mask_of(exported(**WAYS["resize"]).serve(thread)).shape == (1, 4000)

@@ -11,7 +11,7 @@ from tests.kubeflow.drivers import Drivers, Refused
 from tests.kubeflow.pods import isolation
 from tests.support.compiled_pipelines import EVERYTHING, documents
 from tests.support.kubeflow_backend import DRIVER, program
-from tests.support.metadata_server import empty_cluster, metadata_server
+from tests.support.metadata_server import cluster, metadata_server
 from tests.support.small_spec import BROKEN, broken, small_platform, small_spec
 from tests.support.small_spec import DRIVER as BY_DRIVER
 
@@ -25,8 +25,8 @@ Make = Callable[[Mapping[str, Mapping[str, str]]], Drivers]
 @pytest.fixture
 def make_drivers(tmp_path: Path) -> Iterator[Make]:
     path = program(DRIVER)
-    with metadata_server() as (store, port), empty_cluster() as cluster:
-        yield lambda outputs: Drivers(path, store, port, cluster, tmp_path, outputs)
+    with metadata_server() as (store, port), cluster() as address:
+        yield lambda outputs: Drivers(path, store, port, address, tmp_path, outputs)
 
 
 def test_every_step_of_the_sample_is_driven_to_its_pod(make_drivers: Make) -> None:

@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server and driver.
+"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server, driver and launcher.
 
 The module's go.sum has no hashes of Kubeflow's own modules: Go asks its checksum database for them when it builds, in a
 copy of the file.
@@ -18,12 +18,18 @@ import pytest
 
 MODULE = Path("tests/kubeflow/backend")
 PROGRAMS = Path("build/kubeflow")
-BACKEND, DRIVER = ".", "github.com/kubeflow/pipelines/backend/src/v2/cmd/driver"
-"""The packages: what of the API server a run is created with, and the driver of a task."""
+_COMMANDS = "github.com/kubeflow/pipelines/backend/src/v2/cmd"
+BACKEND, DRIVER, LAUNCHER = ".", f"{_COMMANDS}/driver", f"{_COMMANDS}/launcher-v2"
+"""The packages: what of the API server a run is created with, the driver of a task, and what runs in its pod."""
 
-BUILT = {BACKEND: "SEGPIPE_KUBEFLOW_BACKEND", DRIVER: "SEGPIPE_KUBEFLOW_DRIVER"}
+BUILT = {
+    BACKEND: "SEGPIPE_KUBEFLOW_BACKEND",
+    DRIVER: "SEGPIPE_KUBEFLOW_DRIVER",
+    LAUNCHER: "SEGPIPE_KUBEFLOW_LAUNCHER",
+}
 """Environment variables that name the programs where they have been built already."""
 
+_NAMES = {BACKEND: "backend", DRIVER: "driver", LAUNCHER: "launcher"}
 _BUILD_SECONDS = 1500
 
 
@@ -64,7 +70,7 @@ def _build(package: str) -> tuple[str | None, str]:
             None,
             f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT[package]} may name the program",
         )
-    path = PROGRAMS.absolute() / ("backend" if package == BACKEND else "driver")
+    path = PROGRAMS.absolute() / _NAMES[package]
     built = _go("build", "-p", "2", "-o", str(path), package)
     if built.returncode != 0:
         pytest.fail(built.stderr)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import re
 import shutil
 import tempfile
@@ -19,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from tests.kubeflow.pods import StartPod, start_pod
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Execution, Json, Store, fingerprint, go_json
@@ -28,6 +30,7 @@ from tests.kubeflow.workflow import PipelineRun, TaskRun, Workflow
 _SCRATCH = ("/gcs", "/s3", "/minio")  # v2/compiler/argocompiler/container.go, addContainerExecutorTemplate
 _CONDITION = re.compile(r"^inputs\.parameter_values\['([^']+)'\] (==|!=) '([^']*)'$")
 _PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)'\]\}\}")
+_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # strconv.ParseBool
 _KINDS = {"NUMBER_INTEGER": float, "NUMBER_DOUBLE": float, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}
 
 
@@ -132,8 +135,10 @@ class _Run(Workflow):
         for key, spec in declared.items():
             if key in values:
                 values[key] = _converted(key, values[key], spec["parameterType"])
-            elif "defaultValue" not in spec and not spec.get("isOptional"):
-                raise ValueError(f"{name}: neither value nor default value for the parameter {key!r}")
+            elif not spec.get("isOptional"):
+                if "defaultValue" not in spec:
+                    raise ValueError(f"{name}: neither value nor default value for the parameter {key!r}")
+                values[key] = _converted(key, None, spec["parameterType"])
         artifacts: Json = task.get("inputs", {}).get("artifacts", {})
         lists = {key: {"artifacts": self._resolve_artifact(spec, dag)} for key, spec in artifacts.items()}
         return {"parameterValues": values, "artifacts": lists}
@@ -232,19 +237,27 @@ class _Launcher:
         self.input["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"] += f"-{attempt}"
 
     def execute(self, execution: Execution) -> str:
-        """executeV2: download, run, collect, upload; of a failure only the log is kept."""
+        """executeV2: download, run, collect, upload.
+
+        Of a command that failed the log is kept, of one whose outputs cannot be taken nothing.
+        """
         self.task.attempts += 1
         with self._disk() as disk:
             local = _LocalDisk(disk)
             try:
                 output = self._run(local)
-                execution.outputs = self._output_parameters(local, output)
-                execution.artifacts = self._upload(local, output, self.input["outputs"]["artifacts"])
             except StepFailed as error:
                 self.task.log += f"{error}\n" if self.task.status == 0 else ""
                 logs = {"executor-logs": self.input["outputs"]["artifacts"]["executor-logs"]}
                 execution.artifacts = self._upload(local, {}, logs)
                 return FAILED
+            try:
+                outputs = self._output_parameters(local, output)
+                execution.artifacts = self._upload(local, output, self.input["outputs"]["artifacts"])
+            except StepFailed as error:
+                self.task.log += f"{error}\n"
+                return FAILED
+            execution.outputs = outputs
         return COMPLETE
 
     @contextlib.contextmanager
@@ -280,15 +293,17 @@ class _Launcher:
         logs.write_text(self.task.log)
         if process.returncode != 0:
             raise StepFailed(f"exit status {process.returncode}")
-        file = local.path(outputs["outputFile"])
-        return yaml.safe_load(file.read_text()) if file.exists() else {}
+        return _executor_output(local.path(outputs["outputFile"]))
 
     def _command(self) -> list[str]:
         """v2/driver/util.go, resolveContainerArgs, then compileCmdAndArgs, with addDefaultParams for `{{$}}`."""
         declared: Json = self.component.get("inputDefinitions", {}).get("parameters", {})
         defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
         values = {**defaults, **self.input["inputs"]["parameterValues"]}
-        whole = {**self.input, "inputs": {**self.input["inputs"], "parameterValues": values}}
+        whole = {
+            "inputs": _without_empty({**self.input["inputs"], "parameterValues": values}),
+            "outputs": _without_empty(self.input["outputs"]),
+        }
         words = [*self.container.get("command", ()), *self.container.get("args", ())]
         if any('{"IfPresent":' in word for word in words):
             raise NotImplementedError("IfPresent")
@@ -323,7 +338,7 @@ class _Launcher:
             if not file.exists():
                 raise StepFailed(f"failed to read output parameter name={name!r}: no such file")
             kind = self.component["outputDefinitions"]["parameters"][name]["parameterType"]
-            values[name] = file.read_text() if kind == "STRING" else yaml.safe_load(file.read_text())
+            values[name] = _value(name, file.read_text(), kind)
         return values
 
     def _upload(self, local: _LocalDisk, output: Json, artifacts: Json) -> dict[str, int]:
@@ -334,17 +349,23 @@ class _Launcher:
             written = output.get("artifacts", {}).get(name, {}).get("artifacts", ())
             if written and name != "executor-logs":
                 _merge_runtime_artifacts(written[0], artifact)
-            uri: str = artifact["uri"]
-            # v2/objectstore/config.go, KeyFromURI: what is not below the run's root is refused.
-            if not uri.startswith(f"{self.run.result.root}/"):
-                raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
-            there = self.store.upload(local.path(local_path_for_uri(uri)), uri)
+            there = self._upload_files(local, name, artifact["uri"])
             if there or name != "executor-logs":
                 try:
                     recorded[name] = self.store.record(name, artifact)
                 except ValueError as error:
                     raise StepFailed(f"unable to produce MLMD artifact for output {name!r}: {error}") from None
         return recorded
+
+    def _upload_files(self, local: _LocalDisk, name: str, uri: str) -> bool:
+        """What is in no store is not taken along; what is not below the run's root is refused (KeyFromURI)."""
+        try:
+            path = local_path_for_uri(uri)
+        except StepFailed:
+            return False
+        if not uri.startswith(f"{self.run.result.root}/"):
+            raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
+        return self.store.upload(local.path(path), uri)
 
 
 class _LocalDisk:
@@ -373,6 +394,38 @@ def local_path_for_uri(uri: str) -> str:
     raise StepFailed(f"failed to generate local path for URI {uri}: unsupported storage scheme")
 
 
+def _executor_output(file: Path) -> Json:
+    """v2/component/launcher_v2.go, getExecutorOutputFile: what the message does not have is refused."""
+    if not file.exists():
+        return {}
+    try:
+        output = json_format.Parse(file.read_text(), pipeline_spec_pb2.ExecutorOutput())
+    except json_format.ParseError as error:
+        raise StepFailed(f"failed to unmarshall ExecutorOutput in file {str(file)!r}: {error}") from None
+    read: Json = json_format.MessageToDict(output)
+    return read
+
+
+def _value(name: str, text: str, kind: str) -> Any:
+    """v2/metadata/converter.go, TextToPbValue."""
+    if kind == "STRING":
+        return text
+    try:
+        if kind == "BOOLEAN":
+            return {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}[text.strip()]
+        value = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}.get(kind, json.loads)(text)
+    except (ValueError, KeyError) as error:
+        raise StepFailed(f"failed to read output parameter name={name!r} type={kind}: {error}") from None
+    if kind in ("LIST", "STRUCT") and not isinstance(value, _KINDS[kind]):
+        raise StepFailed(f"failed to read output parameter name={name!r} type={kind}: unexpected type")
+    return value
+
+
+def _without_empty(values: Json) -> Json:
+    """As protojson.Marshal, which leaves out maps that are empty."""
+    return {name: value for name, value in values.items() if value != {}}
+
+
 def _merge_runtime_artifacts(source: Json, target: Json) -> None:
     """v2/component/launcher_v2.go, mergeRuntimeArtifacts."""
     if source.get("uri"):
@@ -382,7 +435,10 @@ def _merge_runtime_artifacts(source: Json, target: Json) -> None:
 
 
 def _converted(name: str, value: Any, kind: str) -> Any:
-    """v2/driver/resolve.go, handleParamTypeValidationAndConversion: texts take all, the others only their own."""
+    """v2/driver/resolve.go, handleParamTypeValidationAndConversion: texts take all, the others only their own.
+
+    The default of a parameter that is not optional is not taken: `None`.
+    """
     if kind == "STRING":
         return _text(value)
     if kind == "TASK_FINAL_STATUS":
@@ -395,6 +451,8 @@ def _converted(name: str, value: Any, kind: str) -> Any:
 
 def _text(value: Any) -> str:
     """v2/metadata/converter.go, PbValueToText."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else go_json(value)
 
 

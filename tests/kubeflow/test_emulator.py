@@ -164,6 +164,13 @@ def test_the_exit_task_is_told_the_state_that_launchers_have_left(
     assert run.in_state(NOT_TRIGGERED) == (set() if work else {"inner"})
 
 
+def test_the_exit_task_is_told_of_a_group_that_was_cached_that_it_is_running(there: Backend | Installation) -> None:
+    there.run(guarded())
+    run = there.run(guarded())
+    assert run.tasks["work"].state == CACHED
+    assert given(run, "told")["parameterValues"]["status"]["state"] == RUNNING
+
+
 def test_a_parameter_that_the_pipeline_does_not_have_is_refused(there: Backend | Installation, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not have"):
         there.run(guarded(), {"stop": "x"})

@@ -74,7 +74,9 @@ class StepOptions(Settings):
     memory: Bytes | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
     accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
     node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
-    tolerations: tuple[Toleration, ...] | None = Field(default=None, description="Taints that the pods bear.")
+    tolerations: tuple[Toleration, ...] | None = Field(
+        default=None, description="Taints that the pods bear; none: with an accelerator, NoSchedule of its resource."
+    )
     shared_memory: Bytes | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
     env: dict[EnvironmentVariable, str] | None = Field(default=None, description="Environment variables.")
     secrets: dict[EnvironmentVariable, SecretKey] | None = Field(

@@ -169,6 +169,7 @@ def _release_steps(
         model_run=model.trainer.outputs["model_run"],
         model=model.trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=check.outputs["blessing"] if check else None,
         pushed_model=pusher.outputs["pushed_model"],
         run_config=run_config(config),
         code=code_digest("report"),

@@ -27,6 +27,7 @@ class RunReportSpec(ComponentSpec):
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
     OUTPUTS: ClassVar = {
@@ -48,6 +49,7 @@ class RunReport(base_component.BaseComponent):
         model_run=trainer.outputs["model_run"],
         model=trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=serving_check.outputs["blessing"],
         pushed_model=pusher.outputs["pushed_model"],
         run_config=config.model_dump_json(by_alias=True),
         code=code_fingerprint,
@@ -58,7 +60,7 @@ class RunReport(base_component.BaseComponent):
         report: `report.html`.
         metrics: the figures as custom properties, and `metrics.json` with everything that was measured.
         confusion_matrix: a custom property.
-        summary: `summary.md`, data gate, evaluation and push in short.
+        summary: `summary.md`, data gate, evaluation, serving and push in short.
     """
 
     SPEC_CLASS = RunReportSpec
@@ -74,6 +76,7 @@ class RunReport(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         run_config: Any,
         code: str,
+        infra_blessing: types.BaseChannel | None = None,
         pushed_model: types.BaseChannel | None = None,
     ) -> None:
         """Declares the step.
@@ -87,6 +90,7 @@ class RunReport(base_component.BaseComponent):
             evaluation: what the evaluator found.
             run_config: the whole configuration as JSON.
             code: fingerprint of the code, so that a change of it makes a new report.
+            infra_blessing: what `ServingCheck` found; without it the report says nothing of it.
             pushed_model: what the pusher did; without it the report says that nothing was pushed.
         """
         super().__init__(
@@ -97,6 +101,7 @@ class RunReport(base_component.BaseComponent):
                 model_run=model_run,
                 model=model,
                 evaluation=evaluation,
+                infra_blessing=infra_blessing,
                 pushed_model=pushed_model,
                 run_config=run_config,
                 code=code,

@@ -51,8 +51,9 @@ def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.nda
 
 
 def summary(data: ReportData) -> str:
-    """Data gate, evaluation and push in Markdown.  Every name in `data` is taken for untrusted and escaped."""
-    return "\n\n".join((_heading(data), _gate(data), _evaluation(data), _push(data))) + "\n"
+    """Data gate, evaluation, serving and push in Markdown.  Every name in `data` is taken for untrusted and escaped."""
+    parts = (_heading(data), _gate(data), _evaluation(data), _serving(data), _push(data))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _heading(data: ReportData) -> str:
@@ -98,6 +99,10 @@ def _evaluation(data: ReportData) -> str:
 def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> str:
     cells = (_plain(name), formats.ratio(iou.value), formats.ratio(dice.value), formats.change(iou_change))
     return f"| {' | '.join(cells)} |"
+
+
+def _serving(data: ReportData) -> str:
+    return f"## Serving\n\n{_plain(data.serving.note)}" if data.serving else ""
 
 
 def _push(data: ReportData) -> str:

@@ -9,6 +9,7 @@ from components.data_gate.result import GateReport
 from components.evaluator.results import Evaluation
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.pusher.result import PushResult
+from components.serving_check.result import ServingCheckResult
 from components.trainer.history import TrainingHistory
 
 
@@ -39,6 +40,7 @@ class ReportData:
     gate: GateReport
     history: TrainingHistory
     evaluation: Evaluation
+    serving: ServingCheckResult | None
     push: PushResult | None
     best: tuple[Picture, ...]
     worst: tuple[Picture, ...]

@@ -28,6 +28,7 @@ from components.pusher.result import PUSHED_FILE, PushResult
 from components.report import dashboard, page, pictures
 from components.report.config import ReportConfig
 from components.report.data import Picture, ReportData
+from components.serving_check.result import RESULT_FILE, ServingCheckResult
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 _QUARANTINED_SHOWN = 50
@@ -44,7 +45,7 @@ class Executor(base_executor.BaseExecutor):
         """Makes the report.
 
         Args:
-            input_dict: see `component.RunReportSpec`; `pushed_model` may be missing.
+            input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing.
             output_dict: see `component.RunReport`.
             exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
         """
@@ -60,6 +61,9 @@ class Executor(base_executor.BaseExecutor):
             gate=GateReport.model_validate_json(_read(input_dict, "gate", GATE_FILE)),
             history=TrainingHistory.model_validate_json(_read(input_dict, "model_run", HISTORY_FILE)),
             evaluation=evaluation,
+            serving=ServingCheckResult.model_validate_json(_read(input_dict, "infra_blessing", RESULT_FILE))
+            if input_dict.get("infra_blessing")
+            else None,
             push=PushResult.model_validate_json(_read(input_dict, "pushed_model", PUSHED_FILE))
             if input_dict.get("pushed_model")
             else None,

@@ -129,7 +129,8 @@ def test_the_dashboard_has_something_to_show(first: PipelineRun, there: Backend 
         "summary": "system.Markdown",
     }
     assert there.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
-    assert "version 1 pushed and served" in there.store.folder(shown["summary"].uri).read_text()
+    summary = there.store.folder(shown["summary"].uri).read_text()
+    assert "version 1 pushed and served" in summary and "hostile inputs refused" in summary
     metrics = Registry(str(volume / "registry")).verify(1).metrics
     rows = {name: value for name, (kind, value) in shown["metrics"].properties.items() if kind == "double"}
     assert rows == pytest.approx(metrics)

@@ -22,6 +22,7 @@ from components.example_gen.quarantine import IngestionSummary, Quarantined, Rea
 from components.pusher.result import PushResult
 from components.report import pictures
 from components.report.data import Picture, ReportData
+from components.serving_check.result import ServingCheckResult
 from components.trainer.history import Epoch, TrainingHistory
 
 SIZE = 16
@@ -127,6 +128,16 @@ def _report(classes: tuple[str, ...] = ("ground", "roof"), epochs: int = 5, **pa
         gate=GateReport(passed=True, findings=(Finding(check="size", split="train", passed=True, detail="80 pairs"),)),
         history=_history(epochs),
         evaluation=_evaluation(classes),
+        serving=ServingCheckResult(
+            engine="the embedded server",
+            pictures=8,
+            agreement=0.9987,
+            milliseconds=21,
+            rest_milliseconds=34,
+            megabytes=310,
+            refused=("no picture", "a bomb"),
+            warmup_requests=3,
+        ),
         push=PushResult(pushed=True, version=3, served=3, registry="registry", note="version 3 pushed and served"),
         best=(),
         worst=(_picture(),),

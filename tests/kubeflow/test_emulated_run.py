@@ -184,6 +184,24 @@ def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
     assert run.root != first.root
 
 
+@pytest.mark.slow
+def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_served(
+    first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
+) -> None:
+    del first
+    index = volume / "data" / "index.csv"
+    before = index.read_text()
+    write_data(volume / "data", pairs=10, seed=1)
+    index.write_text(before + index.read_text().partition("\n")[2])
+    retraining = [*ON_CLUSTER, "when_unchanged=skip", "trainer.warm_start=blessed", "trainer.epochs=2"]
+    run = there.run(compile_pipeline(load_config(config, retraining)))
+    assert run.succeeded, logs(run)
+    assert "a training is due" in run.tasks["survey"].log
+    assert run.tasks["image-mask-example-gen"].state == run.tasks["trainer"].state == COMPLETE
+    assert "weights from minio://" in run.tasks["trainer"].log
+    assert run.tasks["baseline"].last_line == "baseline: version 1"
+
+
 def _summary(run: PipelineRun, there: Backend | Installation) -> str:
     report = run.tasks["run-report"].execution
     assert report is not None

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,9 @@ from tests.support.task_server import task_server
 
 # v2/compiler/argocompiler/container.go, addContainerExecutorTemplate.
 _SCRATCH = ("/gcs", "/s3", "/minio", "/.local", "/.cache", "/.config")
-_LAUNCHER = "/kfp-launcher/launch"  # v2/component/constants.go, KFPLauncherPath
+_LAUNCHER = Path("/kfp-launcher/launch")  # v2/component/constants.go, KFPLauncherPath
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _OBJECT_STORE_ACCOUNT = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
-
 
 BY_HAND, INSTALLED = "rules written by hand", "the programs of Kubeflow Pipelines"
 
@@ -61,14 +60,12 @@ class Installation:
         bucket: Path,
         claims: Mapping[str, Path] | None = None,
         secrets: Mapping[str, Mapping[str, str]] | None = None,
-        on_start: Callable[[str, int], None] | None = None,
         pipeline_root: str = "minio://mlpipeline/v2/artifacts",
     ) -> None:
-        """As `emulator.Backend`'s, after the two programs."""
+        """As `emulator.Backend`, after the two programs."""
         self.driver, self.launcher = driver, launcher
         self.store = Store(bucket)
         self.claims, self.secrets = claims or {}, secrets or {}
-        self.on_start = on_start
         self.pipeline_root = pipeline_root
         self.servers = contextlib.ExitStack()
 
@@ -169,16 +166,14 @@ class _Run(Workflow):
         # What Kubernetes makes of a command: https://kubernetes.io/docs/tasks/inject-data-application
         command = [_expand(word, variables) for word in (*main["command"], *main.get("args", ()))]
         with _disk() as disk:
-            mounts = {path: _folder(disk, path) for path in (*_SCRATCH, "/kfp-launcher", ACCOUNT)}
-            shutil.copy(self.there.launcher, mounts["/kfp-launcher"] / "launch")
+            mounts = {path: _folder(disk, path) for path in (*_SCRATCH, str(_LAUNCHER.parent), ACCOUNT)}
+            shutil.copy(self.there.launcher, mounts[str(_LAUNCHER.parent)] / _LAUNCHER.name)
             (mounts[ACCOUNT] / "namespace").write_text("kubeflow")
             (mounts[ACCOUNT] / "token").write_text("token")
             volumes = {volume["name"]: volume for volume in patch.get("volumes", ())}
             for mount in main.get("volumeMounts", ()):
                 mounts[mount["mountPath"]] = self._volume(volumes[mount["name"]], disk)
             with start_pod(command, mounts, variables, _folder(disk, "container")) as process:
-                if self.there.on_start:
-                    self.there.on_start(run.name, process.pid)
                 run.log, _ = process.communicate(timeout=600)
             run.status = process.returncode
         return process.returncode == 0

@@ -142,8 +142,11 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
         click.echo(text, nl=False)
         return
     path = out or Path("build") / f"{settings.name}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
     click.echo(f"{path} is written; a run takes these parameters:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")

@@ -30,7 +30,7 @@ _STEPS = {
         "../serving",
     ),
     "pusher": ("pusher",),
-    "report": ("report", "palette.py", "evaluator/counts.py", "pusher/pushing.py"),
+    "report": ("report", "palette.py", "evaluator/counts.py", "pusher/pushing.py", "serving_check/result.py"),
 }
 
 

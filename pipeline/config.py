@@ -10,7 +10,7 @@ import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -22,7 +22,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
-from components.settings import Settings
+from components.settings import Settings, matching
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
@@ -34,8 +34,10 @@ from pipeline.kubeflow.config import KubeflowConfig
 class RunConfig(Settings):
     """A use case from data to served model."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+    name: Annotated[
+        str,
+        matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "name: small letters, digits and hyphens, at most 63"),
+    ] = Field(
         description="Name of the pipeline and of the served model: small letters, digits and hyphens.",
     )
     seed: int = Field(default=1, ge=0, description="Seed of everything random: splits, initial weights, augmentation.")

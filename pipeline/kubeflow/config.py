@@ -6,14 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings import Settings
+from components.settings import Settings, matching
 
-KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
-VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-EnvironmentVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Cores = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")]
-Bytes = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)$")]
-MountPath = Annotated[str, Field(pattern=r"^/[^:]*[^:/]$")]
+_NAME = "name of Kubernetes: small letters, digits and hyphens"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_IMAGE = (  # github.com/distribution/reference, regexp.go
+    rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+KubernetesName = Annotated[str, matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", _NAME)]
+VolumeName = Annotated[str, matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", _NAME)]
+EnvironmentVariable = Annotated[
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "name of an environment variable: letters, digits and _")
+]
+Cores = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", 'number of cores: "2", "0.5" or 500m')]
+Bytes = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)", "amount of memory: 512Mi or 8Gi")]
+MountPath = Annotated[str, matching(r"/[^:]*[^:/]", "place for a volume: an absolute path without a / at its end")]
+Image = Annotated[str, matching(_IMAGE, "image: registry.example.com/segpipe:1, without a scheme, in small letters")]
+Bucket = Annotated[str, matching(r"(minio|s3|gs)://.+", "address of a bucket: minio://, s3:// or gs://")]
+Page = Annotated[str, matching(r"https?://.+", "address of a page: https://kubeflow.example.org/pipeline")]
 
 
 class SecretKey(Settings):
@@ -63,7 +74,9 @@ class StepOptions(Settings):
     memory: Bytes | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
     accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
     node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
-    tolerations: tuple[Toleration, ...] | None = Field(default=None, description="Taints that the pods bear.")
+    tolerations: tuple[Toleration, ...] | None = Field(
+        default=None, description="Taints that the pods bear; none: with an accelerator, NoSchedule of its resource."
+    )
     shared_memory: Bytes | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
     env: dict[EnvironmentVariable, str] | None = Field(default=None, description="Environment variables.")
     secrets: dict[EnvironmentVariable, SecretKey] | None = Field(
@@ -98,7 +111,9 @@ class Workers(Settings):
     """Several Trainer pods (`trainer.workers`): where they meet, either volume or bucket, and what each gets."""
 
     volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
-    bucket: str | None = Field(default=None, pattern=r"^gs://.+", description="A gs:// folder.")
+    bucket: Annotated[str, matching(r"gs://.+", "address of a bucket: gs://")] | None = Field(
+        default=None, description="A gs:// folder."
+    )
     service_account: KubernetesName = Field(default="segpipe-worker", description="Service account of the pods.")
     accelerator: Accelerator | None = Field(
         default=None,
@@ -116,18 +131,15 @@ class Workers(Settings):
 class KubeflowConfig(Settings):
     """The cluster's side of a pipeline."""
 
-    image: str = Field(
-        default="segpipe:latest", min_length=1, description="Image of all steps; name one by version or digest."
-    )
+    image: Image = Field(default="segpipe:latest", description="Image of all steps; name one by version or digest.")
     pull_secrets: tuple[KubernetesName, ...] = Field(default=(), description="Secrets to pull the image with.")
     namespace: KubernetesName = Field(default="kubeflow", description="Namespace of the runs.")
     service_account: KubernetesName = Field(
         default="segpipe-pipeline", description="Service account of the runs' pods."
     )
     experiment: str | None = Field(default=None, description="Experiment of the runs; the pipeline's name without it.")
-    pipeline_root: str = Field(
+    pipeline_root: Bucket = Field(
         default="minio://mlpipeline/v2/artifacts",
-        pattern=r"^(minio|s3|gs)://.+",
         description="Bucket and folder of the runs' artifacts (minio://, s3:// or gs://).",
     )
     volume: Volume | None = Field(
@@ -141,9 +153,8 @@ class KubeflowConfig(Settings):
         description="Folder of a mounted volume, or of gs://, where a Trainer that was killed finds itself again when "
         "the step is tried again; without it, it begins anew.",
     )
-    ui: str | None = Field(
+    ui: Page | None = Field(
         default=None,
-        pattern=r"^https?://.+",
         description="The dashboard's address as people reach it, such as `https://kubeflow.example.org/pipeline`: the "
         "webhook is told the run's page.",
     )

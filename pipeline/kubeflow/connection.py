@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _IN_CLUSTER_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105  #
 _SECONDS = (10, 60)  # To connect; to read.
 _NOT_FOUND, _ALREADY_EXISTS = 5, 6  # google.rpc.Code
 _LONGEST_MESSAGE = 400
+_OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>: ")
 
 
 class ApiError(UserError):
@@ -251,7 +253,8 @@ def _message(answer: dict[str, Any]) -> str:
 
 
 def _one_line(text: object) -> str:
-    line = " ".join(str(text).split())
+    """Without line breaks, and without the address in memory by which urllib3 names a connection."""
+    line = " ".join(_OBJECT.sub("", str(text)).split())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.kubeflow.config import StepOptions
+from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
 from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.paths import mounts
 
 Json = dict[str, Any]
+_TRAINER = "trainer"
 
 
 def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
@@ -45,9 +46,21 @@ def _executor(config: RunConfig, task: str) -> Json:
         ],
         "secretAsEnv": _secrets(config, task, options),
         "securityContext": {"runAsNonRoot": True},
-        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in options.tolerations or ()],
+        "tolerations": [one.model_dump(exclude_none=True) for one in _tolerations(config, task, options)],
     }
     return {key: value for key, value in parts.items() if value}
+
+
+def _tolerations(config: RunConfig, task: str, options: StepOptions) -> tuple[Toleration, ...]:
+    """What is said; else, of a step with devices, the taint by which pools of such nodes keep other pods out.
+
+    Workers of the Trainer take the tolerations of its step.
+    """
+    if options.tolerations is not None:
+        return options.tolerations
+    workers = config.kubeflow.workers if task == _TRAINER else None
+    devices = options.accelerator or (workers and workers.accelerator)
+    return (Toleration(key=devices.resource, effect="NoSchedule"),) if devices else ()
 
 
 def _empty_folders(options: StepOptions) -> list[Json]:

@@ -246,13 +246,13 @@ def _references(group: Group, name: str, task: Json) -> Iterator[str]:
 
 
 def _inputs(group: Group, name: str, task: Json) -> Iterator[str]:
-    """v2/driver/resolve.go, resolveInputs."""
+    """v2/driver/resolve.go, resolveInputs: only of what is optional is a default taken, by the launcher."""
     component = group.component_of(task)
     for kind in ("parameters", "artifacts"):
         declared = component.get("inputDefinitions", {}).get(kind, {})
         given = task.get("inputs", {}).get(kind, {})
         for key, definition in declared.items():
-            if key not in given and not definition.get("isOptional") and "defaultValue" not in definition:
+            if key not in given and not definition.get("isOptional"):
                 yield f"needs {key} of {kind}, which it does not get"
 
 

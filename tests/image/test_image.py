@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubeflow.emulator import Backend
 from tests.support.container import IMAGE, configuration, containers, run
 from tests.support.tiny import write_use_case
 
@@ -69,11 +70,7 @@ def test_the_whole_pipeline_runs_without_network_root_or_writable_system(tmp_pat
     assert "served" in done.stdout
 
 
-def test_every_step_of_the_compiled_pipeline_runs_in_a_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    emulator = pytest.importorskip("tests.kubeflow.emulator")
-    monkeypatch.setattr(emulator, "start_pod", containers(IMAGE))
+def test_every_step_of_the_compiled_pipeline_runs_in_a_container(tmp_path: Path) -> None:
     volume, bucket = tmp_path / "volume", tmp_path / "bucket"
     volume.mkdir()
     bucket.mkdir()
@@ -81,7 +78,8 @@ def test_every_step_of_the_compiled_pipeline_runs_in_a_container(
     script = "segpipe schema infer tiny.yaml && segpipe compile tiny.yaml -o pipeline.yaml"
     prepared = run(IMAGE, "sh", "-c", f"cd {volume} && {script}", mounts={str(volume): volume})
     assert prepared.returncode == 0, prepared.stderr
-    done = emulator.Backend(bucket, claims={"segpipe": volume}).run((volume / "pipeline.yaml").read_text())
+    backend = Backend(bucket, claims={"segpipe": volume}, start=containers(IMAGE))
+    done = backend.run((volume / "pipeline.yaml").read_text())
     assert done.succeeded, [(task.name, task.state, task.log[-2000:]) for task in done.tasks.values()]
     assert list((volume / "run/registry").rglob("saved_model.pb"))
 

@@ -1,8 +1,8 @@
 """Kubeflow Pipelines' own driver, set to work on a compiled pipeline, a task after the other.
 
 It resolves each task's inputs, decides on conditions and makes the patch of the pod, as on a cluster; ML Metadata and
-Kubernetes are those of `tests/support/metadata_server.py`.  No pod runs: what a launcher would note of its outputs is
-noted here.
+Kubernetes are those of `tests/support/metadata_server.py`.  `Drivers` runs no pod: what a launcher would note of its
+outputs is noted there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.kubeflow.pods import start_pod
 
 Json = dict[str, Any]
 
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _OUTPUTS = {
     "ROOT_DAG": ("execution_id", "iteration_count", "condition"),
     "DAG": ("execution_id", "iteration_count", "condition"),
@@ -44,6 +44,78 @@ class Driven(NamedTuple):
         return json.loads(command[command.index("--executor_input") + 1])["inputs"]
 
 
+class Driver:
+    """The driver of one run's tasks.
+
+    Args:
+        program: Its path.
+        metadata_port: Of ML Metadata's service.
+        cluster: Address of the Kubernetes API.
+        folder: For files.
+        cache_port: Of the API server's service for the cache, if tasks may be cached.
+        **options: More of its command line.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        metadata_port: int,
+        cluster: str,
+        folder: Path,
+        cache_port: int | None = None,
+        **options: str,
+    ) -> None:
+        self.program, self.folder, self.calls = Path(program), folder, 0
+        self.options: Json = {
+            "pipeline_name": "pipeline/small",
+            "run_id": "run-id",
+            "run_name": "run-name",
+            "run_display_name": "a run",
+            "pipeline_job_create_time_utc": "2026-01-01T00:00:00Z",
+            "mlmd_server_address": "127.0.0.1",
+            "mlmd_server_port": metadata_port,
+            "ml_pipeline_server_address": "127.0.0.1",
+            "ml_pipeline_server_port": cache_port or 1,
+            "cache_disabled": str(cache_port is None).lower(),
+            **dict.fromkeys(("http_proxy", "https_proxy", "no_proxy"), ""),
+            **options,
+        }
+        self.account = folder / "account"
+        self.account.mkdir()
+        (self.account / "namespace").write_text("kubeflow")
+        (self.account / "config").write_text(json.dumps(_kubeconfig(cluster)))
+
+    def __call__(self, kind: str, name: str, **inputs: Any) -> dict[str, str]:
+        """What it says of one task.
+
+        Args:
+            kind: ROOT_DAG, DAG or CONTAINER.
+            name: The task's.
+            inputs: Of its command line; what is no text is given as JSON.
+
+        Raises:
+            Refused: it fails.
+        """
+        self.calls += 1
+        disk = self.folder / f"driver-{self.calls}"
+        (disk / "said").mkdir(parents=True)
+        mounts = {"/said": disk / "said", "/program": self.program.parent, ACCOUNT: self.account}
+        options = {
+            **self.options,
+            "type": kind,
+            "task_name": name,
+            **{key: value if isinstance(value, str) else json.dumps(value) for key, value in inputs.items()},
+            **{f"{output}_path": f"/said/{output}" for output in _OUTPUTS[kind]},
+        }
+        command = [f"/program/{self.program.name}", *(f"--{key}={value}" for key, value in options.items())]
+        with start_pod(command, mounts, {"KUBECONFIG": f"{ACCOUNT}/config"}, disk) as process:
+            log, _ = process.communicate(timeout=60)
+        if process.returncode != 0:
+            raise Refused(_last_words(log))
+        said = {output: disk / "said" / output for output in _OUTPUTS[kind]}
+        return {output: path.read_text() if path.exists() else "" for output, path in said.items()}
+
+
 class Drivers:
     """A run of a compiled pipeline, its pods left out.
 
@@ -65,12 +137,9 @@ class Drivers:
         folder: Path,
         outputs: Mapping[str, Mapping[str, str]],
     ) -> None:
-        self.program, self.store, self.port, self.folder, self.outputs = Path(program), store, port, folder, outputs
+        self.store, self.outputs = store, outputs
+        self.drive = Driver(program, port, cluster, folder)
         self.driven: dict[str, Driven] = {}
-        self.calls = 0
-        (folder / "account").mkdir()
-        (folder / "account" / "namespace").write_text("kubeflow")
-        (folder / "account" / "config").write_text(json.dumps(_kubeconfig(cluster)))
 
     def run(self, spec: Json, executors: Json) -> dict[str, Driven]:
         """Drives all tasks.
@@ -85,7 +154,7 @@ class Drivers:
         definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         values = {name: parameter["defaultValue"] for name, parameter in definitions.items()}
         runtime = {"parameterValues": values, "gcsOutputDirectory": "minio://bucket/root"}
-        said = self._drive("ROOT_DAG", "", component=spec["root"], runtime_config=runtime)
+        said = self.drive("ROOT_DAG", "", component=spec["root"], runtime_config=runtime)
         self._run_group(spec, executors, spec["root"], said["execution_id"])
         return self.driven
 
@@ -94,46 +163,16 @@ class Drivers:
             component = spec["components"][task["componentRef"]["name"]]
             common = {"component": component, "task": task, "dag_execution_id": execution}
             if "dag" in component:
-                said = self._drive("DAG", name, **common)
+                said = self.drive("DAG", name, **common)
                 if said["condition"] != "false":
                     self._run_group(spec, executors, component, said["execution_id"])
                 continue
             label = component["executorLabel"]
             container = spec["deploymentSpec"]["executors"][label]["container"]
             kubernetes = executors.get(label, {})
-            said = self._drive("CONTAINER", name, **common, container=container, kubernetes_config=kubernetes)
+            said = self.drive("CONTAINER", name, **common, container=container, kubernetes_config=kubernetes)
             self.driven[name] = Driven(said["condition"] != "false", json.loads(said["pod_spec_patch"] or "{}"))
             self._complete(name, component)
-
-    def _drive(self, kind: str, name: str, **inputs: Any) -> dict[str, str]:
-        self.calls += 1
-        disk = self.folder / f"driver-{self.calls}"
-        (disk / "said").mkdir(parents=True)
-        mounts = {"/said": disk / "said", "/program": self.program.parent, _ACCOUNT: self.folder / "account"}
-        options = {
-            "type": kind,
-            "pipeline_name": "pipeline/small",
-            "run_id": "run-id",
-            "run_name": "run-name",
-            "run_display_name": "a run",
-            "pipeline_job_create_time_utc": "2026-01-01T00:00:00Z",
-            "task_name": name,
-            "mlmd_server_address": "127.0.0.1",
-            "mlmd_server_port": self.port,
-            "ml_pipeline_server_address": "127.0.0.1",
-            "ml_pipeline_server_port": 1,
-            "cache_disabled": "true",
-            **dict.fromkeys(("http_proxy", "https_proxy", "no_proxy"), ""),
-            **{key: value if isinstance(value, str) else json.dumps(value) for key, value in inputs.items()},
-            **{f"{output}_path": f"/said/{output}" for output in _OUTPUTS[kind]},
-        }
-        command = [f"/program/{self.program.name}", *(f"--{key}={value}" for key, value in options.items())]
-        with start_pod(command, mounts, {"KUBECONFIG": f"{_ACCOUNT}/config"}, disk) as process:
-            log, _ = process.communicate(timeout=60)
-        if process.returncode != 0:
-            raise Refused(_last_words(log))
-        said = {output: disk / "said" / output for output in _OUTPUTS[kind]}
-        return {output: path.read_text() if path.exists() else "" for output, path in said.items()}
 
     def _complete(self, task: str, component: Json) -> None:
         """Notes what the launcher would: v2/component/launcher_v2.go, publish."""

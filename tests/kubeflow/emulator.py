@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
+import json
 import re
 import shutil
 import tempfile
@@ -20,52 +20,22 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from tests.kubeflow.pods import StartPod, start_pod
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Execution, Json, Store, fingerprint, go_json
+from tests.kubeflow.workflow import PipelineRun, TaskRun, Workflow
 
-EXIT_STRATEGY = "ALL_UPSTREAM_TASKS_COMPLETED"
 _SCRATCH = ("/gcs", "/s3", "/minio")  # v2/compiler/argocompiler/container.go, addContainerExecutorTemplate
 _CONDITION = re.compile(r"^inputs\.parameter_values\['([^']+)'\] (==|!=) '([^']*)'$")
 _PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)'\]\}\}")
+_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # strconv.ParseBool
 _KINDS = {"NUMBER_INTEGER": float, "NUMBER_DOUBLE": float, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}
 
 
 class StepFailed(Exception):
     """A container ended with another status than 0, or the launcher could not go on."""
-
-
-@dataclasses.dataclass
-class TaskRun:
-    """What became of a task; `log` is that of its last attempt."""
-
-    name: str
-    state: str
-    log: str = ""
-    status: int = 0
-    attempts: int = 0
-    seconds: float = 0.0
-    execution: Execution | None = None
-
-    @property
-    def last_line(self) -> str:
-        """What a person sees first in the pod's log."""
-        return self.log.rstrip().rpartition("\n")[2]
-
-
-@dataclasses.dataclass
-class PipelineRun:
-    """A run that has ended."""
-
-    id: str
-    root: str
-    succeeded: bool = True
-    tasks: dict[str, TaskRun] = dataclasses.field(default_factory=dict)
-
-    def in_state(self, state: str) -> set[str]:
-        """The names of the tasks in that state."""
-        return {task.name for task in self.tasks.values() if task.state == state}
 
 
 class Backend:
@@ -102,78 +72,16 @@ class Backend:
         return _Run(self, compiled, dict(parameters or {})).run()
 
 
-class _Run:
+class _Run(Workflow):
     def __init__(self, backend: Backend, compiled: str, parameters: Json) -> None:
-        # backend/src/apiserver/template/template.go and v2_template.go, NewV2SpecTemplate: two documents.
-        documents = [document for document in yaml.safe_load_all(compiled) if document]
-        self.spec: Json = next(document for document in documents if "pipelineInfo" in document)
-        platforms: Json = next((document["platforms"] for document in documents if "platforms" in document), {})
-        self.platform: Json = platforms.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
-        if self.spec["schemaVersion"] != "2.1.0":
-            raise ValueError(f"schema version {self.spec['schemaVersion']} is not supported")
+        super().__init__(compiled, parameters, backend.pipeline_root)
         self.backend, self.store = backend, backend.store
-        self.pipeline: str = self.spec["pipelineInfo"]["name"]
-        self.parameters = parameters
-        identity = str(uuid.uuid4())
-        # v2/metadata/client.go, GetPipeline: GenerateOutputURI(pipelineRoot, {pipelineName, runID}).
-        root = f"{backend.pipeline_root.rstrip('/')}/{self.pipeline}/{identity}"
-        self.result = PipelineRun(identity, root)
 
-    def run(self) -> PipelineRun:
-        # v2/driver/root_dag.go, RootDAG: without an expected number of tasks.
-        root = self.store.create("", inputs=self._root_parameters(), dag=self.spec["root"]["dag"])
-        self.result.succeeded = self._run_dag(root)
-        return self.result
+    def _drive_root(self, parameters: Json) -> Execution:
+        """v2/driver/root_dag.go, RootDAG: without an expected number of tasks."""
+        return self.store.create("", inputs=parameters, dag=self.spec["root"]["dag"])
 
-    def _root_parameters(self) -> Json:
-        """v2/compiler/argocompiler/argo.go, Compile: defaults fill in what the run does not give."""
-        declared: Json = self.spec["root"].get("inputDefinitions", {}).get("parameters", {})
-        unknown = set(self.parameters) - set(declared)
-        if unknown:
-            raise ValueError(f"parameters that the pipeline does not have: {unknown}")
-        defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
-        missing = set(declared) - set(defaults) - set(self.parameters)
-        if missing:
-            raise ValueError(f"parameters {missing} have no value")
-        return {**defaults, **self.parameters}
-
-    def _run_dag(self, dag: Execution) -> bool:
-        """v2/compiler/argocompiler/dag.go, DAG: tasks once all they depend on have succeeded; exit tasks as hooks.
-
-        A task that was not triggered is "Skipped", which is not "Succeeded": what depends on it is left out (depends).
-        """
-        assert dag.dag is not None
-        tasks: Json = dag.dag["tasks"]
-        exits = {name for name, task in tasks.items() if _is_exit(task)}
-        states: dict[str, bool | None] = {}
-        failed = False
-        for name in _in_order({name: task for name, task in tasks.items() if name not in exits}):
-            waits_for = _dependencies(tasks[name])
-            if failed or not all(states.get(producer) for producer in waits_for):
-                self.result.tasks[name] = TaskRun(name, "OMITTED")
-                states[name] = None
-                continue
-            states[name] = self._run_task(name, tasks[name], dag)
-            failed = failed or states[name] is False
-            for hook in sorted(exits):
-                if name in tasks[hook]["dependentTasks"]:
-                    self._run_task(hook, tasks[hook], dag)
-        return not failed
-
-    def _run_task(self, name: str, task: Json, dag: Execution) -> bool | None:
-        """v2/compiler/argocompiler/dag.go, task: a driver, and if it says so a nested DAG or a launcher.
-
-        Returns:
-            Whether it succeeded; `None` if its condition did not hold.
-        """
-        if "parameterIterator" in task or "artifactIterator" in task:
-            raise NotImplementedError("loops")
-        component: Json = self.spec["components"][task["componentRef"]["name"]]
-        if "dag" in component:
-            return self._run_nested(name, task, component, dag)
-        return self._run_container(name, task, component, dag)
-
-    def _run_nested(self, name: str, task: Json, component: Json, parent: Execution) -> bool | None:
+    def _drive_group(self, name: str, task: Json, component: Json, parent: Execution) -> Execution | None:
         """v2/driver/dag.go, DAG."""
         inputs = self._resolve_inputs(name, task, component, parent)
         triggered = _holds(task, inputs)
@@ -183,7 +91,7 @@ class _Run:
             dag.state = NOT_TRIGGERED
             self.result.tasks[name] = TaskRun(name, NOT_TRIGGERED, execution=dag)
             return None
-        return self._run_dag(dag)
+        return dag
 
     def _run_container(self, name: str, task: Json, component: Json, parent: Execution) -> bool | None:
         """v2/driver/container.go, Container, and v2/component/launcher_v2.go, Execute."""
@@ -227,8 +135,10 @@ class _Run:
         for key, spec in declared.items():
             if key in values:
                 values[key] = _converted(key, values[key], spec["parameterType"])
-            elif "defaultValue" not in spec and not spec.get("isOptional"):
-                raise ValueError(f"{name}: neither value nor default value for the parameter {key!r}")
+            elif not spec.get("isOptional"):
+                if "defaultValue" not in spec:
+                    raise ValueError(f"{name}: neither value nor default value for the parameter {key!r}")
+                values[key] = _converted(key, None, spec["parameterType"])
         artifacts: Json = task.get("inputs", {}).get("artifacts", {})
         lists = {key: {"artifacts": self._resolve_artifact(spec, dag)} for key, spec in artifacts.items()}
         return {"parameterValues": values, "artifacts": lists}
@@ -327,19 +237,27 @@ class _Launcher:
         self.input["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"] += f"-{attempt}"
 
     def execute(self, execution: Execution) -> str:
-        """executeV2: download, run, collect, upload; of a failure only the log is kept."""
+        """executeV2: download, run, collect, upload.
+
+        Of a command that failed the log is kept, of one whose outputs cannot be taken nothing.
+        """
         self.task.attempts += 1
         with self._disk() as disk:
             local = _LocalDisk(disk)
             try:
                 output = self._run(local)
-                execution.outputs = self._output_parameters(local, output)
-                execution.artifacts = self._upload(local, output, self.input["outputs"]["artifacts"])
             except StepFailed as error:
                 self.task.log += f"{error}\n" if self.task.status == 0 else ""
                 logs = {"executor-logs": self.input["outputs"]["artifacts"]["executor-logs"]}
                 execution.artifacts = self._upload(local, {}, logs)
                 return FAILED
+            try:
+                outputs = self._output_parameters(local, output)
+                execution.artifacts = self._upload(local, output, self.input["outputs"]["artifacts"])
+            except StepFailed as error:
+                self.task.log += f"{error}\n"
+                return FAILED
+            execution.outputs = outputs
         return COMPLETE
 
     @contextlib.contextmanager
@@ -375,15 +293,17 @@ class _Launcher:
         logs.write_text(self.task.log)
         if process.returncode != 0:
             raise StepFailed(f"exit status {process.returncode}")
-        file = local.path(outputs["outputFile"])
-        return yaml.safe_load(file.read_text()) if file.exists() else {}
+        return _executor_output(local.path(outputs["outputFile"]))
 
     def _command(self) -> list[str]:
         """v2/driver/util.go, resolveContainerArgs, then compileCmdAndArgs, with addDefaultParams for `{{$}}`."""
         declared: Json = self.component.get("inputDefinitions", {}).get("parameters", {})
         defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
         values = {**defaults, **self.input["inputs"]["parameterValues"]}
-        whole = {**self.input, "inputs": {**self.input["inputs"], "parameterValues": values}}
+        whole = {
+            "inputs": _without_empty({**self.input["inputs"], "parameterValues": values}),
+            "outputs": _without_empty(self.input["outputs"]),
+        }
         words = [*self.container.get("command", ()), *self.container.get("args", ())]
         if any('{"IfPresent":' in word for word in words):
             raise NotImplementedError("IfPresent")
@@ -418,7 +338,7 @@ class _Launcher:
             if not file.exists():
                 raise StepFailed(f"failed to read output parameter name={name!r}: no such file")
             kind = self.component["outputDefinitions"]["parameters"][name]["parameterType"]
-            values[name] = file.read_text() if kind == "STRING" else yaml.safe_load(file.read_text())
+            values[name] = _value(name, file.read_text(), kind)
         return values
 
     def _upload(self, local: _LocalDisk, output: Json, artifacts: Json) -> dict[str, int]:
@@ -429,17 +349,23 @@ class _Launcher:
             written = output.get("artifacts", {}).get(name, {}).get("artifacts", ())
             if written and name != "executor-logs":
                 _merge_runtime_artifacts(written[0], artifact)
-            uri: str = artifact["uri"]
-            # v2/objectstore/config.go, KeyFromURI: what is not below the run's root is refused.
-            if not uri.startswith(f"{self.run.result.root}/"):
-                raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
-            there = self.store.upload(local.path(local_path_for_uri(uri)), uri)
+            there = self._upload_files(local, name, artifact["uri"])
             if there or name != "executor-logs":
                 try:
                     recorded[name] = self.store.record(name, artifact)
                 except ValueError as error:
                     raise StepFailed(f"unable to produce MLMD artifact for output {name!r}: {error}") from None
         return recorded
+
+    def _upload_files(self, local: _LocalDisk, name: str, uri: str) -> bool:
+        """What is in no store is not taken along; what is not below the run's root is refused (KeyFromURI)."""
+        try:
+            path = local_path_for_uri(uri)
+        except StepFailed:
+            return False
+        if not uri.startswith(f"{self.run.result.root}/"):
+            raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
+        return self.store.upload(local.path(path), uri)
 
 
 class _LocalDisk:
@@ -468,6 +394,38 @@ def local_path_for_uri(uri: str) -> str:
     raise StepFailed(f"failed to generate local path for URI {uri}: unsupported storage scheme")
 
 
+def _executor_output(file: Path) -> Json:
+    """v2/component/launcher_v2.go, getExecutorOutputFile: what the message does not have is refused."""
+    if not file.exists():
+        return {}
+    try:
+        output = json_format.Parse(file.read_text(), pipeline_spec_pb2.ExecutorOutput())
+    except json_format.ParseError as error:
+        raise StepFailed(f"failed to unmarshall ExecutorOutput in file {str(file)!r}: {error}") from None
+    read: Json = json_format.MessageToDict(output)
+    return read
+
+
+def _value(name: str, text: str, kind: str) -> Any:
+    """v2/metadata/converter.go, TextToPbValue."""
+    if kind == "STRING":
+        return text
+    try:
+        if kind == "BOOLEAN":
+            return {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}[text.strip()]
+        value = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}.get(kind, json.loads)(text)
+    except (ValueError, KeyError) as error:
+        raise StepFailed(f"failed to read output parameter name={name!r} type={kind}: {error}") from None
+    if kind in ("LIST", "STRUCT") and not isinstance(value, _KINDS[kind]):
+        raise StepFailed(f"failed to read output parameter name={name!r} type={kind}: unexpected type")
+    return value
+
+
+def _without_empty(values: Json) -> Json:
+    """As protojson.Marshal, which leaves out maps that are empty."""
+    return {name: value for name, value in values.items() if value != {}}
+
+
 def _merge_runtime_artifacts(source: Json, target: Json) -> None:
     """v2/component/launcher_v2.go, mergeRuntimeArtifacts."""
     if source.get("uri"):
@@ -477,7 +435,10 @@ def _merge_runtime_artifacts(source: Json, target: Json) -> None:
 
 
 def _converted(name: str, value: Any, kind: str) -> Any:
-    """v2/driver/resolve.go, handleParamTypeValidationAndConversion: texts take all, the others only their own."""
+    """v2/driver/resolve.go, handleParamTypeValidationAndConversion: texts take all, the others only their own.
+
+    The default of a parameter that is not optional is not taken: `None`.
+    """
     if kind == "STRING":
         return _text(value)
     if kind == "TASK_FINAL_STATUS":
@@ -490,6 +451,8 @@ def _converted(name: str, value: Any, kind: str) -> Any:
 
 def _text(value: Any) -> str:
     """v2/metadata/converter.go, PbValueToText."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else go_json(value)
 
 
@@ -502,29 +465,6 @@ def _holds(task: Json, inputs: Json) -> bool:
     if not comparison:
         raise NotImplementedError(f"the condition {condition}")
     return (inputs["parameterValues"][comparison[1]] == comparison[3]) is (comparison[2] == "==")
-
-
-def _in_order(tasks: Json) -> list[str]:
-    """The tasks so that each comes after what it depends on; else by name."""
-    ordered: list[str] = []
-    while len(ordered) < len(tasks):
-        ready = [n for n in sorted(tasks) if n not in ordered and _dependencies(tasks[n]) <= set(ordered)]
-        if not ready:
-            raise ValueError(f"unknown producer task, or a circle, among {sorted(set(tasks) - set(ordered))}")
-        ordered.append(ready[0])
-    return ordered
-
-
-def _dependencies(task: Json) -> set[str]:
-    """v2/compiler/argocompiler/dag.go, addImplicitDependencies."""
-    inputs: Json = task.get("inputs", {})
-    specs = [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]
-    sources = [spec.get("taskOutputParameter") or spec.get("taskOutputArtifact") for spec in specs]
-    return {*task.get("dependentTasks", ()), *(source["producerTask"] for source in sources if source)}
-
-
-def _is_exit(task: Json) -> bool:
-    return task.get("triggerPolicy", {}).get("strategy") == EXIT_STRATEGY
 
 
 def _ids(inputs: Json) -> dict[str, list[int]]:

@@ -146,8 +146,8 @@ def from_mlmd(value: tuple[str, Any]) -> Any:
 
 
 def go_json(value: Any) -> str:
-    """As protojson.Marshal writes: whole numbers without a point."""
-    return json.dumps(_go_numbers(value), separators=(",", ":"))
+    """As protojson.Marshal writes: whole numbers without a point, fields in the order of their names."""
+    return json.dumps(_go_numbers(value), separators=(",", ":"), sort_keys=True)
 
 
 def fingerprint(key: Json) -> str:

@@ -144,7 +144,7 @@ class TestRefusals:
 
     def test_a_host_that_does_not_answer_is_named(self) -> None:
         client = Client(Api(find_connection("http://127.0.0.1:9", environment={})), "kubeflow")
-        with pytest.raises(UserError, match=r"does not answer at http://127\.0\.0\.1:9 .*whether a port-forward"):
+        with pytest.raises(UserError, match=r"does not answer at http://127\.0\.0\.1:9 \(Failed to .*whether a port-"):
             client.check()
 
     def test_what_the_api_says_briefly_is_passed_on(self, api: KfpApi, client: Client, compiled: Compiled) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.kubeflow.drivers import Drivers, Refused
+from tests.kubeflow.drivers import Driver, Drivers, Refused
 from tests.kubeflow.pods import isolation
 from tests.support.compiled_pipelines import EVERYTHING, documents
 from tests.support.kubeflow_backend import DRIVER, program
-from tests.support.metadata_server import empty_cluster, metadata_server
+from tests.support.metadata_server import cluster, metadata_server
 from tests.support.small_spec import BROKEN, broken, small_platform, small_spec
 from tests.support.small_spec import DRIVER as BY_DRIVER
 
@@ -25,8 +27,8 @@ Make = Callable[[Mapping[str, Mapping[str, str]]], Drivers]
 @pytest.fixture
 def make_drivers(tmp_path: Path) -> Iterator[Make]:
     path = program(DRIVER)
-    with metadata_server() as (store, port), empty_cluster() as cluster:
-        yield lambda outputs: Drivers(path, store, port, cluster, tmp_path, outputs)
+    with metadata_server() as (store, port), cluster() as address:
+        yield lambda outputs: Drivers(path, store, port, address, tmp_path, outputs)
 
 
 def test_every_step_of_the_sample_is_driven_to_its_pod(make_drivers: Make) -> None:
@@ -37,6 +39,43 @@ def test_every_step_of_the_sample_is_driven_to_its_pod(make_drivers: Make) -> No
     assert driven["trainer"].inputs["artifacts"]["transform_graph"]["artifacts"][0]["type"] == {"instanceSchema": ""}
     volumes = {volume["name"] for volume in driven["survey"].pod["volumes"]}
     assert volumes == {"segpipe", "scratch"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "store"),
+    [
+        (
+            "base",
+            {
+                "endpoint": "seaweedfs.kubeflow.svc:9000",
+                "disableSSL": "true",
+                "secretName": "mlpipeline-minio-artifact",
+                "accessKeyKey": "accesskey",
+                "secretKeyKey": "secretkey",
+                "fromEnv": "false",
+            },
+        ),
+        (
+            "components/s3",
+            {"secretName": "segpipe-s3", "fromEnv": "false", "region": "us-east-1", "disableSSL": "true"},
+        ),
+        ("components/gcs", {"fromEnv": "true"}),
+    ],
+)
+def test_the_driver_understands_the_launchers_settings_of_k8s(
+    tmp_path: Path, folder: str, store: dict[str, str]
+) -> None:
+    config = yaml.safe_load(Path(f"k8s/{folder}/launcher.yaml").read_text())
+    objects = {"/api/v1/namespaces/kubeflow/configmaps/kfp-launcher": config}
+    with metadata_server() as (metadata, port), cluster(objects) as address:
+        drive = Driver(program(DRIVER), port, address, tmp_path)
+        drive("ROOT_DAG", "", component=small_spec()["root"], runtime_config={"parameterValues": {"number": 1}})
+        [run] = (context for context in metadata.get_contexts() if "store_session_info" in context.custom_properties)
+    root = run.custom_properties["pipeline_root"].string_value
+    assert root.startswith(f"{config['data']['defaultPipelineRoot']}/")
+    session = json.loads(run.custom_properties["store_session_info"].string_value)
+    assert session["Provider"] == root.partition("://")[0]
+    assert {key: session["Params"].get(key) for key in store} == store
 
 
 def test_resources_and_what_kubernetes_alone_knows_reach_the_pod(make_drivers: Make) -> None:

@@ -1,4 +1,7 @@
-"""The whole pipeline from its compiled YAML alone, a pod a step; each test goes on from the one before it."""
+"""The whole pipeline from its compiled YAML alone, a pod a step; each test goes on from the one before it.
+
+First between rules written by hand, then between Kubeflow Pipelines' own driver and launcher.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,11 @@ from components.evaluator.results import Evaluation
 from pipeline.config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from registry.store import Registry
-from tests.kubeflow.emulator import Backend, PipelineRun
+from tests.kubeflow.emulator import Backend
+from tests.kubeflow.installation import BY_HAND, INSTALLED, Installation, backend
 from tests.kubeflow.pods import isolation
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED
+from tests.kubeflow.workflow import PipelineRun
 from tests.support.tiny import segpipe, write_data, write_use_case
 
 pytestmark = [
@@ -40,9 +45,15 @@ ON_CLUSTER = [
 BAD_DATA = {"data_root": "/mnt/segpipe/bad"}
 
 
+@pytest.fixture(scope="module", params=[BY_HAND, INSTALLED])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The claim that stands for the folder that the command runs in."""
+def volume(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The claim that stands for the folder that the command runs in; another one for each kind of backend."""
+    del kind
     return tmp_path_factory.mktemp("volume")
 
 
@@ -54,8 +65,9 @@ def config(volume: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[list[dict[str, Any]]]:
+def told(kind: str) -> Iterator[list[dict[str, Any]]]:
     """What the webhook was told; the first entry is its address."""
+    del kind
     messages: list[dict[str, Any]] = []
 
     class Webhook(http.server.BaseHTTPRequestHandler):
@@ -75,14 +87,17 @@ def told() -> Iterator[list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def backend(volume: Path, told: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Backend:
+def there(
+    kind: str, volume: Path, told: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend | Installation]:
     secrets = {"webhook": {"url": told[0]["address"]}}
-    return Backend(tmp_path_factory.mktemp("bucket"), {"segpipe": volume}, secrets)
+    with backend(kind, tmp_path_factory.mktemp("bucket"), claims={"segpipe": volume}, secrets=secrets) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def first(backend: Backend, config: Path) -> PipelineRun:
-    return backend.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
+def first(there: Backend | Installation, config: Path) -> PipelineRun:
+    return there.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
 
 
 def logs(run: PipelineRun) -> str:
@@ -98,32 +113,31 @@ def test_the_first_run_finds_no_baseline_and_pushes(first: PipelineRun, volume: 
     assert Registry(str(volume / "registry")).verify(1).model_name == "tiny"
 
 
-def test_every_artifact_lies_below_the_runs_root(first: PipelineRun, backend: Backend) -> None:
-    for artifact in backend.store.artifacts.values():
+def test_every_artifact_lies_below_the_runs_root(first: PipelineRun, there: Backend | Installation) -> None:
+    for artifact in there.store.artifacts.values():
         assert artifact.uri.startswith(f"{first.root}/")
         for kind, value in artifact.properties.values():
             assert not (kind == "string" and "/minio/" in value)
-    assert "minio://" in str(backend.store.artifacts)
+    assert "minio://" in str(there.store.artifacts)
 
 
-def test_the_dashboard_has_something_to_show(first: PipelineRun, backend: Backend, volume: Path) -> None:
+def test_the_dashboard_has_something_to_show(first: PipelineRun, there: Backend | Installation, volume: Path) -> None:
     report = first.tasks["run-report"].execution
     assert report is not None
-    shown = {name: backend.store.artifacts[identity] for name, identity in report.artifacts.items()}
+    shown = {name: there.store.artifacts[identity] for name, identity in report.artifacts.items()}
     assert {name: artifact.type for name, artifact in shown.items() if name != "executor-logs"} == {
         "report": "system.HTML",
         "metrics": "system.Metrics",
         "confusion_matrix": "system.ClassificationMetrics",
         "summary": "system.Markdown",
     }
-    assert backend.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
-    assert "version 1 pushed and served" in backend.store.folder(shown["summary"].uri).read_text()
+    assert there.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
+    summary = there.store.folder(shown["summary"].uri).read_text()
+    assert "version 1 pushed and served" in summary and "hostile inputs refused" in summary
     metrics = Registry(str(volume / "registry")).verify(1).metrics
     rows = {name: value for name, (kind, value) in shown["metrics"].properties.items() if kind == "double"}
     assert rows == pytest.approx(metrics)
-    evaluation = Evaluation.model_validate_json(
-        (backend.store.folder(shown["metrics"].uri) / "metrics.json").read_text()
-    )
+    evaluation = Evaluation.model_validate_json((there.store.folder(shown["metrics"].uri) / "metrics.json").read_text())
     matrix = shown["confusion_matrix"].properties["confusionMatrix"][1]["struct"]
     assert [row["row"] for row in matrix["rows"]] == [list(row) for row in evaluation.candidate.overall.confusion]
 
@@ -133,22 +147,22 @@ def test_the_webhook_is_told(first: PipelineRun, told: list[dict[str, Any]]) -> 
     assert "ended well" in told[1]["text"]
 
 
-def test_an_unchanged_run_is_skipped(first: PipelineRun, backend: Backend, config: Path) -> None:
+def test_an_unchanged_run_is_skipped(first: PipelineRun, there: Backend | Installation, config: Path) -> None:
     del first
-    run = backend.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
+    run = there.run(compile_pipeline(load_config(config, [*ON_CLUSTER, "when_unchanged=skip"])))
     assert run.succeeded, logs(run)
     assert run.in_state(COMPLETE) == {"survey", "notify"} and run.in_state(NOT_TRIGGERED) == {"retrain"}
     assert run.tasks["survey"].last_line == "data and configuration are those of that version"
 
 
 def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
-    first: PipelineRun, backend: Backend, config: Path, volume: Path, told: list[dict[str, Any]]
+    first: PipelineRun, there: Backend | Installation, config: Path, volume: Path, told: list[dict[str, Any]]
 ) -> None:
     del first
     write_data(volume / "bad", pairs=3)
     for image in (volume / "bad" / "images").iterdir():
         image.write_bytes(b"no picture")
-    run = backend.run(compile_pipeline(load_config(config, ON_CLUSTER)), BAD_DATA)
+    run = there.run(compile_pipeline(load_config(config, ON_CLUSTER)), BAD_DATA)
     assert not run.succeeded
     assert run.in_state(FAILED) == {"image-mask-example-gen"}
     failed = run.tasks["image-mask-example-gen"]
@@ -160,19 +174,37 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
 
 
 def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
-    first: PipelineRun, backend: Backend, config: Path, volume: Path
+    first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
 ) -> None:
-    run = backend.run(compile_pipeline(load_config(config, ON_CLUSTER)))
+    run = there.run(compile_pipeline(load_config(config, ON_CLUSTER)))
     assert run.succeeded, logs(run)
     assert run.in_state(CACHED) == {*DATA_STEPS, *MODEL_STEPS}
     assert run.in_state(COMPLETE) == {"survey", "notify", *RELEASE_STEPS}
     assert run.tasks["baseline"].last_line == "baseline: version 1"
-    assert "identical to version 1" in str(_summary(run, backend))
+    assert "identical to version 1" in str(_summary(run, there))
     assert [manifest.version for manifest in Registry(str(volume / "registry")).versions()] == [1]
     assert run.root != first.root
 
 
-def _summary(run: PipelineRun, backend: Backend) -> str:
+@pytest.mark.slow
+def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_served(
+    first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
+) -> None:
+    del first
+    index = volume / "data" / "index.csv"
+    before = index.read_text()
+    write_data(volume / "data", pairs=10, seed=1)
+    index.write_text(before + index.read_text().partition("\n")[2])
+    retraining = [*ON_CLUSTER, "when_unchanged=skip", "trainer.warm_start=blessed", "trainer.epochs=2"]
+    run = there.run(compile_pipeline(load_config(config, retraining)))
+    assert run.succeeded, logs(run)
+    assert "a training is due" in run.tasks["survey"].log
+    assert run.tasks["image-mask-example-gen"].state == run.tasks["trainer"].state == COMPLETE
+    assert "weights from minio://" in run.tasks["trainer"].log
+    assert run.tasks["baseline"].last_line == "baseline: version 1"
+
+
+def _summary(run: PipelineRun, there: Backend | Installation) -> str:
     report = run.tasks["run-report"].execution
     assert report is not None
-    return backend.store.folder(backend.store.artifacts[report.artifacts["summary"]].uri).read_text()
+    return there.store.folder(there.store.artifacts[report.artifacts["summary"]].uri).read_text()

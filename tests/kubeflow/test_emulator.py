@@ -1,16 +1,19 @@
-"""The emulator's own rules, on pipelines of shell commands."""
+"""The emulator's rules, on pipelines of small commands, beside what Kubeflow Pipelines' own programs make of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.kubeflow.emulator import Backend, PipelineRun
+from tests.kubeflow.emulator import Backend
+from tests.kubeflow.installation import BY_HAND, INSTALLED, Installation, backend
 from tests.kubeflow.pods import isolation
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, RUNNING
+from tests.kubeflow.workflow import PipelineRun
 
 pytestmark = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
 
@@ -79,13 +82,19 @@ def pair(word: str = "hello") -> str:
     )
 
 
+@pytest.fixture(params=[BY_HAND, INSTALLED])
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend | Installation]:
+    with backend(request.param, tmp_path, pipeline_root=ROOT) as opened:
+        yield opened
+
+
 def given(run: PipelineRun, name: str) -> Json:
     """What the task printed first: the inputs that it was given."""
     return yaml.safe_load(run.tasks[name].log.splitlines()[0])
 
 
-def test_artifacts_come_without_types_and_with_wrapped_metadata(tmp_path: Path) -> None:
-    run = Backend(tmp_path, pipeline_root=ROOT).run(pair())
+def test_artifacts_come_without_types_and_with_wrapped_metadata(there: Backend | Installation, tmp_path: Path) -> None:
+    run = there.run(pair())
     inputs = given(run, "take")
     artifact = inputs["artifacts"]["x"]["artifacts"][0]
     assert inputs["parameterValues"] == {"word": "hello"}
@@ -94,27 +103,26 @@ def test_artifacts_come_without_types_and_with_wrapped_metadata(tmp_path: Path) 
     assert artifact["metadata"]["display_name"] == "made" and "store_session_info" in artifact["metadata"]
 
 
-def test_files_reach_the_bucket_and_empty_folders_vanish(tmp_path: Path) -> None:
-    Backend(tmp_path, pipeline_root=ROOT).run(pair())
+def test_files_reach_the_bucket_and_empty_folders_vanish(there: Backend | Installation, tmp_path: Path) -> None:
+    there.run(pair())
     names = {path.name for path in tmp_path.glob("b/root/p/*/make/*/made/*")}
     assert names == {"file"}
     assert list(tmp_path.glob("b/root/p/*/make/*/executor-logs-0"))
 
 
-def test_a_second_run_is_cached_unless_the_command_changed(tmp_path: Path) -> None:
-    backend = Backend(tmp_path, pipeline_root=ROOT)
-    backend.run(pair())
-    assert backend.run(pair()).in_state(CACHED) == {"make", "take"}
-    assert backend.run(pair("other")).in_state(COMPLETE) == {"make", "take"}
+def test_a_second_run_is_cached_unless_the_command_changed(there: Backend | Installation, tmp_path: Path) -> None:
+    there.run(pair())
+    assert there.run(pair()).in_state(CACHED) == {"make", "take"}
+    assert there.run(pair("other")).in_state(COMPLETE) == {"make", "take"}
 
 
-def test_a_failed_task_is_tried_again_and_ends_the_run(tmp_path: Path) -> None:
+def test_a_failed_task_is_tried_again_and_ends_the_run(there: Backend | Installation, tmp_path: Path) -> None:
     text = compiled(
         {"a": task("a", retryPolicy={"maxRetryCount": 2}), "b": task("b", dependentTasks=["a"])},
         {"a": component("a"), "b": component("b")},
         {"a": executor("", "fail"), "b": executor("")},
     )
-    run = Backend(tmp_path, pipeline_root=ROOT).run(text)
+    run = there.run(text)
     assert not run.succeeded and run.in_state("OMITTED") == {"b"}
     assert run.tasks["a"].attempts == 3
     assert {path.name for path in tmp_path.glob("b/root/p/*/a/*/*")} == {f"executor-logs-{n}" for n in range(3)}
@@ -147,15 +155,22 @@ def guarded(*arguments: str) -> str:
     ],
 )
 def test_the_exit_task_is_told_the_state_that_launchers_have_left(
-    tmp_path: Path, arguments: tuple[str, ...], parameters: Json, work: str | None, state: str
+    there: Backend | Installation, arguments: tuple[str, ...], parameters: Json, work: str | None, state: str
 ) -> None:
-    run = Backend(tmp_path, pipeline_root=ROOT).run(guarded(*arguments), parameters)
+    run = there.run(guarded(*arguments), parameters)
     assert given(run, "told")["parameterValues"]["status"]["state"] == state
     assert run.succeeded is (state != FAILED)
     assert (run.tasks["work"].state if "work" in run.tasks else None) == work
     assert run.in_state(NOT_TRIGGERED) == (set() if work else {"inner"})
 
 
-def test_a_parameter_that_the_pipeline_does_not_have_is_refused(tmp_path: Path) -> None:
+def test_the_exit_task_is_told_of_a_group_that_was_cached_that_it_is_running(there: Backend | Installation) -> None:
+    there.run(guarded())
+    run = there.run(guarded())
+    assert run.tasks["work"].state == CACHED
+    assert given(run, "told")["parameterValues"]["status"]["state"] == RUNNING
+
+
+def test_a_parameter_that_the_pipeline_does_not_have_is_refused(there: Backend | Installation, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not have"):
-        Backend(tmp_path, pipeline_root=ROOT).run(guarded(), {"stop": "x"})
+        there.run(guarded(), {"stop": "x"})

@@ -1,7 +1,6 @@
-"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server and driver.
+"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server, driver and launcher.
 
-The module's go.sum has no hashes of Kubeflow's own modules: Go asks its checksum database for them when it builds, in a
-copy of the file.
+go.sum has the hashes of all modules, so that those which are in Go's cache already are not asked for anywhere.
 """
 
 from __future__ import annotations
@@ -18,12 +17,18 @@ import pytest
 
 MODULE = Path("tests/kubeflow/backend")
 PROGRAMS = Path("build/kubeflow")
-BACKEND, DRIVER = ".", "github.com/kubeflow/pipelines/backend/src/v2/cmd/driver"
-"""The packages: what of the API server a run is created with, and the driver of a task."""
+_COMMANDS = "github.com/kubeflow/pipelines/backend/src/v2/cmd"
+BACKEND, DRIVER, LAUNCHER = ".", f"{_COMMANDS}/driver", f"{_COMMANDS}/launcher-v2"
+"""The packages: what of the API server a run is created with, the driver of a task, and what runs in its pod."""
 
-BUILT = {BACKEND: "SEGPIPE_KUBEFLOW_BACKEND", DRIVER: "SEGPIPE_KUBEFLOW_DRIVER"}
+BUILT = {
+    BACKEND: "SEGPIPE_KUBEFLOW_BACKEND",
+    DRIVER: "SEGPIPE_KUBEFLOW_DRIVER",
+    LAUNCHER: "SEGPIPE_KUBEFLOW_LAUNCHER",
+}
 """Environment variables that name the programs where they have been built already."""
 
+_NAMES = {BACKEND: "backend", DRIVER: "driver", LAUNCHER: "launcher"}
 _BUILD_SECONDS = 1500
 
 
@@ -64,7 +69,8 @@ def _build(package: str) -> tuple[str | None, str]:
             None,
             f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT[package]} may name the program",
         )
-    path = PROGRAMS.absolute() / ("backend" if package == BACKEND else "driver")
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    path = PROGRAMS.absolute() / _NAMES[package]
     built = _go("build", "-p", "2", "-o", str(path), package)
     if built.returncode != 0:
         pytest.fail(built.stderr)
@@ -72,8 +78,5 @@ def _build(package: str) -> tuple[str | None, str]:
 
 
 def _go(verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    PROGRAMS.mkdir(parents=True, exist_ok=True)
-    for name in ("go.mod", "go.sum"):
-        shutil.copy(MODULE / name, PROGRAMS)
-    command = ["nice", "go", verb, "-mod=mod", f"-modfile={PROGRAMS.absolute() / 'go.mod'}", *arguments]
+    command = ["nice", "go", verb, *arguments]
     return subprocess.run(command, cwd=MODULE, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)

@@ -1,4 +1,4 @@
-"""What a driver talks to: ML Metadata's gRPC service, on the store of its Python package, and an empty cluster."""
+"""What a driver talks to: ML Metadata's gRPC service, on the store of its Python package, and a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import http.server
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from typing import Any
 
@@ -15,6 +15,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
+_NOT_FOUND = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
 _SERVICE = metadata_store_service_pb2.DESCRIPTOR.services_by_name["MetadataStoreService"]
 
 
@@ -59,26 +60,27 @@ def _call(store: MetadataStore, name: str, response_type: Callable[[], Any]) -> 
 
 
 @contextlib.contextmanager
-def empty_cluster() -> Iterator[str]:
-    """The address of a Kubernetes API server that has nothing that is asked for."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NotFound)
+def cluster(objects: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The address of a Kubernetes API server that has no other objects than these: path → object."""
+    known = objects or {}
+
+    class Requests(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            there = self.path in known
+            body = json.dumps(known[self.path] if there else _NOT_FOUND).encode()
+            self.send_response(200 if there else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Requests)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
-
-
-class _NotFound(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
-        body = json.dumps(status).encode()
-        self.send_response(404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""

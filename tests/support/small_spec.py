@@ -157,6 +157,11 @@ def _importer(spec: Json) -> None:
     _executors(spec)["exec-second"] = {"importer": schema}
 
 
+def _leave_number_to_its_default(spec: Json) -> None:
+    _tasks(spec)["first"].pop("inputs")
+    spec["components"]["comp-first"]["inputDefinitions"]["parameters"]["number"]["defaultValue"] = 1
+
+
 BROKEN: dict[str, Broken] = {
     "schema version": Broken(
         lambda spec: spec.update(schemaVersion="2.0.0"), "schemaVersion", "must be 2.1.0, but is 2.0.0", CREATION
@@ -302,6 +307,9 @@ BROKEN: dict[str, Broken] = {
     ),
     "parameter not given": Broken(
         lambda spec: _tasks(spec)["first"].pop("inputs"), "first", "needs number of parameters", DRIVER
+    ),
+    "default of what is not optional": Broken(
+        _leave_number_to_its_default, "first", "needs number of parameters, which it does not get", DRIVER
     ),
     "artifact not given": Broken(
         lambda spec: _tasks(spec)["second"]["inputs"].pop("artifacts"), "second", "needs examples of artifacts", LATER

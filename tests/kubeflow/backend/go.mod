@@ -206,6 +206,9 @@ replace (
 	github.com/kubeflow/pipelines/kubernetes_platform => github.com/kubeflow/pipelines/kubernetes_platform v0.0.0-20260709152847-4a3592cb2dd0
 )
 
-tool github.com/kubeflow/pipelines/backend/src/v2/cmd/driver
+tool (
+	github.com/kubeflow/pipelines/backend/src/v2/cmd/driver
+	github.com/kubeflow/pipelines/backend/src/v2/cmd/launcher-v2
+)
 
 exclude github.com/mitchellh/osext v0.0.0-20151018003038-5e2d6d41470f

@@ -63,6 +63,15 @@ def test_an_error_is_one_sentence_without_a_traceback(tmp_path: Path, arguments:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_cannot_be_written_is_named() -> None:
+    done = segpipe("compile", "pipeline/configs/sample.yaml", "--out", "/proc/sample.yaml")
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "error: cannot write /proc/sample.yaml: No such file or directory; name another file with --out\n"
+    )
+
+
 def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in segpipe("run", "nowhere.yaml", "--debug").stderr
 

@@ -74,7 +74,12 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("trainer.augmentation.rotate={degree: 9}", "trainer.augmentation.rotate.degree is no known key"),
         ("trainer.augmentation.crop={scale: [0.9, 0.5]}", "crop.scale: the range must rise, but 0.9 is above 0.5"),
         ("trainer.augmentation.flip_vertical=2", "flip_vertical: Input should be less than or equal to 1"),
-        ("name=Not A Name", "name: String should match pattern"),
+        ("name=Not A Name", "name: 'Not A Name' is no name: small letters, digits and hyphens"),
+        ("kubeflow.steps.trainer.memory=8Gb", "trainer.memory: '8Gb' is no amount of memory: 512Mi or 8Gi"),
+        ("kubeflow.steps.trainer.cpu=many", "trainer.cpu: 'many' is no number of cores"),
+        ("kubeflow.image=https://registry/segpipe:1", "kubeflow.image: 'https://registry/segpipe:1' is no image"),
+        ("kubeflow.image=Segpipe:1", "kubeflow.image: 'Segpipe:1' is no image"),
+        ("kubeflow.pipeline_root=http://bucket", "'http://bucket' is no address of a bucket: minio://, s3:// or gs://"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_what_would_be_right(minimal: Path, override: str, sentence: str) -> None:

@@ -60,6 +60,24 @@ def test_nodes_taints_and_time() -> None:
     assert found["activeDeadlineSeconds"] == 120
 
 
+GPU_TAINT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("kubeflow", "tolerations"),
+    [
+        ({"steps": {"trainer": {"accelerator": {"count": 1}}}}, [GPU_TAINT]),
+        ({"steps": {"trainer": {"accelerator": {"count": 1}, "tolerations": []}}}, None),
+        ({"steps": {"trainer": {"accelerator": {"resource": "amd.com/gpu"}}}}, [{**GPU_TAINT, "key": "amd.com/gpu"}]),
+        ({"workers": {"bucket": "gs://b", "accelerator": {"count": 1}}}, [GPU_TAINT]),
+        ({}, None),
+    ],
+)
+def test_a_trainer_with_devices_may_go_to_their_pool(kubeflow: dict[str, Any], tolerations: object) -> None:
+    assert executor("trainer", kubeflow).get("tolerations") == tolerations
+    assert "tolerations" not in executor("transform", kubeflow)
+
+
 def test_only_the_last_task_knows_the_webhook() -> None:
     kubeflow = {"webhook": {"secret": "chat", "key": "address"}}
     told = executor("notify", kubeflow)["secretAsEnv"]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +18,7 @@ import pytest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from registry.store import Registry
-from tests.support.serving import Hosted, classes_in, picture, predict_request, wait_until
+from tests.support.serving import BIRTH, Hosted, classes_in, picture, predict_request, wait_until
 
 SLOW = picture(1600, 1600)
 Host = Callable[..., Hosted]
@@ -82,6 +87,49 @@ def test_versions_change_under_load_without_a_failed_request(host: Host, registr
     assert clients.errors == []
     assert len(clients.versions) > 30
     wait_until(lambda: server.states() == {1: "END", 2: "AVAILABLE"})
+
+
+PUSH = """
+import json, sys
+from registry.store import Registry
+
+registry = Registry(sys.argv[1])
+manifest, _ = registry.push(sys.argv[2], **json.loads(sys.argv[3]))
+registry.serve_in_place_of(1, manifest.version)
+"""
+BALLAST = 256 << 20  # So that a push takes long enough to be killed in the middle of it.
+
+
+def test_a_push_that_is_killed_halfway_leaves_the_old_version_answering_and_the_next_one_is_served(
+    host: Host, registry: Registry, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(registry.version_location(2), model)
+    shutil.copytree(registry.version_location(1), tmp_path / "first")
+    registry = Registry(str(tmp_path / "one"))
+    registry.push(str(tmp_path / "first"), **BIRTH)
+    registry.serve(1)
+    server = host(registry)
+    with (model / "assets.extra-ballast").open("wb") as ballast:
+        ballast.truncate(BALLAST)
+    before, versions = set(Path(registry.uri).rglob("*")), [manifest.version for manifest in registry.versions()]
+    with Clients(server) as clients:
+        command = [sys.executable, "-c", PUSH, registry.uri, str(model), json.dumps(BIRTH)]
+        with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())}) as pusher:
+            wait_until(
+                lambda: any(path.name == "assets.extra-ballast" for path in set(Path(registry.uri).rglob("*")) - before)
+            )
+            pusher.kill()
+        assert pusher.returncode == -signal.SIGKILL
+        assert registry.served() == 1
+        assert [manifest.version for manifest in registry.versions()] == versions
+        answered = len(clients.versions)
+        wait_until(lambda: len(clients.versions) > answered + 8)
+        assert set(clients.versions) == {1}
+        subprocess.run(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, check=True)
+        wait_until(lambda: set(clients.versions[-8:]) == {2}, 120)
+    assert clients.errors == []
+    registry.verify(registry.served())
 
 
 def test_a_running_request_ends_on_the_old_version_which_is_then_unloaded(host: Host, registry: Registry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,7 @@ def check(server: Served, files: list[Hostile]) -> None:
     answers = ask(server, files)
     for answer in answers:
         check_answer(answer)
+    assert statistics.median(answer.seconds for answer in answers) < 0.5
     assert server.process.poll() is None
     assert sound_masks(server) == before
     assert peak_memory(server.process.pid) - peak < 200 * MEGABYTE, "bombs take what honest pictures at the limit take"

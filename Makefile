@@ -2,6 +2,8 @@
 VENV ?= .venv
 export VENV
 BIN := $(VENV)/bin
+# A process a core, yet no more than a laptop's memory holds; ARGS='-n 0 …' keeps all in one.
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help run test test-slow test-modern image test-image lint clean
 .DEFAULT_GOAL := help
@@ -18,7 +20,7 @@ test test-slow test-modern: export TF_CPP_MIN_LOG_LEVEL ?= 2 # warnings and erro
 
 test: ## makes .venv with what the tests need, then runs them
 	@scripts/bootstrap test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-slow: ## the tests that take longer
 	@scripts/bootstrap test

@@ -52,7 +52,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", help="local .h5 file of MobileNet's weights, α 0.75")
-    parser.add_argument("--data", default="../shared/datasets/clothing", help="root of the pictures")
+    parser.add_argument("--data", default="data/clothing", help="root of the pictures")
     parser.add_argument("--minutes", type=float, default=4, help="of training, each side")
     parser.add_argument("--resting-epochs", type=int, default=8, help="those of the first phase")
     parser.add_argument("--rounds", type=int, default=1, help="trainings of each side")

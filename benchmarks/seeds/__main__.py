@@ -51,10 +51,10 @@ class Seed(NamedTuple):
 
 
 SEEDS = {
-    "buildings": Seed("buildings", "../shared/datasets/nuclei", "all"),
+    "buildings": Seed("buildings", "data/nuclei", "all"),
     "pets": Seed("pets", MADE_UP, "rests"),
     "pets-fcn8": Seed("pets_fcn8", MADE_UP, "rests"),
-    "clothing": Seed("clothing", "../shared/datasets/clothing", "two"),
+    "clothing": Seed("clothing", "data/clothing", "two"),
 }
 
 

@@ -39,7 +39,7 @@ class RunReportSpec(ComponentSpec):
 
 
 class RunReport(base_component.BaseComponent):
-    """Makes one self-contained HTML page about the run: data, training, metrics, predictions, verdict.
+    """Makes one self-contained HTML page about the run: data, training, metrics, predictions, serving, verdict.
 
     ```python
     report = RunReport(
@@ -60,7 +60,7 @@ class RunReport(base_component.BaseComponent):
         report: `report.html`.
         metrics: the figures as custom properties, and `metrics.json` with everything that was measured.
         confusion_matrix: a custom property.
-        summary: `summary.md`, data gate, evaluation, serving and push in short.
+        summary: `summary.md`, data gate, evaluation, serving check and push in short.
     """
 
     SPEC_CLASS = RunReportSpec
@@ -90,7 +90,7 @@ class RunReport(base_component.BaseComponent):
             evaluation: what the evaluator found.
             run_config: the whole configuration as JSON.
             code: fingerprint of the code, so that a change of it makes a new report.
-            infra_blessing: what `ServingCheck` found; without it the report says nothing of it.
+            infra_blessing: what the serving check found; without it the report does not speak of it.
             pushed_model: what the pusher did; without it the report says that nothing was pushed.
         """
         super().__init__(

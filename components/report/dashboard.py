@@ -51,9 +51,8 @@ def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.nda
 
 
 def summary(data: ReportData) -> str:
-    """Data gate, evaluation, serving and push in Markdown.  Every name in `data` is taken for untrusted and escaped."""
-    parts = (_heading(data), _gate(data), _evaluation(data), _serving(data), _push(data))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    """Data gate, evaluation, serving check and push in Markdown.  Names in `data` are untrusted and escaped."""
+    return "\n\n".join((_heading(data), _gate(data), _evaluation(data), *_serving(data), _push(data))) + "\n"
 
 
 def _heading(data: ReportData) -> str:
@@ -101,8 +100,8 @@ def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> 
     return f"| {' | '.join(cells)} |"
 
 
-def _serving(data: ReportData) -> str:
-    return f"## Serving\n\n{_plain(data.serving.note)}" if data.serving else ""
+def _serving(data: ReportData) -> list[str]:
+    return [f"## Serving check\n\n{_plain(data.serving.note)}"] if data.serving else []
 
 
 def _push(data: ReportData) -> str:

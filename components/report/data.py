@@ -40,7 +40,7 @@ class ReportData:
     gate: GateReport
     history: TrainingHistory
     evaluation: Evaluation
-    serving: ServingCheckResult | None
+    serving: ServingCheckResult | None  # without the check none
     push: PushResult | None
     best: tuple[Picture, ...]
     worst: tuple[Picture, ...]

@@ -28,7 +28,8 @@ from components.pusher.result import PUSHED_FILE, PushResult
 from components.report import dashboard, page, pictures
 from components.report.config import ReportConfig
 from components.report.data import Picture, ReportData
-from components.serving_check.result import RESULT_FILE, ServingCheckResult
+from components.serving_check.result import RESULT_FILE as SERVING_FILE
+from components.serving_check.result import ServingCheckResult
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 _QUARANTINED_SHOWN = 50
@@ -61,7 +62,7 @@ class Executor(base_executor.BaseExecutor):
             gate=GateReport.model_validate_json(_read(input_dict, "gate", GATE_FILE)),
             history=TrainingHistory.model_validate_json(_read(input_dict, "model_run", HISTORY_FILE)),
             evaluation=evaluation,
-            serving=ServingCheckResult.model_validate_json(_read(input_dict, "infra_blessing", RESULT_FILE))
+            serving=ServingCheckResult.model_validate_json(_read(input_dict, "infra_blessing", SERVING_FILE))
             if input_dict.get("infra_blessing")
             else None,
             push=PushResult.model_validate_json(_read(input_dict, "pushed_model", PUSHED_FILE))

@@ -30,14 +30,18 @@ class Attempts:
         self._draw = draw
         self._deadline = clock() + seconds
         self._made = 0
+        self._last: ServerUnavailableError | None = None
 
     def remaining(self) -> float:
         """Seconds for the next attempt.
 
         Raises:
             DeadlineExceededError: there are none.
+            ServerUnavailableError: there are none, and that is how the last attempt ended.
         """
         left = self._deadline - self._clock()
+        if left <= 0 and self._last:
+            raise self._given_up(self._last)
         if left <= 0:
             raise DeadlineExceededError(f"no answer within {self._seconds:g} s")
         return left
@@ -52,6 +56,10 @@ class Attempts:
         self._made += 1
         pause = error.retry_after + self._draw(0, longest)
         if self._clock() + pause >= self._deadline:
-            times = "once" if self._made == 1 else f"{self._made} times in {self._seconds:g} s"
-            raise ServerUnavailableError(f"{error} (tried {times})", error.retry_after) from error
+            raise self._given_up(error) from error
+        self._last = error
         return pause
+
+    def _given_up(self, error: ServerUnavailableError) -> ServerUnavailableError:
+        times = "once" if self._made == 1 else f"{self._made} times in {self._seconds:g} s"
+        return ServerUnavailableError(f"{error} (tried {times})", error.retry_after)

@@ -1,6 +1,6 @@
 """The whole pipeline from its compiled YAML alone, a pod a step; each test goes on from the one before it.
 
-First between rules written by hand, then, which is slow, between Kubeflow Pipelines' own driver and launcher.
+First between rules written by hand, then between Kubeflow Pipelines' own driver and launcher.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED
 from tests.kubeflow.workflow import PipelineRun
 from tests.support.tiny import segpipe, write_data, write_use_case
 
-pytestmark = pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(isolation() is None, reason="pods need mount namespaces, or a / that can be written"),
+]
 
 DATA_STEPS = {"image-mask-example-gen", "statistics-gen", "schema-importer", "example-validator", "data-gate"}
 MODEL_STEPS = {"transform", "trainer", "serving-check"}
@@ -42,7 +45,7 @@ ON_CLUSTER = [
 BAD_DATA = {"data_root": "/mnt/segpipe/bad"}
 
 
-@pytest.fixture(scope="module", params=[BY_HAND, pytest.param(INSTALLED, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[BY_HAND, INSTALLED])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -170,7 +173,6 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
     assert run.tasks["notify"].state == COMPLETE and "failed" in told[-1]["text"]
 
 
-@pytest.mark.slow
 def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
     first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
 ) -> None:
@@ -184,7 +186,6 @@ def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
     assert run.root != first.root
 
 
-@pytest.mark.slow
 def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_served(
     first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
 ) -> None:

@@ -73,7 +73,6 @@ MADE_UP = {
         (*SMALL, *SMALL_UNET, "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.5}]"),
     ),
 }
-FAST = {"pets"}
 
 
 def settings(*overrides: str) -> list[str]:
@@ -108,9 +107,8 @@ def check_answer(registry: Registry, picture: Path, out: Path) -> None:
     assert mask_HW.max() < len(registry.manifest(1).config["data"]["classes"])
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MADE_UP]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MADE_UP)
 def test_a_shipped_configuration_runs_on_data_of_its_shape(name: str, tmp_path: Path) -> None:
     case = MADE_UP[name]
     case.write(tmp_path / "data")

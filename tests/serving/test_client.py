@@ -423,7 +423,7 @@ def test_grpcs_trusts_the_authority_that_is_given_and_no_other(good_response: by
         secure = way.replace("grpc", "grpcs")
         assert Blocking(secure, "", address, ca_file=certificate).predict(picture()).model_version == 1
         with pytest.raises(ServerUnavailableError):
-            Blocking(secure, "", address, timeout=1).predict(picture())
+            Blocking(secure, "", address, timeout=3).predict(picture())
 
 
 def test_one_client_serves_many_threads(server: Hosted) -> None:

@@ -33,20 +33,11 @@ def test_of_many_classes_the_rarest_are_added_up(make_report):
     assert counts.sum() == np.sum(evaluation.candidate.overall.confusion)
 
 
-def test_the_summary_tells_of_the_gate_the_evaluation_serving_and_the_push(make_report):
+def test_the_summary_tells_of_the_gate_the_evaluation_and_the_push(make_report):
     text = dashboard.summary(make_report())
     assert text.startswith("# sample: blessed")
-    for part in (
-        "## Data gate",
-        "102 pairs found",
-        "2 missing\\_mask",
-        "## Evaluation on test",
-        "| roof |",
-        "+0.",
-        "## Serving",
-    ):
+    for part in ("## Data gate", "102 pairs found", "2 missing\\_mask", "## Evaluation on test", "| roof |", "+0."):
         assert part in text
-    assert "served by the embedded server: 8 pictures, 21 ms each" in text
     assert text.rstrip().endswith("version 3 pushed and served")
 
 
@@ -56,12 +47,14 @@ def test_names_have_no_meaning_in_it(make_report):
     assert "<img" not in text and "\\[x\\](javascript:1)" in text and "a\\|b \\*c\\*" in text
 
 
+def test_the_summary_says_how_the_model_did_behind_a_server(make_report):
+    data = make_report()
+    assert "## Serving check\n\nserved by the embedded server: 8 pictures, 12 ms each" in dashboard.summary(data)
+    assert "Serving" not in dashboard.summary(dataclasses.replace(data, serving=None))
+
+
 def test_a_run_that_pushed_nothing_says_so(make_report):
     assert "Nothing was pushed" in dashboard.summary(dataclasses.replace(make_report(), push=None))
-
-
-def test_of_a_model_that_was_not_tried_nothing_is_said(make_report):
-    assert "Serving" not in dashboard.summary(dataclasses.replace(make_report(), serving=None))
 
 
 def test_the_summary_of_many_classes_stays_short(make_report):

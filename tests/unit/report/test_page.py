@@ -121,7 +121,7 @@ def test_a_model_that_is_not_blessed_says_why_at_the_top(make_report):
 
 
 def test_the_bare_minimum_of_a_run_still_renders(make_report):
-    data = make_report(epochs=1, quarantined=(), best=(), worst=(), scored=0, push=None)
+    data = make_report(epochs=1, quarantined=(), best=(), worst=(), scored=0, serving=None, push=None)
     nothing = Estimate(value=None)
     overall = data.evaluation.candidate.overall.model_copy(
         update={"mean_iou": nothing, "mean_dice": nothing, "pixel_accuracy": nothing, "iou": {}, "dice": {}}

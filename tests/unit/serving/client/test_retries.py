@@ -56,3 +56,12 @@ def test_a_pause_beyond_the_deadline_is_not_slept_through() -> None:
         clock.now += attempts.pause(ServerUnavailableError("busy"))
     with pytest.raises(ServerUnavailableError, match=r"^busy \(tried 3 times in 0.35 s\)$"):
         attempts.pause(ServerUnavailableError("busy"))
+
+
+def test_a_pause_that_lasts_beyond_the_deadline_ends_with_what_the_server_said() -> None:
+    clock = Clock()
+    attempts = Attempts(2, clock, longest)
+    attempts.pause(ServerUnavailableError("busy"))
+    clock.now += 3
+    with pytest.raises(ServerUnavailableError, match=r"^busy \(tried once\)$"):
+        attempts.remaining()

@@ -186,7 +186,6 @@ def test_a_second_run_finds_the_baseline_and_is_cached_where_the_backend_caches(
     assert run.root != first.root
 
 
-@pytest.mark.slow
 def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_served(
     first: PipelineRun, there: Backend | Installation, config: Path, volume: Path
 ) -> None:
@@ -201,7 +200,6 @@ def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_s
     assert "a training is due" in run.tasks["survey"].log
     assert run.tasks["image-mask-example-gen"].state == run.tasks["trainer"].state == COMPLETE
     assert "weights from minio://" in run.tasks["trainer"].log
-    assert run.tasks["baseline"].last_line == "baseline: version 1"
 
 
 def _summary(run: PipelineRun, there: Backend | Installation) -> str:

@@ -5,7 +5,9 @@ go.sum has the hashes of all modules, so that those which are in Go's cache alre
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -29,6 +31,7 @@ BUILT = {
 """Environment variables that name the programs where they have been built already."""
 
 _NAMES = {BACKEND: "backend", DRIVER: "driver", LAUNCHER: "launcher"}
+_SOURCES = ("go.mod", "go.sum", "main.go")
 _BUILD_SECONDS = 1500
 
 
@@ -50,7 +53,7 @@ def program(package: str) -> str:
     """The path of a program; skips the test where it cannot be built."""
     built = os.environ.get(BUILT[package])
     if built:
-        return built
+        return str(Path(built).absolute())
     path, reason = _build(package)
     if path is None:
         pytest.skip(reason)
@@ -59,22 +62,30 @@ def program(package: str) -> str:
 
 @functools.cache
 def _build(package: str) -> tuple[str | None, str]:
-    """The program, built in minutes at first and in seconds from Go's cache; or why it cannot be."""
-    if shutil.which("go") is None:
-        return None, f"Go is not installed; {BUILT[package]} may name the program built elsewhere"
-    listed = _go("list", "-deps", package)
-    if listed.returncode != 0:
-        last = next(iter(reversed(listed.stderr.strip().splitlines())), "no output").strip()
-        return (
-            None,
-            f"the modules of Kubeflow Pipelines cannot be had here ({last}); {BUILT[package]} may name the program",
-        )
+    """The program, built in minutes the first time and found again from then on; or why it cannot be built."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
-    path = PROGRAMS.absolute() / _NAMES[package]
-    built = _go("build", "-p", "2", "-o", str(path), package)
-    if built.returncode != 0:
-        pytest.fail(built.stderr)
+    path = PROGRAMS.absolute() / f"{_NAMES[package]}-{_digest()}"
+    with (PROGRAMS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run in several processes.
+        if path.exists():
+            return str(path), ""
+        if shutil.which("go") is None:
+            return None, f"Go is not installed; {BUILT[package]} may name the program built elsewhere"
+        listed = _go("list", "-deps", package)
+        if listed.returncode != 0:
+            last = next(iter(reversed(listed.stderr.strip().splitlines())), "no output").strip()
+            reason = f"the modules of Kubeflow Pipelines cannot be had here ({last})"
+            return None, f"{reason}; {BUILT[package]} may name the program"
+        unfinished = path.with_suffix(".unfinished")
+        built = _go("build", "-p", "2", "-o", str(unfinished), package)
+        if built.returncode != 0:
+            pytest.fail(built.stderr)
+        unfinished.rename(path)
     return str(path), ""
+
+
+def _digest() -> str:
+    return hashlib.sha256(b"".join((MODULE / name).read_bytes() for name in _SOURCES)).hexdigest()[:12]
 
 
 def _go(verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,12 +9,14 @@ then visible.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -109,6 +111,8 @@ def _with_links(
     command: Sequence[str], mounts: Mapping[str, Path], env: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
     with contextlib.ExitStack() as links:
+        lock = links.enter_context(Path(tempfile.gettempdir(), "segpipe-pods.lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)  # One pod at a time has these places; tests run in several processes.
         for path, folder in mounts.items():
             if path == "/tmp":  # This machine's own; of it only the launcher's part is the pod's.
                 path, folder = "/tmp/kfp", folder / "kfp"

@@ -76,7 +76,7 @@ def _call(address: str) -> dict[str, Any]:
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UserError(f"{address} does not answer: {error}") from None
+        raise UserError(f"{address} does not answer: {getattr(error, 'reason', error)}") from None
     return answer if isinstance(answer, dict) else {}
 
 

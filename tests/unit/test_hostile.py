@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -13,6 +14,12 @@ from tests.support.hostile_pictures import PNG, chunk, ihdr, inflating_png, rows
 
 SIDE = 1200
 PIXELS = SIDE**2
+
+
+def _of_kilobytes(kilobytes: int) -> bytes:
+    """A PNG of 64 × 64 that inflates to a thousand times its size."""
+    zeros = zlib.compress(bytes(kilobytes << 20), 9)
+    return PNG + ihdr(64, 64) + chunk(b"IDAT", zeros) + chunk(b"IEND")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,11 @@ def test_a_png_that_inflates_beyond_its_pixels_is_found_before_a_decoder_is(infl
 
 def test_however_small_the_chunks_are() -> None:
     assert inflates_too_far(inflating_png(SIDE, megabytes=1, pieces=100), PIXELS)
+
+
+def test_small_files_are_looked_into_too_once_a_decoder_would_be_held_up() -> None:
+    assert inflates_too_far(inflating_png(64, megabytes=0), 64**2) is False
+    assert inflates_too_far(_of_kilobytes(300), 64**2)
 
 
 def test_what_follows_the_end_of_the_pixels_is_not_inflated() -> None:

@@ -94,7 +94,8 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
     for entry in sorted(Path("/").iterdir()):
         inside = shlex.quote(f"{root}{entry}")
         if entry.is_symlink():
-            yield f"cp -a {entry} {inside}"
+            # One that is gone by then was a pod's, played by links in another process.
+            yield f"cp -a {entry} {inside} || [ ! -L {entry} ]"
         elif entry.is_dir() and entry.name not in hidden:
             yield f"mkdir {inside} && mount --rbind {entry} {inside}"
             if entry.name not in ("dev", "proc", "sys"):

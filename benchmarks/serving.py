@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
 import os
 import re
@@ -35,8 +34,6 @@ import orjson
 import tensorflow as tf
 import tf_keras as keras
 from aiohttp import web
-from tensorflow.core.framework import types_pb2
-from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.inference import picture, transform_layer
 from components import records
@@ -47,6 +44,8 @@ from components.trainer.models import build_model
 from components.transform import features
 from components.transform.config import TransformConfig
 from registry.store import Registry
+from serving.client.messages import request_bytes
+from serving.client.rest import request_json
 
 TILE, NAMES = 96, ("background", "red", "yellow", "blue")
 CLASSES = len(NAMES)
@@ -84,8 +83,8 @@ def main() -> None:
         print("side  way     clients  requests/s  p50 ms  p99 ms  of bare   kB sent  kB answered")
         with _segpipe_serve(registry.uri) as (http, grpc), _float_server() as floats:
             targets = {
-                "grpc": Target("grpc", grpc, lambda encoded: _grpc_body(name, encoded)),
-                "rest": Target("http", f"{http}/v1/models/{name}:predict", _rest_body),
+                "grpc": Target("grpc", grpc, lambda encoded: request_bytes(encoded, name, None, None)),
+                "rest": Target("http", f"{http}/v1/models/{name}:predict", request_json),
                 "floats": Target("http", floats, _float_body),
             }
             for side in arguments.sides:
@@ -240,20 +239,6 @@ def serve_floats() -> None:
         await asyncio.Event().wait()
 
     asyncio.run(run())
-
-
-def _grpc_body(name: str, encoded: bytes) -> bytes:
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = name
-    tensor = request.inputs["image"]
-    tensor.dtype = types_pb2.DT_STRING
-    tensor.tensor_shape.dim.add(size=1)
-    tensor.string_val.append(encoded)
-    return request.SerializeToString()
-
-
-def _rest_body(encoded: bytes) -> bytes:
-    return orjson.dumps({"instances": [{"b64": base64.b64encode(encoded).decode()}]})
 
 
 def _float_body(encoded: bytes) -> bytes:

@@ -5,6 +5,7 @@ Ingestion and the served model refuse the same files: both decode with libjpeg a
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator
 
@@ -79,6 +80,17 @@ def inflates_too_far(png: bytes, pixels: int) -> bool:
     except zlib.error:  # The decoder will say so.
         return False
     return left < 0
+
+
+def lying_png(side: int) -> bytes:
+    """A bomb without its charge: a PNG of some hundred bytes whose header claims `side`² pixels (RFC 2083, 3.2)."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(3 * 64))), (b"IEND", b""))
+    return PNG_START + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _pixel_data(png: bytes) -> Iterator[bytes]:

@@ -14,12 +14,14 @@ import click
 
 from components.errors import UserError
 from pipeline import __version__
-from pipeline.command_line import config_argument as config_argument
-from pipeline.command_line import date_option as date_option
-from pipeline.command_line import registry_option as _registry_option
-from pipeline.command_line import registry_uri as _registry_uri
-from pipeline.command_line import says_errors_plainly as says_errors_plainly
-from pipeline.command_line import set_option as set_option
+from pipeline.command_line import (
+    config_argument,
+    date_option,
+    registry_option,
+    registry_uri,
+    says_errors_plainly,
+    set_option,
+)
 from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
@@ -177,7 +179,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@_registry_option
+@registry_option
 @says_errors_plainly
 def versions(registry: str | None) -> None:
     """List the versions in the registry, and which of them is served.
@@ -189,12 +191,12 @@ def versions(registry: str | None) -> None:
     from pipeline.console import make_console
     from registry.listing import version_rows, versions_table
 
-    make_console().print(versions_table(version_rows(_registry_uri(registry))))
+    make_console().print(versions_table(version_rows(registry_uri(registry))))
 
 
 @cli.command()
 @click.argument("version", type=int, required=False)
-@_registry_option
+@registry_option
 @says_errors_plainly
 def rollback(version: int | None, registry: str | None) -> None:
     """Serve VERSION again, or the version served before the present one.
@@ -205,7 +207,7 @@ def rollback(version: int | None, registry: str | None) -> None:
     """
     from registry.store import Registry
 
-    store = Registry(_registry_uri(registry))
+    store = Registry(registry_uri(registry))
     before = store.served()
     now = store.rollback(version)
     click.echo(f"version {now} is served now, instead of {before}")
@@ -213,7 +215,7 @@ def rollback(version: int | None, registry: str | None) -> None:
 
 @cli.command()
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
-@_registry_option
+@registry_option
 @click.option("--version", type=int, help="The version to ask; without it, the served one.")
 @click.option(
     "--url",
@@ -243,7 +245,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     if url is None:
         from pipeline.predict import predict_here
 
-        predict_here(images, _registry_uri(registry), version, out)
+        predict_here(images, registry_uri(registry), version, out)
         return
     if version is not None:
         raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
@@ -253,7 +255,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 
 
 @cli.command()
-@_registry_option
+@registry_option
 @click.option("--version", type=int, help="Serve this version, whatever the registry serves.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all of them.")
 @click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 takes any that is free.")
@@ -288,7 +290,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     """
     from pipeline.serve import serve_registry
 
-    serve_registry(_registry_uri(registry), engine, options)
+    serve_registry(registry_uri(registry), engine, options)
 
 
 for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):

@@ -15,11 +15,11 @@ import components
 
 _ROOT = Path(components.__file__).parent
 _STEPS = {
-    "example_gen": ("example_gen",),
+    "example_gen": ("example_gen", "hostile.py"),
     "data_gate": ("data_gate",),
     "transform": ("transform",),
-    "trainer": ("trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
-    "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "compatibility.py"),
+    "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py"),
+    "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py"),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "serving_check": (
@@ -27,6 +27,7 @@ _STEPS = {
         "trainer/inference/full_size.py",
         "transform/picture.py",
         "evaluator/counts.py",
+        "hostile.py",
         "../serving",
     ),
     "pusher": ("pusher",),

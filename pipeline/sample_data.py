@@ -8,16 +8,15 @@ quarantine at work.
 from __future__ import annotations
 
 import csv
-import io
 import shutil
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from components.hostile import lying_png
 
 CLASSES = ("background", "red", "yellow", "blue")
 SCENES = 300
@@ -145,19 +144,5 @@ def _write_broken_pairs(directory: Path) -> list[dict[str, str]]:
         write("broken-missing-mask", whole_image, None),
         write("broken-truncated", whole_image[: len(whole_image) // 2], mask_HW),
         write("broken-unknown-label", whole_image, unknown_HW),
-        write("broken-bomb", _bomb(20_000), mask_HW),
+        write("broken-bomb", lying_png(20_000), mask_HW),
     ]
-
-
-def _bomb(side: int) -> bytes:
-    """A PNG of a few hundred bytes whose header claims `side`² pixels: a decompression bomb, without its charge."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    out = io.BytesIO(b"")
-    out.write(b"\x89PNG\r\n\x1a\n")
-    out.write(chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)))
-    out.write(chunk(b"IDAT", zlib.compress(bytes(3 * 64))))
-    out.write(chunk(b"IEND", b""))
-    return out.getvalue()

@@ -20,7 +20,7 @@ from PIL import (
 
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.hostile import excess
+from components.hostile import PNG_START, excess
 
 ORIENTATION = 0x0112
 """The Exif and TIFF tag for how a picture must be turned to stand upright; 1 is upright."""
@@ -36,7 +36,7 @@ _TURNS = {
 }
 
 _MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
+    (PNG_START, "png"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),

@@ -31,6 +31,7 @@ def digests() -> dict[str, str]:
     [
         ("trainer/losses/dice.py", {"trainer", "tuner"}),
         ("tuner/search.py", {"tuner"}),
+        ("hostile.py", {"example_gen", "trainer", "tuner", "serving_check"}),
         ("transform/picture.py", {"transform", "trainer", "tuner", "serving_check"}),
         ("../serving/rest.py", {"serving_check"}),
         ("report/templates/page.html", {"report"}),

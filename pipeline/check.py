@@ -136,12 +136,8 @@ def _print_schema(console: Console, path: Path) -> None:
 
 
 def _check_gate(config: RunConfig, summary: IngestionSummary) -> None:
-    from components.data_gate.checks import check_quarantine, check_size
+    from components.data_gate.checks import check_ingestion
 
-    findings = [
-        *check_quarantine(summary, config.validation.max_quarantined),
-        *check_size(summary, config.validation.min_pairs),
-    ]
-    failed = [finding.detail for finding in findings if not finding.passed]
+    failed = [finding.detail for finding in check_ingestion(summary, config.validation) if not finding.passed]
     if failed:
         raise UserError("the data gate would stop this run: " + " ".join(failed))

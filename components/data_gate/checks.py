@@ -9,6 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate import chance
+from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
 from components.records import MASK_CLASSES, SPLITS
@@ -25,6 +26,15 @@ _DISTANCES: dict[int, chance.Distance] = {
     _Measurement.L_INFTY: chance.infinity_norm,
     _Measurement.JENSEN_SHANNON_DIVERGENCE: chance.jensen_shannon,
 }
+
+
+def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
+    """All that ingestion's account alone can tell; the data gate and `segpipe check` both ask it."""
+    return [
+        *check_size(summary, config.min_pairs),
+        *check_quarantine(summary, config.max_quarantined),
+        *check_classes(summary),
+    ]
 
 
 def check_size(summary: IngestionSummary, min_pairs: int) -> list[Finding]:

@@ -43,9 +43,7 @@ class Executor(base_executor.BaseExecutor):
         baseline = _read_baseline(registry, summary.data_fingerprint) if config.drift else None
 
         findings = [
-            *checks.check_size(summary, config.min_pairs),
-            *checks.check_quarantine(summary, config.max_quarantined),
-            *checks.check_classes(summary),
+            *checks.check_ingestion(summary, config),
             *checks.check_schema(_anomalies_by_split(input_dict)),
             *_compare(config, _read_schema(input_dict), statistics, baseline),
         ]

@@ -89,7 +89,7 @@ class Ingestion:
             try:
                 return work(opened)
             except Rejected as rejected:
-                return opened.pair.set_aside(rejected.reason, rejected.detail)
+                return opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))
 
@@ -102,13 +102,13 @@ class Ingestion:
         try:
             image = canonical_image(opened.image(), config.limits.max_pixels)
         except Rejected as rejected:
-            raise Rejected(rejected.reason, f"image: {rejected.detail}") from rejected
+            raise rejected.within("image:") from rejected
         try:
             mask = canonical_mask(
                 opened.mask(), image, self._label_map, config.limits.max_pixels, config.max_aspect_difference
             )
         except Rejected as rejected:
-            raise Rejected(rejected.reason, f"mask: {rejected.detail}") from rejected
+            raise rejected.within("mask:") from rejected
         measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)

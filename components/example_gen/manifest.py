@@ -84,9 +84,17 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
             pairs.append(_pair(row, source, files, slices, twice))
         except Rejected as rejected:
             image, mask = (path or None for path in _paths(row, source))
-            detail = f"row {row.number} {rejected.detail}"
+            placed = rejected.within(f"row {row.number}")
             quarantined.append(
-                Quarantined(id=_id(row, source), image=image, mask=mask, reason=rejected.reason, detail=detail)
+                Quarantined(
+                    id=_id(row, source),
+                    image=image,
+                    mask=mask,
+                    reason=placed.reason,
+                    detail=placed.detail,
+                    cause=placed.cause,
+                    remedy=placed.remedy,
+                )
             )
     return Listing(tuple(pairs), tuple(quarantined)), list(files.found.values())
 

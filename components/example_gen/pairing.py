@@ -39,9 +39,13 @@ class Pair:
     image_bytes: int = 0
     mask_bytes: int = 0
 
-    def set_aside(self, reason: Reason, detail: str) -> Quarantined:
+    def set_aside(
+        self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None
+    ) -> Quarantined:
         """The entry of this pair in the quarantine."""
-        return Quarantined(id=self.id, image=self.image, mask=self.mask, reason=reason, detail=detail)
+        return Quarantined(
+            id=self.id, image=self.image, mask=self.mask, reason=reason, detail=detail, cause=cause, remedy=remedy
+        )
 
 
 @dataclass(frozen=True)

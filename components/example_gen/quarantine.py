@@ -37,6 +37,11 @@ class Quarantined(Settings):
     mask: str | None = Field(default=None, description="Path of the mask, relative to the root.")
     reason: Reason
     detail: str = Field(description="One sentence with the value: `size 20000×20000 is over the limit of …`.")
+    cause: str | None = Field(
+        default=None,
+        description="The detail without what differs from pair to pair, so that equal causes can be counted together.",
+    )
+    remedy: str | None = Field(default=None, description="What to do about it; where it can be, a line to paste.")
 
 
 class IngestionSummary(Settings):

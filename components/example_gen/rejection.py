@@ -6,9 +6,18 @@ from components.example_gen.quarantine import Reason
 
 
 class Rejected(Exception):
-    """A pair cannot be used; whoever knows the pair turns this into a `Quarantined`."""
+    """A pair cannot be used; whoever knows the pair turns this into a `Quarantined`.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    See `Quarantined` for `cause` and `remedy`.
+    """
+
+    def __init__(self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.cause = cause
+        self.remedy = remedy
+
+    def within(self, place: str) -> Rejected:
+        """The same rejection, its detail preceded by where it arose (`image`, `mask`, `row 7`)."""
+        return Rejected(self.reason, f"{place} {self.detail}", self.cause, self.remedy)

@@ -3,25 +3,89 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+WRONG_TYPE = "wrong_type"
+"""Type of the error that a value is of a type which pydantic would convert without a word."""
+
+LARGEST = 2**63 - 1
+"""Largest whole number: what TensorFlow and protocol buffers can hold."""
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError(WRONG_TYPE, "must be a number, not true or false")
+    return value
+
+
+def _small_int(value: Any) -> Any:
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        raise PydanticCustomError(WRONG_TYPE, "must be a number of 64 bits")
+    return _no_bool(value)
+
+
+def _no_number(value: Any) -> Any:
+    if isinstance(value, (int, float)):
+        raise PydanticCustomError(WRONG_TYPE, "must be a date, not a number")
+    return value
+
+
+_GUARDS: dict[str, Callable[[Any], Any]] = {"int": _small_int, "float": _no_bool, "date": _no_number}
+
+
+def _guarded(schema: Any) -> Any:
+    """A copy of a core schema with a guard in front of each number and date that has none yet."""
+    if isinstance(schema, list):
+        return [_guarded(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if kind == "function-before" and schema["function"].get("function") in _GUARDS.values():
+        return schema
+    if isinstance(kind, str) and kind in _GUARDS:
+        return core_schema.no_info_before_validator_function(_GUARDS[kind], schema)
+    return {key: value if key in ("metadata", "default") else _guarded(value) for key, value in schema.items()}
 
 
 class Settings(BaseModel):
     """A part of the configuration: immutable, and closed to keys that it does not know.
 
-    A misspelt key is thus an error with the key's path, never a silent default.
+    A misspelt key is thus an error with the key's path, never a silent default.  Numbers and dates take no value that
+    only Python would convert: `epochs: yes` is not 1, and `dates: [0]` is not the first of January 1970.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of the class, with its numbers and dates guarded."""
+        schema: CoreSchema = _guarded(handler(source))
+        return schema
+
 
 def matching(pattern: str, otherwise: str) -> AfterValidator:
-    """The check that the whole of a text matches; of one that does not it says: 'TEXT' is no `otherwise`."""
+    """The check that the whole of a text matches; of one that does not it says: 'TEXT' is not `otherwise`."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"{text!r} is no {otherwise}")
+            raise ValueError(f"{text!r} is not {otherwise}")
         return text
 
     return AfterValidator(check)
+
+
+def default_type(name: str, *types: type[Settings]) -> BeforeValidator:
+    """Reads a section without `type` as one of type `name`, unless it has a key that only others of `types` know."""
+    keys = {each.model_fields["type"].default: set(each.model_fields) for each in types}
+    foreign = set[str]().union(*keys.values()) - keys[name]
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict) or "type" in value or foreign & set(value):
+            return value
+        return {"type": name, **value}
+
+    return BeforeValidator(read)

@@ -6,14 +6,11 @@ Relative paths in it are relative to the folder that the command runs in, as eve
 from __future__ import annotations
 
 import copy
-import difflib
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.data_gate.config import ValidationConfig
 from components.errors import UserError
@@ -23,11 +20,16 @@ from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
 from components.settings import Settings, matching
+from components.settings_errors import Mistake, mistakes_in
+from components.settings_places import parse_place
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
 from components.tuner.config import TunerConfig, check_search
+from pipeline.config_file import Document, Mistakes, read_document
+from pipeline.config_overrides import apply_override
+from pipeline.config_sections import settle_empty_sections
 from pipeline.kubeflow.config import KubeflowConfig
 
 
@@ -36,11 +38,14 @@ class RunConfig(Settings):
 
     name: Annotated[
         str,
-        matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "name: small letters, digits and hyphens, at most 63"),
+        matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name: small letters, digits and hyphens, at most 63"),
     ] = Field(
         description="Name of the pipeline and of the served model: small letters, digits and hyphens.",
+        examples=["sample"],
     )
-    seed: int = Field(default=1, ge=0, description="Seed of everything random: splits, initial weights, augmentation.")
+    seed: int = Field(
+        default=1, ge=0, le=2**32 - 1, description="Seed of everything random: splits, initial weights, augmentation."
+    )
     workspace: str | None = Field(
         default=None, description="Folder for artifacts, metadata and logs of local runs; `runs/<name>` without it."
     )
@@ -52,7 +57,10 @@ class RunConfig(Settings):
         description="Whether a run goes on (most of its steps are cached), or ends at once, where the served version "
         "was made from the same data and configuration.",
     )
-    data: DataConfig = Field(description="The pairs of images and masks.")
+    data: DataConfig = Field(
+        description="The pairs of images and masks.",
+        examples=["{source: {type: folders, root: data}, classes: [background, building]}"],
+    )
     validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")
     transform: TransformConfig = Field(default=TransformConfig(), description="From pictures to the model's input.")
     trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
@@ -66,6 +74,13 @@ class RunConfig(Settings):
     )
     report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
+
+    @model_validator(mode="after")
+    def _encoder_scales(self) -> RunConfig:
+        """Leaves scaling to the encoder, where there is one and nothing else is asked for."""
+        if self.trainer.model.encoder is None or "normalize" in self.transform.model_fields_set:
+            return self
+        return self.model_copy(update={"transform": self.transform.model_copy(update={"normalize": "none"})})
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
@@ -83,7 +98,7 @@ class RunConfig(Settings):
         if height % 2**halvings or width % 2**halvings:
             raise ValueError(
                 f"transform.height and width ({height}×{width}) must be divisible by {2**halvings}, "
-                f"as trainer.model, a {self.trainer.model.type}, halves them {halvings} times"
+                f"as trainer.model.type {self.trainer.model.type} halves them {halvings} times"
             )
         if self.trainer.augmentation.quarter_turns and height != width:
             raise ValueError(
@@ -95,7 +110,7 @@ class RunConfig(Settings):
         if encoder and normalize != "none":
             raise ValueError(
                 f"transform.normalize must be none, not {normalize}, with trainer.model.encoder: "
-                f"{encoder.name} scales pictures itself, in the way it was trained with"
+                f"{encoder.name} scales images itself, as in its own training; leave transform.normalize out"
             )
 
     def _slice_names(self) -> set[str] | None:
@@ -126,9 +141,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Reads a YAML file and applies `key.path=value` overrides, whose values are YAML too.
 
     Raises:
-        UserError: the file cannot be read, is no YAML mapping, or does not fit; the text names the key and what fits.
+        UserError: the file cannot be read, is not a YAML mapping, or does not fit; the text names line, key and value.
     """
-    return make_config(_read_yaml(Path(path)), overrides, str(path))
+    try:
+        document = read_document(Path(path))
+    except Mistakes as mistakes:
+        found = [(f"line {line}" if line else "", text) for line, text in mistakes.found]
+        raise UserError(_told(str(path), found)) from None
+    return _made(document, overrides, str(path))
 
 
 def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
@@ -137,94 +157,36 @@ def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> R
     Raises:
         UserError: it does not fit; the text begins with `source` and names the key and what fits.
     """
-    raw = copy.deepcopy(raw)
+    return _made(Document(copy.deepcopy(raw)), overrides, source)
+
+
+def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfig:
     for override in overrides:
-        _apply_override(raw, override)
+        apply_override(document, override, RunConfig)
+    found = settle_empty_sections(document, RunConfig)
     try:
-        return RunConfig.model_validate(raw)
+        config = RunConfig.model_validate(document.value)
     except ValidationError as error:
-        raise UserError(f"{source}: {_explain(error)}") from None
+        found += mistakes_in(error, RunConfig, document.value, document.written)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from None
+        found.append(Mistake((), str(error)))
+    if found:
+        raise UserError(_told(source, [(_where(document, mistake), mistake.text) for mistake in found]))
+    return config
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _where(document: Document, mistake: Mistake) -> str:
+    """The line of a mistake; where two sections do not fit together, of the key that the sentence begins with."""
     try:
-        raw = yaml.safe_load(path.read_text())
-    except OSError as error:
-        nearby = sorted(str(file) for file in Path("pipeline/configs").glob("*.yaml"))
-        hint = f"; there is {', '.join(nearby)}" if nearby else ""
-        raise UserError(f"cannot read the configuration {path}: {error.strerror}{hint}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is no text file; give a YAML configuration") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path} must be a mapping of keys to values, but is {type(raw).__name__}")
-    return raw
+        return document.where(mistake.loc or parse_place(mistake.text)[0])
+    except ValueError:
+        return ""
 
 
-def _apply_override(raw: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set {override!r}: write it as key.path=value, such as --set trainer.epochs=5")
-    *parents, last = key.split(".")
-    node = raw
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise UserError(f"--set {override!r}: {parent!r} holds a value, not further keys")
-    try:
-        node[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override!r}: {value!r} is no valid YAML value") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """All that is wrong, each with its key's path."""
-    return "; ".join(_explain_one(item["loc"], item["type"], item["msg"]) for item in error.errors())
-
-
-def _explain_one(loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    # Pydantic puts a union's tag into the path; a person never wrote it there.
-    path = ".".join(str(part) for part in loc if part not in _tags(RunConfig))
-    if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(loc[-1]), _known_keys(loc[:-1]), n=1, cutoff=0.6)
-        return f"{path} is no known key" + (f"; did you mean {close[0]!r}?" if close else "")
-    if kind == "missing":
-        return f"{path} is missing"
-    if kind == "string_type":
-        return f"{path}: must be a text; put it in quotes, for YAML reads null, yes, no and numbers as something else"
-    text = message.removeprefix("Value error, ")
-    return f"{path}: {text}" if path else text
-
-
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the objects that `loc` may lead to."""
-    models: list[type[BaseModel]] = [RunConfig]
-    for part in loc:
-        children = [child for model in models for child in _child_models(model).get(str(part), [])]
-        tagged = [model for model in models if _tag(model) == part]
-        models = children or tagged or models  # An index into a list leads to what the list holds.
-    return [field.alias or name for model in models for name, field in model.model_fields.items()]
-
-
-@functools.cache
-def _tags(model: type[BaseModel]) -> frozenset[str]:
-    """All that tells the members of unions below `model` apart."""
-    below = [child for children in _child_models(model).values() for child in children]
-    return frozenset(tag for child in below for tag in (_tag(child), *_tags(child)) if tag)
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    return model.model_fields["type"].default if "type" in model.model_fields else None
-
-
-def _child_models(model: type[BaseModel]) -> dict[str, list[type[BaseModel]]]:
-    return {field.alias or name: _models_in(field.annotation) for name, field in model.model_fields.items()}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+def _told(source: str, found: Sequence[tuple[str, str]]) -> str:
+    """All that is wrong, each with where it stands: a single mistake in one line, several in lines of their own."""
+    if len(found) == 1:
+        where, text = found[0]
+        return f"{source}, {where}: {text}" if where else f"{source}: {text}"
+    lines = [f"  {where}: {text}" if where else f"  {text}" for where, text in found]
+    return "\n".join([f"{source} has {len(found)} mistakes:", *lines])

@@ -14,7 +14,9 @@ METRIC_NAMES = ("mean_iou", "mean_dice", "pixel_accuracy", "iou/<class>", "dice/
 class Threshold(Settings):
     """A bound that a metric must keep for the model to be blessed."""
 
-    metric: str = Field(description="`mean_iou`, `mean_dice`, `pixel_accuracy`, `iou/<class>` or `dice/<class>`.")
+    metric: str = Field(
+        description="`mean_iou`, `mean_dice`, `pixel_accuracy`, `iou/<class>` or `dice/<class>`.", examples=["mean_iou"]
+    )
     at_least: float | None = Field(default=None, ge=0, le=1, description="Lowest value that passes.")
     may_drop: float | None = Field(
         default=None,

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.example_gen.dates import check_dates
 from components.records import MAX_CLASSES, SPLITS
-from components.settings import Settings
+from components.settings import Settings, default_type
 
 Globs = tuple[str, ...]
 
@@ -38,7 +38,10 @@ class FoldersSource(Settings):
     """
 
     type: Literal["folders"] = "folders"
-    root: str = Field(description="Folder (local, gs:// or s3://) that holds everything; paths never leave it.")
+    root: str = Field(
+        description="Folder (local, gs:// or s3://) that holds everything; paths never leave it.",
+        examples=["data/buildings"],
+    )
     images: Globs = Field(
         default=("images/**",), min_length=1, description="Globs of the images, relative to the root."
     )
@@ -68,7 +71,10 @@ class ManifestSource(Settings):
     """
 
     type: Literal["manifest"] = "manifest"
-    root: str = Field(description="Folder (local, gs:// or s3://) to which the manifest's paths are relative.")
+    root: str = Field(
+        description="Folder (local, gs:// or s3://) to which the manifest's paths are relative.",
+        examples=["data/buildings"],
+    )
     file: str = Field(default="index.csv", description="The manifest, relative to the root; .csv or .jsonl.")
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")
@@ -102,7 +108,9 @@ class TfdsSource(Settings):
     """A data set of TensorFlow Datasets, by name; needs the package `tensorflow-datasets`."""
 
     type: Literal["tfds"] = "tfds"
-    name: str = Field(description="Name of the data set, such as `oxford_iiit_pet:4.*.*`.")
+    name: str = Field(
+        description="Name of the data set, such as `oxford_iiit_pet:4.*.*`.", examples=["'oxford_iiit_pet:4.*.*'"]
+    )
     data_dir: str | None = Field(default=None, description="Where it is prepared; without it, the package's default.")
     image_key: str = Field(default="image", description="Feature that holds the image.")
     mask_key: str = Field(default="segmentation_mask", description="Feature that holds the mask.")
@@ -143,7 +151,9 @@ class ValueLabels(Settings):
     """Each pixel value stands for a class; several may stand for the same."""
 
     type: Literal["values"] = "values"
-    classes: dict[int, str] = Field(description="Pixel value → name of the class.")
+    classes: dict[int, str] = Field(
+        description="Pixel value → name of the class.", examples=["{0: background, 255: building}"]
+    )
     void: Void = ()
     unknown: Unknown = "quarantine"
 
@@ -152,7 +162,10 @@ class ColourLabels(Settings):
     """Each RGB colour stands for a class."""
 
     type: Literal["colours"] = "colours"
-    classes: dict[str, str] = Field(description="Colour as `#rrggbb` → name of the class.")
+    classes: dict[str, str] = Field(
+        description="Colour as `#rrggbb` → name of the class.",
+        examples=["{'#000000': background, '#ff0000': building}"],
+    )
     void: tuple[str, ...] = Field(default=(), description="Colours that do not count.")
     unknown: Unknown = "quarantine"
 
@@ -161,7 +174,7 @@ class ColourLabels(Settings):
         for colour in (*self.classes, *self.void):
             digits = colour.removeprefix("#")
             if len(digits) != 6 or not colour.startswith("#") or not all(c in "0123456789abcdefABCDEF" for c in digits):
-                raise ValueError(f"{colour!r} is no colour; write it as '#rrggbb'")
+                raise ValueError(f"{colour!r} is not a colour; write it as '#rrggbb'")
         return self
 
 
@@ -172,7 +185,11 @@ class ThresholdLabels(Settings):
     at: int = Field(default=128, ge=1, le=255, description="The lowest grey value that is class 1.")
 
 
-Labels = Annotated[IndexLabels | ValueLabels | ColourLabels | ThresholdLabels, Field(discriminator="type")]
+Labels = Annotated[
+    IndexLabels | ValueLabels | ColourLabels | ThresholdLabels,
+    Field(discriminator="type"),
+    default_type("index", IndexLabels, ValueLabels, ColourLabels, ThresholdLabels),
+]
 
 
 class Limits(Settings):
@@ -201,24 +218,29 @@ class SizeBuckets(Settings):
     """A slice made from a derived feature: its value falls into a bucket."""
 
     feature: Literal["image_pixels", "foreground_fraction", "brightness"] = Field(
-        description="What is measured: width × height, share of classes ≥ 1, mean luma."
+        description="What is measured: width × height, share of classes ≥ 1, mean luma.", examples=["brightness"]
     )
-    edges: tuple[float, ...] = Field(min_length=1, description="Rising borders; n borders make n + 1 buckets.")
+    edges: tuple[float, ...] = Field(
+        min_length=1, description="Rising borders; n borders make n + 1 buckets.", examples=["[0.2, 0.5]"]
+    )
 
     @field_validator("edges")
     @classmethod
     def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if list(value) != sorted(set(value)):
-            raise ValueError("edges must rise")
+            raise ValueError(f"each edge must be above the one before it, unlike {list(value)}")
         return value
 
 
 class DataConfig(Settings):
     """The data: source, classes, meaning of the masks, limits and splits."""
 
-    source: Source = Field(description="Where the pairs come from.")
+    source: Source = Field(description="Where the pairs come from.", examples=["{type: folders, root: data}"])
     classes: tuple[str, ...] = Field(
-        min_length=2, max_length=MAX_CLASSES, description="Names of the classes in the order of their indices."
+        min_length=2,
+        max_length=MAX_CLASSES,
+        description="Names of the classes in the order of their indices.",
+        examples=["[background, building]"],
     )
     labels: Labels = Field(default=IndexLabels(), description="What a mask's values mean.")
     limits: Limits = Field(default=Limits(), description="What a file may be before it is decoded.")
@@ -244,7 +266,9 @@ class DataConfig(Settings):
         if isinstance(self.labels, (ValueLabels, ColourLabels)):
             unknown = sorted(set(self.labels.classes.values()) - set(self.classes))
             if unknown:
-                raise ValueError(f"labels name class {unknown[0]!r}, which is not among the classes")
+                raise ValueError(
+                    f"labels name class {unknown[0]!r}, which is not among the classes {', '.join(self.classes)}"
+                )
         if isinstance(self.labels, ThresholdLabels) and len(self.classes) != 2:
             raise ValueError(f"threshold labels make two classes, but {len(self.classes)} are named")
         return self

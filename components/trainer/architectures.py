@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings import Settings
+from components.settings import Settings, default_type
 
-ARCHITECTURES = ("unet", "encoder_unet", "fcn8", "deeplabv3plus")
 EncoderName = Literal["mobilenet_v2", "densenet121", "vgg16", "mobilenet", "efficientnet_v2_b0", "resnet50"]
 PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
 
@@ -41,7 +40,7 @@ class UNet(Settings):
 class Encoder(Settings):
     """A classification network of keras.applications, less its classifier; it scales pictures as it was trained on."""
 
-    name: EncoderName = Field(description="The network.")
+    name: EncoderName = Field(description="The network.", examples=["mobilenet_v2"])
     weights: str = Field(
         default="imagenet",
         description="What it starts from: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
@@ -86,7 +85,7 @@ class EncoderUNet(EncoderArchitecture):
     """A U-Net whose way down is an encoder, tapped at strides 2, 4, 8, 16 and 32."""
 
     type: Literal["encoder_unet"] = "encoder_unet"
-    encoder: Encoder = Field(description="The way down.")
+    encoder: Encoder = Field(description="The way down.", examples=["{name: mobilenet_v2}"])
     decoder: Literal["pix2pix", "convolution"] = Field(
         default="pix2pix",
         description="The way up: a transposed convolution a level, or bilinear resizing and two convolutions.",
@@ -100,7 +99,7 @@ class EncoderUNet(EncoderArchitecture):
     @classmethod
     def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not all(1 <= width <= 4096 for width in value):
-            raise ValueError("widths must lie in 1…4096")
+            raise ValueError(f"each width must be from 1 to 4096, not {list(value)}")
         return value
 
 
@@ -131,7 +130,9 @@ class DeepLabV3Plus(EncoderArchitecture):
     """DeepLabV3+ of Chen et al. (2018): atrous spatial pyramid pooling on an encoder, and a small decoder."""
 
     type: Literal["deeplabv3plus"] = "deeplabv3plus"
-    encoder: Encoder = Field(description="What the features come from; its layers are not dilated.")
+    encoder: Encoder = Field(
+        description="What the features come from; its layers are not dilated.", examples=["{name: resnet50}"]
+    )
     output_stride: Literal[16, 32] = Field(
         default=16, description="Stride of the features that are pooled; at 16 the encoder ends there, as far as used."
     )
@@ -148,9 +149,13 @@ class DeepLabV3Plus(EncoderArchitecture):
     @classmethod
     def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if min(value) < 1:
-            raise ValueError("rates must be at least 1")
+            raise ValueError(f"rates must be at least 1, not {list(value)}")
         return value
 
 
 Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus
-TaggedArchitecture = Annotated[Architecture, Field(discriminator="type")]
+TaggedArchitecture = Annotated[
+    Architecture,
+    Field(discriminator="type"),
+    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus),
+]

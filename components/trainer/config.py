@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from components.settings import Settings
-from components.trainer.architectures import ARCHITECTURES, TaggedArchitecture, UNet
+from components.trainer.architectures import TaggedArchitecture, UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
@@ -92,21 +90,10 @@ class TrainerConfig(Settings):
     )
     inference: InferenceConfig = Field(default=InferenceConfig(), description="How the exported model answers.")
 
-    @field_validator("model", mode="before")
-    @classmethod
-    def _known_architecture(cls, value: Any) -> Any:
-        """Refuses an architecture by its name, before its parameters are looked at."""
-        if not isinstance(value, dict):
-            return value
-        name = value.get("type", "unet")
-        if name not in ARCHITECTURES:
-            raise ValueError(f"architecture {name!r} is not available; there is {', '.join(ARCHITECTURES)}")
-        return {**value, "type": name}
-
     @model_validator(mode="after")
     def _batch_goes_round(self) -> TrainerConfig:
         if self.batch_size < self.workers:
-            raise ValueError(f"batch_size {self.batch_size} does not go round {self.workers} workers")
+            raise ValueError(f"batch_size ({self.batch_size}) is smaller than the number of workers ({self.workers})")
         return self
 
     @model_validator(mode="after")
@@ -127,6 +114,7 @@ class TrainerConfig(Settings):
             raise ValueError(
                 f"warm_up_epochs must be fewer than the {first_phase} epochs"
                 + (" before fine_tuning.from_epoch" if change else "")
+                + f", not {self.warm_up_epochs}"
             )
         return self
 

@@ -94,6 +94,7 @@ class FineTuning(Settings):
     from_epoch: int | None = Field(
         ge=2,
         description="The first epoch, counted from 1, in which the encoder is trained; `null`: it rests to the end.",
+        examples=[10],
     )
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Step size from then on; the schedule begins anew, without a warm-up."

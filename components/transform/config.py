@@ -20,7 +20,8 @@ class TransformConfig(Settings):
     )
     normalize: Literal["channel", "unit", "none"] = Field(
         default="channel",
-        description="What the model is fed: (x − mean) / std of each channel over the training data, x / 255, or x.",
+        description="What the model is fed: (x − mean) / std of each channel over the training data, x / 255, or x. "
+        "With `trainer.model.encoder` it is `none` without being said, as the encoder scales images itself.",
     )
     class_weights: Literal["none", "inverse_root", "inverse"] = Field(
         default="none",

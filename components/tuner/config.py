@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from components.settings import Settings
+from components.settings_errors import mistakes_in
 from components.trainer.augmentation.strength import with_strength
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import (
@@ -70,9 +71,12 @@ class TunerConfig(Settings):
 
     @model_validator(mode="after")
     def _choices_differ(self) -> TunerConfig:
-        for name, choices in (("losses", self.losses), ("widths", self.widths)):
+        for name, choices, shown in (
+            ("losses", self.losses, ", ".join(map(loss_text, self.losses))),
+            ("widths", self.widths, ", ".join(map(str, self.widths))),
+        ):
             if len(choices) == 1 or len(set(choices)) < len(choices):
-                raise ValueError(f"{name} must be two different choices or more, or be left out")
+                raise ValueError(f"{name} must be two different choices or more, or be left out, not {shown}")
         return self
 
     def trial(self, trainer: TrainerConfig, values: Values) -> TrainerConfig:
@@ -96,12 +100,9 @@ def check_search(tuner: TunerConfig, trainer: TrainerConfig) -> None:
         try:
             tuner.trial(trainer, values)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"].removeprefix("Value error, ")
-            raise ValueError(
-                f"tuner.{key} does not fit trainer{'.' + place if place else ''}: {reason[0].lower()}{reason[1:]}"
-            ) from None
+            first = mistakes_in(error, TrainerConfig)[0]
+            text = f".{first.text}" if first.loc else f": {first.text}"
+            raise ValueError(f"tuner.{key} does not fit trainer{text}") from None
 
 
 def _extremes(tuner: TunerConfig) -> Iterator[tuple[str, Values]]:

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.settings import Settings, matching
 
-_NAME = "name of Kubernetes: small letters, digits and hyphens"
+_NAME = "a name of Kubernetes: small letters, digits and hyphens"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _IMAGE = (  # github.com/distribution/reference, regexp.go
     rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
@@ -17,14 +17,14 @@ _IMAGE = (  # github.com/distribution/reference, regexp.go
 KubernetesName = Annotated[str, matching(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", _NAME)]
 VolumeName = Annotated[str, matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", _NAME)]
 EnvironmentVariable = Annotated[
-    str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "name of an environment variable: letters, digits and _")
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name of an environment variable: letters, digits and _")
 ]
-Cores = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", 'number of cores: "2", "0.5" or 500m')]
-Bytes = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)", "amount of memory: 512Mi or 8Gi")]
-MountPath = Annotated[str, matching(r"/[^:]*[^:/]", "place for a volume: an absolute path without a / at its end")]
-Image = Annotated[str, matching(_IMAGE, "image: registry.example.com/segpipe:1, without a scheme, in small letters")]
-Bucket = Annotated[str, matching(r"(minio|s3|gs)://.+", "address of a bucket: minio://, s3:// or gs://")]
-Page = Annotated[str, matching(r"https?://.+", "address of a page: https://kubeflow.example.org/pipeline")]
+Cores = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", 'a number of cores: "2", "0.5" or 500m')]
+Bytes = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)", "an amount of memory: 512Mi or 8Gi")]
+MountPath = Annotated[str, matching(r"/[^:]*[^:/]", "a place for a volume: an absolute path without a / at its end")]
+Image = Annotated[str, matching(_IMAGE, "an image: registry.example.com/segpipe:1, without a scheme, in small letters")]
+Bucket = Annotated[str, matching(r"(minio|s3|gs)://.+", "an address of a bucket: minio://, s3:// or gs://")]
+Page = Annotated[str, matching(r"https?://.+", "an address of a page: https://kubeflow.example.org/pipeline")]
 
 
 class SecretKey(Settings):
@@ -47,7 +47,10 @@ class Toleration(Settings):
     @model_validator(mode="after")
     def _value_goes_with_equal(self) -> Toleration:
         if (self.operator == "Equal") != (self.value is not None):
-            raise ValueError("value goes with operator Equal, and operator Equal with a value")
+            raise ValueError(
+                f"operator Equal needs a value, and a value needs operator Equal, but operator is {self.operator} and "
+                f"value is {'null' if self.value is None else repr(self.value)}"
+            )
         if self.operator == "Equal" and self.key is None:
             raise ValueError("operator Equal needs a key")
         return self
@@ -111,7 +114,7 @@ class Workers(Settings):
     """Several Trainer pods (`trainer.workers`): where they meet, either volume or bucket, and what each gets."""
 
     volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
-    bucket: Annotated[str, matching(r"gs://.+", "address of a bucket: gs://")] | None = Field(
+    bucket: Annotated[str, matching(r"gs://.+", "an address of a bucket: gs://")] | None = Field(
         default=None, description="A gs:// folder."
     )
     service_account: KubernetesName = Field(default="segpipe-worker", description="Service account of the pods.")
@@ -124,7 +127,7 @@ class Workers(Settings):
     @model_validator(mode="after")
     def _one_of_them(self) -> Workers:
         if (self.volume is None) == (self.bucket is None):
-            raise ValueError("give either volume or bucket")
+            raise ValueError(f"give either volume or bucket, not {'both' if self.volume else 'neither'}")
         return self
 
 

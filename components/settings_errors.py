@@ -6,6 +6,7 @@ Pydantic finds the mistakes; its texts, which speak of tuples, tags and inputs, 
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,7 +247,7 @@ def _sentence(item: _Found) -> str:
 
 def _said(item: _Found) -> str:
     if item.kind in ("value_error", "assertion_error"):
-        return item.message.partition(", ")[2]
+        return shortened(item.message.partition(", ")[2])
     if item.kind == "missing":
         return f"is missing{_example(item)}"
     if item.kind == "union_tag_invalid":
@@ -258,6 +259,15 @@ def _said(item: _Found) -> str:
     if item.kind in ("too_short", "too_long"):
         return _wrong_length(item)
     return _wrong_value(item)
+
+
+def shortened(text: str) -> str:
+    """A validator's sentence, with what was given cut short in it."""
+    text = re.sub(r"'([^']{60})[^']+'", r"'\1…'", text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_LONGEST = 300
 
 
 def _wrong_length(item: _Found) -> str:
@@ -291,10 +301,21 @@ def _wrong_value(item: _Found) -> str:
         return (
             f"must be {expected}; write it in brackets: {item.key}: {st.shown(list(item.value)).replace(chr(39), '')}"
         )
+    if what.origin is tuple and isinstance(item.value, dict) and what.item(0).sections:
+        return f"must be {expected}, not {item.shown()}; write it in brackets: {item.key}: [{_yaml(item)}]"
     if what.origin is tuple and not isinstance(item.value, dict):
         return f"must be {expected}, not {item.shown()}; write {item.key}: [{_bare(item.value)}]"
     close = _closest(str(item.value), [str(each) for each in _choices(what)], 0.6)
-    return f"must be {expected}, not {item.shown()}" + (f"; did you mean {close!r}?" if close else _example(item))
+    hint = f"; did you mean {close!r}?" if close else "" if item.kind in _OUT_OF_RANGE else _example(item)
+    return f"must be {expected}, not {item.shown()}{hint}"
+
+
+_OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+
+def _yaml(item: _Found) -> str:
+    text = item.written.get(item.loc) or st.shown(item.value)
+    return text if len(text) <= 60 and text.startswith("{") else "{…}"
 
 
 def _choices(what: st.Allowed) -> tuple[Any, ...]:
@@ -356,7 +377,9 @@ def _without_type(item: _Found) -> str:
         return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' by the unknown key {misspelt!r}?"
     fitting = _fitting(item.value, item.what)
     if not fitting:
-        return f"needs a type: {st.listed(names, 'or')}"
+        unknown = [key for key in keys if not _known(key, item.what)]
+        also = f", and no type has the key {shortened(repr(unknown[0]))}" if unknown else ""
+        return f"needs a type: {st.listed(names, 'or')}{also}"
     if len(fitting) == 1:
         return f"needs a type; {st.shown(item.value)} fits {fitting[0]}: add type: {fitting[0]}"
     return f"needs a type; {st.shown(item.value)} fits {st.listed(fitting, 'and')}: add type: {fitting[0]}, or another"

@@ -15,6 +15,7 @@ import click
 from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import (
+    CommandGroup,
     config_argument,
     date_option,
     registry_option,
@@ -31,7 +32,7 @@ def main() -> None:
     sys.exit(cli(prog_name="segpipe"))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="segpipe")
 def cli() -> None:
     """From pictures and masks to a blessed, pushed and served segmentation model.
@@ -297,7 +298,7 @@ for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 
-@cli.group()
+@cli.group(cls=CommandGroup)
 def schema() -> None:
     """Work with the curated schema, the contract that data must keep."""
 

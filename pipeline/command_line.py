@@ -16,6 +16,21 @@ from components.errors import UserError, user_error_in
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
+
+class CommandGroup(click.Group):
+    """A group whose help shows the summary of each command as a whole, on several lines where it is long."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands; click itself cuts each summary to what is left of the line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+_WHOLE = 1000
+"""Characters: more than any summary has."""
+
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."

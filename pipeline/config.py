@@ -20,7 +20,7 @@ from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
 from components.settings import Settings, matching
-from components.settings_errors import Mistake, mistakes_in
+from components.settings_errors import Mistake, mistakes_in, shortened
 from components.settings_places import parse_place
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
@@ -169,7 +169,7 @@ def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfi
     except ValidationError as error:
         found += mistakes_in(error, RunConfig, document.value, document.written)
     except UserError as error:
-        found.append(Mistake((), str(error)))
+        found.append(Mistake((), shortened(str(error))))
     if found:
         raise UserError(_told(source, [(_where(document, mistake), mistake.text) for mistake in found]))
     return config

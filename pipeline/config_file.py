@@ -17,11 +17,13 @@ import yaml
 
 from components.errors import UserError
 from components.settings_errors import Loc
-from components.settings_places import Part, place_text
+from components.settings_places import place_text
+from components.settings_types import shown
 from pipeline.yaml_syntax import colour_comments, syntax_mistake
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}
+_KINDS = {"int": "whole number", "float": "number", "bool": "true or false", "timestamp": "date", "null": "null"}
 _MERGE = f"{_TAG}merge"
 _MOST_VALUES = 100_000
 _SURPRISING = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
@@ -52,8 +54,8 @@ class Document:
     overridden: set[Loc] = field(default_factory=set)
 
     def where(self, loc: Loc) -> str:
-        """`line 7` of what stands at `loc`, or else of the nearest thing around it; `--set`; empty if not known."""
-        for length in range(len(loc), 0, -1):
+        """`line 7` of what stands at `loc`, or of the nearest thing around it; `--set`; empty if not known."""
+        for length in range(len(loc) if self.lines else 0, 0, -1):
             if loc[:length] in self.overridden:
                 return "--set"
             if loc[:length] in self.lines:
@@ -119,15 +121,13 @@ class _Reader:
         self._loader, self._text, self._document = loader, text, document
         self._open: list[yaml.Node] = []
         self._values = 0
+        self._items: set[Loc] = set()
         self.found: list[tuple[int | None, str]] = []
 
     def value(self, node: yaml.Node, loc: Loc) -> Any:
         """What a node stands for."""
-        self._values += 1
-        if self._values > _MOST_VALUES:
-            raise yaml.composer.ComposerError(problem=f"it stands for more than {_MOST_VALUES} values")
         if node in self._open:
-            self._note(node, f"{_place(loc)} contains itself, by an alias (*)")
+            self._note(node, f"{self._place(loc)} contains itself, by an alias (*)")
             return None
         self._open.append(node)
         try:
@@ -136,6 +136,7 @@ class _Reader:
             self._open.pop()
 
     def _made(self, node: yaml.Node, loc: Loc) -> Any:
+        self._count()
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, loc)
         self._document.written[loc] = " ".join(self._text[node.start_mark.index : node.end_mark.index].split())
@@ -144,15 +145,22 @@ class _Reader:
             return None
         return self._mapping(node, loc) if isinstance(node, yaml.MappingNode) else self._sequence(node, loc)
 
+    def _count(self) -> None:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise Mistakes((None, f"its aliases (*) stand for more than {_MOST_VALUES} values; write fewer of them"))
+
     def _sequence(self, node: yaml.Node, loc: Loc) -> list[Any]:
         items = []
         for index, item in enumerate(node.value):
             place = (*loc, index)
             self._document.lines[place] = _line(item)
+            self._items.add(place)
             items.append(self.value(item, place))
         return items
 
     def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[Any, Any]:
+        self._count()
         made: dict[Any, Any] = {}
         for merged in reversed(list(self._merged(node, loc))):
             if isinstance(merged, yaml.MappingNode) and merged not in self._open:
@@ -173,7 +181,7 @@ class _Reader:
         """Notes a key that stands again."""
         if len(lines) > 1:
             where = f"in lines {lines[0]} and {lines[-1]}" if lines[0] != lines[-1] else f"in line {lines[0]}"
-            self.found.append((lines[-1], f"{_place((*loc, key))} stands twice, {where}; keep one of them"))
+            self.found.append((lines[-1], f"{self._place((*loc, key))} stands twice, {where}; keep one of them"))
 
     def _merged(self, node: yaml.MappingNode, loc: Loc) -> Iterator[yaml.Node]:
         """The mappings that `<<` takes in."""
@@ -181,15 +189,21 @@ class _Reader:
             if key_node.tag == _MERGE:
                 nodes = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 if not all(isinstance(each, yaml.MappingNode) for each in nodes):
-                    self._note(value_node, f"{_place((*loc, '<<'))} must be an alias of a section, such as <<: *name")
+                    self._note(
+                        value_node, f"{self._place((*loc, '<<'))} must be an alias of a section, such as <<: *name"
+                    )
                 yield from nodes
 
     def _key(self, node: yaml.Node, loc: Loc) -> Any:
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, None)
-        shown = " ".join(self._text[node.start_mark.index : node.end_mark.index].split())[:60]
-        self._note(node, f"a key must be text, not {shown}; put what has braces or brackets in quotes")
-        return shown
+            key = self._scalar(node, None)
+            if isinstance(key, bool) or not isinstance(key, (str, int)):
+                kind = "a number" if isinstance(key, float) else shown(key)
+                self._note(node, f"the key {node.value!r} is {kind} in YAML; put it in quotes: '{node.value}'")
+            return key
+        text = " ".join(self._text[node.start_mark.index : node.end_mark.index].split())[:60]
+        self._note(node, f"a key must be text, not {text}; put what has braces or brackets in quotes")
+        return text
 
     def _scalar(self, node: yaml.ScalarNode, loc: Loc | None) -> Any:
         if loc is not None and node.tag != f"{_TAG}str":
@@ -204,9 +218,13 @@ class _Reader:
         except yaml.YAMLError:
             raise
         except Exception:  # noqa: BLE001  # Of a text that does not fit its tag, PyYAML raises what int() and others do.
-            kind = "date" if node.tag.endswith("timestamp") else node.tag.removeprefix(_TAG)
-            self._note(node, f"{node.value[:60]!r} is not a valid {kind}; put it in quotes if it is meant as text")
+            kind = _KINDS[node.tag.removeprefix(_TAG)]
+            self._note(node, f"{shown(node.value)} is not a valid {kind}; put it in quotes if it is meant as text")
             return None
+
+    def _place(self, loc: Loc) -> str:
+        places = [loc[:length] for length in range(1, len(loc) + 1)]
+        return place_text(each[-1] if each in self._items else str(each[-1]) for each in places) or "it"
 
     def _note(self, node: yaml.Node, text: str) -> None:
         self.found.append((_line(node), text))
@@ -231,11 +249,6 @@ def _identity(key: Any) -> str:
     return str(key)
 
 
-def _place(loc: Loc) -> str:
-    parts: list[Part] = [part if isinstance(part, int) and not isinstance(part, bool) else str(part) for part in loc]
-    return place_text(parts) if parts else "it"
-
-
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
@@ -253,6 +266,8 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         if b"\0" in content or content[:1] == b"\x89":
             raise UserError(f"{path} is not a text file; give a YAML configuration") from None
+        if encoding == "utf-16":
+            raise UserError(f"{path} is not valid UTF-16; save the file in the encoding UTF-8") from None
         line = content[: error.start].count(b"\n") + 1
         raise UserError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the file in the encoding UTF-8"

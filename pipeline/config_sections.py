@@ -54,8 +54,9 @@ def _settle_empty(
     if not what.nullable:
         del node[key]
     elif document.written.get(loc) == "":
-        text = f"is empty; write {key}: {{}} for its defaults, or {key}: null for none"
-        found.append(Mistake(loc, f"{place_text(place)}: {text}"))
+        required = sorted(st.required_keys(what.sections[0]))
+        given = f"give it {st.listed(required, 'and')}" if required else f"write {key}: {{}} for its defaults"
+        found.append(Mistake(loc, f"{place_text(place)} is empty; {given}, or write {key}: null for none"))
 
 
 def _inner(what: st.Allowed, node: dict[Any, Any], key: Any) -> st.Allowed | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from components.errors import UserError
-from pipeline.command_line import registry_option, registry_uri, says_errors_plainly
+from pipeline.command_line import CommandGroup, registry_option, registry_uri, says_errors_plainly
 
 _SECONDS = click.FloatRange(min=0.1)
 
@@ -83,7 +83,7 @@ def sync(
     run(settings, once, metrics_port)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=CommandGroup, invoke_without_command=True)
 @registry_option
 @click.option(
     "--canary",

@@ -7,8 +7,9 @@ import re
 import yaml
 
 _HIDDEN = re.compile(r"(?:^|[\[{,:\-?])[ \t]*(#[0-9a-fA-F]{6})(?=[ \t]*(?:[,:\]}]|$))", re.MULTILINE)
-_KEY = re.compile(r"^\s*(?:- +)?[\w.-]+: +(.*)$")
-_NEEDS_QUOTES = "*&!%@`|>{[\"'?"
+_VALUE = re.compile(r"^\s*(?:- +)?[\w.-]+: +([*&!%@`|>{\[\"'?].*)$")
+_CLOSED_EARLY = re.compile(r"^(\{[^{}]*\}|\[[^\[\]]*\])[^\s,\]}]")
+_NO_SPACE = re.compile(r"^\s*(?:- +)?[A-Za-z_]\w*:[^\s/:]")
 
 
 def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
@@ -18,43 +19,72 @@ def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
         return text.count(
             "\n", 0, error.position
         ) + 1, f"the character U+{ord(character):04X} cannot stand in YAML; take it out"
-    problem = str(getattr(error, "problem", None) or error)
-    mark = getattr(error, "problem_mark", None)
-    start = getattr(error, "context_mark", None)
-    line: int | None = mark.line + 1 if mark else None
     colours = colour_comments(text)
     if colours:
         where, colour = next(iter(colours.items()))
         return where, f"{colour} is a comment in YAML; put the colour in quotes: '{colour}'"
-    lines = text.splitlines()
-    here = lines[line - 1] if line and line <= len(lines) else ""
-    return line, _sentence(problem, here, start.line + 1 if start else None, str(getattr(error, "context", "") or ""))
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return None, f"not valid YAML ({getattr(error, 'problem', None) or error})"
+    lines = [*text.splitlines(), ""]
+    number = min(mark.line, len(lines) - 1)
+    problem = _Problem(error, lines[number])
+    if problem.is_about_colons:
+        for near in (number, number - 1):
+            if near >= 0 and _NO_SPACE.match(lines[near]):
+                return near + 1, f"a space is missing after the colon: {lines[near].strip()!r}"
+    return number + 1, problem.sentence()
 
 
-def _sentence(problem: str, here: str, start: int | None, context: str) -> str:
-    if "but found another document" in problem:
-        return "a second document begins with ---; one file is one configuration"
-    if "'\\t'" in problem or here.startswith("\t") or "\t" in here[: len(here) - len(here.lstrip())]:
-        return "the line is indented by a tab; YAML takes spaces alone"
-    value = _KEY.match(here)
-    if "unknown escape character" in problem:
-        return f"{here.strip()!r} has a backslash in double quotes; put the text in single quotes"
-    if "quoted scalar" in context and "end of stream" in problem:
-        return f"the quote that begins in line {start} is not closed"
-    if value and value.group(1)[:1] in _NEEDS_QUOTES and "flow" not in context:
-        return f"a text that begins with {value.group(1)[0]} must be in quotes: {here.strip()!r}"
-    if "undefined alias" in problem or "scanning an alias" in context:
-        return f"a text that begins with * must be in quotes, such as '*.png': {here.strip()!r}"
-    if "flow sequence" in context or "flow mapping" in context:
-        bracket = "[" if "sequence" in context else "{"
-        return f"the {bracket} of line {start} is not closed, or a comma is missing: {here.strip()!r}"
-    if "mapping values are not allowed" in problem:
-        return f"a colon too many, or a wrong indent: {here.strip()!r}; put a text with ': ' in quotes"
-    if "expected <block end>" in problem:
-        return f"the line is not indented like the others of its section: {here.strip()!r}"
-    if "could not find expected ':'" in problem:
-        return f"a key without a colon and a value, near {here.strip()!r}"
-    return f"not valid YAML ({problem})" + (f": {here.strip()!r}" if here.strip() else "")
+class _Problem:
+    """What PyYAML says, and the line that it says it of."""
+
+    def __init__(self, error: yaml.YAMLError, line: str) -> None:
+        self._problem = str(getattr(error, "problem", "") or "")
+        self._context = str(getattr(error, "context", "") or "")
+        start = getattr(error, "context_mark", None)
+        self._start = start.line + 1 if start else None
+        self._line = line
+
+    @property
+    def is_about_colons(self) -> bool:
+        """Whether a colon is where none may be, or none where one must be."""
+        return "mapping values are not" in self._problem or "expected ':'" in self._problem
+
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        here = repr(self._line.strip()[:80])
+        indent = self._line[: len(self._line) - len(self._line.lstrip())]
+        if "but found another document" in self._problem:
+            return "a second document begins with ---; one file is one configuration"
+        if "\t" in indent or "'\\t'" in self._problem:
+            return "the line is indented by a tab; YAML takes spaces alone"
+        if "unknown escape character" in self._problem:
+            return f"a backslash stands in double quotes; put the text in single quotes: {here}"
+        if "quoted scalar" in self._context and "end of stream" in self._problem:
+            return f"the quote that begins in line {self._start} is not closed"
+        return self._of_a_value(here) or self._of_structure(here)
+
+    def _of_a_value(self, here: str) -> str | None:
+        """Of a text that must be in quotes for what it begins with."""
+        if "undefined alias" in self._problem or "scanning an alias" in self._context:
+            return f"a text that begins with * must be in quotes, such as '*.png': {here}"
+        value = _VALUE.match(self._line)
+        if value is None or (value.group(1)[0] in "[{" and not _CLOSED_EARLY.match(value.group(1))):
+            return None
+        return f"a text that begins with {value.group(1)[0]} must be in quotes: {here}"
+
+    def _of_structure(self, here: str) -> str:
+        if "flow sequence" in self._context or "flow mapping" in self._context:
+            bracket = "[" if "sequence" in self._context else "{"
+            return f"the {bracket} of line {self._start} is not closed, or a comma is missing: {here}"
+        if "mapping values are not" in self._problem and self._line.count(": ") > 1:
+            return f"two keys stand in one line, or a text with ': ' is not in quotes: {here}"
+        if "mapping values are not" in self._problem or "expected <block end>" in self._problem:
+            return f"the line is not indented like the others of its section: {here}"
+        if "expected ':'" in self._problem:
+            return f"a key without a colon stands near {here}"
+        return f"not valid YAML ({self._problem}): {here}"
 
 
 def colour_comments(text: str) -> dict[int, str]:

@@ -37,16 +37,25 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["trainer.schedule=linear"], "'constant', 'cosine', 'polynomial', 'step', 'plateau'"),
-        (["trainer.schedule={type: cosine, ends: 1}"], "trainer.schedule.ends is no known key; did you mean 'end'?"),
-        (["trainer.optimizer={type: sgd, momentum: 1}"], "trainer.optimizer.momentum: Input should be less than 1"),
+        (
+            ["trainer.schedule=linear"],
+            "unknown type 'linear', for there are constant, cosine, polynomial, step and plateau",
+        ),
+        (["trainer.schedule={type: cosine, ends: 1}"], "trainer.schedule.ends: unknown key; did you mean 'end'?"),
+        (
+            ["trainer.optimizer={type: sgd, momentum: 1}"],
+            "trainer.optimizer.momentum: must be a number of at least 0 and below 1, not 1",
+        ),
         (["trainer.precision=float16"], "'float32', 'mixed_float16', 'mixed_bfloat16' or 'auto'"),
         (["trainer.warm_up_epochs=20"], "warm_up_epochs must be fewer than the 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch 21 never comes in 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 5}"], "fine_tuning is for architectures on an encoder, and unet has none"),
         (["trainer.fine_tuning={from_epoch: null}"], "fine_tuning is for architectures on an encoder"),
-        (["trainer.fine_tuning={from_epoch: 1}"], "trainer.fine_tuning.from_epoch: Input should be greater than"),
-        (["trainer.average=1"], "trainer.average: Input should be less than 1"),
+        (
+            ["trainer.fine_tuning={from_epoch: 1}"],
+            "trainer.fine_tuning.from_epoch: must be a whole number of at least 2, not 1",
+        ),
+        (["trainer.average=1"], "trainer.average: must be a number above 0 and below 1, not 1"),
     ],
 )
 def test_a_mistake_is_named(minimal: Path, overrides: list[str], sentence: str) -> None:

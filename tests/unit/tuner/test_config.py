@@ -63,13 +63,19 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["tuner.learning_rates=[0.1, 1]"], "tuner.learning_rates is no known key; did you mean 'learning_rate'?"),
+        (["tuner.learning_rates=[0.1, 1]"], "tuner.learning_rates: unknown key; did you mean 'learning_rate'?"),
         (["tuner.learning_rate=[0.01, 0.001]"], "tuner.learning_rate: the range must rise, but 0.01 is not below"),
-        (["tuner.learning_rate=[0, 0.001]"], "greater than 0"),
+        (["tuner.learning_rate=[0, 0.001]"], "tuner.learning_rate[0]: must be a number above 0, not 0"),
         (["tuner.losses=[dice]"], "losses must be two different choices or more"),
         (["tuner.widths=[8, 8]"], "widths must be two different choices or more"),
-        (["tuner.losses=[dice, dise]"], "'cross_entropy', 'focal', 'dice'"),
-        (["tuner.widths=[8, 1024]"], "tuner.widths does not fit trainer.model.unet.width: input should be less than"),
+        (
+            ["tuner.losses=[dice, dise]"],
+            "tuner.losses[1]: unknown type 'dise', for there are cross_entropy, focal, dice",
+        ),
+        (
+            ["tuner.widths=[8, 1024]"],
+            "tuner.widths does not fit trainer.model.width: must be a whole number from 1 to 512, not 1024",
+        ),
         (
             ["tuner={}", "tuner.max_epochs=2", "trainer.warm_up_epochs=3"],
             "tuner.max_epochs does not fit trainer: warm_up",

@@ -77,7 +77,7 @@ def test_what_is_compiled_into_other_steps_is_refused_by_its_key(compiled, line)
 
 
 def test_a_wrong_key_is_an_error_with_its_path(compiled):
-    with pytest.raises(UserError, match=r"^the run's parameters: trainer.epoch is no known key; did you mean 'epochs'"):
+    with pytest.raises(UserError, match=r"^the run's parameters: trainer.epoch: unknown key; did you mean 'epochs'"):
         effective_config(compiled, {"overrides": "trainer.epoch=3"})
     with pytest.raises(UserError, match="write it as key"):
         effective_config(compiled, {"overrides": "epochs 3"})

@@ -280,5 +280,5 @@ def test_one_worker_changes_nothing_and_several_need_a_place_to_meet() -> None:
 
 
 def test_a_batch_goes_round_the_workers() -> None:
-    with pytest.raises(ValueError, match="batch_size 2 does not go round 4 workers"):
+    with pytest.raises(ValueError, match=r"batch_size \(2\) is smaller than the number of workers \(4\)"):
         TrainerConfig(workers=4, batch_size=2)

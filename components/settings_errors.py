@@ -292,7 +292,12 @@ def _wrong_value(item: _Found) -> str:
         return _no_value(item, what)
     if what.annotation is str and not isinstance(item.value, (str, list, tuple)):
         return _needs_quotes(item)
-    if isinstance(item.value, int) and not -LARGEST <= item.value <= LARGEST and what.annotation in (int, float):
+    if (
+        isinstance(item.value, int)
+        and abs(item.value) > LARGEST
+        and what.annotation is int
+        and not _MOST & {*what.bounds}
+    ):
         return f"must be at most {LARGEST}, not {item.shown()}"
     if what.sections:
         return _not_a_section(item, what)
@@ -310,6 +315,7 @@ def _wrong_value(item: _Found) -> str:
     return f"must be {expected}, not {item.shown()}{hint}"
 
 
+_MOST = {"le", "lt"}
 _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 

@@ -22,7 +22,13 @@ from pipeline.config import RunConfig
 _HEAD = """# The configuration, field by field
 
 One YAML file is one use case; `segpipe check FILE` says whether it and its data are sound. Any key can be changed for a
-run with `--set key.path=value`. Unknown keys, wrong types and impossible combinations are refused before anything runs.
+run with `--set key.path=value`. Unknown keys, wrong types and impossible combinations are refused before anything runs,
+and so are keys that stand twice.
+
+Places are written as in messages and in `--set`: `[0]` is the first item of a list, as in
+`--set 'evaluator.thresholds[0].at_least=0.6'`, and stands for each of its items below; `NAME` stands for any key; a key
+with a dot is quoted in brackets, as in `node_selector["nvidia.com/gpu.present"]`. A section without keys (`trainer:`) has
+its defaults; `data.labels` without a type is of type `index`, `trainer.model` of type `unet`.
 
 This page is written by `python -m pipeline.config_docs`.
 """
@@ -99,7 +105,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 def _join(path: str, name: str, field: FieldInfo) -> str:
     origin = typing.get_origin(field.annotation)
-    suffix = "[]" if origin is tuple else ".NAME" if origin is dict else ""
+    suffix = "[0]" if origin is tuple else ".NAME" if origin is dict else ""
     return f"{path}.{name}{suffix}" if path else f"{name}{suffix}"
 
 

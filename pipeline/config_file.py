@@ -163,7 +163,9 @@ class _Reader:
         self._count()
         made: dict[Any, Any] = {}
         for merged in reversed(list(self._merged(node, loc))):
-            if isinstance(merged, yaml.MappingNode) and merged not in self._open:
+            if merged in self._open:
+                self._note(node, f"{self._place(loc)} contains itself, by an alias (*)")
+            elif isinstance(merged, yaml.MappingNode):
                 made |= self._mapping(merged, loc)
         seen: dict[str, list[int]] = {}
         for key_node, value_node in node.value:

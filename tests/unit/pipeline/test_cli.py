@@ -7,15 +7,18 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
+
+from pipeline.cli import cli
 
 COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict", "serve"]
 COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]
 
 
-def segpipe(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def segpipe(*arguments: str, cwd: Path | None = None, columns: int = 120) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline.cli", *arguments]
-    environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "COLUMNS": "120"}
+    environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "COLUMNS": str(columns)}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
 
 
@@ -24,6 +27,22 @@ def test_the_help_of_each_command_shows_an_example(command: str) -> None:
     done = segpipe(command, "--help")
     assert done.returncode == 0
     assert f"segpipe {command} " in done.stdout.partition("Example")[2]
+
+
+@pytest.mark.parametrize("group", [[], ["schema"], ["rollout"]])
+def test_the_help_of_a_group_shows_the_whole_summary_of_each_command(group: list[str]) -> None:
+    command: click.Command = cli
+    for name in group:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert isinstance(command, click.Group)
+    done = segpipe(*group, "--help", columns=80)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    shown = " ".join(done.stdout.split())
+    for name, each in command.commands.items():
+        summary = " ".join((each.help or "").partition("\n\n")[0].split())
+        assert f"{name} {summary.removesuffix('.')}" in shown
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["versions", "--registry", "nowhere"]])

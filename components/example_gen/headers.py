@@ -36,6 +36,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+
 _MAGIC = (
     (PNG_START, "png"),
     (b"\xff\xd8\xff", "jpeg"),
@@ -45,7 +47,7 @@ _MAGIC = (
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
     (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
+    (_BIG_ENDIAN_BIGTIFF, "tiff"),
 )
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8.
@@ -201,6 +203,11 @@ def _as_stored(data: bytes, kind: str) -> bytes:
     """The file as Pillow is to see it: of a TIFF, libtiff too turns some kinds of pixels."""
     if kind != "tiff":
         return data
+    if data.startswith(_BIG_ENDIAN_BIGTIFF):
+        raise Rejected(
+            Reason.UNSUPPORTED_FORMAT,
+            "the file is a big-endian BigTIFF, which Pillow does not read; write it in little-endian, or as PNG",
+        )
     try:
         return TiffFile(data).as_stored()
     except ValueError as error:

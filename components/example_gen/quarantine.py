@@ -56,4 +56,12 @@ class IngestionSummary(Settings):
     class_pixels: dict[str, tuple[int, ...]] = Field(description="Split → pixels of each class.")
     class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → pictures in which each class occurs.")
     void_pixels: dict[str, int] = Field(description="Split → pixels that do not count.")
+    mostly_void: dict[str, int] = Field(
+        default={}, description="Split → pictures of which more than 90 % of the pixels do not count."
+    )
     slices: dict[str, dict[str, int]] = Field(default={}, description="Slicing column → value → pairs used.")
+
+    def void_share(self, split: str) -> float:
+        """The share of the pixels of `split` that do not count, 0…1."""
+        void = self.void_pixels.get(split, 0)
+        return void / max(1, void + sum(self.class_pixels.get(split, ())))

@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, st
 from components.data_gate import chance
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
+from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
 from components.records import SPLITS
@@ -32,6 +33,7 @@ _DISTANCES: dict[int, chance.Distance] = {
 def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
     """All that ingestion's account alone can tell; the data gate and `segpipe check` both ask it."""
     return [
+        *check_labels(summary),  # First, since they name the cause of what the others find.
         *check_size(summary, config.min_pairs),
         *check_quarantine(summary, config.max_quarantined),
         *check_classes(summary, config),

@@ -87,7 +87,9 @@ def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
     if picture.format == "bmp" and picture.mode in ("1", "L"):
         [bits] = struct.unpack_from("<H", data, 28)
         if bits != (1 if picture.mode == "1" else 8):  # Pillow takes such a palette for another depth.
-            _refuse(f"the BMP file has {bits} bits a pixel and a palette of few greys, which is misread", "save it as PNG")
+            _refuse(
+                f"the BMP file has {bits} bits a pixel and a palette of few greys, which is misread", "save it as PNG"
+            )
     if _is_white_zero(picture) and picture.mode in ("I", "F"):
         _refuse("the TIFF file counts from white and has 32 bits, so that its values are not known", "save it as PNG")
 
@@ -187,7 +189,10 @@ def _through_palette(image: Image.Image, picture: Picture, wanted: str) -> MaskS
     if used[-1] >= len(colours):
         cause, remedy = "the mask has indices that its palette has no colour for", "use labels of type index"
         raise Rejected(
-            Reason.UNREADABLE, f"the mask holds index {used[-1]}, but its palette has {len(colours)} colours", cause, remedy
+            Reason.UNREADABLE,
+            f"the mask holds index {used[-1]}, but its palette has {len(colours)} colours",
+            cause,
+            remedy,
         )
     colours_HW3 = colours[index_HW]
     if wanted == "grey":

@@ -71,7 +71,9 @@ def _check_alpha(
         return
     if is_constant:
         cause = "the shape is in the mask's alpha channel, which is not read: its colours make one class"
-        _refuse(f"{cause} (alpha from {low} to {high})", cause, "save the shape as grey values or colours, without alpha")
+        _refuse(
+            f"{cause} (alpha from {low} to {high})", cause, "save the shape as grey values or colours, without alpha"
+        )
     hidden = alpha_HW == 0
     if not hidden.any():
         return

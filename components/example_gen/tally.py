@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from components.example_gen.config import Labels
 from components.example_gen.features import Measures
+from components.example_gen.label_tally import LabelTally, MaskFacts
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
 
@@ -26,9 +28,13 @@ class Tally:
     void_pixels: Counter[str] = field(default_factory=Counter)
     slices: dict[str, Counter[str]] = field(default_factory=dict)
     mostly_void: Counter[str] = field(default_factory=Counter)
+    labels: LabelTally = field(default_factory=LabelTally)
+    repeated: Counter[str] = field(default_factory=Counter)
 
-    def add(self, split: str, measures: Measures, slices: Mapping[str, str]) -> None:
-        """Counts one pair."""
+    def add(
+        self, split: str, measures: Measures, slices: Mapping[str, str], mask: MaskFacts, repeats: bool = False
+    ) -> None:
+        """Counts one pair; `repeats` says that another pair of its split has the same image and the same mask."""
         one = Tally(
             Counter({split: 1}),
             {split: measures.class_pixels},
@@ -37,6 +43,8 @@ class Tally:
             {column: Counter({value: 1}) for column, value in slices.items()},
             Counter({split: int(measures.void_fraction > MOSTLY_VOID)}),
         )
+        one.labels.add(mask)
+        one.repeated[split] += repeats
         self.merge(one)
 
     def merge(self, other: Tally) -> Tally:
@@ -44,6 +52,8 @@ class Tally:
         self.pairs.update(other.pairs)
         self.void_pixels.update(other.void_pixels)
         self.mostly_void.update(other.mostly_void)
+        self.repeated.update(other.repeated)
+        self.labels.merge(other.labels)
         for mine, theirs in (
             (self.class_pixels, other.class_pixels),
             (self.class_pictures, other.class_pictures),
@@ -56,7 +66,12 @@ class Tally:
 
 
 def summarise(
-    tally: Tally, quarantined: Iterable[Quarantined], fingerprint: str, class_names: Sequence[str], strays: int
+    tally: Tally,
+    quarantined: Sequence[Quarantined],
+    fingerprint: str,
+    class_names: Sequence[str],
+    labels: Labels,
+    strays: int,
 ) -> IngestionSummary:
     """The account of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
@@ -72,6 +87,8 @@ def summarise(
         class_pictures={split: tuple(tally.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
         void_pixels={split: tally.void_pixels[split] for split in SPLITS},
         mostly_void={split: tally.mostly_void[split] for split in SPLITS},
+        labels=tally.labels.summary(labels, class_names, quarantined),
+        repeated={split: count for split, count in sorted(tally.repeated.items()) if count},
         slices={column: dict(sorted(values.items())) for column, values in sorted(tally.slices.items())},
     )
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from components.data_gate.config import ValidationConfig
+from components.data_gate.config import ValidationConfig, check_absent
 from components.errors import UserError
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
@@ -86,6 +86,7 @@ class RunConfig(Settings):
     def _fits_together(self) -> RunConfig:
         self._check_size()
         self._check_scaling()
+        check_absent(self.validation, self.data.classes)
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
         check_thresholds(self.evaluator, self.data.classes, self._slice_names())

@@ -9,10 +9,12 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate import chance
+from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
+from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
-from components.records import MASK_CLASSES, SPLITS
+from components.records import SPLITS
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 _Measurement = anomalies_pb2.DriftSkewInfo.Measurement
@@ -31,9 +33,11 @@ _DISTANCES: dict[int, chance.Distance] = {
 def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
     """All that ingestion's account alone can tell; the data gate and `segpipe check` both ask it."""
     return [
+        *check_labels(summary),  # First, since they name the cause of what the others find.
         *check_size(summary, config.min_pairs),
         *check_quarantine(summary, config.max_quarantined),
-        *check_classes(summary),
+        *check_classes(summary, config),
+        *check_void(summary, config.max_void),
     ]
 
 
@@ -53,16 +57,6 @@ def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[
     if quarantined:
         detail += f" ({', '.join(f'{count} {reason}' for reason, count in reasons if count)})"
     return [Finding(check="quarantine", passed=share <= max_quarantined, detail=detail)]
-
-
-def check_classes(summary: IngestionSummary) -> list[Finding]:
-    """Which classes training will never see; no reason to stop, for real sets have them, but one to say so."""
-    pictures = dict(zip(summary.classes, summary.class_pictures["train"], strict=True))
-    absent = [name for name, count in pictures.items() if not count]
-    if not absent:
-        return []
-    detail = f"{_counted(len(absent), 'class', 'classes')} of {len(summary.classes)} in no picture of train: "
-    return [Finding(check="size", split="train", feature=MASK_CLASSES, passed=True, detail=detail + ", ".join(absent))]
 
 
 def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Finding]:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import difflib
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
 
 from components.settings import Settings
+
+
+def _list_of_names(value: Any) -> Any:
+    # One sentence here, where pydantic would have one for each kind that the value could be.
+    if value == "all" or (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)):
+        return value
+    raise ValueError(f"{value!r} is not a list of class names, such as [hat, tie], or the word all")
+
+
+Absent = Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_list_of_names)]
 
 
 class ValidationConfig(Settings):
@@ -19,7 +33,28 @@ class ValidationConfig(Settings):
         default=0.05, ge=0, le=1, description="Share of the pairs found that may be quarantined."
     )
     min_pairs: int = Field(default=1, ge=1, description="Pairs that each split must have.")
+    max_void: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the pixels of a split that may be void (not counted)."
+    )
+    may_be_absent: Absent = Field(
+        default=(),
+        description="Classes that may have no pixel in train, by name, or `all`; every other class of `data.classes` "
+        "must have one.",
+    )
     drift: bool = Field(
         default=True, description="Compare with the data last let through, by the schema's drift comparators."
     )
     skew: bool = Field(default=True, description="Compare the splits, by the schema's skew comparators.")
+
+
+def check_absent(config: ValidationConfig, classes: Sequence[str]) -> None:
+    """Checks that `may_be_absent` names only `classes`.
+
+    Raises:
+        ValueError: it names another; with the name that was probably meant.
+    """
+    for name in config.may_be_absent if config.may_be_absent != "all" else ():
+        if name not in classes:
+            close = difflib.get_close_matches(name, classes, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the classes are {', '.join(classes)}"
+            raise ValueError(f"validation.may_be_absent: unknown class {name!r}; {hint}")

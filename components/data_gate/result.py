@@ -12,11 +12,14 @@ GATE_FILE = "gate.json"
 class Finding(Settings):
     """Something that the gate checked."""
 
-    check: str = Field(description="`schema`, `drift`, `skew`, `quarantine` or `size`.")
+    check: str = Field(
+        description="`schema`, `drift`, `skew`, `quarantine`, `size`, `classes`, `void`, or a check of labels."
+    )
     split: str | None = None
     feature: str | None = None
     passed: bool
-    detail: str = Field(description="One sentence that names the feature and the figure.")
+    warning: bool = Field(default=False, description="Passed, but a person must see it: shown wherever failures are.")
+    detail: str = Field(description="One sentence that names the feature and the figure, and what to do about it.")
 
 
 class GateReport(Settings):
@@ -25,3 +28,13 @@ class GateReport(Settings):
     passed: bool
     findings: tuple[Finding, ...]
     drift_against: str | None = Field(default=None, description="Fingerprint of the data compared with.")
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that stop the run."""
+        return tuple(finding for finding in self.findings if not finding.passed)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The findings that stop nothing, but that a person must see."""
+        return tuple(finding for finding in self.findings if finding.passed and finding.warning)

@@ -8,7 +8,7 @@ from itertools import groupby
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.quarantine import IngestionSummary, Quarantined
-from components.example_gen.splits import Candidate, settle_twins
+from components.example_gen.splits import Candidate
 from components.example_gen.tally import Tally, summarise
 
 OnProgress = Callable[[int, int], None]
@@ -34,7 +34,7 @@ def survey(
     kept: list[Candidate] = []
     candidates.sort(key=lambda candidate: candidate.content)
     for _, twins in groupby(candidates, key=lambda candidate: candidate.content):
-        stay, leaks = settle_twins(twins)
+        stay, leaks = ingestion.settle(list(twins))
         kept += stay
         quarantined += leaks
     tally = Tally()
@@ -43,8 +43,8 @@ def survey(
         if isinstance(loaded, Quarantined):
             quarantined.append(loaded)
         else:
-            tally.add(loaded.split, loaded.measures, loaded.slices)
+            tally.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
         if on_progress is not None:
             on_progress(done, len(kept))
-    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, listing.strays)
+    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, config.labels, listing.strays)
     return summary, sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))

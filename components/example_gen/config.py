@@ -128,6 +128,14 @@ class TfdsSource(Settings):
             raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
         return value
 
+    @model_validator(mode="after")
+    def _two_features(self) -> TfdsSource:
+        if self.image_key == self.mask_key:
+            raise ValueError(
+                f"image_key and mask_key are both {self.image_key!r}; name the feature that holds the mask"
+            )
+        return self
+
 
 Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]
 

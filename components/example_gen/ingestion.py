@@ -10,17 +10,28 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
+
 from components.errors import UserError
-from components.example_gen.config import DataConfig
+from components.example_gen.config import DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
-from components.example_gen.images import canonical_image
+from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_map import LabelMap, label_map
-from components.example_gen.masks import canonical_mask
+from components.example_gen.label_tally import MaskFacts
+from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
-from components.example_gen.quarantine import Quarantined
+from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.sources import Opened, PairSource, open_source
-from components.example_gen.splits import Candidate, choose_split, content_hash, settle_groups
+from components.example_gen.splits import (
+    Candidate,
+    choose_split,
+    content_hash,
+    settle_contradictions,
+    settle_files,
+    settle_groups,
+    settle_twins,
+)
 from components.records import SPLITS
 
 _THREADS = 8
@@ -37,6 +48,9 @@ class Used:
     split: str
     measures: Measures
     slices: dict[str, str]
+    mask: MaskFacts
+    repeats: bool
+    """Whether another pair of the split has the same image and the same mask."""
 
 
 class Ingestion:
@@ -54,14 +68,22 @@ class Ingestion:
     def _label_map(self) -> LabelMap:
         return label_map(self._config.labels, self._config.classes)
 
+    @property
+    def labels(self) -> Labels:
+        """What the masks' values mean."""
+        return self._config.labels
+
     def listing(self) -> Listing:
-        """All that the source holds, groups settled; raises `UserError` where the source is not usable."""
+        """All that the source holds, files with two parts and groups settled; raises `UserError` where it is not usable."""
         listing = self._source.listing()
         taken = {column for pair in listing.pairs[:1] for column in pair.slices} & set(self._config.buckets)
         if taken:
             raise UserError(f"the bucket {min(taken)!r} has the name of a slicing column; give it another one")
-        pairs, leaks = settle_groups(listing.pairs)
-        return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *leaks))
+        pairs, shared = list(listing.pairs), list[Quarantined]()
+        if not isinstance(self._config.source, TfdsSource):  # There, image and mask have one name.
+            pairs, shared = settle_files(pairs)
+        pairs, leaks = settle_groups(pairs)
+        return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
         """How many record files each split gets: about `shard_bytes` in each, one at least."""
@@ -78,18 +100,38 @@ class Ingestion:
         """Reads each image once, for the hash of its content and its split."""
         return self._each(pairs, self._identify)
 
+    def settle(self, twins: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
+        """Of candidates with the same image content, keeps those that neither contradict each other nor leak.
+
+        The masks of several candidates are read for that.
+        """
+        if len(twins) == 1:
+            return list(twins), []
+        ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
+        contents = dict(
+            found
+            for found in self._each([candidate.pair for candidate in ordered], self._mask_content)
+            if not isinstance(found, Quarantined)  # They are refused again when they are loaded.
+        )
+        agreeing, contradicting = settle_contradictions(ordered, contents)
+        if not agreeing:
+            return [], contradicting
+        kept, leaks = settle_twins(agreeing)
+        return kept, [*contradicting, *leaks]
+
     def load(self, candidates: Sequence[Candidate]) -> Iterator[Used | Quarantined]:
         """Reads, checks and makes canonical each pair, in the order of `candidates`, which is that of their ids."""
-        splits = {candidate.pair.id: candidate.split for candidate in candidates}
+        by_id = {candidate.pair.id: candidate for candidate in candidates}
         pairs = [candidate.pair for candidate in candidates]
-        return self._each(pairs, lambda opened: self._load(opened, splits[opened.pair.id]))
+        return self._each(pairs, lambda opened: self._load(opened, by_id[opened.pair.id]))
 
     def _each(self, pairs: Sequence[Pair], work: Callable[[Opened], _R]) -> Iterator[_R | Quarantined]:
         def tried(opened: Opened) -> _R | Quarantined:
             try:
                 return work(opened)
             except Rejected as rejected:
-                return opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
+                entry = opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
+                return entry.model_copy(update={"values": rejected.values}) if rejected.values else entry
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))
 
@@ -97,22 +139,52 @@ class Ingestion:
         content = content_hash(opened.image())
         return Candidate(opened.pair, content, choose_split(opened.pair, content, self._seed, self._config.split))
 
-    def _load(self, opened: Opened, split: str) -> Used:
-        config = self._config
+    def _decode(self, opened: Opened) -> tuple[CanonicalImage, CanonicalMask]:
+        limits = self._config.limits
         try:
-            image = canonical_image(opened.image(), config.limits.max_pixels)
+            image_data = opened.image()
+            image = canonical_image(image_data, limits.max_pixels)
         except Rejected as rejected:
             raise rejected.within("image:") from rejected
         try:
+            mask_data = opened.mask()
+            if mask_data == image_data:
+                cause, remedy = "image and mask have the same bytes", "name the mask's own file"
+                raise Rejected(Reason.SAME_FILE, f"{cause}; {remedy}", cause, remedy)
             mask = canonical_mask(
-                opened.mask(), image, self._label_map, config.limits.max_pixels, config.max_aspect_difference
+                mask_data, image, self._label_map, limits.max_pixels, self._config.max_aspect_difference
             )
         except Rejected as rejected:
             raise rejected.within("mask:") from rejected
+        return image, mask
+
+    def _mask_content(self, opened: Opened) -> tuple[str, str]:
+        """The pair's id and the hash of its canonical mask."""
+        mask_HW = self._decode(opened)[1].mask_HW
+        return opened.pair.id, content_hash(np.ascontiguousarray(mask_HW).tobytes())
+
+    def _load(self, opened: Opened, candidate: Candidate) -> Used:
+        config = self._config
+        image, mask = self._decode(opened)
         measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)
-        return Used(example.SerializeToString(deterministic=True), split, measures, slices)
+        facts = _facts(opened.pair.mask, mask, measures)
+        record = example.SerializeToString(deterministic=True)
+        return Used(record, candidate.split, measures, slices, facts, candidate.repeats)
+
+
+def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:
+    labelled = mask.labelled
+    return MaskFacts(
+        path,
+        labelled.named,
+        labelled.unknown,
+        labelled.unknown_pixels,
+        mask.palette,
+        classes=int((measures.class_pixels > 0).sum()),
+        has_void=measures.void_pixels > 0,
+    )
 
 
 def map_ahead(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
+from components.example_gen.label_lines import unknown_remedy
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.records import VOID
@@ -16,17 +19,36 @@ from components.records import VOID
 Mask = npt.NDArray[np.uint8]
 """[H, W] of class indices, and `VOID`."""
 
-_UNKNOWN = 0  # In tables: not known; a class is its index + 1, void is `VOID` + 1.
+_UNKNOWN = 0  # In tables: not known; a value that the labels name is its place among them + 1.
 _SHOWN_VALUES = 6
+_KEPT_VALUES = 32  # Of a mask's unknown values; an anti-aliased mask has hundreds.
+_CHUNK = 1 << 20  # Pixels counted at a time, so that counting a large mask takes little memory.
+
+# White in files of 16 bits and more: those of 8, 10, 12, 14, 16 and 31 bits.
+_WHITES = (255, 1023, 4095, 16_383, 65_535, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A mask of classes, and what was read to make it."""
+
+    mask_HW: Mask
+    named: dict[str, int] = field(default_factory=dict)
+    """Value or colour that the labels name → pixels, of those that occur; empty for thresholds."""
+    unknown: dict[str, int] = field(default_factory=dict)
+    """Value or colour that no label names, and that is void for that → pixels; the first 32 of them."""
+    unknown_pixels: int = 0
 
 
 class LabelMap(Protocol):
     """What a mask's samples mean."""
 
     samples: str
-    """What it wants to see of a mask: `values` [H, W] as stored, `grey` [H, W] of 8 bits, or `rgb` [H, W, 3]."""
+    """What it wants to see of a mask: `values` [H, W] as stored, `grey` [H, W], or `rgb` [H, W, 3]."""
+    exact: bool
+    """Whether every value must be one that the labels name."""
 
-    def classes(self, samples: np.ndarray) -> Mask:
+    def read(self, samples: np.ndarray) -> Labelled:
         """The mask of class indices; raises `Rejected` where a value is unknown and not to be void."""
 
 
@@ -35,99 +57,195 @@ def label_map(labels: Labels, class_names: Sequence[str]) -> LabelMap:
     if isinstance(labels, ThresholdLabels):
         return ThresholdMap(labels.at)
     index = {name: i for i, name in enumerate(class_names)}
-    unknown_is_void = labels.unknown == "void"
+    unknown = _Unknown(labels, tuple(class_names))
     if isinstance(labels, ColourLabels):
         colours = {_packed(colour): index[name] for colour, name in labels.classes.items()}
-        return ColourMap(colours | {_packed(colour): VOID for colour in labels.void}, unknown_is_void)
+        return ColourMap(colours | {_packed(colour): VOID for colour in labels.void}, unknown)
     if isinstance(labels, ValueLabels):
         values = {value: index[name] for value, name in labels.classes.items()}
     else:
         assert isinstance(labels, IndexLabels)
         values = {i + labels.offset: i for i in range(len(class_names))}
-    return ValueMap(values | dict.fromkeys(labels.void, VOID), unknown_is_void)
+    return ValueMap(values | dict.fromkeys(labels.void, VOID), unknown)
 
 
-class ValueMap:
+@dataclass(frozen=True)
+class _Unknown:
+    """What becomes of values that no label names."""
+
+    labels: IndexLabels | ValueLabels | ColourLabels
+    class_names: tuple[str, ...]
+
+    @property
+    def is_void(self) -> bool:
+        return self.labels.unknown == "void"
+
+    def rejected(self, counts: Mapping[str, int]) -> Rejected:
+        """The rejection of a mask that holds such values, value → pixels."""
+        noun = "colour" if isinstance(self.labels, ColourLabels) else "value"
+        nouns = f"{noun}s" if len(counts) > 1 else noun
+        shown = list(counts)[:_SHOWN_VALUES]
+        more = f" and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
+        detail = ", ".join(f"{value} ({counts[value]} pixels)" for value in shown) + more
+        cause = f"the mask holds the {nouns} {', '.join(shown)}, which no label names"
+        if more:
+            cause = f"the mask holds more than {_SHOWN_VALUES} {noun}s that no label names"
+        return Rejected(
+            Reason.UNKNOWN_LABEL,
+            f"the mask holds {nouns} that no label names: {detail}",
+            cause,
+            unknown_remedy(self.labels, self.class_names, shown if not more else []),
+            dict(list(counts.items())[:_KEPT_VALUES]),
+        )
+
+
+class _NamedMap:
+    """Values of whole numbers, each of which stands for a class or for void."""
+
+    def __init__(self, meanings: Mapping[int, int], unknown: _Unknown, length: int) -> None:
+        self.exact = not unknown.is_void
+        self._unknown = unknown
+        self._place = {value: place for place, value in enumerate(meanings, 1)}
+        self._names = [self._written(value) for value in meanings]
+        self._classes = np.array([VOID, *meanings.values()], np.uint8)
+        self._table = _table(self._place, length)
+
+    @staticmethod
+    def _written(value: int | float) -> str:
+        return str(value)
+
+    def _labelled(self, places_HW: npt.NDArray[np.uint16], values_HW: np.ndarray) -> Labelled:
+        """The classes of `places_HW`, which says where in the labels each of `values_HW` stands."""
+        counts = np.zeros(len(self._classes), np.int64)
+        flat = places_HW.ravel()
+        for start in range(0, flat.size, _CHUNK):
+            counts += np.bincount(flat[start : start + _CHUNK], minlength=counts.size)
+        unknown: dict[str, int] = {}
+        if counts[_UNKNOWN]:
+            values, pixels = np.unique(values_HW[places_HW == _UNKNOWN], return_counts=True)
+            unknown = {self._written(v): n for v, n in zip(values.tolist(), pixels.tolist(), strict=True)}
+        return self._decided(self._classes[places_HW], counts, unknown)
+
+    def _decided(self, mask_HW: Mask, counts: npt.NDArray[np.int64], unknown: dict[str, int]) -> Labelled:
+        if unknown and not self._unknown.is_void:
+            raise self._unknown.rejected(unknown)
+        named = {name: pixels for name, pixels in zip(self._names, counts[1:].tolist(), strict=True) if pixels}
+        kept = dict(list(unknown.items())[:_KEPT_VALUES])
+        return Labelled(mask_HW, named, kept, int(counts[_UNKNOWN]))
+
+
+class ValueMap(_NamedMap):
     """Each value is a class, or void."""
 
     samples = "values"
 
-    def __init__(self, values: Mapping[int, int], unknown_is_void: bool) -> None:
-        self._values = dict(values)
-        self._unknown_is_void = unknown_is_void
-        self._table = _table(values, 1 << 16)
+    def __init__(self, values: Mapping[int, int], unknown: _Unknown) -> None:
+        super().__init__(values, unknown, 1 << 16)
+        self._narrow_classes = self._classes[self._table[:256]]
 
-    def classes(self, samples: np.ndarray) -> Mask:
-        """See `LabelMap.classes`; `samples` are integers of any width, or floats that stand for integers."""
-        if samples.dtype in (np.uint8, np.uint16):
-            codes = self._table[: np.iinfo(samples.dtype).max + 1][samples]
-        else:
-            distinct, inverse = np.unique(samples, return_inverse=True)
-            known = np.array([self._values.get(v, -1) + 1 if v == v else _UNKNOWN for v in distinct.tolist()])
-            codes = known.astype(np.uint16)[inverse].reshape(samples.shape)
-        return _decided(codes, samples, self._unknown_is_void, "value", str)
+    def read(self, samples: np.ndarray) -> Labelled:
+        """See `LabelMap.read`; `samples` are integers of any width, or floats that stand for integers."""
+        if samples.dtype == np.uint8:
+            return self._read_narrow(samples)
+        if samples.dtype == np.uint16:
+            return self._labelled(self._table[samples], samples)
+        distinct, inverse = np.unique(samples, return_inverse=True)
+        places = [self._place.get(v, _UNKNOWN) if v == v else _UNKNOWN for v in distinct.tolist()]
+        return self._labelled(np.array(places, np.uint16)[inverse].reshape(samples.shape), samples)
+
+    def _read_narrow(self, samples: npt.NDArray[np.uint8]) -> Labelled:
+        """The same for 8 bits, which most masks have: their histogram says all but the place of each pixel."""
+        histogram = np.array(Image.fromarray(np.ascontiguousarray(samples)).histogram(), np.int64)
+        counts = np.bincount(self._table[:256], histogram, self._classes.size).astype(np.int64)
+        strangers = np.flatnonzero((histogram > 0) & (self._table[:256] == _UNKNOWN)).tolist()
+        unknown = {self._written(value): int(histogram[value]) for value in strangers}
+        return self._decided(self._narrow_classes[samples], counts, unknown)
 
 
-class ColourMap:
+class ColourMap(_NamedMap):
     """Each RGB colour is a class, or void."""
 
     samples = "rgb"
 
-    def __init__(self, colours: Mapping[int, int], unknown_is_void: bool) -> None:
-        self._unknown_is_void = unknown_is_void
-        self._table = _table(colours, 1 << 24)
+    def __init__(self, colours: Mapping[int, int], unknown: _Unknown) -> None:
+        super().__init__(colours, unknown, 1 << 24)
 
-    def classes(self, samples: np.ndarray) -> Mask:
-        """See `LabelMap.classes`; `samples` is [H, W, 3] of uint8."""
+    @staticmethod
+    def _written(value: int | float) -> str:
+        return f"#{int(value):06x}"
+
+    def read(self, samples: np.ndarray) -> Labelled:
+        """See `LabelMap.read`; `samples` is [H, W, 3] of uint8."""
         packed = samples[..., 0].astype(np.uint32) << 16
         packed |= samples[..., 1].astype(np.uint32) << 8
         packed |= samples[..., 2]
-        return _decided(self._table[packed], packed, self._unknown_is_void, "colour", lambda v: f"#{int(v):06x}")
+        return self._labelled(self._table[packed], packed)
 
 
 class ThresholdMap:
-    """Grey from a threshold on is class 1, everything below it class 0."""
+    """Grey from a threshold on is class 1, everything below it class 0.
+
+    The threshold is in units of 8 bits.  Greys of more bits are brought to 0…255, rounded, from the range 0…white of
+    their file.  White is the greatest value of the file where that is white in 8, 10, 12, 14, 16 or 31 bits; else it is
+    not known, and the mask is refused unless every white above its greatest value says the same.  A threshold of 1 is
+    every value above 0 and needs no range.
+    """
 
     samples = "grey"
+    exact = False
 
     def __init__(self, at: int) -> None:
         self._at = at
 
-    def classes(self, samples: np.ndarray) -> Mask:
-        """See `LabelMap.classes`.
+    def read(self, samples: np.ndarray) -> Labelled:
+        """See `LabelMap.read`; `samples` are greys of 8 bits, or of more bits as stored.
 
-        A mask of 0 and 1 is no grey picture of two classes: it is refused, lest all of it become background.
+        A mask of 0 and 1 is not a grey image of two classes: it is refused, lest all of it become background.
         """
-        if self._at > 1 and samples.max() == 1:
-            raise Rejected(
-                Reason.UNKNOWN_LABEL,
-                f"the mask holds 0 and 1 only, all below the threshold {self._at}; use labels of type index, or at: 1",
-            )
-        return (samples >= self._at).astype(np.uint8)
+        low, high = samples.min().item(), samples.max().item()
+        if not low >= 0 or high == float("inf"):
+            cause = "the mask holds negative or infinite values, which a threshold does not fit"
+            raise Rejected(Reason.UNKNOWN_LABEL, f"{cause} ({low:g} to {high:g})", cause, "save it as 8-bit grey")
+        if self._at == 1:
+            return Labelled((samples > 0).astype(np.uint8))
+        if samples.dtype.kind != "f" and high == 1:
+            cause, remedy = "the mask holds 0 and 1 only", "use labels of type index, or at: 1"
+            detail = f"{cause}, all below the threshold {self._at}; {remedy}"
+            raise Rejected(Reason.UNKNOWN_LABEL, detail, cause, remedy)
+        if samples.dtype == np.uint8:
+            return Labelled((samples >= self._at).astype(np.uint8))
+        return Labelled((samples >= self._limit(samples, high)).astype(np.uint8))
+
+    def _limit(self, samples: np.ndarray, high: float) -> float:
+        """The lowest value that is class 1 in a file of more than 8 bits, whose greatest value is `high`."""
+        is_float = samples.dtype.kind == "f"
+        whites = [white for white in (1.0, *_WHITES) if white > 1 or is_float]
+        if samples.dtype == np.uint16:
+            whites = [white for white in whites if white <= 65_535]
+        scale = (self._at - 0.5) / 255
+        if high in whites:
+            return scale * high
+        lowest, *others = [scale * white for white in whites if white > high] or [float("nan")]
+        if lowest == lowest and not (others and ((samples >= lowest) & (samples < others[-1])).any()):
+            return lowest
+        cause = "the mask has more than 8 bits, and its range is not known"
+        remedy = "save it with 8 bits, or use labels of type values, or at: 1"
+        raise Rejected(
+            Reason.UNKNOWN_LABEL,
+            f"{cause}: its greatest value is {high:g}, white is 255, 4095 or 65535; {remedy}",
+            cause,
+            remedy,
+        )
 
 
 def _packed(colour: str) -> int:
     return int(colour.removeprefix("#"), 16)
 
 
-def _table(meanings: Mapping[int, int], length: int) -> npt.NDArray[np.uint16]:
+def _table(places: Mapping[int, int], length: int) -> npt.NDArray[np.uint16]:
     # Zeros are not resident until they are touched, so that the table of all colours costs what is looked up.
     table = np.zeros(length, np.uint16)
-    for value, meaning in meanings.items():
+    for value, place in places.items():
         if 0 <= value < length:
-            table[value] = meaning + 1
+            table[value] = place
     return table
-
-
-def _decided(codes: np.ndarray, samples: np.ndarray, unknown_is_void: bool, noun: str, write: object) -> Mask:
-    unknown = codes == _UNKNOWN
-    if not unknown.any():
-        return (codes - 1).astype(np.uint8)
-    if unknown_is_void:
-        return np.where(unknown, VOID, codes - 1).astype(np.uint8)
-    values, counts = np.unique(samples[unknown], return_counts=True)
-    assert callable(write)
-    shown = ", ".join(f"{write(v)} ({n} pixels)" for v, n in zip(values[:_SHOWN_VALUES], counts, strict=False))
-    more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
-    plural = "s" if len(values) > 1 else ""
-    raise Rejected(Reason.UNKNOWN_LABEL, f"the mask holds {noun}{plural} that no label names: {shown}{more}")

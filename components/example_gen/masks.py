@@ -14,8 +14,10 @@ import numpy as np
 from PIL import Image
 
 from components.example_gen.headers import Picture, open_picture, turn
-from components.example_gen.images import CanonicalImage, png, rgb
-from components.example_gen.label_map import LabelMap, Mask
+from components.example_gen.images import CanonicalImage, png
+from components.example_gen.label_map import Labelled, LabelMap, Mask
+from components.example_gen.mask_samples import PaletteUse, is_lossy, read_samples
+from components.example_gen.mask_shape import check_shape
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.records import VOID
@@ -27,6 +29,9 @@ class CanonicalMask:
 
     encoded: bytes
     mask_HW: Mask
+    labelled: Labelled
+    """The mask in the size of its file, and the values that were read."""
+    palette: PaletteUse | None = None
 
 
 def canonical_mask(
@@ -35,14 +40,26 @@ def canonical_mask(
     """The mask in `data`, a file's bytes, for `image`; raises `Rejected` where there is none."""
     picture = open_picture(data, max_pixels)
     turned = _is_drawn_on_stored_pixels(picture, image, max_aspect_difference)
-    samples = _samples(picture, meaning.samples)
-    mask_HW = meaning.classes(samples)
+    _refuse_lossy(data, picture, meaning)
+    read = read_samples(data, picture, meaning.samples)
+    labelled = meaning.read(read.samples)
+    mask_HW = labelled.mask_HW
+    check_shape(mask_HW, read, meaning, "X" in picture.raw_mode)
     fitted_HW = _fit(mask_HW, image, turned)
     if (fitted_HW == VOID).all():
-        raise Rejected(Reason.ALL_VOID, "every pixel of the mask is void")
-    if fitted_HW is mask_HW and _is_canonical(picture) and np.array_equal(samples, mask_HW):
-        return CanonicalMask(data, mask_HW)
-    return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW)
+        values = ", ".join((labelled.named or labelled.unknown).keys())
+        cause, remedy = "every pixel of the mask is void", "see data.labels (which values are void?)"
+        raise Rejected(Reason.ALL_VOID, f"{cause} ({values}); {remedy}", cause, remedy)
+    if fitted_HW is mask_HW and _is_canonical(picture) and np.array_equal(read.samples, mask_HW):
+        return CanonicalMask(data, mask_HW, labelled)
+    return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW, labelled, read.palette)
+
+
+def _refuse_lossy(data: bytes, picture: Picture, meaning: LabelMap) -> None:
+    if meaning.samples == "values" and meaning.exact and is_lossy(data, picture):
+        cause = f"the mask's compression ({picture.format}) changes values, which the labels take as they are"
+        remedy = "save it as PNG, or use labels of type threshold"
+        raise Rejected(Reason.UNSUPPORTED_FORMAT, f"{cause}; {remedy}", cause, remedy)
 
 
 def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
@@ -76,35 +93,3 @@ def _same_aspect(mask: tuple[int, int], image: tuple[int, int], tolerance: float
 def _is_canonical(picture: Picture) -> bool:
     """Whether the file is an 8-bit grey PNG, upright, whose bytes can stay if their values can."""
     return (picture.format, picture.mode, picture.raw_mode, picture.orientation) == ("png", "L", "L", 1)
-
-
-def _samples(picture: Picture, wanted: str) -> np.ndarray:
-    """The mask's samples, upright: `values` [H, W] as stored, `grey` [H, W] of 8 bits, or `rgb` [H, W, 3]."""
-    image = picture.decode()
-    if wanted == "rgb":
-        return np.asarray(rgb(image, picture))
-    if wanted == "grey":
-        return np.asarray(rgb(image, picture).convert("L"))
-    return _values(image, picture)
-
-
-def _values(image: Image.Image, picture: Picture) -> np.ndarray:
-    """Sample values as stored: palette indices, 0 and 1 of 1-bit files, the grey of grey files."""
-    if image.mode == "1":
-        return np.asarray(image).astype(np.uint8)
-    if image.mode == "L":
-        steps = {"L;2": 85, "L;4": 17}  # Pillow stretches greys of 2 and 4 bits to 0…255.
-        return np.asarray(image) // np.uint8(steps.get(picture.raw_mode, 1))
-    if image.mode in ("P", "I", "F") or image.mode.startswith("I;16"):
-        return np.asarray(image)
-    image_HWC = np.asarray(rgb(image, picture))
-    value = image_HWC[..., 0]
-    coloured = (image_HWC != value[..., None]).any(axis=-1)
-    if coloured.any():
-        red, green, blue = image_HWC[coloured][0]
-        raise Rejected(
-            Reason.UNKNOWN_LABEL,
-            f"the mask is coloured ({coloured.sum()} pixels, such as #{red:02x}{green:02x}{blue:02x}), "
-            "but its labels are values; use labels of type colours",
-        )
-    return value

@@ -22,11 +22,12 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.utils.shared import Shared
 
+from components.example_gen.config import Labels
 from components.example_gen.counter import ProgressCounter
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Quarantined
-from components.example_gen.splits import Candidate, hashed_share, settle_twins
+from components.example_gen.splits import Candidate, hashed_share
 from components.example_gen.tally import Tally, summarise
 from components.records import SPLITS
 
@@ -86,7 +87,7 @@ def ingest(
         identified.candidates
         | "ByContent" >> beam.Map(lambda candidate: (candidate.content, candidate))
         | "Twins" >> beam.GroupByKey()
-        | "Settle" >> beam.ParDo(_SettleTwins()).with_outputs(_QUARANTINED, main="candidates")
+        | "Settle" >> beam.ParDo(_SettleTwins(ingestion)).with_outputs(_QUARANTINED, main="candidates")
     )
     keys = [((split, index), None) for split, count in shards.items() for index in range(count)]
     written = (
@@ -120,6 +121,7 @@ def ingest(
             beam.pvalue.AsSingleton(quarantined),
             listing.fingerprint,
             classes,
+            ingestion.labels,
             listing.strays,
             destination.quarantine,
         )
@@ -138,10 +140,13 @@ class _Identify(beam.DoFn):
 
 
 class _SettleTwins(beam.DoFn):
-    """Candidates of one content → those that stay, and those that would leak."""
+    """Candidates of one content → those that stay, and those that would leak or contradict each other."""
+
+    def __init__(self, ingestion: Ingestion) -> None:
+        self._ingestion = ingestion
 
     def process(self, element: tuple[str, Iterable[Candidate]]) -> Iterator[Any]:
-        kept, leaks = settle_twins(element[1])
+        kept, leaks = self._ingestion.settle(list(element[1]))
         yield from kept
         yield from map(_tagged, leaks)
 
@@ -172,7 +177,7 @@ class _WriteShard(beam.DoFn):
                         yield _tagged(result)
                     else:
                         writer.write(result.record)
-                        tally.add(result.split, result.measures, result.slices)
+                        tally.add(result.split, result.measures, result.slices, result.mask, result.repeats)
             self._publish(local, self._destination.shard(key, self._shards[key[0]]))
         yield tally
 
@@ -217,6 +222,7 @@ def _write_account(
     quarantined: list[Quarantined],
     fingerprint: str,
     classes: tuple[str, ...],
+    labels: Labels,
     strays: int,
     folder: str,
 ) -> None:
@@ -225,7 +231,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(tally, ordered, fingerprint, classes, strays)
+    summary = summarise(tally, ordered, fingerprint, classes, labels, strays)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

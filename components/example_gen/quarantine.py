@@ -28,6 +28,10 @@ class Reason(str, enum.Enum):
     ALL_VOID = "all_void"
     LEAK = "leak"
     BAD_ROW = "bad_row"
+    HIDDEN_SHAPE = "hidden_shape"
+    CONTRADICTING_MASKS = "contradicting_masks"
+    SHARED_MASK = "shared_mask"
+    SAME_FILE = "same_file"
 
 
 class Quarantined(Settings):
@@ -43,6 +47,48 @@ class Quarantined(Settings):
         description="The detail without what differs from pair to pair, so that equal causes can be counted together.",
     )
     remedy: str | None = Field(default=None, description="What to do about it; where it can be, a line to paste.")
+    values: dict[str, int] = Field(
+        default={}, description="Values or colours of the mask that no label names → pixels; the first 32 of them."
+    )
+
+
+class LabelValue(Settings):
+    """A value or colour that masks hold."""
+
+    value: str = Field(description="The number, or the colour as `#rrggbb`.")
+    class_name: str | None = Field(default=None, description="The class that it stands for; none where it is void.")
+    masks: int
+    pixels: int
+
+
+class PaletteConflict(Settings):
+    """Two masks whose palettes contradict each other."""
+
+    first: str = Field(description="Path of a mask.")
+    second: str = Field(description="Path of another mask.")
+    index: int | None = Field(
+        default=None,
+        description="The index that has two colours; none where greys are read from one, indices from the other.",
+    )
+    colours: tuple[str, ...] = Field(default=(), description="The two colours of the index, as `#rrggbb`.")
+
+
+class LabelSummary(Settings):
+    """What the masks that are used hold, before their values became classes."""
+
+    type: str = Field(default="", description="Type of the labels: `index`, `values`, `colours` or `threshold`.")
+    values: tuple[LabelValue, ...] = Field(default=(), description="Values that the labels name, of those that occur.")
+    unknown: tuple[LabelValue, ...] = Field(
+        default=(), description="Values that no label names and that became void; the first 32 of them."
+    )
+    unknown_pixels: int = Field(default=0, description="Pixels that became void since no label names their value.")
+    quarantined: tuple[LabelValue, ...] = Field(
+        default=(),
+        description="Values that no label names, of masks that are quarantined for them; the 32 most frequent.",
+    )
+    void_beside_one_class: int = Field(default=0, description="Masks that hold void and one class.")
+    void_beside_more: int = Field(default=0, description="Masks that hold void and several classes.")
+    palettes: tuple[PaletteConflict, ...] = ()
 
 
 class IngestionSummary(Settings):
@@ -57,4 +103,16 @@ class IngestionSummary(Settings):
     class_pixels: dict[str, tuple[int, ...]] = Field(description="Split → pixels of each class.")
     class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → pictures in which each class occurs.")
     void_pixels: dict[str, int] = Field(description="Split → pixels that do not count.")
+    mostly_void: dict[str, int] = Field(
+        default={}, description="Split → pictures of which more than 90 % of the pixels do not count."
+    )
+    labels: LabelSummary = LabelSummary()
+    repeated: dict[str, int] = Field(
+        default={}, description="Split → pairs whose image and mask are those of another pair there."
+    )
     slices: dict[str, dict[str, int]] = Field(default={}, description="Slicing column → value → pairs used.")
+
+    def void_share(self, split: str) -> float:
+        """The share of the pixels of `split` that do not count, 0…1."""
+        void = self.void_pixels.get(split, 0)
+        return void / max(1, void + sum(self.class_pixels.get(split, ())))

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.example_gen.quarantine import Reason
 
 
 class Rejected(Exception):
     """A pair cannot be used; whoever knows the pair turns this into a `Quarantined`.
 
-    See `Quarantined` for `cause` and `remedy`.
+    See `Quarantined` for `cause`, `remedy` and `values`.
     """
 
-    def __init__(self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        cause: str | None = None,
+        remedy: str | None = None,
+        values: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
         self.cause = cause
         self.remedy = remedy
+        self.values = dict(values or {})
 
     def within(self, place: str) -> Rejected:
         """The same rejection, its detail preceded by where it arose (`image`, `mask`, `row 7`)."""
-        return Rejected(self.reason, f"{place} {self.detail}", self.cause, self.remedy)
+        return Rejected(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)

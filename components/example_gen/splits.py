@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from components.example_gen.config import Split
+from components.example_gen.files import names
 from components.example_gen.pairing import Pair
 from components.example_gen.quarantine import Quarantined, Reason
 
@@ -22,6 +24,8 @@ class Candidate:
     pair: Pair
     content: str
     split: str
+    repeats: bool = False
+    """Whether another pair of the split has the same image and the same mask."""
 
 
 def content_hash(data: bytes) -> str:
@@ -51,6 +55,30 @@ def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
     return max(weights, key=lambda name: weights[name])  # Shares that add up to a hair less than 1.
 
 
+def settle_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
+    """Keeps the pairs whose files have one part to play.
+
+    A pair whose image and mask are one file is quarantined, and so are pairs of different images that name one mask.
+    """
+    listed = list(pairs)
+    images: defaultdict[str, set[str]] = defaultdict(set)
+    for pair in listed:
+        images[posixpath.normpath(pair.mask)].add(posixpath.normpath(pair.image))
+    kept, refused = [], []
+    for pair in listed:
+        sharing = images[posixpath.normpath(pair.mask)]
+        if posixpath.normpath(pair.image) == posixpath.normpath(pair.mask):
+            cause, remedy = "image and mask are one file", "name the mask's own file"
+            refused.append(pair.set_aside(Reason.SAME_FILE, f"{cause}, {pair.image}; {remedy}", cause, remedy))
+        elif len(sharing) > 1:
+            cause, remedy = "one file is the mask of several images", "name each image's own mask"
+            detail = f"{pair.mask} is the mask of {len(sharing)} images ({names(sharing)}); {remedy}"
+            refused.append(pair.set_aside(Reason.SHARED_MASK, detail, cause, remedy))
+        else:
+            kept.append(pair)
+    return kept, refused
+
+
 def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
     """Keeps each group in one split.
 
@@ -76,11 +104,29 @@ def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]
     return kept, leaks
 
 
+def settle_contradictions(
+    twins: Sequence[Candidate], masks: Mapping[str, str]
+) -> tuple[list[Candidate], list[Quarantined]]:
+    """Of pairs with the same image content, quarantines those whose masks differ: all, for which is right is unknown.
+
+    `masks` is the content of each mask by the pair's id; pairs without one are kept.
+    """
+    known = [candidate for candidate in twins if candidate.pair.id in masks]
+    if len(set(masks.values())) < 2:
+        return list(twins), []
+    ids = names(repr(candidate.pair.id) for candidate in known)
+    cause, remedy = "the same image occurs with masks that contradict each other", "keep one of them"
+    detail = f"{cause}: {ids}; {remedy}, or one mask with all classes"
+    refused = [twin.pair.set_aside(Reason.CONTRADICTING_MASKS, detail, cause, remedy) for twin in known]
+    return [candidate for candidate in twins if candidate.pair.id not in masks], refused
+
+
 def settle_twins(twins: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
     """Of pairs with the same image content, keeps those in the most protected split that any of them is in."""
     ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
     split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
     kept = [candidate for candidate in ordered if candidate.split == split]
+    kept = kept[:1] + [replace(candidate, repeats=True) for candidate in kept[1:]]
     reason = f"the image has the same content as {kept[0].pair.id!r} in {split}"
     leaks = [
         twin.pair.set_aside(Reason.LEAK, f"{reason}; this one is in {twin.split}")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from components.example_gen.config import Labels
 from components.example_gen.features import Measures
+from components.example_gen.label_tally import LabelTally, MaskFacts
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
+
+MOSTLY_VOID = 0.9
+"""A picture is mostly void when more than this share of its pixels does not count."""
 
 
 @dataclass
@@ -22,22 +27,33 @@ class Tally:
     class_pictures: dict[str, np.ndarray] = field(default_factory=dict)
     void_pixels: Counter[str] = field(default_factory=Counter)
     slices: dict[str, Counter[str]] = field(default_factory=dict)
+    mostly_void: Counter[str] = field(default_factory=Counter)
+    labels: LabelTally = field(default_factory=LabelTally)
+    repeated: Counter[str] = field(default_factory=Counter)
 
-    def add(self, split: str, measures: Measures, slices: Mapping[str, str]) -> None:
-        """Counts one pair."""
+    def add(
+        self, split: str, measures: Measures, slices: Mapping[str, str], mask: MaskFacts, repeats: bool = False
+    ) -> None:
+        """Counts one pair; `repeats` says that another pair of its split has the same image and the same mask."""
         one = Tally(
             Counter({split: 1}),
             {split: measures.class_pixels},
             {split: (measures.class_pixels > 0).astype(np.int64)},
             Counter({split: measures.void_pixels}),
             {column: Counter({value: 1}) for column, value in slices.items()},
+            Counter({split: int(measures.void_fraction > MOSTLY_VOID)}),
         )
+        one.labels.add(mask)
+        one.repeated[split] += repeats
         self.merge(one)
 
     def merge(self, other: Tally) -> Tally:
         """Adds the counts of `other` to this one, which is returned."""
         self.pairs.update(other.pairs)
         self.void_pixels.update(other.void_pixels)
+        self.mostly_void.update(other.mostly_void)
+        self.repeated.update(other.repeated)
+        self.labels.merge(other.labels)
         for mine, theirs in (
             (self.class_pixels, other.class_pixels),
             (self.class_pictures, other.class_pictures),
@@ -50,7 +66,12 @@ class Tally:
 
 
 def summarise(
-    tally: Tally, quarantined: Iterable[Quarantined], fingerprint: str, class_names: Sequence[str], strays: int
+    tally: Tally,
+    quarantined: Sequence[Quarantined],
+    fingerprint: str,
+    class_names: Sequence[str],
+    labels: Labels,
+    strays: int,
 ) -> IngestionSummary:
     """The account of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
@@ -65,16 +86,22 @@ def summarise(
         class_pixels={split: tuple(tally.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
         class_pictures={split: tuple(tally.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
         void_pixels={split: tally.void_pixels[split] for split in SPLITS},
+        mostly_void={split: tally.mostly_void[split] for split in SPLITS},
+        labels=tally.labels.summary(labels, class_names, quarantined),
+        repeated={split: count for split, count in sorted(tally.repeated.items()) if count},
         slices={column: dict(sorted(values.items())) for column, values in sorted(tally.slices.items())},
     )
 
 
 def describe(summary: IngestionSummary) -> str:
-    """One line for a person: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …)`."""
+    """One line for a person: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
     used = ", ".join(f"{count} {split}" for split, count in summary.used.items())
     line = f"{sum(summary.used.values())} pairs: {used}"
     if summary.quarantined:
         ordered = sorted(summary.quarantined.items(), key=lambda item: (-item[1], item[0]))
         reasons = ", ".join(f"{count} {reason}" for reason, count in ordered)
         line += f"; {sum(summary.quarantined.values())} quarantined ({reasons})"
+    if any(summary.void_pixels.values()):
+        shares = ", ".join(f"{summary.void_share(split):.1%} of {split}" for split in summary.used)
+        line += f"; void: {shares}"
     return line

@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.data_gate.infer import infer_schema
 from components.example_gen.quarantine import IngestionSummary
+from components.records import SPLITS
 from tests.support.measured import CLASSES, USUAL, Look, make_records, measure_records
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
@@ -54,7 +55,7 @@ def summary() -> IngestionSummary:
         found=200,
         used={"train": 120, "eval": 40, "test": 30},
         quarantined={"missing_mask": 7, "unreadable": 3},
-        class_pixels={"train": (900, 90, 10)},
-        class_pictures={"train": (120, 120, 60)},
-        void_pixels={"train": 0},
+        class_pixels=dict.fromkeys(SPLITS, (900, 90, 10)),
+        class_pictures={"train": (120, 120, 60), "eval": (40, 40, 9), "test": (30, 30, 3)},
+        void_pixels=dict.fromkeys(SPLITS, 0),
     )

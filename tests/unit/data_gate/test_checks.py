@@ -4,6 +4,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.data_gate import checks
+from components.data_gate.config import ValidationConfig
 from tests.support.measured import Look
 
 
@@ -11,13 +12,13 @@ def test_a_good_batch_passes_every_check(train, alike, schema, summary):
     findings = [
         *checks.check_size(summary, min_pairs=30),
         *checks.check_quarantine(summary, max_quarantined=0.05),
-        *checks.check_classes(summary),
+        *checks.check_classes(summary, ValidationConfig()),
         *checks.check_schema({split: tfdv.validate_statistics(train, schema) for split in ("train", "eval")}),
         *checks.check_drift(train, schema, previous=alike, against="c0ffee"),
         *checks.check_skew(train, {"eval": alike}, schema),
     ]
     assert [finding.detail for finding in findings if not finding.passed] == []
-    assert {finding.check for finding in findings} == {"size", "quarantine", "schema", "drift", "skew"}
+    assert {finding.check for finding in findings} == {"size", "quarantine", "classes", "schema", "drift", "skew"}
 
 
 def test_a_class_that_the_schema_does_not_know_is_named(train, schema):
@@ -136,10 +137,3 @@ def test_a_split_that_is_not_there_has_no_pairs(summary):
     findings = checks.check_size(summary.model_copy(update={"used": {"train": 1, "eval": 1}}), min_pairs=1)
     assert [finding.passed for finding in findings] == [True, True, False]
     assert findings[2].detail.startswith("test has 0 pairs")
-
-
-def test_a_class_that_never_occurs_in_train_is_said_and_passes(summary):
-    absent = summary.model_copy(update={"class_pictures": {"train": (120, 120, 0)}})
-    (finding,) = checks.check_classes(absent)
-    assert finding.passed and finding.feature == "mask/classes"
-    assert finding.detail == "1 class of 3 in no picture of train: debris"

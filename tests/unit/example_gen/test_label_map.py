@@ -41,9 +41,9 @@ def test_values_are_mapped_as_a_loop_over_pixels_would(
             unknown, expected[place] = True, VOID
     if unknown and not forgiving:
         with pytest.raises(Rejected):
-            label_map(labels, NAMES).classes(samples)
+            label_map(labels, NAMES).read(samples)
     else:
-        np.testing.assert_array_equal(label_map(labels, NAMES).classes(samples), expected)
+        np.testing.assert_array_equal(label_map(labels, NAMES).read(samples).mask_HW, expected)
 
 
 @settings(deadline=None)
@@ -53,7 +53,7 @@ def test_colours_are_mapped_as_a_loop_over_pixels_would(data: st.DataObject, cla
     rgb = np.stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)
     labels = ColourLabels(classes={f"#{colour:06x}": name for colour, name in classes.items()})
     expected = [[NAMES.index(classes[int(colour)]) for colour in row] for row in packed]
-    np.testing.assert_array_equal(label_map(labels, NAMES).classes(rgb), expected)
+    np.testing.assert_array_equal(label_map(labels, NAMES).read(rgb).mask_HW, expected)
 
 
 @settings(deadline=None)
@@ -61,52 +61,52 @@ def test_colours_are_mapped_as_a_loop_over_pixels_would(data: st.DataObject, cla
 def test_a_threshold_makes_two_classes(samples: np.ndarray, at: int) -> None:
     if at > 1 and samples.max() == 1:
         return
-    mask = label_map(ThresholdLabels(at=at), NAMES[:2]).classes(samples)
+    mask = label_map(ThresholdLabels(at=at), NAMES[:2]).read(samples).mask_HW
     np.testing.assert_array_equal(mask, [[int(value >= at) for value in row] for row in samples.tolist()])
 
 
 def test_an_offset_is_taken_off_trimaps() -> None:
-    mask = label_map(IndexLabels(offset=1), NAMES).classes(np.array([[1, 2, 3, 255]], np.uint8))
+    mask = label_map(IndexLabels(offset=1), NAMES).read(np.array([[1, 2, 3, 255]], np.uint8)).mask_HW
     assert mask.tolist() == [[0, 1, 2, VOID]]
 
 
 def test_a_void_value_is_void_even_if_it_is_a_class_index() -> None:
-    mask = label_map(IndexLabels(void=(2,)), NAMES).classes(np.array([[0, 1, 2]], np.uint8))
+    mask = label_map(IndexLabels(void=(2,)), NAMES).read(np.array([[0, 1, 2]], np.uint8)).mask_HW
     assert mask.tolist() == [[0, 1, VOID]]
 
 
 def test_unknown_values_are_named_with_their_pixels() -> None:
     with pytest.raises(Rejected) as caught:
-        label_map(IndexLabels(), NAMES).classes(np.array([[0, 7, 7, 9]], np.uint8))
+        label_map(IndexLabels(), NAMES).read(np.array([[0, 7, 7, 9]], np.uint8))
     assert caught.value.reason is Reason.UNKNOWN_LABEL
     assert caught.value.detail == "the mask holds values that no label names: 7 (2 pixels), 9 (1 pixels)"
 
 
 def test_of_many_unknown_values_some_are_named() -> None:
     with pytest.raises(Rejected, match=r"8 \(1 pixels\) and 247 more"):
-        label_map(IndexLabels(void=()), NAMES).classes(np.arange(256, dtype=np.uint8).reshape(16, 16))
+        label_map(IndexLabels(void=()), NAMES).read(np.arange(256, dtype=np.uint8).reshape(16, 16))
 
 
 def test_unknown_colours_are_named_as_they_are_written() -> None:
     labels = ColourLabels(classes={"#000000": "a"}, void=("#ffffff",))
     with pytest.raises(Rejected, match=r"colour that no label names: #0a0b0c \(1 pixels\)"):
-        label_map(labels, NAMES).classes(np.array([[[0, 0, 0], [255, 255, 255], [10, 11, 12]]], np.uint8))
+        label_map(labels, NAMES).read(np.array([[[0, 0, 0], [255, 255, 255], [10, 11, 12]]], np.uint8))
 
 
 def test_values_that_are_no_integers_are_unknown() -> None:
     with pytest.raises(Rejected, match=r"0\.5 \(1 pixels\), nan \(1 pixels\)"):
-        label_map(IndexLabels(), NAMES).classes(np.array([[0.0, 0.5, np.nan, 1.0]], np.float32))
+        label_map(IndexLabels(), NAMES).read(np.array([[0.0, 0.5, np.nan, 1.0]], np.float32))
 
 
 def test_wide_integers_are_looked_up_too() -> None:
     labels = ValueLabels(classes={-1: "a", 100_000: "b"})
-    assert label_map(labels, NAMES).classes(np.array([[-1, 100_000]], np.int32)).tolist() == [[0, 1]]
+    assert label_map(labels, NAMES).read(np.array([[-1, 100_000]], np.int32)).mask_HW.tolist() == [[0, 1]]
 
 
 def test_a_mask_of_zeros_and_ones_under_a_threshold_is_refused() -> None:
     with pytest.raises(Rejected, match="holds 0 and 1 only"):
-        label_map(ThresholdLabels(), NAMES[:2]).classes(np.array([[0, 1]], np.uint8))
+        label_map(ThresholdLabels(), NAMES[:2]).read(np.array([[0, 1]], np.uint8))
 
 
 def test_an_empty_grey_mask_is_background() -> None:
-    assert label_map(ThresholdLabels(), NAMES[:2]).classes(np.zeros((1, 2), np.uint8)).tolist() == [[0, 0]]
+    assert label_map(ThresholdLabels(), NAMES[:2]).read(np.zeros((1, 2), np.uint8)).mask_HW.tolist() == [[0, 0]]

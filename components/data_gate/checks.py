@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, st
 from components.data_gate import chance
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
+from components.example_gen.causes import describe_cause
 from components.example_gen.quarantine import IngestionSummary
 from components.records import MASK_CLASSES, SPLITS
 
@@ -52,7 +53,10 @@ def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[
     )
     if quarantined:
         detail += f" ({', '.join(f'{count} {reason}' for reason, count in reasons if count)})"
-    return [Finding(check="quarantine", passed=share <= max_quarantined, detail=detail)]
+    passed = share <= max_quarantined
+    if not passed and summary.causes:
+        detail += f"; most often: {describe_cause(summary.causes[0])}"
+    return [Finding(check="quarantine", passed=passed, detail=detail)]
 
 
 def check_classes(summary: IngestionSummary) -> list[Finding]:

@@ -46,5 +46,6 @@ def survey(
             tally.add(loaded.split, loaded.measures, loaded.slices)
         if on_progress is not None:
             on_progress(done, len(kept))
-    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, listing.strays)
-    return summary, sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
+    quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
+    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, listing.strays, listing.notes)
+    return summary, quarantined

@@ -121,6 +121,7 @@ def ingest(
             listing.fingerprint,
             classes,
             listing.strays,
+            listing.notes,
             destination.quarantine,
         )
     )
@@ -218,6 +219,7 @@ def _write_account(
     fingerprint: str,
     classes: tuple[str, ...],
     strays: int,
+    notes: tuple[str, ...],
     folder: str,
 ) -> None:
     ordered = sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
@@ -225,7 +227,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(tally, ordered, fingerprint, classes, strays)
+    summary = summarise(tally, ordered, fingerprint, classes, strays, notes)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from components.example_gen.causes import MOST, group_causes
 from components.example_gen.features import Measures
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
@@ -50,7 +51,12 @@ class Tally:
 
 
 def summarise(
-    tally: Tally, quarantined: Iterable[Quarantined], fingerprint: str, class_names: Sequence[str], strays: int
+    tally: Tally,
+    quarantined: Sequence[Quarantined],
+    fingerprint: str,
+    class_names: Sequence[str],
+    strays: int,
+    notes: Sequence[str] = (),
 ) -> IngestionSummary:
     """The account of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
@@ -61,6 +67,8 @@ def summarise(
         found=sum(tally.pairs.values()) + sum(reasons.values()),
         used={split: tally.pairs[split] for split in SPLITS},
         quarantined=dict(sorted(reasons.items())),
+        causes=group_causes(quarantined)[:MOST],
+        notes=tuple(notes),
         strays=strays,
         class_pixels={split: tuple(tally.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
         class_pictures={split: tuple(tally.class_pictures.get(split, nothing).tolist()) for split in SPLITS},

@@ -86,11 +86,16 @@ def split_of(value: str, source: ManifestSource) -> str | None:
 def _split_counts(table: Table, source: ManifestSource, columns: Columns) -> str:
     values = Counter(row.cells.get(columns.split or "", "") for row in table.rows)
     splits = {value: split_of(value, source) for value in values if value}
-    parts = [f"{values[value]} {value}" + ("" if value == split else f" → {split}") for value, split in splits.items()]
+    parts = [
+        f"{values[value]} {value}" + ("" if value == split else f" → {split or 'unknown'}")
+        for value, split in splits.items()
+    ]
     if values[""]:
         return _joined([*parts, f"{values['']} without one, split by hash"])
     missing = [split for split in SPLITS if split not in splits.values()]
-    return _joined(parts) + (f"; no row is in {' or '.join(missing)}" if missing else "")
+    return _joined(parts) + (
+        f"; no row is in {' or '.join(missing)}: rows with an empty cell are split by hash" if missing else ""
+    )
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -146,9 +151,11 @@ def _find(table: Table, source: ManifestSource, name: str, key: str = "slice_col
 
 
 def _listed(table: Table) -> str:
-    if len(table.columns) == 1 and table.delimiter:
-        return f"{table.columns[0]} alone; if another character separates the cells, name it as data.source.delimiter"
-    return ", ".join(table.columns)
+    if len(table.columns) > 1 or table.delimiter is None:
+        return ", ".join(table.columns)
+    [only] = table.columns
+    line = "delimiter: ' '" if " " in only else "delimiter: and the character that separates the cells"
+    return f"{only!r} alone; write {line} under data.source"
 
 
 def _by_default(table: Table, name: str, taken: Iterable[str | None]) -> str | None:
@@ -163,6 +170,8 @@ def _alike(table: Table, name: str) -> list[str]:
 def _proposal(table: Table, source: ManifestSource) -> str:
     """Lines for the columns of image and mask, where the table has others that may be them."""
     lines: dict[str, str] = {}
+    if len(table.columns) == 1:
+        return ""
     for kind in ("image", "mask"):
         key = f"{kind}_column"
         if getattr(source, key) not in table.columns and not _alike(table, getattr(source, key)):

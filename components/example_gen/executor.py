@@ -62,9 +62,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             summary = IngestionSummary.model_validate_json(file.read())
         for note in summary.notes[:_SHOWN]:
             progress.report(note)
-        progress.report(describe(summary))
         for line in describe_causes(summary.causes, _SHOWN):
             progress.report(f"quarantined: {line}")
+        progress.report(describe(summary))
         _require_pairs(summary, f"{destination.quarantine}/{QUARANTINE_FILE}")
 
 

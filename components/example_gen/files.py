@@ -133,9 +133,9 @@ class LocalFolder:
     def walk(self, prefix: str) -> Iterator[FileInfo]:
         """See `Folder.walk`; links are followed where they stay inside the root, or may leave it."""
         start = Path(self.root, prefix)
-        problem: Problem | None = _text_problem(prefix) or self._link_problem(prefix, start)
-        if problem and problem.reason is Reason.OUTSIDE_ROOT:
-            yield FileInfo(_utf8(prefix), 0, 0, problem)
+        left = _text_problem(prefix) or self._link_problem(prefix, start)
+        if left and left.reason is Reason.OUTSIDE_ROOT:
+            yield FileInfo(_utf8(prefix), 0, 0, left)
         elif start.is_dir():
             yield from self._walk(prefix, frozenset())
 

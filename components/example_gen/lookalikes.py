@@ -35,13 +35,17 @@ class LookAlikes:
 
     def of_any_case(self, path: str) -> list[str]:
         """The paths that are `path` but for case and Unicode form."""
+        folder, name = posixpath.split(path)
+        if level := self._names(folder):  # Most often it is the file's own name alone that differs.
+            return [posixpath.join(folder, other) for other in level.get(any_case(name), ())]
         return self._search(path.split("/"), "")
 
     def of_stem(self, path: str) -> list[str]:
-        """The files of the same folder whose name without suffix is that of `path`."""
+        """The files of the same folder whose name without suffix is that of `path`, with or without its suffix."""
         folder, name = posixpath.split(path)
+        stems = {name, posixpath.splitext(name)[0]}
         names = (name for names in self._names(folder).values() for name in names)
-        return sorted(posixpath.join(folder, other) for other in names if posixpath.splitext(other)[0] == name)
+        return sorted(posixpath.join(folder, other) for other in names if posixpath.splitext(other)[0] in stems)
 
     def _search(self, parts: list[str], folder: str) -> list[str]:
         found = [posixpath.join(folder, name) for name in self._names(folder).get(any_case(parts[0]), ())]

@@ -171,9 +171,8 @@ class _Files:
         if not self._other_forms:
             return []
         first, real = next(iter(self._other_forms.items()))
-        return [
-            f"{len(self._other_forms)} paths differ from the files' names in Unicode form only ({first!a}, {real!a})"
-        ]
+        count = len(self._other_forms)
+        return [f"paths that differ from a file's in Unicode form only: {count}, such as {first!a} for {real!a}"]
 
     def path(self, written: str) -> str:
         """The path relative to the root that a cell means; as it is written where it leaves the root."""
@@ -223,18 +222,28 @@ class _Files:
 
     def _not_found(self, kind: str, path: str) -> Rejected:
         detail = f"names the {kind} {path}, which does not exist below the root"
-        cause = f"names {'an' if kind == 'image' else 'a'} {kind} that does not exist below the root"
+        cause = f"names {'an' if kind == 'image' else 'a'} {kind}"
         if advice := self._advice(path):
-            return Rejected(_missing(kind), detail + advice, f"{cause}{advice}")
+            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} too much in front")
         if "\\" in path:
-            return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause}; write / instead of \\")
+            return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders")
         if alike := self._alike.of_any_case(path):
             told = f"{detail}; there is {names(alike)}, which differs in {_difference(path, alike)} only"
-            return Rejected(_missing(kind), told, f"{cause} in this case", "write the paths as the files are named")
+            return Rejected(
+                _missing(kind),
+                told,
+                f"{cause} in another case than the file's",
+                "write the paths as the files are named",
+            )
         if alike := self._alike.of_stem(path):
             told = f"{detail}; there is {names(alike)}"
-            return Rejected(_missing(kind), told, f"{cause} without a suffix", "write the files' suffixes too")
-        return Rejected(_missing(kind), detail, cause)
+            return Rejected(
+                _missing(kind),
+                told,
+                f"{cause} by another suffix than the file's",
+                "write the files' suffixes as they are",
+            )
+        return Rejected(_missing(kind), detail, f"{cause} that does not exist below the root")
 
 
 def _cleaned(folder: Folder, path: str) -> str:

@@ -14,6 +14,7 @@ from components.example_gen.config import FoldersSource
 from components.example_gen.files import names
 
 _SHOWN = 4
+_MASK_WORDS = re.compile("mask|label|gt|seg", re.IGNORECASE)
 
 
 class Advice(NamedTuple):
@@ -53,7 +54,11 @@ def advise(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersS
     if suffix and 2 * count >= len(masks):
         whole = suffix + source.mask_suffix
         return Advice(f"the masks are named as the images with {whole!r} behind", suffix_line(whole))
-    return _advise_globs(images, masks, source)
+    return (
+        _advise_folders(images, masks, source)
+        or _advise_globs(images, masks, source)
+        or _advise_manifest(images, masks)
+    )
 
 
 def most_frequent_suffix(images: Collection[str], masks: Iterable[str]) -> tuple[str, int]:
@@ -62,7 +67,7 @@ def most_frequent_suffix(images: Collection[str], masks: Iterable[str]) -> tuple
     for mask in masks:
         if image := _beginning(mask, images):
             counts[mask[len(image) :]] += 1
-    return max(counts.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    return max(counts.items(), key=lambda item: (item[1], _MASK_WORDS.search(item[0]) is not None), default=("", 0))
 
 
 def suffix_line(suffix: str) -> str:
@@ -106,7 +111,7 @@ def explain_several(shared: Mapping[str, Sequence[str]], images: Mapping[str, st
     """That several masks belong to an image, shown by the first of them."""
     first, found = next(iter(shared.items()))
     suffix, count = most_frequent_suffix(shared, masks)
-    choice = f", or {suffix_line(suffix)} to take one kind" if suffix and count > 1 else ""
+    choice = f", or {suffix_line(suffix)} to take one kind" if count > 1 and not suffix[-1].isdigit() else ""
     sentence = (
         f"{len(found)} masks belong to the image {images[first]} by their names "
         f"({names(masks[mask] for mask in found[:_SHOWN])}{' and more' if len(found) > _SHOWN else ''})"
@@ -124,22 +129,58 @@ def _beginning(mask: str, images: Collection[str]) -> str | None:
     return None
 
 
+def _advise_folders(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersSource) -> Advice | None:
+    """The glob of masks that all have one name, each in a folder that is named as its image."""
+    bases = {posixpath.basename(path) for path in masks.values()}
+    inside = sum(posixpath.dirname(name) in images for name in masks)
+    if len(bases) > 1 or 2 * inside < len(masks) or not _is_plain(source.masks):
+        return None
+    deep = any(posixpath.dirname(name).count("/") for name in masks)
+    glob = f"{source.masks[0].removesuffix('**')}{'**/' if deep else ''}*/{min(bases)}"
+    return Advice(f"each mask is a {min(bases)} in a folder of its image's name", _glob_line({"masks": [glob]}))
+
+
+def _advise_manifest(images: Mapping[str, str], masks: Mapping[str, str]) -> Advice | None:
+    if 2 * sum(owner_of(name, images) is not None for name in masks) < len(masks):
+        return None
+    sentence = "the names of the masks hold those of their images, but each differs in another way"
+    return Advice(sentence, "rename the masks, or list the pairs in a manifest (data.source of type manifest)")
+
+
 def _advise_globs(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersSource) -> Advice | None:
     """Globs whose wildcards leave out what differs between the names of all images and those of all masks."""
-    of_images, of_masks = _affixes(images), _affixes(masks)
+    if min(len(images), len(masks)) < 2 or not _is_plain(source.images) or not _is_plain(source.masks):
+        return None
+    of_images, of_masks = _differing(_affixes(images), _affixes(masks))
     stripped = {of_images.strip(name) for name in images}
     matching = sum(of_masks.strip(name) in stripped for name in masks)
     if 2 * matching < len(masks) or of_images == of_masks:
         return None
-    globs = [
-        (kind, _globs(getattr(source, kind), found, affixes))
-        for kind, found, affixes in (("images", images, of_images), ("masks", masks, of_masks))
-    ]
-    lines = [f"{kind}: {json.dumps(glob, ensure_ascii=False)}" for kind, glob in globs if glob]
-    if len(lines) < len(globs):
-        return None
-    sentence = f"the images are named {_shape(of_images)}, the masks {_shape(of_masks)}"
-    return Advice(sentence, f"write {' and '.join(lines)} under data.source")
+    globs = {"images": _globs(source.images, images, of_images), "masks": _globs(source.masks, masks, of_masks)}
+    changed = {kind: found for kind, found in globs.items() if found != list(getattr(source, kind))}
+    return Advice(f"the images are named {_shape(of_images)}, the masks {_shape(of_masks)}", _glob_line(changed))
+
+
+def _is_plain(written: Sequence[str]) -> bool:
+    """Whether the globs are one of the form `folder/**`, into which more can be written."""
+    return len(written) == 1 and written[0].endswith("**") and "*" not in written[0].removesuffix("**")
+
+
+def _glob_line(globs: Mapping[str, Sequence[str]]) -> str:
+    lines = [f"{kind}: {json.dumps(found, ensure_ascii=False)}" for kind, found in globs.items()]
+    return f"write {' and '.join(lines)} under data.source"
+
+
+def _differing(first: _Affixes, second: _Affixes) -> tuple[_Affixes, _Affixes]:
+    """Both without what belongs to the names themselves: `a` and `mask_a` in front of all are nothing and `mask_`."""
+    for part in ("prefix", "suffix"):
+        one, other = getattr(first, part), getattr(second, part)
+        shorter, longer = sorted((one, other), key=len)
+        if longer.endswith(shorter) if part == "prefix" else longer.startswith(shorter):
+            cut = longer.removesuffix(shorter) if part == "prefix" else longer.removeprefix(shorter)
+            first = first._replace(**{part: cut if one == longer != shorter else ""})
+            second = second._replace(**{part: cut if other == longer != shorter else ""})
+    return first, second
 
 
 def _affixes(found: Collection[str]) -> _Affixes:
@@ -156,16 +197,13 @@ def _common_beginning(texts: Sequence[str]) -> str:
 
 
 def _globs(written: Sequence[str], found: Mapping[str, str], affixes: _Affixes) -> list[str]:
-    """The globs `written`, one of the form `folder/**`, with the affixes in them; none where they are other ones."""
-    if len(written) != 1 or not written[0].endswith("**"):
-        return []
-    deep = any("/" in name for name in found)
-    between = posixpath.join(affixes.folder, "**/" if deep else "")
-    base = f"{written[0].removesuffix('**')}{between}"
+    """The one of `written`, `folder/**`, with the affixes in it."""
+    base = posixpath.join(written[0].removesuffix("**"), affixes.folder, "")
     if not affixes.prefix and not affixes.suffix:
-        return [f"{base.removesuffix('**/')}**"]
+        return [f"{base}**"]
+    deep = "**/" if any("/" in name for name in map(affixes.strip, found)) else ""
     ends = {posixpath.splitext(path)[1] for path in found.values()} if affixes.suffix else {""}
-    return [f"{base}{affixes.prefix}*{affixes.suffix}{end}" for end in sorted(ends)]
+    return [f"{base}{deep}{affixes.prefix}*{affixes.suffix}{end}" for end in sorted(ends)]
 
 
 def _shape(affixes: _Affixes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import UserError
@@ -201,7 +201,7 @@ def pair_by_name(contents: FolderContents, source: FoldersSource) -> Listing:
     for name, info in contents.masks:
         by_name[name].masks.append(info)
     notes = [
-        f"{count} pairs have names that differ in {what} only, such as {', '.join(example)}"
+        f"pairs whose names differ in {what} only: {count}, such as {' and '.join(example)}"
         for what, form in (("Unicode form", unicode_form), ("case", any_case))
         for count, example in [_join_alike(by_name, form)]
         if count
@@ -339,13 +339,13 @@ def _set_alone_aside(alone: dict[str, _Named], paired: dict[str, str], source: F
     shared = several_masks(images, masks)
     crowd = {name: explain_several({image: of}, images, masks) for image, of in shared.items() for name in (image, *of)}
     rest = [{name: path for name, path in found.items() if name not in crowd} for found in (images, masks)]
-    advice = advise(rest[0], rest[1], source)
+    advice = advise(rest[0], rest[1], source) if len(rest[1]) > len(paired) else None  # It must not cost more pairs.
     entries = []
     for name, files in alone.items():
         if name in crowd:
             entries.append(_crowded(name, files, crowd[name]))
         else:
-            entries.append(_alone(name, files, paired, advice))
+            entries.append(_alone(name, files, images, paired, advice))
     return entries
 
 
@@ -355,16 +355,19 @@ def _crowded(name: str, files: _Named, advice: Advice) -> Quarantined:
     return _lone(name, Reason.AMBIGUOUS_NAME, advice.sentence, cause, advice.remedy, image, mask)
 
 
-def _alone(name: str, files: _Named, paired: dict[str, str], advice: Advice | None) -> Quarantined:
+def _alone(
+    name: str, files: _Named, images: Mapping[str, str], paired: Mapping[str, str], advice: Advice | None
+) -> Quarantined:
     remedy = f"{advice.sentence}; {advice.remedy}" if advice else None
     if files.images:
         detail, cause = f"no mask is named {name!r}", "no mask has the name of the image"
         return _lone(name, Reason.MISSING_MASK, detail, cause, remedy, image=files.images[0])
     detail, cause = f"no image is named {name!r}", "no image has the name of the mask"
-    owner = owner_of(name, paired)
-    if owner is not None:
+    if owner := owner_of(name, paired):
         detail += f"; the image {owner!r} has the mask {paired[owner]} already"
-        cause += "; an image of a part of it has another mask already"
+        cause = "belongs by its name to an image that has a mask already"
+    elif owner := owner_of(name, images):
+        detail += f"; {images[owner]}, which has no mask, is named nearly so"
     return _lone(name, Reason.MISSING_IMAGE, detail, cause, remedy, mask=files.masks[0])
 
 

@@ -10,14 +10,11 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from components.errors import UserError
-
-if TYPE_CHECKING:
-    import _csv
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 """What may separate cells → its name for messages; the first four are recognised."""
@@ -115,24 +112,26 @@ def _parse_csv(text: str, file: str, delimiter: str | None, wanted: Sequence[str
     delimiter = delimiter or (declared.group(1) if declared else _sniff(body, file, wanted))
     reader = _reader(body, delimiter)
     try:
-        header = [name.strip("\ufeff \t\xa0") for name in next(reader, [])]
-        while not any(header) and (cells := next(reader, None)) is not None:  # Empty rows above the header.
-            header = [name.strip() for name in cells]
-        lines = [(reader.line_num + skipped, [cell.strip() for cell in cells]) for cells in reader]
+        header = next((cells for cells in _stripped(reader) if any(cells)), [])
+        lines = [(reader.line_num + skipped, cells) for cells in _stripped(reader)]
     except csv.Error as error:
         place = f"line {reader.line_num + skipped}"
         raise UserError(
-            f"the manifest {file} is no CSV file: {place}: {error}; is a quotation mark left open?"
+            f"the manifest {file} is no CSV file: {place}: {error}; quotation marks must enclose a whole "
+            "cell, and one inside a cell is doubled"
         ) from error
     filled = [(number, cells) for number, cells in lines if any(cells)]
     _check_header(header, filled, file)
     return Table(tuple(filter(None, header)), tuple(_csv_row(*line, header) for line in filled), delimiter)
 
 
-def _reader(text: str, delimiter: str) -> _csv._reader:
-    return csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=delimiter != " "
-    )
+def _stripped(reader: Iterable[list[str]]) -> Iterator[list[str]]:
+    return ([cell.strip() for cell in cells] for cells in reader)
+
+
+def _reader(text: str, delimiter: str, strict: bool = True) -> Any:  # The csv module does not name the type.
+    lines = io.StringIO(text, newline="")
+    return csv.reader(lines, delimiter=delimiter, strict=strict, skipinitialspace=delimiter != " ")
 
 
 def _sniff(text: str, file: str, wanted: Sequence[str]) -> str:
@@ -145,10 +144,11 @@ def _sniff(text: str, file: str, wanted: Sequence[str]) -> str:
 
     def rank(delimiter: str) -> tuple[int, int]:
         try:
-            header = next((cells for cells in _reader(text[:_SNIFFED_CHARACTERS], delimiter) if any(cells)), [])
+            reader = _reader(text[:_SNIFFED_CHARACTERS], delimiter, strict=False)
+            header = next((cells for cells in reader if any(cells)), [])
         except csv.Error:
             return -1, 0
-        return len(names & {same_name(cell.strip("\ufeff")) for cell in header}), len(header)
+        return len(names & {same_name(cell) for cell in header}), len(header)
 
     return max(dict.fromkeys(first), key=rank)  # The first of equals.
 
@@ -189,20 +189,24 @@ def _parse_json(text: str, file: str) -> Table:
         whole = None
     if isinstance(whole, list):
         rows = [_json_row(number, value) for number, value in enumerate(whole, 1)]
-    elif isinstance(whole, dict) and not _is_line(text, file):
-        keys = ", ".join(list(whole)[:6])
-        raise UserError(
-            f"the manifest {file} is one JSON object with the keys {keys}, not a list of rows; write a list of "
-            "objects, each with the paths of an image and its mask (pandas: to_json(orient='records'))"
-        )
+    elif isinstance(whole, dict):
+        _require_row(whole, text, file)
+        rows = [_json_row(1, whole)]
     else:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         rows = [_json_line(number, line) for number, line in lines]
     return Table(tuple(dict.fromkeys(column for row in rows for column in row.cells)), tuple(rows))
 
 
-def _is_line(text: str, file: str) -> bool:
-    return "\n" not in text.strip() and not file.lower().endswith(".json")
+def _require_row(whole: dict[str, object], text: str, file: str) -> None:
+    """Raises `UserError` where one JSON object is the whole of a table, not its only row."""
+    lines = file.lower().endswith((".jsonl", ".ndjson")) and "\n" not in text.strip()
+    if not lines and any(isinstance(value, (list, dict)) for value in whole.values()):
+        keys = ", ".join(list(whole)[:6])
+        raise UserError(
+            f"the manifest {file} is one JSON object with the keys {keys}, not a list of rows; write a list of "
+            "objects, each with the paths of an image and its mask (pandas: to_json(orient='records'))"
+        )
 
 
 def _json_line(number: int, line: str) -> Row:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.errors import UserError
+from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
@@ -40,6 +41,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
             )
         console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
         _print_dates(console, config)
+        _print_notes(console, summary)
         _print_splits(console, summary)
         _print_quarantined(console, quarantined)
         _print_schema(console, config.schema_file)
@@ -101,6 +103,13 @@ def _print_dates(console: Console, config: RunConfig) -> None:
         console.print(f"[green]✓[/] data of {shown} (window: {source.window})", soft_wrap=True)
 
 
+def _print_notes(console: Console, summary: IngestionSummary) -> None:
+    for note in summary.notes[:_SHOWN]:
+        console.print(f"· {note}", markup=False, soft_wrap=True)
+    if len(summary.notes) > _SHOWN:
+        console.print(f"· … and {len(summary.notes) - _SHOWN} more such notes")
+
+
 def _print_splits(console: Console, summary: IngestionSummary) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("split")
@@ -122,10 +131,8 @@ def _print_quarantined(console: Console, quarantined: list[Quarantined]) -> None
         console.print("[green]✓[/] nothing would be quarantined")
         return
     console.print(f"{len(quarantined)} would be quarantined:")
-    for entry in quarantined[:_SHOWN]:
-        console.print(f"  {entry.id}: {entry.reason.value}: {entry.detail}", markup=False, soft_wrap=True)
-    if len(quarantined) > _SHOWN:
-        console.print(f"  … and {len(quarantined) - _SHOWN} more")
+    for line in describe_causes(group_causes(quarantined), _SHOWN):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _print_schema(console: Console, path: Path) -> None:

@@ -16,7 +16,7 @@ import components
 _ROOT = Path(components.__file__).parent
 _STEPS = {
     "example_gen": ("example_gen", "hostile.py", "orientation.py"),
-    "data_gate": ("data_gate",),
+    "data_gate": ("data_gate", "example_gen/causes.py"),
     "transform": ("transform",),
     "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "orientation.py", "compatibility.py"),
     "tuner": (

@@ -13,6 +13,7 @@ from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
 from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
+from components.example_gen.causes import describe_cause
 from components.example_gen.quarantine import IngestionSummary
 from components.records import SPLITS
 
@@ -56,7 +57,10 @@ def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[
     )
     if quarantined:
         detail += f" ({', '.join(f'{count} {reason}' for reason, count in reasons if count)})"
-    return [Finding(check="quarantine", passed=share <= max_quarantined, detail=detail)]
+    passed = share <= max_quarantined
+    if not passed and summary.causes:
+        detail += f"; most often: {describe_cause(summary.causes[0])}"
+    return [Finding(check="quarantine", passed=passed, detail=detail)]
 
 
 def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Finding]:

@@ -46,5 +46,5 @@ def survey(
             tally.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
         if on_progress is not None:
             on_progress(done, len(kept))
-    summary = summarise(tally, quarantined, listing.fingerprint, config.classes, config.labels, listing.strays)
-    return summary, sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
+    quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
+    return summarise(tally, quarantined, listing, config.classes, config.labels), quarantined

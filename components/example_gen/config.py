@@ -22,6 +22,14 @@ Window = Annotated[
         "read, the newest first.",
     ),
 ]
+FollowLinks = Annotated[
+    bool,
+    Field(
+        description="Whether links below the root may lead out of it, so that data on a read-only share is used where "
+        "it lies; a manifest may then lie elsewhere too. Without it nothing outside the root is read. Links are for "
+        "folders of this machine: a bucket has none.",
+    ),
+]
 Dates = Annotated[
     tuple[datetime.date, ...] | None,
     Field(
@@ -33,13 +41,17 @@ Dates = Annotated[
 class FoldersSource(Settings):
     """Images and masks in folders, paired by their stems.
 
+    Names that differ only in case or in their Unicode form (as macOS and Linux write `ü`) are paired where there is
+    one partner; `segpipe check` says how many there are.
+
     Root or globs may have `{date}` in them, or `{date:%Y/%m}` and the like: `root: data/{date}` reads the newest of the
     folders data/2024-05-01, data/2024-05-02 and so on.
     """
 
     type: Literal["folders"] = "folders"
     root: str = Field(
-        description="Folder (local, gs:// or s3://) that holds everything; paths never leave it.",
+        description="Folder (local, gs:// or s3://) that holds everything; paths never leave it, unless by a link and "
+        "with `follow_links`.",
         examples=["data/buildings"],
     )
     images: Globs = Field(
@@ -47,14 +59,18 @@ class FoldersSource(Settings):
     )
     masks: Globs = Field(default=("masks/**",), description="Globs of the masks, relative to the root.")
     mask_suffix: str = Field(
-        default="", description="What a mask's stem has beyond its image's, such as `_mask` or `_label`."
+        default="",
+        description="What a mask's stem has beyond its image's, such as `_mask` or `_label`; a file without it is not "
+        "taken for a mask, and one that no mask has is an error.",
     )
+    follow_links: FollowLinks = False
     window: Window = 1
     dates: Dates = None
 
     @model_validator(mode="after")
     def _dates_fit(self) -> FoldersSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
+        _check_links(self.root, self.follow_links)
         return self
 
     @property
@@ -63,11 +79,28 @@ class FoldersSource(Settings):
         return (*self.images, *self.masks)
 
 
-class ManifestSource(Settings):
-    """A CSV or JSONL file with a row a pair: image, mask, and optionally split and group.
+_SPLIT_WORDS = {
+    "train": ("train", "training", "trn"),
+    "eval": ("eval", "evaluation", "val", "valid", "validation", "dev", "development"),
+    "test": ("test", "testing", "tst"),
+}
+SPLIT_NAMES = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
+"""The names of splits that every manifest may use, in any case → ours."""
 
-    Every further column is a slice: metrics are shown for each of its values.  Root or file may have `{date}` in them,
-    or `{date:%Y/%m}` and the like: there is a manifest for each date then.
+
+class ManifestSource(Settings):
+    """A table with a row a pair: image, mask, and optionally split and group.
+
+    It is a CSV file as spreadsheets write it (separated by commas, semicolons, tabs or bars; UTF-8, or the UTF-16 of
+    Excel's "Unicode text"), a file of JSON lines, or a JSON list of objects.  Columns without a name and without
+    content are passed over, and so are empty rows.
+
+    Columns are found in any case.  A column `split` gives the splits and a column `group` the groups, unless another
+    one is named for it; `slice_columns: [split]` takes it for a slice instead.  Every further column is a slice:
+    metrics are shown for each of its values.  `segpipe check` says which columns it took for what.
+
+    Paths are relative to the root; absolute ones are taken where they lie below it.  Root or file may have `{date}` in
+    them, or `{date:%Y/%m}` and the like: there is a manifest for each date then.
     """
 
     type: Literal["manifest"] = "manifest"
@@ -75,27 +108,61 @@ class ManifestSource(Settings):
         description="Folder (local, gs:// or s3://) to which the manifest's paths are relative.",
         examples=["data/buildings"],
     )
-    file: str = Field(default="index.csv", description="The manifest, relative to the root; .csv or .jsonl.")
+    file: str = Field(
+        default="index.csv",
+        description="The manifest (.csv, .tsv, .jsonl, .json), relative to the root; with `follow_links`, it may lie "
+        "outside (`/lists/index.csv`, `../index.csv`).",
+    )
+    delimiter: str | None = Field(
+        default=None,
+        description="Character between the cells of a row, such as `;` or `tab`; without it, the header decides: what "
+        "makes it name the columns of image and mask.",
+    )
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")
     id_column: str | None = Field(
         default=None, description="Column with the pair's name; without it the image's path less its suffix."
     )
     split_column: str | None = Field(
-        default=None, description="Column that says train, eval or test; rows that leave it empty are split by hash."
+        default=None,
+        description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows that "
+        "leave it empty are split by hash; without it, the column `split`, if there is one.",
+    )
+    split_names: dict[str, str] = Field(
+        default={}, description="Further names of splits in that column → ours, such as `{holdout: test}`."
     )
     group_column: str | None = Field(
-        default=None, description="Column whose equal values (a patient, a video) never straddle two splits."
+        default=None,
+        description="Column whose equal values (a patient, a video) never straddle two splits; without it, the column "
+        "`group`, if there is one.",
     )
     slice_columns: tuple[str, ...] | None = Field(
         default=None, description="Columns that become slices; without it, every column that has no other use."
     )
+    follow_links: FollowLinks = False
     window: Window = 1
     dates: Dates = None
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        character = {"tab": "\t", "\\t": "\t"}.get(value.lower(), value)
+        if len(character) != 1 or character.isalnum() or character in '"\r\n':
+            raise ValueError(f"{value!r} is not a delimiter; write one character, such as ';', or tab")
+        return character
+
+    @field_validator("split_names")
+    @classmethod
+    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
+        _require_splits(value)
+        return value
 
     @model_validator(mode="after")
     def _dates_fit(self) -> ManifestSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
+        _check_links(self.root, self.follow_links)
         return self
 
     @property
@@ -123,9 +190,7 @@ class TfdsSource(Settings):
     @field_validator("splits")
     @classmethod
     def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        unknown = sorted(set(value.values()) - set(SPLITS))
-        if unknown:
-            raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
+        _require_splits(value)
         return value
 
     @model_validator(mode="after")
@@ -135,6 +200,17 @@ class TfdsSource(Settings):
                 f"image_key and mask_key are both {self.image_key!r}; name the feature that holds the mask"
             )
         return self
+
+
+def _require_splits(names: dict[str, str]) -> None:
+    unknown = sorted(set(names.values()) - set(SPLITS))
+    if unknown:
+        raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
+
+
+def _check_links(root: str, follow_links: bool) -> None:
+    if follow_links and "://" in root:
+        raise ValueError(f"follow_links is for folders of this machine; a bucket has no links, and the root is {root}")
 
 
 Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]

@@ -37,7 +37,7 @@ def list_manifests(source: ManifestSource) -> Listing:
     _, tail = split_root(source.root)
     path = posixpath.join(tail, source.file)
     if not is_dated(path):
-        folder = open_folder(source.root)
+        folder = open_folder(source.root, source.follow_links)
         table, data = read_table(folder, source)
         listing, files = pair_rows(folder, source, table)
         return replace(listing, fingerprint=fingerprint_of(files, data))
@@ -64,7 +64,7 @@ class _Listed(NamedTuple):
 
 
 def _list_place(place: _Place) -> _Listed:
-    folder = open_folder(place.source.root)
+    folder = open_folder(place.source.root, place.source.follow_links)
     table, data = read_table(folder, place.source)
     listing, files = pair_rows(folder, place.source, table)
 
@@ -87,7 +87,9 @@ def _list_place(place: _Place) -> _Listed:
         for entry in listing.quarantined
     ]
     files = [replace(info, path=moved(info.path)) for info in files]
-    return _Listed(Listing(tuple(pairs), tuple(quarantined)), files, f"{place.label}\0".encode() + data)
+    return _Listed(
+        Listing(tuple(pairs), tuple(quarantined), notes=listing.notes), files, f"{place.label}\0".encode() + data
+    )
 
 
 def _merged(listed: Sequence[_Listed]) -> Listing:
@@ -96,6 +98,7 @@ def _merged(listed: Sequence[_Listed]) -> Listing:
     return Listing(
         tuple(replace(pair, slices=unknown | pair.slices) for one in listed for pair in one.listing.pairs),
         tuple(entry for one in listed for entry in one.listing.quarantined),
+        notes=tuple(dict.fromkeys(note for one in listed for note in one.listing.notes)),
         fingerprint=fingerprint_of(
             (info for one in listed for info in one.files), b"\0".join(one.data for one in listed)
         ),

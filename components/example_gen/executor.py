@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 
 from components import progress
 from components.errors import UserError
+from components.example_gen.causes import describe_causes
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pipeline import Destination, ingest
@@ -20,6 +21,7 @@ from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Ing
 from components.example_gen.tally import describe
 from components.records import SPLITS
 
+_SHOWN = 8
 FINGERPRINT_PROPERTY = "fingerprint"
 
 
@@ -58,6 +60,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _describe_examples(examples, listing.fingerprint)
         with FileSystems.open(f"{destination.quarantine}/{SUMMARY_FILE}") as file:
             summary = IngestionSummary.model_validate_json(file.read())
+        for note in summary.notes[:_SHOWN]:
+            progress.report(note)
+        for line in describe_causes(summary.causes, _SHOWN):
+            progress.report(f"quarantined: {line}")
         progress.report(describe(summary))
         _require_pairs(summary, f"{destination.quarantine}/{QUARANTINE_FILE}")
 
@@ -75,5 +81,13 @@ def _require_pairs(summary: IngestionSummary, quarantine: str) -> None:
         first = Quarantined.model_validate_json(file.readline())
     raise UserError(
         f"none of the {summary.found} pairs can be used; the first, {first.id}, is set aside as "
-        f"{first.reason.value}: {first.detail}"
+        f"{first.reason.value}: {first.detail}{_by_cause(summary, first)}"
     )
+
+
+def _by_cause(summary: IngestionSummary, first: Quarantined) -> str:
+    """What to do about the first, or what else there is where there are several causes."""
+    if len(summary.causes) > 1:
+        return "; in all: " + "; ".join(describe_causes(summary.causes, _SHOWN))
+    others = f", as are {summary.found - 1} others for the same cause" if summary.found > 1 else ""
+    return f"{others}; {first.remedy}" if first.remedy else others

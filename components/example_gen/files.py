@@ -1,4 +1,7 @@
-"""The files below a root, on a disk or in a bucket: listed, looked up and read, never outside the root."""
+"""The files below a root, on a disk or in a bucket: listed, looked up and read.
+
+Nothing outside the root is read, unless a link below it leads there and links may be followed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -21,7 +24,16 @@ from components.example_gen.rejection import Rejected
 
 _SHOWN_NAMES = 8
 
-Problem = tuple[Reason, str]
+FOLLOW_LINKS = "write follow_links: true under data.source to read what lies outside the root"
+
+
+class Problem(NamedTuple):
+    """Why a file must not be read; see `Quarantined` for `cause` and `remedy`."""
+
+    reason: Reason
+    detail: str
+    cause: str | None = None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class FileInfo:
     size: int
     changed: float
     problem: Problem | None = None
+    target: str = ""
+    """Where it really lies, relative to the root where it lies below it, if a link is on its path."""
 
 
 class Folder(Protocol):
@@ -48,6 +62,9 @@ class Folder(Protocol):
     def look_up(self, paths: Iterable[str]) -> dict[str, FileInfo]:
         """Those of `paths` that exist."""
 
+    def relative(self, path: str) -> str | None:
+        """An absolute path or address as a path relative to the root; `None` where it does not lie below it."""
+
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
         """The paths, of folders and files, whose names below `prefix` match `names`, a pattern for each level."""
 
@@ -55,12 +72,12 @@ class Folder(Protocol):
         """The bytes of one file; raises `Rejected` where it is larger than `max_bytes` or cannot be read."""
 
 
-def open_folder(root: str) -> Folder:
+def open_folder(root: str, follow_links: bool = False) -> Folder:
     """The folder at `root`: a local path, or the address of a bucket that a Beam file system knows (gs://, s3://).
 
     Raises `UserError` where there is no such folder.
     """
-    return RemoteFolder(root) if "://" in root else LocalFolder(root)
+    return RemoteFolder(root) if "://" in root else LocalFolder(root, follow_links)
 
 
 def escape_of(path: str) -> str | None:
@@ -83,7 +100,11 @@ def names(found: Iterable[str]) -> str:
     return ", ".join(listed[:_SHOWN_NAMES]) + more if listed else "nothing"
 
 
-def _read(address: str, path: str, max_bytes: int) -> bytes:
+def read_file(address: str, path: str, max_bytes: int) -> bytes:
+    """The bytes of the file at `address`, called `path` in messages.
+
+    Raises `Rejected` where it is larger than `max_bytes` or cannot be read.
+    """
     try:
         with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             data = file.read(max_bytes + 1)
@@ -101,18 +122,20 @@ class LocalFolder:
     times below a second; files are opened through Beam.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, follow_links: bool = False) -> None:
         real = Path(root).expanduser().resolve()
         if not real.is_dir():
             raise UserError(f"the data's root {root} is not a folder{_instead(real)}")
         self.root = str(real)
+        self._written = str(Path(root).expanduser().absolute())
+        self._follow_links = follow_links
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
-        """See `Folder.walk`; links are followed where they stay inside the root."""
+        """See `Folder.walk`; links are followed where they stay inside the root, or may leave it."""
         start = Path(self.root, prefix)
-        problem = self._link_problem(prefix, start)
-        if problem and problem[0] is Reason.OUTSIDE_ROOT:
-            yield FileInfo(_utf8(prefix), 0, 0, problem)
+        left = _text_problem(prefix) or self._link_problem(prefix, start)
+        if left and left.reason is Reason.OUTSIDE_ROOT:
+            yield FileInfo(_utf8(prefix), 0, 0, left)
         elif start.is_dir():
             yield from self._walk(prefix, frozenset())
 
@@ -124,7 +147,8 @@ class LocalFolder:
             with os.scandir(real) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            yield FileInfo(_utf8(folder), 0, 0, (Reason.UNREADABLE, f"{folder} cannot be listed: {error.strerror}"))
+            problem = Problem(Reason.UNREADABLE, f"{_utf8(folder)} cannot be listed: {error.strerror}")
+            yield FileInfo(_utf8(folder), 0, 0, problem)
             return
         for entry in ordered:
             path = posixpath.join(folder, entry.name)
@@ -132,7 +156,7 @@ class LocalFolder:
             if problem is None and entry.is_dir():
                 yield from self._walk(path, above | {real})
             else:
-                yield _info(path, entry.stat, problem)
+                yield _info(path, entry.stat, problem, self._target(path, entry.path, entry.is_symlink()))
 
     def look_up(self, paths: Iterable[str]) -> dict[str, FileInfo]:
         """See `Folder.look_up`."""
@@ -144,8 +168,20 @@ class LocalFolder:
                 real_folders[folder] = os.path.realpath(os.path.join(self.root, folder))
             full = Path(real_folders[folder], name)
             if os.path.lexists(full):
-                found[path] = _info(path, full.stat, self._link_problem(path, full))
+                target = self._target(path, str(full), full.is_symlink())
+                found[path] = _info(path, full.stat, self._link_problem(path, full), target)
         return found
+
+    def relative(self, path: str) -> str | None:
+        """See `Folder.relative`; links on the way to the root are seen through."""
+        if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            return None
+        plain = posixpath.normpath("/" + path.lstrip("/"))
+        for root in (self._written, self.root):
+            if plain.startswith(root.rstrip("/") + "/"):
+                return os.path.relpath(plain, root)
+        real = os.path.join(os.path.realpath(os.path.dirname(plain)), os.path.basename(plain))
+        return os.path.relpath(real, self.root) if self._holds(real) else None
 
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
         """See `Folder.list_levels`; looks into no other folder."""
@@ -167,15 +203,29 @@ class LocalFolder:
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """See `Folder.read`."""
-        return _read(os.path.join(self.root, path), path, max_bytes)
+        full = Path(self.root, path)
+        if problem := self._link_problem(path, full):  # It may have become a link since it was listed.
+            raise Rejected(*problem)
+        return read_file(str(full), path, max_bytes)
 
     def _link_problem(self, path: str, full: Path) -> Problem | None:
         real = os.path.realpath(full)
-        if os.path.commonpath([real, self.root]) != self.root:
-            return Reason.OUTSIDE_ROOT, f"{_utf8(path)} is a link that leaves the root {self.root}"
+        if not self._follow_links and not self._holds(real):
+            detail = f"{_utf8(path)} is a link that leaves the root {self.root}"
+            return Problem(Reason.OUTSIDE_ROOT, detail, "is a link that leaves the root", FOLLOW_LINKS)
         if not Path(real).exists():
-            return Reason.UNREADABLE, f"{_utf8(path)} is a link to nothing"
+            return Problem(Reason.UNREADABLE, f"{_utf8(path)} is a link to nothing", "is a link to nothing")
         return None
+
+    def _holds(self, real: str) -> bool:
+        return os.path.commonpath([real, self.root]) == self.root
+
+    def _target(self, path: str, full: str, is_link: bool) -> str:
+        """See `FileInfo.target`; `full` is free of links but for its last part."""
+        real = os.path.realpath(full) if is_link else full
+        if real == os.path.join(self.root, path):
+            return ""
+        return _utf8(os.path.relpath(real, self.root) if self._holds(real) else real)
 
 
 class RemoteFolder:
@@ -203,6 +253,11 @@ class RemoteFolder:
             if info.path in inside
         }
 
+    def relative(self, path: str) -> str | None:
+        """See `Folder.relative`."""
+        below = path.removeprefix(self.root + "/")
+        return below if below != path and not escape_of(below) else None
+
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
         """See `Folder.list_levels`; lists all below `prefix`, for Beam's file systems know no levels."""
         seen = set()
@@ -216,7 +271,7 @@ class RemoteFolder:
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """See `Folder.read`."""
-        return _read(f"{self.root}/{path}", path, max_bytes)
+        return read_file(f"{self.root}/{path}", path, max_bytes)
 
     def _match(self, pattern: str, limit: int | None = None) -> Iterator[FileInfo]:
         try:
@@ -229,20 +284,29 @@ class RemoteFolder:
                 yield FileInfo(path, file.size_in_bytes, file.last_updated_in_seconds)
 
 
-def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None) -> FileInfo:
+def _text_problem(prefix: str) -> Problem | None:
+    """Why the folder of a glob leaves the root by its very text; a link never excuses that."""
+    escape = escape_of(prefix)
+    if escape is None:
+        return None
+    detail = f"{escape}: it leaves the root, to which globs are relative"
+    return Problem(Reason.OUTSIDE_ROOT, detail)
+
+
+def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None, target: str) -> FileInfo:
     shown = _utf8(path)
     if problem is None and shown != path:
-        problem = Reason.UNREADABLE, f"the name {shown} is not UTF-8"
+        problem = Problem(Reason.UNREADABLE, f"the name {shown} is not UTF-8", "has a name that is not UTF-8")
     if problem is None:
         try:
             status = stat()
         except OSError as error:
-            problem = Reason.UNREADABLE, f"{path} cannot be looked at: {error.strerror}"
+            problem = Problem(Reason.UNREADABLE, f"{path} cannot be looked at: {error.strerror}")
         else:
             if S_ISREG(status.st_mode):
-                return FileInfo(path, status.st_size, status.st_mtime_ns)
-            problem = Reason.UNREADABLE, f"{path} is not a regular file"
-    return FileInfo(shown, 0, 0, problem)
+                return FileInfo(path, status.st_size, status.st_mtime_ns, target=target)
+            problem = Problem(Reason.UNREADABLE, f"{path} is not a regular file", "is not a regular file")
+    return FileInfo(shown, 0, 0, problem, target)
 
 
 def _instead(path: Path) -> str:

@@ -11,11 +11,14 @@ from components.example_gen.files import FileInfo
 def fingerprint_of(files: Iterable[FileInfo], manifest: bytes = b"") -> str:
     """The SHA-256 over path, size and time of change of `files` in any order, and over the manifest's bytes.
 
+    Where a link is on a file's path, size and time are those of what it leads to, and where it leads counts too.
     Opens no picture: 10 000 local files take well under a second.
     """
     digest = hashlib.sha256(hashlib.sha256(manifest).digest())
     for file in sorted(files, key=lambda file: file.path):
         digest.update(f"{file.path}\0{file.size}\0{file.changed!r}\0".encode())
+        if file.target:
+            digest.update(f"{file.target}\0".encode())
     return digest.hexdigest()
 
 

@@ -1,22 +1,23 @@
-"""Pairs from a manifest: a CSV or JSONL file with a row a pair."""
+"""Pairs from a manifest: a CSV, JSONL or JSON file with a row a pair."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from components.errors import UserError
+from components.example_gen.columns import Columns, choose_columns, describe_columns, split_of
 from components.example_gen.config import ManifestSource
-from components.example_gen.files import FileInfo, Folder, escape_of, names
+from components.example_gen.files import FileInfo, Folder, escape_of, names, read_file
+from components.example_gen.lookalikes import LookAlikes
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import Rejected
+from components.example_gen.tables import Row, Table, parse_table
 from components.records import SPLITS
 
 MAX_BYTES = 1_000_000_000
@@ -24,217 +25,237 @@ NO_VALUE = "unknown"
 """What a slice is called where a row leaves its column empty."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: its number for messages, and its cells, or what is wrong with it."""
-
-    number: int
-    cells: dict[str, str]
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A manifest as read, with the columns in the order in which they came."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
 def read_table(folder: Folder, source: ManifestSource) -> tuple[Table, bytes]:
     """The manifest of `source` and its bytes.
 
-    Raises `UserError` where it is missing or cannot be parsed, or lacks a column that `source` names.
+    Raises `UserError` where it is missing, lies outside the root without `follow_links`, or cannot be parsed.
     """
-    if escape := escape_of(source.file):
-        raise UserError(f"the manifest must lie below {folder.root}, but {escape}")
-    info = folder.look_up([source.file]).get(source.file)
-    if info is None:
-        there = {i.path.split("/")[0] + ("/" if "/" in i.path else "") for i in folder.walk("")}
-        raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(there)}")
-    if info.problem:
-        raise UserError(f"the manifest cannot be used: {info.problem[1]}")
     try:
-        data = folder.read(source.file, MAX_BYTES)
-        text = data.decode("utf-8-sig")
+        data = _read_manifest(folder, source)
     except Rejected as error:
-        raise UserError(f"the manifest cannot be used: {error.detail}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the manifest {source.file} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    table = _parse_jsonl(text) if source.file.lower().endswith(".jsonl") else _parse_csv(text, source.file)
-    _require_columns(table, source)
-    return table, data
+        remedy = f"; {error.remedy}" if error.remedy else ""
+        raise UserError(f"the manifest cannot be used: {error.detail}{remedy}") from error
+    return parse_table(data, source.file, source.delimiter, (source.image_column, source.mask_column)), data
 
 
 def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Listing, list[FileInfo]]:
-    """The pairs that the rows name, and the files they lie in; unusable rows are quarantined."""
-    slices = _slice_columns(table.columns, source)
-    paths = [path for row in table.rows for path in _paths(row, source) if path]
-    files = _Files(
-        folder.look_up(sorted({path for path in paths if not escape_of(path)})),
-        _advice(folder, next((path for path in paths if escape_of(path)), "")),
-    )
-    twice = {
-        name for name, count in Counter(_id(row, source) for row in table.rows if not row.problem).items() if count > 1
-    }
+    """The pairs that the rows name, and the files they lie in; unusable rows are quarantined.
+
+    Raises `UserError` where the table lacks a column that `source` names, or has no row.
+    """
+    rows = _Rows(folder, source, table)
     pairs: list[Pair] = []
     quarantined: list[Quarantined] = []
     for row in table.rows:
         try:
-            pairs.append(_pair(row, source, files, slices, twice))
+            pairs.append(rows.pair(row))
         except Rejected as rejected:
-            image, mask = (path or None for path in _paths(row, source))
-            placed = rejected.within(f"row {row.number}")
-            quarantined.append(
-                Quarantined(
-                    id=_id(row, source),
-                    image=image,
-                    mask=mask,
-                    reason=placed.reason,
-                    detail=placed.detail,
-                    cause=placed.cause,
-                    remedy=placed.remedy,
-                )
-            )
-    return Listing(tuple(pairs), tuple(quarantined)), list(files.found.values())
+            quarantined.append(rows.set_aside(row, rejected.within(f"row {row.number}")))
+    notes = (*describe_columns(table, source, rows.columns), *rows.files.notes)
+    return Listing(tuple(pairs), tuple(quarantined), notes=notes), list(rows.files.found.values())
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files that the rows name and that exist, and what to say of paths that leave the root."""
-
-    found: dict[str, FileInfo]
-    advice: str
-
-
-def _pair(row: Row, source: ManifestSource, files: _Files, slices: Sequence[str], twice: set[str]) -> Pair:
-    if row.problem:
-        raise Rejected(Reason.BAD_ROW, row.problem)
-    image, mask = _paths(row, source)
-    image_info = _file(files, "image", image)
-    mask_info = _file(files, "mask", mask)
-    name = _id(row, source)
-    if name in twice:
-        raise Rejected(Reason.AMBIGUOUS_NAME, f"shares the name {name!r} with another row")
-    return Pair(
-        name,
-        image,
-        mask,
-        split=_split(row, source),
-        group=row.cells.get(source.group_column or "") or None,
-        slices={column: row.cells.get(column) or NO_VALUE for column in slices},
-        image_bytes=image_info.size,
-        mask_bytes=mask_info.size,
-    )
-
-
-def _parse_csv(text: str, file: str) -> Table:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns = [column.strip() for column in next(reader, [])]
-        rows = tuple(_csv_row(reader.line_num, columns, cells) for cells in reader if cells)
-    except csv.Error as error:
-        raise UserError(f"the manifest {file} is no CSV file: line {reader.line_num}: {error}") from error
-    twice = [column for column, count in Counter(columns).items() if count > 1]
-    if twice:
-        raise UserError(f"the manifest {file} has two columns named {twice[0]!r}")
-    return Table(tuple(columns), rows)
-
-
-def _csv_row(number: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
-    problem = None
-    if len(cells) != len(columns):
-        problem = f"has {len(cells)} cells, but the header {len(columns)}"
-    return Row(number, {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}, problem)
-
-
-def _parse_jsonl(text: str) -> Table:
-    rows = tuple(_json_row(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
-    return Table(tuple(dict.fromkeys(column for row in rows for column in row.cells)), rows)
-
-
-def _json_row(number: int, line: str) -> Row:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return Row(number, {}, f"is no JSON: {error}")
-    if not isinstance(value, dict):
-        return Row(number, {}, f"is {type(value).__name__}, not an object")
-    nested = [key for key, cell in value.items() if isinstance(cell, (dict, list))]
-    cells = {key: _json_cell(cell) for key, cell in value.items() if key not in nested}
-    return Row(number, cells, f"has a nested value in {nested[0]!r}" if nested else None)
-
-
-def _json_cell(cell: object) -> str:
-    if cell is None:
-        return ""
-    text = cell.strip() if isinstance(cell, str) else json.dumps(cell)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # JSON may hold half a surrogate pair.
-
-
-def _require_columns(table: Table, source: ManifestSource) -> None:
-    if not table.rows:
-        raise UserError(f"the manifest {source.file} has no row")
-    named = (source.image_column, source.mask_column, source.id_column, source.split_column, source.group_column)
-    for column in (*named, *(source.slice_columns or ())):
-        if column is not None and column not in table.columns:
-            raise UserError(f"the manifest {source.file} has no column {column!r}; it has {', '.join(table.columns)}")
-
-
-def _slice_columns(columns: Iterable[str], source: ManifestSource) -> tuple[str, ...]:
-    if source.slice_columns is not None:
-        return source.slice_columns
-    used = (source.image_column, source.mask_column, source.id_column, source.split_column, source.group_column)
-    return tuple(column for column in columns if column and column not in used)
-
-
-def _paths(row: Row, source: ManifestSource) -> Iterator[str]:
-    """The paths of the image and of the mask, `./` and doubled slashes taken out; empty where there is none."""
-    for column in (source.image_column, source.mask_column):
-        path = row.cells.get(column, "")
-        yield path if not path or escape_of(path) else posixpath.normpath(path)
-
-
-def _id(row: Row, source: ManifestSource) -> str:
-    if source.id_column is not None:
-        name = row.cells.get(source.id_column, "")
-    else:
-        name = posixpath.splitext(next(_paths(row, source)))[0]
-    return name or f"row {row.number}"
-
-
-def _split(row: Row, source: ManifestSource) -> str | None:
-    split = row.cells.get(source.split_column or "", "")
-    if split and split not in SPLITS:
-        raise Rejected(Reason.BAD_ROW, f"has the split {split!r}, which is none of {', '.join(SPLITS)}")
-    return split or None
-
-
-def _file(files: _Files, kind: str, path: str) -> FileInfo:
-    missing = Reason.MISSING_IMAGE if kind == "image" else Reason.MISSING_MASK
-    if not path:
-        raise Rejected(missing, f"names no {kind}")
+def _read_manifest(folder: Folder, source: ManifestSource) -> bytes:
+    path = str(Path(source.file).expanduser()) if source.file.startswith("~") else source.file
     if escape := escape_of(path):
-        raise Rejected(
-            Reason.OUTSIDE_ROOT,
-            f"is refused: {escape}, but paths must be relative to the root and stay in it{files.advice}",
-        )
-    if path not in files.found:
-        hint = "; write / instead of \\" if "\\" in path else ""
-        raise Rejected(missing, f"names the {kind} {path}, which does not exist below the root{hint}")
-    info = files.found[path]
+        below = folder.relative(path)
+        if below is None:
+            return _read_outside(folder, source, path, escape)
+        path = below
+    info = folder.look_up([path]).get(path)
+    if info is None:
+        there = {i.path.split("/")[0] + ("/" if "/" in i.path else "") for i in folder.walk("")}
+        raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(there)}")
     if info.problem:
-        reason, detail = info.problem
-        raise Rejected(reason, f"names a file that cannot be used: {detail}")
-    return info
+        raise Rejected(*info.problem)
+    return folder.read(path, MAX_BYTES)
 
 
-def _advice(folder: Folder, path: str) -> str:
-    """How a list that was made on another machine can be put right, judged by the first `path` that leaves the root."""
-    parts = re.split(r"[/\\]+", path)
-    ends = ["/".join(parts[i:]) for i in range(1, len(parts)) if ".." not in parts[i:]]
-    here = folder.look_up(ends)
-    for end in ends:
-        if end in here:
-            return f"; {end} exists below the root, so take {path[: -len(end)]!r} off the paths"
-    return ""
+def _read_outside(folder: Folder, source: ManifestSource, path: str, escape: str) -> bytes:
+    refused = f"the manifest must lie below {folder.root}, but {escape}"
+    address = posixpath.normpath(posixpath.join(folder.root, path))
+    if "://" in folder.root or "://" in path or "\\" in path or "\0" in path:
+        raise UserError(f"{refused}; copy it there")
+    if not source.follow_links:
+        raise UserError(f"{refused}; write follow_links: true under data.source to read it where it lies")
+    if not Path(address).is_file():
+        raise UserError(f"there is no manifest {address}; check data.source.file, which is relative to {folder.root}")
+    return read_file(address, address, MAX_BYTES)
+
+
+class _Rows:
+    """What the rows of a table say of pairs."""
+
+    def __init__(self, folder: Folder, source: ManifestSource, table: Table) -> None:
+        self._source = source
+        self.columns: Columns = choose_columns(table, source)
+        self.files = _Files(folder, (path for row in table.rows for path in self._written(row)))
+        counts = Counter(self._id(row) for row in table.rows if not row.problem)
+        self._twice = {name for name, count in counts.items() if count > 1}
+
+    def pair(self, row: Row) -> Pair:
+        """The pair that a row names; raises `Rejected` where it cannot be used."""
+        if row.problem:
+            raise Rejected(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
+        image, mask = self._paths(row)
+        image_info = self.files.look_up("image", image)
+        mask_info = self.files.look_up("mask", mask)
+        name = self._id(row)
+        if name in self._twice:
+            detail = f"shares the name {name!r} with another row"
+            raise Rejected(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
+        return Pair(
+            name,
+            image,
+            mask,
+            split=self._split(row),
+            group=row.cells.get(self.columns.group or "") or None,
+            slices={column: row.cells.get(column) or NO_VALUE for column in self.columns.slices},
+            image_bytes=image_info.size,
+            mask_bytes=mask_info.size,
+        )
+
+    def set_aside(self, row: Row, rejected: Rejected) -> Quarantined:
+        """The entry of a row in the quarantine."""
+        image, mask = (path or None for path in self._paths(row))
+        return Quarantined(
+            id=self._id(row),
+            image=image,
+            mask=mask,
+            reason=rejected.reason,
+            detail=rejected.detail,
+            cause=rejected.cause,
+            remedy=rejected.remedy,
+        )
+
+    def _written(self, row: Row) -> tuple[str, str]:
+        return row.cells.get(self.columns.image, ""), row.cells.get(self.columns.mask, "")
+
+    def _paths(self, row: Row) -> Iterator[str]:
+        return (self.files.path(written) for written in self._written(row))
+
+    def _id(self, row: Row) -> str:
+        if self.columns.id is not None:
+            name = row.cells.get(self.columns.id, "")
+        else:
+            name = posixpath.splitext(next(self._paths(row)))[0]
+        return name or f"row {row.number}"
+
+    def _split(self, row: Row) -> str | None:
+        value = row.cells.get(self.columns.split or "", "")
+        split = split_of(value, self._source)
+        if not value or split:
+            return split
+        detail = f"has the split {value!r}, which is none of {', '.join(SPLITS)}"
+        remedy = f"write split_names: {{{json.dumps(value, ensure_ascii=False)}: test}} (or train, or eval)"
+        if self._source.split_column is None:
+            remedy += f", or slice_columns: [{self.columns.split}] if that column is not the split,"
+        raise Rejected(Reason.BAD_ROW, detail, detail, f"{remedy} under data.source")
+
+
+class _Files:
+    """The files that the rows name: as they are written, and as they are found below the root."""
+
+    def __init__(self, folder: Folder, written: Iterable[str]) -> None:
+        self._folder = folder
+        self._alike = LookAlikes(folder)
+        self._paths = {path: _cleaned(folder, path) for path in written if path}
+        inside = sorted({path for path in self._paths.values() if not escape_of(path)})
+        self.found = folder.look_up(inside)
+        self._other_forms = self._match_unicode_forms(path for path in inside if path not in self.found)
+        self._surplus = self._find_surplus()
+
+    @property
+    def notes(self) -> list[str]:
+        """What was assumed in finding the files."""
+        if not self._other_forms:
+            return []
+        first, real = next(iter(self._other_forms.items()))
+        count = len(self._other_forms)
+        return [f"paths that differ from a file's in Unicode form only: {count}, such as {first!a} for {real!a}"]
+
+    def path(self, written: str) -> str:
+        """The path relative to the root that a cell means; as it is written where it leaves the root."""
+        path = self._paths.get(written, "")
+        return self._other_forms.get(path, path)
+
+    def look_up(self, kind: str, path: str) -> FileInfo:
+        """The file at `path`; raises `Rejected` where there is none that may be used."""
+        if not path:
+            raise Rejected(_missing(kind), f"names no {kind}", f"names no {kind}")
+        if escape := escape_of(path):
+            raise self._outside(path, escape)
+        if path not in self.found:
+            raise self._not_found(kind, path)
+        problem = self.found[path].problem
+        if problem:
+            cause = problem.cause and f"names a file that {problem.cause}"
+            raise Rejected(problem.reason, f"names a file that cannot be used: {problem.detail}", cause, problem.remedy)
+        return self.found[path]
+
+    def _match_unicode_forms(self, missing: Iterable[str]) -> dict[str, str]:
+        """Paths that are a file's name but for the Unicode form → that file, where it is one alone."""
+        alike = {path: self._alike.of_unicode_form(path) for path in missing}
+        only = {path: found[0] for path, found in alike.items() if len(found) == 1}
+        self.found |= self._folder.look_up(sorted(set(only.values())))
+        return only
+
+    def _find_surplus(self) -> tuple[str, str]:
+        """What stands in front of the first path that is not found, of what does exist, and that rest of it."""
+        lost = next((path for path in self._paths.values() if self.path(path) not in self.found), "")
+        parts = re.split(r"[/\\]+", lost)
+        ends = ["/".join(parts[i:]) for i in range(1, len(parts)) if ".." not in parts[i:] and "\0" not in lost]
+        here = self._folder.look_up(ends)
+        end = next((end for end in ends if end in here), "")
+        return (lost[: -len(end)], end) if end else ("", "")
+
+    def _advice(self, path: str) -> str:
+        surplus, end = self._surplus
+        if not surplus or not path.startswith(surplus):
+            return ""
+        return f"; {end} exists below the root, so take {surplus!r} off the paths"
+
+    def _outside(self, path: str, escape: str) -> Rejected:
+        detail = f"is refused: {escape}, but paths must lie below the root {self._folder.root}{self._advice(path)}"
+        kind = escape.removeprefix(repr(path)).removeprefix(" is ").strip()
+        return Rejected(Reason.OUTSIDE_ROOT, detail, f"names a path that leaves the root ({kind})")
+
+    def _not_found(self, kind: str, path: str) -> Rejected:
+        detail = f"names the {kind} {path}, which does not exist below the root"
+        cause = f"names {'an' if kind == 'image' else 'a'} {kind}"
+        if advice := self._advice(path):
+            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} too much in front")
+        if "\\" in path:
+            return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders")
+        if alike := self._alike.of_any_case(path):
+            told = f"{detail}; there is {names(alike)}, which differs in {_difference(path, alike)} only"
+            return Rejected(
+                _missing(kind),
+                told,
+                f"{cause} in another case than the file's",
+                "write the paths as the files are named",
+            )
+        if alike := self._alike.of_stem(path):
+            told = f"{detail}; there is {names(alike)}"
+            return Rejected(
+                _missing(kind),
+                told,
+                f"{cause} by another suffix than the file's",
+                "write the files' suffixes as they are",
+            )
+        return Rejected(_missing(kind), detail, f"{cause} that does not exist below the root")
+
+
+def _cleaned(folder: Folder, path: str) -> str:
+    """A path as the root knows it: `./` and doubled slashes taken out, and the root itself."""
+    if escape_of(path):
+        return folder.relative(path) or path
+    return posixpath.normpath(path)
+
+
+def _difference(path: str, alike: list[str]) -> str:
+    return "case" if any(other.casefold() == path.casefold() for other in alike) else "case and Unicode form"
+
+
+def _missing(kind: str) -> Reason:
+    return Reason.MISSING_IMAGE if kind == "image" else Reason.MISSING_MASK

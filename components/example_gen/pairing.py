@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import UserError
@@ -12,14 +12,19 @@ from components.example_gen.config import FoldersSource
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
 from components.example_gen.files import FileInfo, Folder, names
 from components.example_gen.globs import Glob
+from components.example_gen.lookalikes import any_case, unicode_form
+from components.example_gen.naming import (
+    Advice,
+    advise,
+    explain_several,
+    most_frequent_suffix,
+    owner_of,
+    several_masks,
+    suffix_line,
+)
 from components.example_gen.quarantine import Quarantined, Reason
+from components.example_gen.suffixes import PICTURE_SUFFIXES
 from components.records import SPLITS
-
-# What may be a picture by its suffix; those that no decoder here reads are quarantined by name, not passed over.
-_READ = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"}
-_UNREAD = {".heic", ".heif", ".avif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".psd", ".svg", ".eps"}
-_UNREAD |= {".exr", ".hdr", ".dcm", ".nii", ".npy", ".npz", ".mat", ".ico", ".raw", ".dng", ".cr2", ".nef"}
-PICTURE_SUFFIXES = frozenset(_READ | _UNREAD)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Listing:
     quarantined: tuple[Quarantined, ...] = ()
     strays: int = 0
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
+    """What was assumed in reading the source, and is in no configuration: a sentence each."""
 
 
 @dataclass
@@ -72,6 +79,8 @@ class FolderContents:
 
     images: list[tuple[str, FileInfo]] = field(default_factory=list)
     masks: list[tuple[str, FileInfo]] = field(default_factory=list)
+    unsuffixed: list[tuple[str, FileInfo]] = field(default_factory=list)
+    """Files among the masks whose names do not end with `mask_suffix`."""
     problems: list[FileInfo] = field(default_factory=list)
     """Folders that must not or cannot be entered."""
     strays: int = 0
@@ -79,7 +88,7 @@ class FolderContents:
     @property
     def files(self) -> list[FileInfo]:
         """Every file concerned, strays excepted."""
-        return [info for _, info in (*self.images, *self.masks)] + self.problems
+        return [info for _, info in (*self.images, *self.masks, *self.unsuffixed)] + self.problems
 
 
 def is_stray(path: str) -> bool:
@@ -94,28 +103,75 @@ def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
 
     Where there are dates, each name begins with its date, so that pictures of two days are not taken for one.
 
-    Raises `UserError` where the globs match no image or no mask, or where one file matches both kinds and
-    `mask_suffix` does not tell which it is.
+    Raises `UserError` where the globs match no image or no mask, where one file matches both kinds and `mask_suffix`
+    does not tell which it is, or where no mask has the `mask_suffix`.
     """
     image_globs, mask_globs = _globs(source, source.images), _globs(source, source.masks)
     contents = FolderContents()
+    both: dict[str, str] = {}
     for info in _walk(folder, [glob.prefix for glob in (*image_globs, *mask_globs)]):
         image, mask = _name(image_globs, info.path), _name(mask_globs, info.path)
-        if image is not None and mask is not None:
-            image, mask = _tell_apart(info.path, image, mask, source.mask_suffix)
         if info.problem and is_stray(info.path):
             contents.problems.append(info)
         elif image is None and mask is None:
             continue
         elif is_stray(info.path):
             contents.strays += 1
-        elif mask is not None:
-            contents.masks.append((mask.removesuffix(source.mask_suffix), info))
-        elif image is not None:
-            contents.images.append((image, info))
+        elif image is not None and mask is not None:
+            both[image] = info.path
+            _add(contents, image, mask if _has_suffix(info, source) else None, info)
+        elif mask is not None and not _has_suffix(info, source):
+            contents.unsuffixed.append((mask, info))
+        else:
+            _add(contents, image, mask, info)
+    if both and not source.mask_suffix:
+        raise UserError(_told_apart(both))
+    _strip_suffix(contents, source)
     _require(folder, "image", image_globs, contents.images, contents.problems)
     _require(folder, "mask", mask_globs, contents.masks, contents.problems)
     return contents
+
+
+def _add(contents: FolderContents, image: str | None, mask: str | None, info: FileInfo) -> None:
+    if mask is not None:
+        contents.masks.append((mask, info))
+    elif image is not None:
+        contents.images.append((image, info))
+
+
+def _has_suffix(info: FileInfo, source: FoldersSource) -> bool:
+    return posixpath.splitext(info.path)[0].endswith(source.mask_suffix)
+
+
+def _told_apart(both: dict[str, str]) -> str:
+    """The error of files that match the globs of both kinds, without a `mask_suffix`."""
+    suffix, count = most_frequent_suffix(both, both)
+    hint = f", for {count} are named as others with {suffix!r} behind: {suffix_line(suffix)}" if suffix else ""
+    path = min(both.values())
+    return f"{path} matches the globs of images and of masks; make them differ or set mask_suffix{hint}"
+
+
+def _strip_suffix(contents: FolderContents, source: FoldersSource) -> None:
+    """Takes `mask_suffix` off the masks' names; raises `UserError` where no mask has it."""
+    if source.mask_suffix and not contents.masks and (contents.unsuffixed or contents.images):
+        masks = contents.unsuffixed or contents.images
+        raise UserError(
+            f"no mask has the mask_suffix {source.mask_suffix!r}: the first of {len(masks)} files that may be one is "
+            f"{masks[0][1].path}; {_right_suffix(contents)}"
+        )
+    contents.masks = [(name.removesuffix(source.mask_suffix), info) for name, info in contents.masks]
+
+
+def _right_suffix(contents: FolderContents) -> str:
+    images = {name for name, _ in contents.images}
+    masks = [name for name, _ in contents.unsuffixed or contents.images]
+    suffix, count = most_frequent_suffix(images, masks)
+    equal = sum(name in images for name, _ in contents.unsuffixed)
+    if equal > count:
+        return f"{equal} masks have the very name of their image, so take mask_suffix out of data.source"
+    if suffix:
+        return f"{count} are named as an image with {suffix!r} behind: {suffix_line(suffix)}"
+    return "write what a mask's name has beyond its image's, or take mask_suffix out of data.source"
 
 
 def _globs(source: FoldersSource, texts: Iterable[str]) -> list[Glob]:
@@ -132,8 +188,10 @@ def _globs(source: FoldersSource, texts: Iterable[str]) -> list[Glob]:
     return globs
 
 
-def pair_by_name(contents: FolderContents) -> Listing:
+def pair_by_name(contents: FolderContents, source: FoldersSource) -> Listing:
     """Pairs the files of equal names; what has no partner, or more than one, is quarantined.
+
+    Names that find no equal are paired where they differ in Unicode form or case only.
 
     Raises `UserError` where no image has a mask of its name.
     """
@@ -142,24 +200,65 @@ def pair_by_name(contents: FolderContents) -> Listing:
         by_name[name].images.append(info)
     for name, info in contents.masks:
         by_name[name].masks.append(info)
+    notes = [
+        f"pairs whose names differ in {what} only: {count}, such as {' and '.join(example)}"
+        for what, form in (("Unicode form", unicode_form), ("case", any_case))
+        for count, example in [_join_alike(by_name, form)]
+        if count
+    ]
+    _require_partners(contents, by_name, source)
     pairs: list[Pair] = []
     quarantined = [_refused(info.path, [info], []) for info in contents.problems]
+    quarantined += [_unsuffixed(name, info, source) for name, info in contents.unsuffixed]
+    alone: dict[str, _Named] = {}
     for name, files in sorted(by_name.items()):
         if len(files.images) > 1 or len(files.masks) > 1:
             quarantined += _ambiguous(name, files)
         elif any(info.problem for info in (*files.images, *files.masks)):
             quarantined.append(_refused(name, files.images, files.masks))
         elif not files.masks or not files.images:
-            quarantined.append(_alone(name, files))
+            alone[name] = files
         else:
             [image], [mask] = files.images, files.masks
             pairs.append(Pair(name, image.path, mask.path, image_bytes=image.size, mask_bytes=mask.size))
-    if not any(files.images and files.masks for files in by_name.values()):
-        raise UserError(
-            f"none of the {len(contents.images)} images has a mask of its name: the first image is named "
-            f"{contents.images[0][0]!r}, the first mask {contents.masks[0][0]!r}; set mask_suffix or the globs"
-        )
-    return Listing(tuple(pairs), tuple(quarantined), contents.strays)
+    quarantined += _set_alone_aside(alone, {pair.id: pair.mask for pair in pairs}, source)
+    return Listing(tuple(pairs), tuple(quarantined), contents.strays, notes=tuple(notes))
+
+
+def _join_alike(by_name: dict[str, _Named], form: Callable[[str], str]) -> tuple[int, list[str]]:
+    """Puts files together whose names are one in `form`, where one kind lacks a partner; how many, and an example."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for name, files in by_name.items():
+        if not files.images or not files.masks:
+            alike[form(name)].append(name)
+    joined, example = 0, list[str]()
+    for group in alike.values():
+        images = [info for name in group for info in by_name[name].images]
+        masks = [info for name in group for info in by_name[name].masks]
+        if len(group) > 1 and images and masks:
+            first = next(name for name in group if by_name[name].images)
+            for name in group:
+                del by_name[name]
+            by_name[first] = _Named(images, masks)
+            if len(images) == len(masks) == 1:
+                joined += 1
+                example = example or [images[0].path, masks[0].path]
+    return joined, example
+
+
+def _require_partners(contents: FolderContents, by_name: dict[str, _Named], source: FoldersSource) -> None:
+    if any(files.images and files.masks for files in by_name.values()):
+        return
+    advice = advise(_paths_of(contents.images), _paths_of(contents.masks), source)
+    told = f"{advice.sentence}; {advice.remedy}" if advice else "set mask_suffix or the globs"
+    raise UserError(
+        f"none of the {len(contents.images)} images has a mask of its name: the first image is named "
+        f"{contents.images[0][0]!r}, the first mask {contents.masks[0][0]!r}; {told}"
+    )
+
+
+def _paths_of(found: Iterable[tuple[str, FileInfo]]) -> dict[str, str]:
+    return {name: info.path for name, info in found}
 
 
 def _walk(folder: Folder, prefixes: Iterable[str]) -> Iterable[FileInfo]:
@@ -175,12 +274,6 @@ def _name(globs: Sequence[Glob], path: str) -> str | None:
     return next((name for glob in globs if (name := glob.name(path)) is not None), None)
 
 
-def _tell_apart(path: str, image: str, mask: str, suffix: str) -> tuple[str | None, str | None]:
-    if not suffix:
-        raise UserError(f"{path} matches the globs of images and of masks; make them differ or set mask_suffix")
-    return (None, mask) if posixpath.splitext(path)[0].endswith(suffix) else (image, None)
-
-
 def _require(
     folder: Folder, kind: str, globs: Sequence[Glob], found: Sequence[object], problems: Sequence[FileInfo]
 ) -> None:
@@ -189,28 +282,104 @@ def _require(
     wanted = f"no {kind} matches {names(glob.pattern for glob in globs)} below {folder.root}"
     for info in problems:
         if info.problem:
-            raise UserError(f"{wanted}: {info.problem[1]}")
+            raise UserError(_with_remedy(f"{wanted}: {info.problem.detail}", info.problem.remedy))
     there = {info.path.split("/")[0] + ("/" if "/" in info.path else "") for info in folder.walk("")}
-    raise UserError(f"{wanted}; what is there instead: {names(there)}")
+    raise UserError(_with_remedy(f"{wanted}; what is there instead: {names(there)}", _other_case(kind, globs, there)))
+
+
+def _with_remedy(sentence: str, remedy: str | None) -> str:
+    return f"{sentence}; {remedy}" if remedy else sentence
+
+
+def _other_case(kind: str, globs: Sequence[Glob], there: Iterable[str]) -> str | None:
+    """The line for a folder that is there in another case."""
+    for glob in globs:
+        first, slash, rest = glob.pattern.partition("/")
+        for name in there:
+            if slash and any_case(name) == any_case(first + slash):
+                return f"write {kind}s: ['{name}{rest}'] under data.source"
+    return None
 
 
 def _ambiguous(name: str, files: _Named) -> list[Quarantined]:
     every = [info.path for info in (*files.images, *files.masks)]
     detail = f"{', '.join(every)} share the name {name!r}; which belong together is not known"
-    images = [Quarantined(id=name, image=i.path, reason=Reason.AMBIGUOUS_NAME, detail=detail) for i in files.images]
-    masks = [Quarantined(id=name, mask=m.path, reason=Reason.AMBIGUOUS_NAME, detail=detail) for m in files.masks]
-    return images + masks
+    cause = "shares its name with another file; which belong together is not known"
+    return [
+        *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, image=info) for info in files.images),
+        *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, mask=info) for info in files.masks),
+    ]
 
 
-def _alone(name: str, files: _Named) -> Quarantined:
+def _lone(
+    name: str,
+    reason: Reason,
+    detail: str,
+    cause: str,
+    remedy: str | None = None,
+    image: FileInfo | None = None,
+    mask: FileInfo | None = None,
+) -> Quarantined:
+    """The entry of one file."""
+    paths = (info.path if info else None for info in (image, mask))
+    return Quarantined(
+        id=name, image=next(paths), mask=next(paths), reason=reason, detail=detail, cause=cause, remedy=remedy
+    )
+
+
+def _unsuffixed(name: str, info: FileInfo, source: FoldersSource) -> Quarantined:
+    told = f"is among the masks, but its name does not end with the mask_suffix {source.mask_suffix!r}"
+    return _lone(name, Reason.MISSING_IMAGE, f"{info.path} {told}", told, mask=info)
+
+
+def _set_alone_aside(alone: dict[str, _Named], paired: dict[str, str], source: FoldersSource) -> list[Quarantined]:
+    """The entries of files without a partner; `paired` are the names of the pairs and the paths of their masks."""
+    images = {name: files.images[0].path for name, files in alone.items() if files.images}
+    masks = {name: files.masks[0].path for name, files in alone.items() if files.masks}
+    shared = several_masks(images, masks)
+    crowd = {name: explain_several({image: of}, images, masks) for image, of in shared.items() for name in (image, *of)}
+    rest = [{name: path for name, path in found.items() if name not in crowd} for found in (images, masks)]
+    advice = advise(rest[0], rest[1], source) if len(rest[1]) > len(paired) else None  # It must not cost more pairs.
+    entries = []
+    for name, files in alone.items():
+        if name in crowd:
+            entries.append(_crowded(name, files, crowd[name]))
+        else:
+            entries.append(_alone(name, files, images, paired, advice))
+    return entries
+
+
+def _crowded(name: str, files: _Named, advice: Advice) -> Quarantined:
+    cause = "several masks belong to one image by their names"
+    image, mask = (next(iter(infos), None) for infos in (files.images, files.masks))
+    return _lone(name, Reason.AMBIGUOUS_NAME, advice.sentence, cause, advice.remedy, image, mask)
+
+
+def _alone(
+    name: str, files: _Named, images: Mapping[str, str], paired: Mapping[str, str], advice: Advice | None
+) -> Quarantined:
+    remedy = f"{advice.sentence}; {advice.remedy}" if advice else None
     if files.images:
-        path = files.images[0].path
-        return Quarantined(id=name, image=path, reason=Reason.MISSING_MASK, detail=f"no mask is named {name!r}")
-    path = files.masks[0].path
-    return Quarantined(id=name, mask=path, reason=Reason.MISSING_IMAGE, detail=f"no image is named {name!r}")
+        detail, cause = f"no mask is named {name!r}", "no mask has the name of the image"
+        return _lone(name, Reason.MISSING_MASK, detail, cause, remedy, image=files.images[0])
+    detail, cause = f"no image is named {name!r}", "no image has the name of the mask"
+    if owner := owner_of(name, paired):
+        detail += f"; the image {owner!r} has the mask {paired[owner]} already"
+        cause = "belongs by its name to an image that has a mask already"
+    elif owner := owner_of(name, images):
+        detail += f"; {images[owner]}, which has no mask, is named nearly so"
+    return _lone(name, Reason.MISSING_IMAGE, detail, cause, remedy, mask=files.masks[0])
 
 
 def _refused(name: str, images: Sequence[FileInfo], masks: Sequence[FileInfo]) -> Quarantined:
-    reason, detail = next(info.problem for info in (*images, *masks) if info.problem)
+    problem = next(info.problem for info in (*images, *masks) if info.problem)
     image, mask = (next((info.path for info in infos), None) for infos in (images, masks))
-    return Quarantined(id=name, image=image, mask=mask, reason=reason, detail=detail)
+    return Quarantined(
+        id=name,
+        image=image,
+        mask=mask,
+        reason=problem.reason,
+        detail=problem.detail,
+        cause=problem.cause,
+        remedy=problem.remedy,
+    )

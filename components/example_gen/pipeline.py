@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +119,9 @@ def ingest(
         >> beam.Map(
             _write_account,
             beam.pvalue.AsSingleton(quarantined),
-            listing.fingerprint,
+            replace(listing, pairs=(), quarantined=()),
             classes,
             ingestion.labels,
-            listing.strays,
             destination.quarantine,
         )
     )
@@ -220,10 +219,9 @@ def _tagged(entry: Quarantined) -> beam.pvalue.TaggedOutput:
 def _write_account(
     tally: Tally,
     quarantined: list[Quarantined],
-    fingerprint: str,
+    listing: Listing,
     classes: tuple[str, ...],
     labels: Labels,
-    strays: int,
     folder: str,
 ) -> None:
     ordered = sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
@@ -231,7 +229,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(tally, ordered, fingerprint, classes, labels, strays)
+    summary = summarise(tally, ordered, listing, classes, labels)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

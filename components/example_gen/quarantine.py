@@ -91,6 +91,15 @@ class LabelSummary(Settings):
     palettes: tuple[PaletteConflict, ...] = ()
 
 
+class QuarantineCause(Settings):
+    """One cause for which pairs are not used, and how many there are."""
+
+    reason: Reason
+    count: int
+    cause: str | None = Field(default=None, description="What is common to them; none where one pair's detail says it.")
+    example: Quarantined = Field(description="The first of them.")
+
+
 class IngestionSummary(Settings):
     """What became of every pair that was found."""
 
@@ -99,6 +108,12 @@ class IngestionSummary(Settings):
     found: int = Field(description="Pairs, and files without a partner.")
     used: dict[str, int] = Field(description="Split → pairs.")
     quarantined: dict[str, int] = Field(description="Reason → pairs.")
+    causes: tuple[QuarantineCause, ...] = Field(
+        default=(), description="The most frequent causes of what is quarantined, with what to do."
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="What was assumed in reading the source: the columns taken, names that nearly match."
+    )
     strays: int = Field(default=0, description="Files that are neither image nor mask (`.DS_Store` and the like).")
     class_pixels: dict[str, tuple[int, ...]] = Field(description="Split → pixels of each class.")
     class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → pictures in which each class occurs.")

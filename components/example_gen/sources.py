@@ -63,14 +63,14 @@ class FilePairs:
 
     @cached_property
     def _folder(self) -> Folder:
-        return open_folder(split_root(self._source.root)[0])
+        return open_folder(split_root(self._source.root)[0], self._source.follow_links)
 
     def listing(self) -> Listing:
         """See `PairSource.listing`."""
         if isinstance(self._source, ManifestSource):
             return list_manifests(self._source)
         contents = find_files(self._folder, self._source)
-        return replace(pair_by_name(contents), fingerprint=fingerprint_of(contents.files))
+        return replace(pair_by_name(contents, self._source), fingerprint=fingerprint_of(contents.files))
 
     def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
         """See `PairSource.open`."""

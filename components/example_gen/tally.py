@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from components.example_gen.causes import MOST, group_causes
 from components.example_gen.config import Labels
 from components.example_gen.features import Measures
 from components.example_gen.label_tally import LabelTally, MaskFacts
+from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
 
@@ -66,23 +68,20 @@ class Tally:
 
 
 def summarise(
-    tally: Tally,
-    quarantined: Sequence[Quarantined],
-    fingerprint: str,
-    class_names: Sequence[str],
-    labels: Labels,
-    strays: int,
+    tally: Tally, quarantined: Sequence[Quarantined], listing: Listing, class_names: Sequence[str], labels: Labels
 ) -> IngestionSummary:
     """The account of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
     nothing = np.zeros(len(class_names), np.int64)
     return IngestionSummary(
-        data_fingerprint=fingerprint,
+        data_fingerprint=listing.fingerprint,
         classes=tuple(class_names),
         found=sum(tally.pairs.values()) + sum(reasons.values()),
         used={split: tally.pairs[split] for split in SPLITS},
         quarantined=dict(sorted(reasons.items())),
-        strays=strays,
+        causes=group_causes(quarantined)[:MOST],
+        notes=listing.notes,
+        strays=listing.strays,
         class_pixels={split: tuple(tally.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
         class_pictures={split: tuple(tally.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
         void_pixels={split: tally.void_pixels[split] for split in SPLITS},

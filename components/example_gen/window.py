@@ -29,7 +29,7 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
     paths = [posixpath.join(tail, path) for path in _listed(source)]
     if not is_dated(paths[0]):
         return data
-    folder = open_folder(above)
+    folder = open_folder(above, source.follow_links)
     places = _places(folder, [DatedPath(path) for path in paths])
     dates: list[datetime.date] = []
     for found in sorted((found for found in places if found <= date), reverse=True):

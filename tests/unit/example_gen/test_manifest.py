@@ -76,7 +76,7 @@ def test_jsonl_is_read_as_csv_is(files: DataSet) -> None:
         ("images\\1.png,masks/1.png,", Reason.MISSING_IMAGE, "write / instead of"),
         ("images/1.png", Reason.BAD_ROW, "row 2 has 1 cells, but the header 3"),
         ("images/1.png,masks/1.png,a,b", Reason.BAD_ROW, "row 2 has 4 cells, but the header 3"),
-        ("images/1.png,masks/1.png,val", Reason.BAD_ROW, "row 2 has the split 'val', which is none of train"),
+        ("images/1.png,masks/1.png,part 3", Reason.BAD_ROW, "row 2 has the split 'part 3', which is none of train"),
         ("../x.png,masks/1.png,", Reason.OUTSIDE_ROOT, "climbs out of its folder"),
         ("images/1.png,masks/../../x.png,", Reason.OUTSIDE_ROOT, "climbs out of its folder"),
         ("/etc/passwd,masks/1.png,", Reason.OUTSIDE_ROOT, "'/etc/passwd' is an absolute path"),
@@ -106,9 +106,20 @@ def test_a_list_of_somebody_elses_machine_says_what_to_take_off(files: DataSet) 
     assert "images/1.png exists below the root, so take '/home/somebody/set/' off" in found.quarantined[0].detail
 
 
-def test_an_absolute_path_is_refused_even_where_it_lies_below_the_root(files: DataSet) -> None:
-    row = f"{files.root}/images/1.png,masks/1.png"
-    assert only(listing(files, f"image,mask\n{row}\n")).reason is Reason.OUTSIDE_ROOT
+def test_an_absolute_path_is_taken_where_it_lies_below_the_root(files: DataSet) -> None:
+    (files.root.parent / "alias").symlink_to(files.root)
+    rows = [f"{files.root}/images//1.png,masks/1.png", f"{files.root.parent}/alias/images/2.png,./masks/2.png"]
+    found = listing(files, "image,mask\n" + "\n".join(rows))
+    assert [(pair.id, pair.image, pair.mask) for pair in found.pairs] == [
+        ("images/1", "images/1.png", "masks/1.png"),
+        ("images/2", "images/2.png", "masks/2.png"),
+    ]
+
+
+def test_an_absolute_path_must_not_climb_out_of_the_root(files: DataSet) -> None:
+    (files.root.parent / "secret.png").write_bytes(b"x")
+    row = f"{files.root}/../secret.png,masks/1.png"
+    assert only(listing(files, f"image,mask\n{row}\n", follow_links=True)).reason is Reason.OUTSIDE_ROOT
 
 
 def test_a_link_that_leaves_the_root_is_quarantined(files: DataSet) -> None:
@@ -137,7 +148,7 @@ def test_a_line_that_is_no_flat_object_is_a_bad_row(files: DataSet, line: str) -
     ("text", "settings", "words"),
     [
         ("picture,label\na,b\n", {}, "no column 'image'; it has picture, label"),
-        ("image;mask\na;b\n", {}, "no column 'image'; it has image;mask"),
+        ("image:mask\na:b\n", {}, "no column 'image'; it has 'image:mask' alone; write delimiter: "),
         ("image,mask\na,b\n", {"split_column": "part"}, "no column 'part'; it has image, mask"),
         ("image,mask\na,b\n", {"slice_columns": ("place",)}, "no column 'place'"),
         ("image,mask,mask\na,b,c\n", {}, "two columns named 'mask'"),

@@ -142,7 +142,7 @@ def test_globs_without_a_match_are_an_error_that_says_what_is_there(data_set: Da
 
 def test_stems_that_never_meet_are_an_error_that_shows_two_of_them(data_set: DataSet) -> None:
     touch(data_set, "images/1.png", "masks/1_label.png")
-    with pytest.raises(UserError, match="named '1', the first mask '1_label'; set mask_suffix"):
+    with pytest.raises(UserError, match="named '1', the first mask '1_label'; the masks"):
         listing(data_set)
 
 

@@ -1,0 +1,43 @@
+"""Why pairs are quarantined, equal causes told once with their count."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from components.example_gen.quarantine import QuarantineCause, Quarantined
+
+MOST = 20
+"""How many causes an account keeps."""
+
+
+def group_causes(quarantined: Iterable[Quarantined]) -> tuple[QuarantineCause, ...]:
+    """The causes of what is quarantined, the most frequent first; entries without a cause count by their detail."""
+    groups: defaultdict[tuple[str, str], list[Quarantined]] = defaultdict(list)
+    for entry in quarantined:
+        groups[entry.reason.value, entry.cause or entry.detail].append(entry)
+    causes = [
+        QuarantineCause(reason=found[0].reason, count=len(found), cause=found[0].cause, example=found[0])
+        for found in groups.values()
+    ]
+    return tuple(sorted(causes, key=lambda cause: (-cause.count, cause.reason.value, cause.example.id)))
+
+
+def describe_cause(cause: QuarantineCause) -> str:
+    """One line: `34 × missing_mask: names a mask that does not exist; for example row 7: …; what to do`."""
+    first = cause.example
+    if cause.count == 1:
+        line = f"{first.id}: {first.reason.value}: {first.detail}"
+    elif cause.cause is None or cause.cause == first.detail:
+        line = f"{cause.count} × {first.reason.value}: {first.detail}; the first is {first.id}"
+    else:
+        line = f"{cause.count} × {first.reason.value}: {cause.cause}; for example {first.id}: {first.detail}"
+    return f"{line}; {first.remedy}" if first.remedy else line
+
+
+def describe_causes(causes: Sequence[QuarantineCause], shown: int) -> list[str]:
+    """A line for each of the first causes, and one that counts the rest."""
+    lines = [describe_cause(cause) for cause in causes[:shown]]
+    if rest := causes[shown:]:
+        lines.append(f"… and {sum(cause.count for cause in rest)} more for {len(rest)} other causes")
+    return lines

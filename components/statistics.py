@@ -7,6 +7,9 @@ measured, the bytes themselves are not kept.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 import apache_beam as beam
 import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -34,15 +37,30 @@ def statistics_of_records(
     file_pattern: str, statistics_file: str, beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Measures the record files that match `file_pattern` as StatisticsGen does, and leaves `statistics_file`."""
-    source = tfxio.TFExampleRecord(file_pattern, telemetry_descriptors=["segpipe"])
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
-        _ = (
-            pipeline
-            | "Read" >> source.BeamSource()
-            | "Measure" >> tfdv.GenerateStatistics(stats_options())
-            | "Write" >> tfdv.WriteStatisticsToBinaryFile(statistics_file)
-        )
+        _measure(pipeline, "all", file_pattern, statistics_file)
     return tfdv.load_stats_binary(statistics_file)
+
+
+def statistics_by_split(
+    file_patterns: Mapping[str, str], folder: str, beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)
+) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    """Measures the record files of several splits in one go; leaves `<split>.pb` in `folder` for each."""
+    files = {split: os.path.join(folder, f"{split}.pb") for split in file_patterns}
+    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        for split, pattern in file_patterns.items():
+            _measure(pipeline, split, pattern, files[split])
+    return {split: tfdv.load_stats_binary(file) for split, file in files.items()}
+
+
+def _measure(pipeline: beam.Pipeline, name: str, file_pattern: str, statistics_file: str) -> None:
+    source = tfxio.TFExampleRecord(file_pattern, telemetry_descriptors=["segpipe"])
+    _ = (
+        pipeline
+        | f"Read[{name}]" >> source.BeamSource()
+        | f"Measure[{name}]" >> tfdv.GenerateStatistics(stats_options())
+        | f"Write[{name}]" >> tfdv.WriteStatisticsToBinaryFile(statistics_file)
+    )
 
 
 def _uncounted_features() -> schema_pb2.Schema:

@@ -13,7 +13,7 @@ from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS
+from components.records import SPLITS, slice_feature
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 _Measurement = anomalies_pb2.DriftSkewInfo.Measurement
@@ -93,6 +93,12 @@ def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: sche
             (info.path, figure, comparison) for info in anomalies.drift_skew_info for figure in info.skew_measurements
         ]
     return [comparison.judge(path, figure) for path, figure, comparison in sorted(measured, key=_excess, reverse=True)]
+
+
+def slice_values(statistics: Statistics, column: str) -> set[str]:
+    """The values of a slicing column or bucket that occur in `statistics`."""
+    feature = _by_feature(statistics).get(slice_feature(column))
+    return set() if feature is None else {*chance.value_counts(feature.string_stats)}
 
 
 class _Comparison:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from components.errors import UserError
 from components.example_gen.config import DataConfig
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import canonical_image
@@ -19,6 +18,7 @@ from components.example_gen.masks import canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined
 from components.example_gen.rejection import Rejected
+from components.example_gen.slices import check_buckets
 from components.example_gen.sources import Opened, PairSource, open_source
 from components.example_gen.splits import Candidate, choose_split, content_hash, settle_groups
 from components.records import SPLITS
@@ -57,9 +57,7 @@ class Ingestion:
     def listing(self) -> Listing:
         """All that the source holds, groups settled; raises `UserError` where the source is not usable."""
         listing = self._source.listing()
-        taken = {column for pair in listing.pairs[:1] for column in pair.slices} & set(self._config.buckets)
-        if taken:
-            raise UserError(f"the bucket {min(taken)!r} has the name of a slicing column; give it another one")
+        check_buckets(self._config, listing)
         pairs, leaks = settle_groups(listing.pairs)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *leaks))
 

@@ -97,7 +97,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
     from components.data_gate.checks import check_ingestion
     from components.data_gate.judge import find_anomalies, judge, read_baseline
     from components.data_gate.result import GateReport
-    from components.schema_importer.executor import parse_schema
+    from components.schema_importer.parsing import parse_schema
 
     summary, path = rehearsal.summary, config.schema_file
     if not path.exists():

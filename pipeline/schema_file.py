@@ -21,7 +21,7 @@ def read_schema(path: Path) -> str:
     Raises:
         UserError: there is none, or it cannot be read.
     """
-    from components.schema_importer.executor import parse_schema  # Imports TFX.
+    from components.schema_importer.parsing import parse_schema
 
     try:
         text = path.read_text(encoding="utf-8")

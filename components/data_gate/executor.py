@@ -9,7 +9,6 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME as ANOMALIES_FILE
-from tfx.components.statistics_gen.executor import DEFAULT_FILE_NAME as STATISTICS_FILE
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -18,7 +17,7 @@ from tfx.utils import io_utils
 from components import progress
 from components.data_gate import checks
 from components.data_gate.config import ValidationConfig
-from components.data_gate.judge import judge, read_baseline
+from components.data_gate.judge import STATISTICS_FILE, judge, read_baseline
 from components.data_gate.result import GATE_FILE, GateReport, told
 from components.errors import UserError
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary

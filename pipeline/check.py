@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from components.errors import UserError
+from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
@@ -18,65 +21,111 @@ from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.run_date import on_date
+from pipeline.schema_file import read_schema, write_first_schema, written
+from registry.store import Registry
+
+if TYPE_CHECKING:  # They import TensorFlow.
+    from components.data_gate.checks import Statistics
+    from components.data_gate.rehearsal import Rehearsal
+    from components.data_gate.result import GateReport
+    from components.example_gen.check import OnProgress
 
 _SHOWN = 20
 _COLUMNS = 8
 
 
 def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
-    """Reads and decodes every pair as ingestion would on `date`, and says what would be used and what quarantined.
+    """Does all that could stop a run on `date` before its training, and says what would be used and what quarantined.
+
+    Every pair is read and decoded as in ingestion, and the data gate's own judgement is asked.  Where the configuration
+    names a schema that does not exist yet, a first one is written.
 
     Raises:
-        UserError: the encoder's weights are missing or do not fit, the source cannot be read, or too much of it would
-            be quarantined to train on.
+        UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
+            read, the evaluator asks for slices that the data does not have, or the data gate would stop the run.
     """
     with quiet_streams(_log_file(config, "check")) as console:
         _check_weights(config, console)
         with console.status("listing pairs") as status:
-            from components.example_gen.check import survey
-
             config = on_date(config, date)
-            summary, quarantined = survey(
-                config.data, config.seed, lambda done, total: status.update(f"read {done} of {total} pairs")
-            )
+            rehearsal = _rehearse(config, status)
         console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
         _print_dates(console, config)
-        _print_notes(console, summary)
-        _print_splits(console, summary)
-        _print_quarantined(console, quarantined)
-        _print_schema(console, config.schema_file)
-    _check_gate(config, summary)
+        _print_notes(console, rehearsal.summary)
+        _print_splits(console, rehearsal.summary)
+        _print_quarantined(console, rehearsal.quarantined)
+        report = _judge(config, rehearsal, console)
+        _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
+        _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
+    if not report.passed:
+        from components.data_gate.result import told
+
+        raise UserError(f"the data gate would stop this run, {told(report.failures)}")
 
 
 def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
     """Writes a first schema from the data to where the configuration looks for it.
 
     Raises:
-        UserError: there is one already, or the data cannot be read.
+        UserError: there is one already, the data cannot be read, or it is not fit to be a contract.
     """
     path = config.schema_file
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists and may have been edited; --force writes it anew")
-    with quiet_streams(_log_file(config, "schema")) as console, tempfile.TemporaryDirectory() as scratch:
-        with console.status("reading the data"):
-            import apache_beam as beam
+    with quiet_streams(_log_file(config, "schema")) as console:
+        with console.status("listing pairs") as status:
+            from components.example_gen.check import survey
 
-            from components.data_gate.infer import infer_schema, write_schema
-            from components.example_gen.ingestion import Ingestion
-            from components.example_gen.pipeline import Destination, ingest
-            from components.statistics import statistics_of_records
-
-            destination = Destination(f"{scratch}/examples", f"{scratch}/quarantine")
             config = on_date(config)
-            ingestion = Ingestion(config.data, config.seed)
-            listing = ingestion.listing()
-            destination.prepare()
-            with beam.Pipeline("FnApiRunner") as pipeline:
-                ingest(pipeline, ingestion, listing, config.data.classes, destination)
-            statistics = statistics_of_records(f"{scratch}/examples/Split-*/*", f"{scratch}/statistics.pb")
-        summary = IngestionSummary.model_validate_json((Path(scratch) / "quarantine" / "summary.json").read_text())
-        write_schema(infer_schema(statistics, config.data.classes, sorted(summary.slices)), str(path), overwrite)
-        console.print(f"wrote {path}: read it, correct it, and keep it with your code", markup=False, soft_wrap=True)
+            summary, _ = survey(config.data, config.seed, _shown_on(status))
+        write_first_schema(config, summary, overwrite)
+        console.print(written(path), markup=False, soft_wrap=True)
+
+
+def _rehearse(config: RunConfig, status: Status) -> Rehearsal:
+    from components.data_gate.rehearsal import rehearse
+    from pipeline.look_around import look_around
+
+    look_around(config)
+    return rehearse(config.data, config.seed, _shown_on(status), lambda: status.update("computing the statistics"))
+
+
+def _shown_on(status: Status) -> OnProgress:
+    return lambda done, total: status.update(f"read {done} of {total} pairs")
+
+
+def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateReport:
+    """The data gate's judgement; without a schema, and on data that is not fit to be one, that on the account alone."""
+    from components.data_gate.checks import check_ingestion
+    from components.data_gate.judge import find_anomalies, judge, read_baseline
+    from components.data_gate.result import GateReport
+    from components.schema_importer.parsing import parse_schema
+
+    summary, path = rehearsal.summary, config.schema_file
+    if not path.exists():
+        findings = tuple(check_ingestion(summary, config.validation))
+        if not all(finding.passed for finding in findings):
+            console.print(f"no schema is written to {path} from data that the data gate refuses", soft_wrap=True)
+            return GateReport(passed=False, findings=findings)
+        write_first_schema(config, summary)
+        console.print(written(path), markup=False, soft_wrap=True)
+    schema = parse_schema(read_schema(path))
+    console.print(f"[green]✓[/] schema {path}", soft_wrap=True)
+    baseline = read_baseline(Registry(config.registry_uri), summary.data_fingerprint, config.validation)
+    anomalies = find_anomalies(rehearsal.statistics, schema)
+    return judge(summary, rehearsal.statistics, anomalies, schema, baseline, config.validation)
+
+
+def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]) -> list[str]:
+    """What to say of thresholds that ask for a value which no image of the judging split has."""
+    from components.data_gate.checks import slice_values
+    from pipeline.slices import asked_values
+
+    return [
+        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so that no model can keep this bound"
+        for path, column, value in asked_values(evaluator)
+        if value not in slice_values(statistics[evaluator.split], column)
+    ]
 
 
 def _check_weights(config: RunConfig, console: Console) -> None:
@@ -117,12 +166,14 @@ def _print_splits(console: Console, summary: IngestionSummary) -> None:
     many = len(summary.classes) > _COLUMNS
     for name in ["classes that occur"] if many else summary.classes:
         table.add_column(Text(name), justify="right")
+    table.add_column("void", justify="right")
     for split in SPLITS:
         pixels = summary.class_pixels.get(split, ())
         total = max(sum(pixels), 1)
         shares = [f"{count / total:.1%}" for count in pixels]
         occurring = f"{sum(count > 0 for count in pixels)} of {len(summary.classes)}"
-        table.add_row(split, str(summary.used.get(split, 0)), *([occurring] if many else shares))
+        void = f"{summary.void_share(split):.1%}"
+        table.add_row(split, str(summary.used.get(split, 0)), *([occurring] if many else shares), void)
     console.print(table)
 
 
@@ -135,16 +186,6 @@ def _print_quarantined(console: Console, quarantined: list[Quarantined]) -> None
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _print_schema(console: Console, path: Path) -> None:
-    if path.exists():
-        console.print(f"[green]✓[/] schema {path}", soft_wrap=True)
-    else:
-        console.print(f"there is no schema {path} yet; `segpipe schema infer` writes a first one", soft_wrap=True)
-
-
-def _check_gate(config: RunConfig, summary: IngestionSummary) -> None:
-    from components.data_gate.checks import check_ingestion
-
-    failed = [finding.detail for finding in check_ingestion(summary, config.validation) if not finding.passed]
-    if failed:
-        raise UserError("the data gate would stop this run: " + " ".join(failed))
+def _print_warnings(console: Console, warnings: list[str]) -> None:
+    for warning in warnings:
+        console.print(Text("! ", style="yellow") + Text(warning), soft_wrap=True)

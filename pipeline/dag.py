@@ -16,7 +16,6 @@ from tfx.proto import trainer_pb2
 
 from components.baseline.component import Baseline
 from components.data_gate.component import DataGate
-from components.errors import UserError
 from components.evaluator.component import SegmentationEvaluator
 from components.example_gen.component import ImageMaskExampleGen
 from components.pusher.component import RegistryPusher
@@ -30,6 +29,7 @@ from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.found import Found
 from pipeline.parameters import data_config, run_config, search_settings, trainer_settings, trainer_settings_text
+from pipeline.schema_file import read_schema
 
 
 class DataSteps(NamedTuple):
@@ -63,7 +63,7 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
     """All steps of the pipeline, each wired to those before it.
 
     Raises:
-        UserError: the curated schema does not exist.
+        UserError: the curated schema does not exist or cannot be read.
     """
     data = _data_steps(config, found)
     baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
@@ -75,18 +75,14 @@ def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
 
 
 def _data_steps(config: RunConfig, found: Found) -> DataSteps:
-    if not config.schema_file.exists():
-        raise UserError(
-            f"the curated schema {config.schema_file} does not exist; write a first one with "
-            "`segpipe schema infer` and the same configuration, read it, and correct it"
-        )
+    schema_text = read_schema(config.schema_file)
     ingestion = ImageMaskExampleGen(
         data_config=data_config(config),
         seed=config.seed,
         data_fingerprint=found.data_fingerprint,
         code=code_digest("example_gen"),
     )
-    schema = SchemaImporter(schema_text=config.schema_file.read_text())
+    schema = SchemaImporter(schema_text=schema_text)
     statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options())
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = DataGate(

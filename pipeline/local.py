@@ -101,12 +101,15 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     from components.trainer.models import check_encoder
     from pipeline.dag import create_steps
     from pipeline.look_around import look_around
+    from pipeline.schema_file import provide_schema
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
     check_encoder(config.trainer.model, config.transform)
-    steps = create_steps(config, look_around(config))
+    found = look_around(config)
+    provide_schema(config)
+    steps = create_steps(config, found)
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
             pipeline_name=config.name,

@@ -17,13 +17,17 @@ def look_around(config: RunConfig, resume_root: str = "") -> Found:
         resume_root: Folder in which a killed training finds itself again; the workspace's without it.
 
     Raises:
-        UserError: the data, the registry or the model to begin with is not usable.
+        UserError: the data, the registry or the model to begin with is not usable, or the data does not have a slice
+            that the evaluator is asked for.
     """
-    from components.example_gen.sources import data_fingerprint  # Imports Beam.
+    from components.example_gen.sources import open_source  # Imports Beam.
+    from pipeline.slices import check_slices
 
     registry = Registry(config.registry_uri)
     registry.check_holds(config.name)
-    fingerprint = data_fingerprint(config.data.source)
+    listing = open_source(config.data.source).listing()
+    check_slices(config, listing)
+    fingerprint = listing.fingerprint
     statistics = registry.latest_statistics(other_than=fingerprint)
     return Found(
         data_fingerprint=fingerprint,

@@ -15,7 +15,7 @@ from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
 from components.example_gen.causes import describe_cause
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS
+from components.records import SPLITS, slice_feature
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 _Measurement = anomalies_pb2.DriftSkewInfo.Measurement
@@ -99,6 +99,12 @@ def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: sche
             (info.path, figure, comparison) for info in anomalies.drift_skew_info for figure in info.skew_measurements
         ]
     return [comparison.judge(path, figure) for path, figure, comparison in sorted(measured, key=_excess, reverse=True)]
+
+
+def slice_values(statistics: Statistics, column: str) -> set[str]:
+    """The values of a slicing column or bucket that occur in `statistics`."""
+    feature = _by_feature(statistics).get(slice_feature(column))
+    return set() if feature is None else {*chance.value_counts(feature.string_stats)}
 
 
 class _Comparison:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import textwrap
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
-from tfx.dsl.io import fileio
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components import records
 from components.errors import UserError
@@ -33,7 +34,7 @@ _FORMATS = ("bmp", "gif", "jpeg", "png")
 
 _HEADER = """\
 The contract of this data: what a record must hold before anything is trained on it.
-Written by `segpipe schema infer` from the data itself, so what is wrong with the data is right by this file.
+Written by segpipe from the data itself, so what is wrong with the data is right by this file.
 Read it, tighten it, and commit it.
 Features and their types are fixed by components/records.py; yours to decide are values, ranges and thresholds.
 
@@ -59,17 +60,18 @@ _COMMENTS = {
 }
 
 
-def infer_schema(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, classes: Sequence[str], slice_names: Sequence[str]
-) -> schema_pb2.Schema:
-    """The schema that records with these classes and slices have, with the slices' values as in `statistics`."""
-    measured = {feature.path.step[-1]: feature for dataset in statistics.datasets for feature in dataset.features}
+def infer_schema(classes: Sequence[str], slices: Mapping[str, Collection[str]]) -> schema_pb2.Schema:
+    """The schema of records with these classes and slices.
+
+    Args:
+        classes: Names of the classes.
+        slices: Slicing column or bucket → the values that occur; see `IngestionSummary.slices`.
+    """
     schema = schema_pb2.Schema()
     _add_image_features(schema)
     _add_mask_features(schema, classes)
-    for name in slice_names:
-        feature_name = records.slice_feature(name)
-        _add_slice(schema, feature_name, measured.get(feature_name, statistics_pb2.FeatureNameStatistics()))
+    for name, values in sorted(slices.items()):
+        _add_slice(schema, records.slice_feature(name), values)
     return schema
 
 
@@ -83,18 +85,26 @@ def schema_text(schema: schema_pb2.Schema) -> str:
     return "\n".join(parts)
 
 
-def write_schema(schema: schema_pb2.Schema, path: str, overwrite: bool = False) -> None:
-    """Writes the schema's text to `path`.
+def write_schema(schema: schema_pb2.Schema, path: Path, overwrite: bool = False) -> None:
+    """Writes the schema's text to `path`, whole or not at all; makes the folder.
 
     Raises:
-        UserError: there is a file already, perhaps with somebody's edits, and `overwrite` is not set.
+        UserError: there is a file already, perhaps with somebody's edits, and `overwrite` is not set; or the place
+            cannot be written to.
     """
-    if not overwrite and fileio.exists(path):
+    if not overwrite and path.exists():
         raise UserError(f"{path} is there already and may have been edited: keep it, or have it replaced with --force")
-    if folder := os.path.dirname(path):
-        fileio.makedirs(folder)
-    with fileio.open(path, "w") as file:
-        file.write(schema_text(schema))
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # Of another run's at the same time, each is whole.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(schema_text(schema), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise UserError(
+            f"the schema {path} cannot be written: {error.strerror}; name another place with validation.schema"
+        ) from None
 
 
 def _add_image_features(schema: schema_pb2.Schema) -> None:
@@ -122,11 +132,10 @@ def _add_mask_features(schema: schema_pb2.Schema, classes: Sequence[str]) -> Non
     schema.string_domain.add(name=_CLASS_DOMAIN, value=classes)
 
 
-def _add_slice(schema: schema_pb2.Schema, name: str, measured: statistics_pb2.FeatureNameStatistics) -> None:
+def _add_slice(schema: schema_pb2.Schema, name: str, values: Collection[str]) -> None:
     feature = _add_fixed(schema, name, schema_pb2.BYTES)
-    values = sorted(bucket.label for bucket in measured.string_stats.rank_histogram.buckets)
     if 0 < len(values) <= MAX_SLICE_VALUES:
-        feature.string_domain.value.extend(values)
+        feature.string_domain.value.extend(sorted(values))
         _compare_values(feature, drift=SLICE_DRIFT_DISTANCE, skew=SLICE_SKEW_DISTANCE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from components.settings import Settings
@@ -38,3 +40,11 @@ class GateReport(Settings):
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that stop nothing, but that a person must see."""
         return tuple(finding for finding in self.findings if finding.passed and finding.warning)
+
+
+def told(failures: Sequence[Finding]) -> str:
+    """The end of a sentence that tells of `failures`, one at least; several stand on lines of their own."""
+    if len(failures) == 1:
+        return f"since a check failed: {failures[0].detail}"
+    lines = "".join(f"\n  data gate: {finding.detail}" for finding in failures)
+    return f"since {len(failures)} checks failed:{lines}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from components.example_gen.config import DataConfig
-from components.example_gen.ingestion import Ingestion
+from components.example_gen.ingestion import Ingestion, Used
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.example_gen.splits import Candidate
 from components.example_gen.tally import Tally, summarise
@@ -15,8 +15,12 @@ OnProgress = Callable[[int, int], None]
 """Is told how many pairs are done, and of how many."""
 
 
+OnUsed = Callable[[Used], None]
+"""Is given each pair that is used."""
+
+
 def survey(
-    config: DataConfig, seed: int, on_progress: OnProgress | None = None
+    config: DataConfig, seed: int, on_progress: OnProgress | None = None, on_used: OnUsed | None = None
 ) -> tuple[IngestionSummary, list[Quarantined]]:
     """The account of the data set that `config` describes, and all pairs that cannot be used, by id.
 
@@ -44,6 +48,8 @@ def survey(
             quarantined.append(loaded)
         else:
             tally.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
+            if on_used is not None:
+                on_used(loaded)
         if on_progress is not None:
             on_progress(done, len(kept))
     quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))

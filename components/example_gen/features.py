@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,12 +64,14 @@ def measure(image_HWC: npt.NDArray[np.uint8], mask_HW: Mask, classes: int) -> Me
 
 def bucket(value: float, edges: Sequence[float]) -> str:
     """The name of the bucket that `value` falls into: `<1000`, `1000–5000`, `≥5000`."""
-    place = int(np.searchsorted(edges, value, side="right"))
-    if place == 0:
-        return f"<{_number(edges[0])}"
-    if place == len(edges):
-        return f"≥{_number(edges[-1])}"
-    return f"{_number(edges[place - 1])}–{_number(edges[place])}"
+    return bucket_names(edges)[int(np.searchsorted(edges, value, side="right"))]
+
+
+def bucket_names(edges: Sequence[float]) -> list[str]:
+    """The names of all buckets between these rising borders, from the lowest."""
+    numbers = [_number(edge) for edge in edges]
+    between = [f"{low}–{high}" for low, high in itertools.pairwise(numbers)]
+    return [f"<{numbers[0]}", *between, f"≥{numbers[-1]}"]
 
 
 def bucket_slices(buckets: Mapping[str, SizeBuckets], measures: Measures) -> dict[str, str]:

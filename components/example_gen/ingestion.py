@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from components.errors import UserError
 from components.example_gen.config import DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage, canonical_image
@@ -22,6 +21,7 @@ from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import Rejected
+from components.example_gen.slices import check_buckets
 from components.example_gen.sources import Opened, PairSource, open_source
 from components.example_gen.splits import (
     Candidate,
@@ -74,11 +74,9 @@ class Ingestion:
         return self._config.labels
 
     def listing(self) -> Listing:
-        """All that the source holds, files with two parts and groups settled; raises `UserError` where it is not usable."""
+        """All that the source holds, shared files and groups settled; raises `UserError` where it is not usable."""
         listing = self._source.listing()
-        taken = {column for pair in listing.pairs[:1] for column in pair.slices} & set(self._config.buckets)
-        if taken:
-            raise UserError(f"the bucket {min(taken)!r} has the name of a slicing column; give it another one")
+        check_buckets(self._config, listing)
         pairs, shared = list(listing.pairs), list[Quarantined]()
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have one name.
             pairs, shared = settle_files(pairs)

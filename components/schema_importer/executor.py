@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.errors import UserError
+from components.schema_importer.parsing import parse_schema
 
 SCHEMA_FILE = "schema.pbtxt"
 
@@ -40,15 +38,3 @@ class Executor(base_executor.BaseExecutor):
         schema = parse_schema(exec_properties["schema_text"])
         uri = artifact_utils.get_single_uri(output_dict["schema"])
         io_utils.write_pbtxt_file(os.path.join(uri, SCHEMA_FILE), schema)
-
-
-def parse_schema(text: str) -> schema_pb2.Schema:
-    """The schema that `text` describes.
-
-    Raises:
-        UserError: it describes none; names the line.
-    """
-    try:
-        return text_format.Parse(text, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        raise UserError(f"the schema cannot be read, at line:column {' '.join(str(error).split())}") from None

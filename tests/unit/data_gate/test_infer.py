@@ -9,7 +9,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 
 from components.data_gate.infer import MAX_SLICE_VALUES, infer_schema, schema_text, write_schema
 from components.errors import UserError
-from tests.support.measured import CLASSES, Look, make_records, measure_records
+from tests.support.measured import CLASSES, make_records
 
 
 def test_the_data_that_a_schema_comes_from_has_no_anomalies(train, schema):
@@ -41,10 +41,9 @@ def test_the_spec_parses_a_record(schema):
     assert parsed["mask/class_fraction"].shape == [3]
 
 
-def test_the_values_of_a_slice_are_listed_and_its_names_are_not(tmp_path):
-    records = [make_records(1, seed, Look(stain=f"≥{seed:02d}"))[0] for seed in range(MAX_SLICE_VALUES + 1)]
-    few = infer_schema(measure_records(records[:2], tmp_path / "few"), CLASSES, ["stain"])
-    many = infer_schema(measure_records(records, tmp_path / "many"), CLASSES, ["stain"])
+def test_the_values_of_a_slice_are_listed_and_its_names_are_not():
+    values = [f"≥{number:02d}" for number in range(MAX_SLICE_VALUES + 1)]
+    few, many = infer_schema(CLASSES, {"stain": values[1::-1]}), infer_schema(CLASSES, {"stain": values})
     assert list(few.feature[-1].string_domain.value) == ["≥00", "≥01"]
     assert text_format.Parse(schema_text(few), schema_pb2.Schema()) == few
     assert not many.feature[-1].HasField("string_domain")
@@ -52,10 +51,17 @@ def test_the_values_of_a_slice_are_listed_and_its_names_are_not(tmp_path):
 
 def test_a_schema_that_somebody_edited_is_not_overwritten(schema, tmp_path):
     file = tmp_path / "schemas/cells.pbtxt"
-    write_schema(schema, str(file))
+    write_schema(schema, file)
     file.write_text("# mine")
     with pytest.raises(UserError, match=r"cells\.pbtxt is there already"):
-        write_schema(schema, str(file))
+        write_schema(schema, file)
     assert file.read_text() == "# mine"
-    write_schema(schema, str(file), overwrite=True)
+    write_schema(schema, file, overwrite=True)
     assert tfdv.load_schema_text(str(file)) == schema
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_place_that_cannot_be_written_to_is_named_with_what_to_do(schema, tmp_path):
+    (tmp_path / "schemas").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match=r"schemas/cells\.pbtxt cannot be written: .*; name another place with validat"):
+        write_schema(schema, tmp_path / "schemas/cells.pbtxt")

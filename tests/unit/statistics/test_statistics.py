@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.statistics import stats_options
+from components.statistics import StatisticsInMemory, stats_options
 from tests.support.measured import Look, make_records, measure_records
 
 _PEAK = """
@@ -52,6 +53,31 @@ def test_names_of_pairs_are_counted_but_not_kept(features):
 def test_classes_are_counted_exactly(features):
     buckets = features["mask/classes"].string_stats.rank_histogram.buckets
     assert {bucket.label: bucket.sample_count for bucket in buckets} == {"background": 40, "cell": 40, "debris": 40}
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_in_memory_they_are_those_of_beam_but_for_the_lengths_of_encoded_images(count, monkeypatch, tmp_path):
+    monkeypatch.setattr("components.statistics._ROWS_DECODED", 16)
+    records = make_records(count, seed=1)
+    measured = StatisticsInMemory()
+    for record in records:
+        measured.add(record)
+    here, by_beam = measured.measure(), measure_records(records, tmp_path)
+    assert here.datasets[0].num_examples == by_beam.datasets[0].num_examples == count
+    assert _told(here) == _told(by_beam)
+
+
+def _told(statistics):
+    """Feature → its statistics as text, to nine places, for sums depend on their order in the last one."""
+    told = {}
+    for feature in statistics.datasets[0].features:
+        feature.bytes_stats.ClearField("avg_num_bytes")
+        feature.bytes_stats.ClearField("min_num_bytes")
+        feature.bytes_stats.ClearField("max_num_bytes")
+        feature.bytes_stats.ClearField("max_num_bytes_int")
+        name = feature.path.step[0]
+        told[name] = re.sub(r"\d+\.\d+(e-?\d+)?", lambda figure: f"{float(figure[0]):.9g}", str(feature))
+    return told
 
 
 @pytest.mark.slow

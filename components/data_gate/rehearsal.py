@@ -1,0 +1,42 @@
+"""What ingestion and StatisticsGen would make of the data, without anything being written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from components import records
+from components.data_gate.checks import Statistics
+from components.example_gen.check import OnProgress, survey
+from components.example_gen.config import DataConfig
+from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.statistics import StatisticsInMemory
+
+
+class Rehearsal(NamedTuple):
+    """Ingestion's account, the pairs that it would set aside, and each split's statistics."""
+
+    summary: IngestionSummary
+    quarantined: list[Quarantined]
+    statistics: dict[str, Statistics]
+
+
+def rehearse(
+    config: DataConfig, seed: int, on_progress: OnProgress | None = None, on_measuring: Callable[[], None] | None = None
+) -> Rehearsal:
+    """Reads and decodes all pairs of `config`, and measures what their records would hold.
+
+    Args:
+        config: The data.
+        seed: The run's, which the splits depend on.
+        on_progress: Is told how many pairs are read, and of how many.
+        on_measuring: Is called once all are read.
+
+    Raises:
+        UserError: the source is not usable.
+    """
+    splits = {split: StatisticsInMemory() for split in records.SPLITS}
+    summary, quarantined = survey(config, seed, on_progress, lambda used: splits[used.split].add(used.record))
+    if on_measuring is not None:
+        on_measuring()
+    return Rehearsal(summary, quarantined, {split: measured.measure() for split, measured in splits.items()})

@@ -1,0 +1,20 @@
+"""Reads a curated schema; needs no TFX."""
+
+from __future__ import annotations
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.errors import UserError
+
+
+def parse_schema(text: str) -> schema_pb2.Schema:
+    """The schema that `text` describes.
+
+    Raises:
+        UserError: it describes none; names the line.
+    """
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise UserError(f"the schema cannot be read, at line:column {' '.join(str(error).split())}") from None

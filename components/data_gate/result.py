@@ -16,6 +16,7 @@ class Finding(Settings):
     split: str | None = None
     feature: str | None = None
     passed: bool
+    warning: bool = Field(default=False, description="Passed, but a person should know.")
     detail: str = Field(description="One sentence that names the feature and the figure.")
 
 

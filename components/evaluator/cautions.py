@@ -35,12 +35,12 @@ def _constant(overall: SliceMetrics) -> Iterator[str]:
     """Compares the mean IoU and its interval with the prediction of one class everywhere."""
     estimate, pixels = overall.metric(_METRIC), overall.truth_pixels
     constant = constant_prediction(list(pixels.values()), list(pixels)).get(_METRIC)
-    if estimate.value is None or constant is None:
+    if estimate.value is None or constant is None or len(overall.occurring) < 2:  # No class to tell from another.
         return
     if estimate.value <= constant:
         yield (
             f"{_METRIC} {estimate.value:.3f} is not better than predicting one class everywhere ({constant:.3f}): "
-            "the model is of no use."
+            "better_than_constant: true in a threshold refuses such a model."
         )
     elif estimate.low is not None and estimate.low <= constant:
         yield (

@@ -50,7 +50,8 @@ def judge(
         if threshold.may_drop is not None and baseline is not None:
             checks += _check(threshold, "may_drop", candidate, baseline)
     if len(candidate.overall.occurring) < LEAST_CLASSES:
-        checks.insert(0, _too_few_classes(config, candidate.overall))
+        missed = [check for check in checks if not check.passed and check.value is not None]
+        checks = [_too_few_classes(config, candidate.overall), *missed]
     return Verdict(
         blessed=all(check.passed for check in checks),
         baseline_version=baseline_version if baseline else None,

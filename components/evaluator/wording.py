@@ -12,20 +12,18 @@ _NAMED = 8  # classes in a list; the others are counted
 def mean_iou(evaluation: Evaluation, digits: int = 2) -> str:
     """The mean IoU with what it must be read beside.
 
-    Such as `0.81 (0.75–0.86) over 3 of 4 classes (one class everywhere: 0.31; no test pixel of: rare)`.
+    Such as `0.81 over 3 of 4 classes (0.75–0.86; one class everywhere: 0.31; no test pixel of: rare)`.
     """
-    beside = "; ".join(filter(None, (constant(evaluation, "mean_iou", digits), absent(evaluation))))
-    text = estimate(evaluation.candidate.overall.mean_iou, digits) + coverage(evaluation)
+    value = evaluation.candidate.overall.mean_iou
+    parts = (interval(value, digits), constant(evaluation, "mean_iou", digits), absent(evaluation))
+    beside = "; ".join(part for part in parts if part)
+    text = ("not measured" if value.value is None else f"{value.value:.{digits}f}") + coverage(evaluation)
     return f"{text} ({beside})" if beside else text
 
 
-def estimate(value: Estimate, digits: int = 2) -> str:
-    """A value with its interval, such as `0.81 (0.75–0.86)`; `not measured` where there is none."""
-    if value.value is None:
-        return "not measured"
-    if value.low is None or value.high is None:
-        return f"{value.value:.{digits}f}"
-    return f"{value.value:.{digits}f} ({value.low:.{digits}f}–{value.high:.{digits}f})"
+def interval(value: Estimate, digits: int = 2) -> str:
+    """The bounds of an estimate, such as `0.75–0.86`; empty where it has none."""
+    return "" if value.low is None or value.high is None else f"{value.low:.{digits}f}–{value.high:.{digits}f}"
 
 
 def coverage(evaluation: Evaluation) -> str:

@@ -126,7 +126,7 @@ class NonFiniteSteps(keras.metrics.Metric):
         super().__init__(name=NONFINITE_STEPS)
         self._number = self.add_weight("number", initializer="zeros", dtype=tf.float32)
 
-    def update_state(self, loss: tf.Tensor) -> None:  # type: ignore[override]
+    def update_state(self, loss: tf.Tensor) -> None:
         """Counts a step."""
         self._number.assign_add(tf.cast(tf.logical_not(tf.math.is_finite(loss)), tf.float32))
 

@@ -39,7 +39,18 @@ _STEPS = {
         "../serving",
     ),
     "pusher": ("pusher",),
-    "report": ("report", "palette.py", "evaluator/counts.py", "pusher/pushing.py", "serving_check/result.py"),
+    "report": (
+        "report",
+        "palette.py",
+        "data_gate/result.py",
+        "evaluator/counts.py",
+        "evaluator/results.py",
+        "evaluator/thresholds.py",
+        "evaluator/wording.py",
+        "example_gen/quarantine.py",
+        "pusher/pushing.py",
+        "serving_check/result.py",
+    ),
 }
 
 

@@ -8,8 +8,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
+from components.evaluator.wording import coverage
+from components.example_gen.quarantine import SUMMARY_FILE as INGESTION_FILE
+from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
+from components.report.formats import void_shares
 from components.report.page import REPORT_FILE
 from pipeline.labels import LABELS
 from pipeline.local import RunOutcome
@@ -19,7 +24,11 @@ def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None
     """Prints a table a thing: steps, classes, slices; then the verdict and the places."""
     evaluation = Evaluation.model_validate_json(_read(outcome, "SegmentationEvaluator", "evaluation", RESULTS_FILE))
     push = PushResult.model_validate_json(_read(outcome, "RegistryPusher", "pushed_model", PUSHED_FILE))
-    parts: list[RenderableType] = [_steps(outcome), _classes(evaluation)]
+    ingestion = IngestionSummary.model_validate_json(
+        _read(outcome, "ImageMaskExampleGen", "quarantine", INGESTION_FILE)
+    )
+    gate = GateReport.model_validate_json(_read(outcome, "DataGate", "gate", GATE_FILE))
+    parts: list[RenderableType] = [_steps(outcome), _data(ingestion, gate), _classes(evaluation)]
     if evaluation.candidate.slices:
         parts.append(_slices(evaluation))
     console.print()
@@ -45,13 +54,25 @@ def _steps(outcome: RunOutcome) -> Table:
     return table
 
 
+def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:
+    text = Text(f"void pixels: {void_shares(ingestion)}")
+    for finding in gate.findings:
+        if finding.passed and finding.warning:
+            _warn(text, f"data gate: {finding.detail}")
+    return text
+
+
 def _classes(evaluation: Evaluation) -> Table:
-    overall = evaluation.candidate.overall
-    table = _table(f"class ({evaluation.split}: {overall.pictures} pictures)", "IoU", "Dice")
+    overall, constant = evaluation.candidate.overall, evaluation.constant_prediction
+    pictures = "1 picture" if overall.pictures == 1 else f"{overall.pictures} pictures"
+    table = _table(f"class ({evaluation.split}: {pictures})", "IoU", "Dice")
     for name in evaluation.classes:
         table.add_row(Text(name), _figure(overall.iou[name]), _figure(overall.dice[name]))
     table.add_section()
-    table.add_row("mean", _figure(overall.mean_iou), _figure(overall.mean_dice))
+    table.add_row(f"mean{coverage(evaluation)}", _figure(overall.mean_iou), _figure(overall.mean_dice))
+    if constant:
+        everywhere = (_figure(Estimate(value=constant[name])) for name in ("mean_iou", "mean_dice"))
+        table.add_row("one class everywhere", *everywhere)
     return table
 
 
@@ -71,7 +92,13 @@ def _verdict(evaluation: Evaluation, push: PushResult) -> Text:
     for check in verdict.checks:
         if not check.passed:
             text.append(f"\n  ✗ {check.detail}", style="default")
+    for warning in verdict.warnings:
+        _warn(text, warning)
     return text.append(f"\n{push.note}", style="default")
+
+
+def _warn(text: Text, warning: str) -> None:
+    text.append("\n  ⚠ ", style="bold yellow").append(warning, style="default")
 
 
 def _table(*headings: str) -> Table:

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from registry.manifest import Manifest
 from registry.serving_record import ServingRecord
 from registry.store import Registry, no_registry
 
 _SHORT = 12
+_NAMED = 5
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("version", "right"),
     ("", "left"),
@@ -35,6 +37,8 @@ class VersionRow(NamedTuple):
     created: datetime.datetime
     mean_iou: float | None
     mean_dice: float | None
+    unmeasured: tuple[str, ...]
+    """Classes without a figure, over which the means do not go."""
     data_fingerprint: str
     judged_against: int | None
     content_hash: str
@@ -61,7 +65,25 @@ def versions_table(rows: list[VersionRow]) -> Table:
         table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row), style="bold" if row.served else None)
+    partial = [row for row in rows if row.unmeasured]
+    if partial:
+        table.caption = Text(
+            "\n".join(f"* version {row.version} is not measured on: {_listed(row)}" for row in partial)
+        )
+        table.caption_justify = "left"
     return table
+
+
+def _unmeasured(manifest: Manifest) -> tuple[str, ...]:
+    if not any(name.startswith("iou/") for name in manifest.metrics):
+        return ()
+    classes = manifest.config.get("data", {}).get("classes", ())
+    return tuple(name for name in classes if f"iou/{name}" not in manifest.metrics)
+
+
+def _listed(row: VersionRow) -> str:
+    more = len(row.unmeasured) - _NAMED
+    return ", ".join(row.unmeasured[:_NAMED]) + (f" and {more} more classes" if more > 0 else "")
 
 
 def _row(manifest: Manifest, record: ServingRecord) -> VersionRow:
@@ -74,6 +96,7 @@ def _row(manifest: Manifest, record: ServingRecord) -> VersionRow:
         created=manifest.created,
         mean_iou=manifest.metrics.get("mean_iou"),
         mean_dice=manifest.metrics.get("mean_dice"),
+        unmeasured=_unmeasured(manifest),
         data_fingerprint=manifest.data_fingerprint[:_SHORT],
         judged_against=manifest.baseline_version,
         content_hash=manifest.content_hash[:_SHORT],
@@ -85,8 +108,8 @@ def _cells(row: VersionRow) -> tuple[str, ...]:
         str(row.version),
         _role(row),
         f"{row.created.astimezone():%Y-%m-%d %H:%M}",
-        _figure(row.mean_iou),
-        _figure(row.mean_dice),
+        _figure(row.mean_iou) + ("*" if row.unmeasured else ""),
+        _figure(row.mean_dice) + ("*" if row.unmeasured else ""),
         "–" if row.judged_against is None else str(row.judged_against),
         row.data_fingerprint,
         row.content_hash,

@@ -24,6 +24,12 @@ class Threshold(Settings):
         le=1,
         description="How far below the baseline's value it may lie; without a baseline this is not asked.",
     )
+    better_than_constant: bool = Field(
+        default=False,
+        description="Whether it must be higher than the prediction of one class everywhere reaches on the same images, "
+        "which the evaluation computes. The default bound asks for it. A bound of your own asks for what it says: "
+        "where that blesses a model that is not better, the verdict warns.",
+    )
     slice: dict[str, str] | str | None = Field(
         default=None,
         description="Where it is asked: nothing for the whole split, a slicing column's name for each of its values, "
@@ -32,8 +38,8 @@ class Threshold(Settings):
 
     @model_validator(mode="after")
     def _asks_something(self) -> Threshold:
-        if self.at_least is None and self.may_drop is None:
-            raise ValueError("give at_least, may_drop or both")
+        if self.at_least is None and self.may_drop is None and not self.better_than_constant:
+            raise ValueError("give at_least, may_drop or both (or better_than_constant: true)")
         return self
 
 
@@ -45,9 +51,10 @@ class EvaluatorConfig(Settings):
         default=(), description="Slicing columns or buckets whose values get metrics of their own."
     )
     thresholds: tuple[Threshold, ...] = Field(
-        default=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.01),),
+        default=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.01, better_than_constant=True),),
         min_length=1,
-        description="All of them must hold.",
+        description="All of them must hold. What was not measured is not blessed: a bound on a class without a pixel "
+        "in the judging split fails, and nothing is blessed where fewer than two classes have pixels there.",
     )
     confidence_intervals: bool = Field(
         default=True, description="95 % intervals by Poisson bootstrap over the pictures."

@@ -16,10 +16,11 @@ from tfx.utils import io_utils, path_utils
 from components import progress
 from components.errors import UserError
 from components.evaluator import baseline as baselines
-from components.evaluator import estimates, measuring, verdict
+from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig
+from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
-from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, Measured
+from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
 EVALUATOR_CONFIG_KEY = "evaluator_config"
@@ -88,9 +89,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         judged = verdict.judge(config, measured[CANDIDATE], reference, baseline.version if baseline else None)
         if baseline and baseline.note:
             judged = judged.model_copy(update={"note": baseline.note})
-        return Evaluation(
-            split=config.split, classes=classes, candidate=measured[CANDIDATE], baseline=reference, verdict=judged
-        )
+        return summed_up(config.split, classes, measured[CANDIDATE], reference, judged)
 
     def _measure(
         self,
@@ -109,18 +108,28 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return {name: model for name, model in measured.items() if model is not None}
 
 
+def summed_up(
+    split: str, classes: tuple[str, ...], candidate: Measured, baseline: Measured | None, judged: Verdict
+) -> Evaluation:
+    """Everything that was measured and judged, with what the figures must be read beside."""
+    overall = candidate.overall
+    return Evaluation(
+        split=split,
+        classes=classes,
+        candidate=candidate,
+        baseline=baseline,
+        verdict=judged,
+        classes_without_pixels=overall.absent,
+        classes_averaged=len(overall.averaged),
+        constant_prediction=constant_prediction(list(overall.truth_pixels.values()), classes),
+    )
+
+
 def closing_line(evaluation: Evaluation) -> str:
     """One line for a person: the mean IoU, whether the model is blessed, and the first reason if it is not."""
     failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
     blessed = "yes" if evaluation.verdict.blessed else f"no: {failed[0]}"
-    return f"{evaluation.split}: mean IoU {_shown(evaluation.candidate.overall.mean_iou)}, blessed: {blessed}"
-
-
-def _shown(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "not measured"
-    interval = "" if estimate.low is None or estimate.high is None else f" ({estimate.low:.2f}–{estimate.high:.2f})"
-    return f"{estimate.value:.2f}{interval}"
+    return f"{evaluation.split}: mean IoU {wording.mean_iou(evaluation)}, blessed: {blessed}"
 
 
 def _record_patterns(examples: list[types.Artifact], split: str) -> list[str]:

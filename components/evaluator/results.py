@@ -32,6 +32,26 @@ class SliceMetrics(Settings):
     dice: dict[str, Estimate] = Field(description="Class → Dice.")
     confusion: tuple[tuple[int, ...], ...] = Field(description="Pixels, [truth][prediction].")
 
+    @property
+    def truth_pixels(self) -> dict[str, int]:
+        """Class → its pixels in the truth."""
+        return {name: sum(row) for name, row in zip(self.iou, self.confusion, strict=True)}
+
+    @property
+    def occurring(self) -> tuple[str, ...]:
+        """The classes that have pixels in the truth."""
+        return tuple(name for name, pixels in self.truth_pixels.items() if pixels)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The classes without a pixel in the truth: nothing is known of how well they are found."""
+        return tuple(name for name, pixels in self.truth_pixels.items() if not pixels)
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """The classes that the means go over: those that occur in the truth or the prediction."""
+        return tuple(name for name, estimate in self.iou.items() if estimate.value is not None)
+
     def metric(self, name: str) -> Estimate:
         """The estimate that a threshold calls `name`, such as `mean_iou` or `iou/<class>`.
 
@@ -58,9 +78,14 @@ class Check(Settings):
 
     metric: str
     slice: str = Field(description="`overall` or `column=value`.")
-    kind: Literal["at_least", "may_drop"]
+    kind: Literal["at_least", "may_drop", "better_than_constant", "measured"] = Field(
+        description="What is asked; `measured` is asked always: that at least two classes have pixels."
+    )
     value: float | None
-    bound: float = Field(description="The lowest value that passes: for may_drop, the baseline's value less the drop.")
+    bound: float = Field(
+        description="The lowest value that passes: for may_drop, the baseline's value less the drop; for "
+        "better_than_constant, the value that must be exceeded; for measured, a number of classes."
+    )
     passed: bool
     detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is under the bound 0.75`.")
 
@@ -72,6 +97,9 @@ class Verdict(Settings):
     baseline_version: int | None = Field(description="The registry's version that it was compared with.")
     note: str = Field(description="One sentence for a person, such as that there was no baseline.")
     checks: tuple[Check, ...]
+    warnings: tuple[str, ...] = Field(
+        default=(), description="What a person should know whatever the verdict, a sentence each."
+    )
 
 
 class Evaluation(Settings):
@@ -82,3 +110,10 @@ class Evaluation(Settings):
     candidate: Measured
     baseline: Measured | None = None
     verdict: Verdict
+    classes_without_pixels: tuple[str, ...] = Field(
+        default=(), description="Classes without a pixel in the truth of the judging split."
+    )
+    classes_averaged: int | None = Field(default=None, description="Number of classes that the means go over.")
+    constant_prediction: dict[str, float] = Field(
+        default={}, description="Metric → the best value that predicting one class everywhere reaches on the split."
+    )

@@ -1,22 +1,33 @@
 """Whether a model is blessed: a pure function of what was measured and of the bounds.
 
-A class that is absent from a slice, in truth and in prediction, gives no verdict there.  A bound that could be asked
-nowhere, because its slice or its class does not occur in the data, fails: what was not measured is not blessed.
+A class that is absent from a slice, in truth and in prediction, gives no verdict there.  What was not measured is not
+blessed:
+
+- A bound that could be asked nowhere, because its slice or its class does not occur in the data, fails.
+- Where fewer than two classes have pixels, whichever they are, a mean over classes says nothing: predicting that class
+  everywhere reaches 1.  A bound on a mean needs a place with two; and a whole split with fewer blesses nothing.
+- A class without a pixel in the truth is not measured by its wrong predictions either: they make its IoU 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from components.evaluator.cautions import cautions
 from components.evaluator.config import EvaluatorConfig, Threshold
+from components.evaluator.constant import constant_prediction
 from components.evaluator.results import Check, Measured, SliceMetrics, Verdict
+from components.evaluator.thresholds import CLASS_METRICS
 
 OVERALL = "overall"
 ROUNDING = 1e-9
 """A value that misses its bound by less than this meets it: 0.87 − 0.01 need not be 0.86 in floating point."""
+LEAST_CLASSES = 2
+"""Classes with pixels that it takes to tell a model from a constant."""
 
-_Kind = Literal["at_least", "may_drop"]
+_Kind = Literal["at_least", "may_drop", "better_than_constant"]
+_MEANS = {"mean_iou": "iou", "mean_dice": "dice"}
 
 
 def judge(
@@ -34,13 +45,19 @@ def judge(
     for threshold in config.thresholds:
         if threshold.at_least is not None:
             checks += _check(threshold, "at_least", candidate, None)
+        if threshold.better_than_constant:
+            checks += _check(threshold, "better_than_constant", candidate, None)
         if threshold.may_drop is not None and baseline is not None:
             checks += _check(threshold, "may_drop", candidate, baseline)
+    if len(candidate.overall.occurring) < LEAST_CLASSES:
+        missed = [check for check in checks if not check.passed and check.value is not None]
+        checks = [_too_few_classes(config, candidate.overall), *missed]
     return Verdict(
         blessed=all(check.passed for check in checks),
         baseline_version=baseline_version if baseline else None,
         note=_note(baseline, baseline_version),
         checks=tuple(checks),
+        warnings=cautions(config.split, candidate.overall),
     )
 
 
@@ -51,14 +68,67 @@ def _note(baseline: Measured | None, version: int | None) -> str:
 
 
 def _check(threshold: Threshold, kind: _Kind, candidate: Measured, baseline: Measured | None) -> list[Check]:
-    """The bound on each slice that it can be asked of; one failed check if there is none."""
-    checks = []
+    """The bound on each slice that it can be asked of, and a failed check if none of them has what it asks about."""
+    checks, measured = [], False
     for part in _parts(candidate, threshold):
-        value = part.metric(threshold.metric).value
-        reference = _reference(threshold, kind, part, baseline)
-        if value is not None and reference is not None:
-            checks.append(_bounded(threshold, kind, _name(part), value, reference))
-    return checks or [_unmeasured(threshold, kind)]
+        check = _asked(threshold, kind, part, baseline)
+        if check is not None:
+            checks.append(check)
+            measured = measured or _is_measured(threshold.metric, part)
+    if measured:
+        return checks
+    return [_unmeasured(threshold, kind, candidate), *(check for check in checks if not check.passed)]
+
+
+def _asked(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Measured | None) -> Check | None:
+    """The bound on one slice; `None` where there is nothing to compare."""
+    value = part.metric(threshold.metric).value
+    if value is None:
+        return None
+    if kind == "better_than_constant":
+        constant = _constant(threshold.metric, part)
+        return None if constant is None else _compared_with_constant(threshold, part, value, constant)
+    if kind == "at_least" or baseline is None:
+        return None if threshold.at_least is None else _bounded(threshold, kind, part, value, threshold.at_least)
+    other = _same_slice(part, baseline)
+    reference = other.metric(threshold.metric).value if other else None
+    if other is None or reference is None:
+        return None
+    common = _common_classes(threshold.metric, part, other)
+    if common:
+        value, reference = (_mean_over(common, threshold.metric, each) for each in (part, other))
+    return _bounded(threshold, kind, part, value, reference, common)
+
+
+def _is_measured(metric: str, part: SliceMetrics) -> bool:
+    """Whether the truth of a slice has what the metric is about."""
+    family, _, class_name = metric.partition("/")
+    if class_name and family in CLASS_METRICS:
+        return class_name in part.occurring
+    return len(part.occurring) >= (LEAST_CLASSES if metric in _MEANS else 1)
+
+
+def _constant(metric: str, part: SliceMetrics) -> float | None:
+    """What predicting one class everywhere reaches on a slice; `None` where that is perfect, for it has one class."""
+    if len(part.occurring) < LEAST_CLASSES:
+        return None
+    pixels = part.truth_pixels
+    return constant_prediction(list(pixels.values()), list(pixels)).get(metric)
+
+
+def _common_classes(metric: str, part: SliceMetrics, other: SliceMetrics) -> tuple[str, ...]:
+    """The classes that two means have in common; empty where they go over the same ones.
+
+    They differ where one model predicts a class that the truth lacks: its 0 lowers the mean of that model alone.
+    """
+    if metric not in _MEANS or set(part.averaged) == set(other.averaged):
+        return ()
+    return tuple(name for name in part.averaged if name in other.averaged)
+
+
+def _mean_over(classes: Sequence[str], metric: str, part: SliceMetrics) -> float:
+    estimates = getattr(part, _MEANS[metric])
+    return float(sum(estimates[name].value for name in classes) / len(classes))
 
 
 def _parts(measured: Measured, threshold: Threshold) -> Iterator[SliceMetrics]:
@@ -72,16 +142,20 @@ def _parts(measured: Measured, threshold: Threshold) -> Iterator[SliceMetrics]:
         yield from (part for part in measured.slices if (part.column, part.value) in wanted.items())
 
 
-def _reference(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Measured | None) -> float | None:
-    """What the bound is reckoned from: the bound itself, or the baseline's value on the same slice."""
-    if kind == "at_least" or baseline is None:
-        return threshold.at_least
-    places = (baseline.overall, *baseline.slices)
-    same = [place for place in places if (place.column, place.value) == (part.column, part.value)]
-    return same[0].metric(threshold.metric).value if same else None
+def _same_slice(part: SliceMetrics, measured: Measured) -> SliceMetrics | None:
+    """The slice of another model that holds the same images."""
+    places = (measured.overall, *measured.slices)
+    return next((place for place in places if (place.column, place.value) == (part.column, part.value)), None)
 
 
-def _bounded(threshold: Threshold, kind: _Kind, where: str, value: float, reference: float) -> Check:
+def _bounded(
+    threshold: Threshold,
+    kind: _Kind,
+    part: SliceMetrics,
+    value: float,
+    reference: float,
+    common: Sequence[str] = (),
+) -> Check:
     bound = reference - threshold.may_drop if kind == "may_drop" and threshold.may_drop is not None else reference
     passed = value >= bound - ROUNDING
     relation = "meets" if passed else "is under"
@@ -89,12 +163,38 @@ def _bounded(threshold: Threshold, kind: _Kind, where: str, value: float, refere
     shown = _distinguishable(value, bound)
     return Check(
         metric=threshold.metric,
-        slice=where,
+        slice=_name(part),
         kind=kind,
         value=value,
         bound=bound,
         passed=passed,
-        detail=f"{threshold.metric} {shown[0]} on {where} {relation} the bound {shown[1]}{origin}.",
+        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the bound {shown[1]}{origin}"
+        f"{_averaged(threshold.metric, part, common)}.",
+    )
+
+
+def _averaged(metric: str, part: SliceMetrics, common: Sequence[str]) -> str:
+    """Such as `, over 3 of 4 classes`; empty where that goes without saying."""
+    if common:
+        return f", over the {len(common)} classes that both models are measured on"
+    if metric not in _MEANS or len(part.averaged) == len(part.iou):
+        return ""
+    return f", over {len(part.averaged)} of {len(part.iou)} classes"
+
+
+def _compared_with_constant(threshold: Threshold, part: SliceMetrics, value: float, constant: float) -> Check:
+    passed = value > constant + ROUNDING
+    relation = "is better than" if passed else "is not better than"
+    shown = _distinguishable(value, constant)
+    where = _name(part)
+    return Check(
+        metric=threshold.metric,
+        slice=where,
+        kind="better_than_constant",
+        value=value,
+        bound=constant,
+        passed=passed,
+        detail=f"{threshold.metric} {shown[0]} on {where} {relation} predicting one class everywhere ({shown[1]}).",
     )
 
 
@@ -107,9 +207,31 @@ def _distinguishable(value: float, bound: float) -> tuple[str, str]:
     return f"{value:.3f}", f"{bound:.3f}"
 
 
-def _unmeasured(threshold: Threshold, kind: _Kind) -> Check:
-    """A bound that nothing in the data answers; for `may_drop`, with a bound of 0 for want of a baseline's value."""
+def _too_few_classes(config: EvaluatorConfig, overall: SliceMetrics) -> Check:
+    return Check(
+        metric="classes",
+        slice=OVERALL,
+        kind="measured",
+        value=len(overall.occurring),
+        bound=LEAST_CLASSES,
+        passed=False,
+        detail=f"Nothing can be judged: the masks of the {config.split} split have {_only(overall)}; "
+        "check data.labels, or give that split images of other classes.",
+    )
+
+
+def _only(part: SliceMetrics) -> str:
+    return f"pixels of {part.occurring[0]} alone" if part.occurring else "not one pixel that counts"
+
+
+def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check:
+    """A bound that nothing in the data answers; with a bound of 0 where there is no value that it follows from."""
     where = _wanted(threshold)
+    one_class = [part for part in _parts(candidate, threshold) if part.metric(threshold.metric).value is not None]
+    if one_class and (threshold.metric in _MEANS or kind == "better_than_constant"):
+        why = f"there are {_only(one_class[0])}"
+    else:
+        why = "the judging split has no such pictures or class"
     return Check(
         metric=threshold.metric,
         slice=where,
@@ -117,7 +239,7 @@ def _unmeasured(threshold: Threshold, kind: _Kind) -> Check:
         value=None,
         bound=threshold.at_least if kind == "at_least" and threshold.at_least is not None else 0.0,
         passed=False,
-        detail=f"{threshold.metric} on {where} could not be measured: the judging split has no such pictures or class.",
+        detail=f"{threshold.metric} on {where} could not be measured: {why}.",
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from components.data_gate.result import GateReport
+from components.evaluator import wording
 from components.evaluator.results import Estimate, Evaluation
+from components.evaluator.thresholds import OVERALL_METRICS
 from components.pusher.pushing import overall_metrics
 from components.report import formats, tables
 from components.report.data import ReportData
@@ -25,8 +27,12 @@ _FAILURES = 5
 
 
 def figures(evaluation: Evaluation) -> dict[str, float]:
-    """Metric → value: overall, and of each class that occurs, under the names that thresholds use."""
-    return overall_metrics(evaluation)
+    """Metric → value: overall, and of each class that occurs, under the names that thresholds use.
+
+    Beside them stands what predicting one class everywhere reaches.
+    """
+    constant = {f"one_class_everywhere/{name}": evaluation.constant_prediction.get(name) for name in OVERALL_METRICS}
+    return overall_metrics(evaluation) | {name: value for name, value in constant.items() if value is not None}
 
 
 def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
@@ -57,7 +63,12 @@ def summary(data: ReportData) -> str:
 
 def _heading(data: ReportData) -> str:
     verdict = data.evaluation.verdict
-    return f"# {_plain(data.name)}: {'blessed' if verdict.blessed else 'not blessed'}\n\n{_plain(verdict.note)}"
+    heading = f"# {_plain(data.name)}: {'blessed' if verdict.blessed else 'not blessed'}\n\n{_plain(verdict.note)}"
+    return "\n".join((heading, *([""] if verdict.warnings else []), *map(_warning, verdict.warnings)))
+
+
+def _warning(text: str) -> str:
+    return f"- ⚠ {_plain(text)}"
 
 
 def _gate(data: ReportData) -> str:
@@ -67,7 +78,11 @@ def _gate(data: ReportData) -> str:
     if ingestion.quarantined:
         reasons = ", ".join(f"{count} {_plain(reason)}" for reason, count in sorted(ingestion.quarantined.items()))
         lines.append(f"- quarantined: {reasons}")
+    void = formats.void_shares(ingestion)
+    if void:
+        lines.append(f"- pixels that do not count (void): {void}")
     lines.append(f"- {_outcome(data.gate)}")
+    lines += [_warning(finding.detail) for finding in data.gate.findings if finding.passed and finding.warning]
     return "## Data gate\n\n" + "\n".join(lines)
 
 
@@ -86,13 +101,21 @@ def _evaluation(data: ReportData) -> str:
     lines += [_row(row.name, row.iou, row.dice, row.iou_change) for row in rows[:_TABLE_CLASSES]]
     before = evaluation.baseline.overall if evaluation.baseline else None
     change = tables.difference(overall.mean_iou, before.mean_iou) if before else None
-    lines.append(_row("mean of all classes", overall.mean_iou, overall.mean_dice, change))
+    lines.append(_row(_mean_name(evaluation), overall.mean_iou, overall.mean_dice, change))
+    if constant := evaluation.constant_prediction:
+        everywhere = (Estimate(value=constant["mean_iou"]), Estimate(value=constant["mean_dice"]))
+        lines.append(_row("one class everywhere", *everywhere, None))
     failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
     notes = [f"- not kept: {_plain(detail)}" for detail in failed[:_FAILURES]]
     if len(rows) > _TABLE_CLASSES:
         notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
     title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} pictures"
     return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
+
+
+def _mean_name(evaluation: Evaluation) -> str:
+    coverage = wording.coverage(evaluation)
+    return f"mean{coverage}" if coverage else "mean of all classes"
 
 
 def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> str:

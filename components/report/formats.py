@@ -7,6 +7,8 @@ import math
 from typing import TypeGuard
 
 from components.evaluator.results import Estimate
+from components.example_gen.quarantine import IngestionSummary
+from components.records import SPLITS
 
 ABSENT = "–"
 _NARROW_SPACE = "\u202f"  # keeps the groups of a number on one line
@@ -72,6 +74,19 @@ def duration(seconds: float) -> str:
 def moment(when: datetime.datetime) -> str:
     """A date and time such as `20 November 2026, 18:12 UTC`."""
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".rstrip()
+
+
+def void_shares(ingestion: IngestionSummary) -> str:
+    """The share of void pixels in each split that has pixels, such as `train 1.4 %, eval 0, test 0`."""
+    shares = {split: void_share(ingestion, split) for split in SPLITS}
+    return ", ".join(f"{split} {percent(share)}" for split, share in shares.items() if share is not None)
+
+
+def void_share(ingestion: IngestionSummary, split: str) -> float | None:
+    """The share of a split's pixels that do not count; `None` where it has no pixel."""
+    void = ingestion.void_pixels.get(split, 0)
+    pixels = void + sum(ingestion.class_pixels.get(split, ()))
+    return void / pixels if pixels else None
 
 
 def is_number(value: float | None) -> TypeGuard[float]:

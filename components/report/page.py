@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from components.evaluator import wording
 from components.records import SPLITS
 from components.report import charts, formats, tables
 from components.report.data import ReportData
@@ -18,6 +19,14 @@ _LONG_TABLE = 24  # rows beyond which only the most telling ones are shown
 _CONFUSIONS = 15
 _FINDINGS = 12
 _SMALL_CHANGE = 0.01  # what fills half a bar when nothing changed more
+
+_MEANS = ("mean_iou", "mean_dice")
+_ASKED = {
+    "at_least": "at least",
+    "may_drop": "no drop beyond",
+    "better_than_constant": "more than one class everywhere",
+    "measured": "classes with pixels",
+}
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -54,6 +63,8 @@ def _environment() -> jinja2.Environment:
         moment=formats.moment,
         percent=formats.percent,
         ratio=formats.ratio,
+        asked=_ASKED.__getitem__,
+        listed=wording.listed,
         words=lambda name: str(name).replace("_", " "),
     )
     return environment
@@ -68,6 +79,8 @@ def _header(data: ReportData) -> dict[str, Any]:
             "estimate": overall.metric(name),
             "change": tables.difference(overall.metric(name), before.metric(name)) if before else None,
             "bound": _bound(data, name),
+            "coverage": wording.coverage(evaluation) if name in _MEANS else "",
+            "constant": evaluation.constant_prediction.get(name),
         }
         for label, name in (("Mean IoU", "mean_iou"), ("Mean Dice", "mean_dice"), ("Pixel accuracy", "pixel_accuracy"))
     ]
@@ -75,6 +88,7 @@ def _header(data: ReportData) -> dict[str, Any]:
     return {
         "figures": figures,
         "failed": [check for check in checks if not check.passed],
+        "gate_warnings": sum(finding.warning for finding in data.gate.findings),
         "kept": sum(check.passed for check in checks),
     }
 
@@ -96,7 +110,7 @@ def _data(data: ReportData) -> dict[str, Any]:
         "used": sum(ingestion.used.values()),
         "set_aside": sum(ingestion.quarantined.values()),
         "stacks": _stacks(data, splits) if len(ingestion.classes) <= MATRIX_CLASSES else {},
-        "void_shares": {split: _void_share(data, split) for split in splits},
+        "void_shares": {split: formats.void_share(ingestion, split) for split in splits},
         "balance": [row for row in balance if row["occurs"]],
         "balance_absent": [row for row in balance if not row["occurs"]],
         "balance_axis": charts.share_axis(scale),
@@ -129,16 +143,10 @@ def _stacks(data: ReportData, splits: list[str]) -> dict[str, Markup]:
     return {split: charts.stacked(pixels.get(split, ()), void.get(split, 0)) for split in splits}
 
 
-def _void_share(data: ReportData, split: str) -> float:
-    void = data.ingestion.void_pixels.get(split, 0)
-    total = void + sum(data.ingestion.class_pixels.get(split, ()))
-    return void / total if total else 0.0
-
-
 def _gate(data: ReportData) -> dict[str, Any]:
-    findings = sorted(data.gate.findings, key=lambda finding: finding.passed)
-    failed = sum(not finding.passed for finding in findings)
-    shown = max(failed, _FINDINGS)
+    findings = sorted(data.gate.findings, key=lambda finding: (finding.passed, not finding.warning))
+    telling = sum(not finding.passed or finding.warning for finding in findings)
+    shown = max(telling, _FINDINGS)
     return {"findings": findings[:shown], "more_findings": findings[shown:]}
 
 
@@ -146,7 +154,8 @@ def _training(data: ReportData) -> dict[str, Any]:
     best = data.history.best_epoch
     loss = charts.curves([_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")], best)
     iou = [_curve(data, "train", "mean_iou"), _curve(data, "eval", "val_mean_iou")]
-    return {"loss_curves": loss, "iou_curves": charts.curves(iou, best, ceiling=1.0)}
+    gaps = [epoch.epoch for epoch in data.history.epochs if None in epoch.metrics.values()]
+    return {"gaps": gaps, "loss_curves": loss, "iou_curves": charts.curves(iou, best, ceiling=1.0)}
 
 
 def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:
@@ -164,6 +173,7 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
     return {
         "overall": evaluation.candidate.overall,
         "classes": [row for row in (rows if few else tables.ranked(rows)) if row.iou.value is not None],
+        "constant": evaluation.constant_prediction,
         "classes_absent": [row for row in rows if row.iou.value is None],
         "class_names": evaluation.classes,
         "slices": columns,

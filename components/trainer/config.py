@@ -64,7 +64,8 @@ class TrainerConfig(Settings):
         default="none",
         min_length=1,
         description="Initial weights: `none`, `blessed` (those of the registry's served version; so a version that is "
-        "pushed makes the next run train again), or the folder of an exported model.",
+        "pushed makes the next run train again), the folder of an exported model, or the one in which a training that "
+        "diverged says that it kept its weights.",
     )
     precision: Precision = Field(
         default="float32",

@@ -7,6 +7,7 @@ was with its history, its best weights and its patience.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -18,6 +19,7 @@ import tf_keras as keras
 
 from components import progress
 from components.trainer.config import TrainerConfig
+from components.trainer.divergence import NONFINITE_STEPS, Diverged
 from components.trainer.history import Epoch
 from components.trainer.phases import phases
 
@@ -77,7 +79,18 @@ class Course(keras.callbacks.Callback):
     @property
     def best(self) -> Epoch:
         """The first of the epochs with the highest mean IoU on the eval split."""
-        return max(self.epochs, key=lambda epoch: epoch.metrics[WATCHED])
+        return max(self.epochs, key=lambda epoch: epoch.score)
+
+    @property
+    def kept(self) -> str:
+        """What is kept, in a sentence for whoever ends the training."""
+        if not self.epochs or self.best.score == -math.inf:
+            return "No epoch had ended well before, so no weights are kept."
+        best = self.best
+        return (
+            f"The weights of epoch {best.epoch} (eval IoU {best.score:.3f}) are kept: "
+            f"to begin with them, set trainer.warm_start to {self._directory}"
+        )
 
     @property
     def seconds(self) -> float:
@@ -100,7 +113,16 @@ class Course(keras.callbacks.Callback):
         return self._reason_to_stop() or "all epochs done"
 
     def load_best(self, network: keras.Model) -> None:
-        """Gives a network of the same architecture the weights of the best epoch."""
+        """Gives a network of the same architecture the weights of the best epoch.
+
+        Raises:
+            Diverged: there is none.
+        """
+        if self.best.score == -math.inf:
+            raise Diverged(
+                f"the loss on the eval split was not finite after any of {len(self.epochs)} epochs, so there is no "
+                "model to keep: lower trainer.learning_rate, or compute in float32 (trainer.precision)"
+            )
         network.load_weights(self._weights(self.best.epoch)).expect_partial()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -132,7 +154,9 @@ class Course(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the epoch, keeps its weights if they are the best so far, and decides whether to go on."""
-        metrics = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
+        figures = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
+        nonfinite_steps = round(figures.pop(NONFINITE_STEPS, 0.0))
+        metrics = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         milliseconds = 1000 * self._trained_seconds / self._steps
         if self._traced:
             self._milliseconds.append(milliseconds)
@@ -144,17 +168,15 @@ class Course(keras.callbacks.Callback):
             milliseconds_per_step=milliseconds,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
+            nonfinite_steps=nonfinite_steps,
         )
         self._ended = now
         self.epochs.append(row)
-        if self.best is row:
+        if self.best is row and row.score > -math.inf:
             self._network.save_weights(self._weights(row.epoch))
             self._forget_older_weights()
         self._save_record()
-        progress.report(
-            f"epoch {row.epoch}/{self._config.epochs}: loss {metrics['loss']:.3f}, IoU {metrics['mean_iou']:.3f}; "
-            f"eval loss {metrics['val_loss']:.3f}, IoU {metrics[WATCHED]:.3f}; {milliseconds:.0f} ms a step"
-        )
+        progress.report(_told(row, self._config.epochs))
         if self.finished:
             self.model.stop_training = True
 
@@ -197,3 +219,19 @@ def _read(directory: str) -> list[Epoch]:
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The step size of the last step."""
     return float(tf.convert_to_tensor(optimizer.learning_rate))
+
+
+def _told(row: Epoch, epochs: int) -> str:
+    """An epoch on a line."""
+    figures = {name: _shown(row.metrics.get(name)) for name in ("loss", "mean_iou", "val_loss", WATCHED)}
+    line = (
+        f"epoch {row.epoch}/{epochs}: loss {figures['loss']}, IoU {figures['mean_iou']}; "
+        f"eval loss {figures['val_loss']}, IoU {figures[WATCHED]}; {row.milliseconds_per_step:.0f} ms a step"
+    )
+    if row.nonfinite_steps:
+        line += f"; in {row.nonfinite_steps} steps the loss was not finite, and loss scaling skipped them"
+    return line if row.score > -math.inf else f"{line}; not a candidate for the best epoch"
+
+
+def _shown(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from components.settings import Settings
@@ -16,9 +18,22 @@ class Epoch(Settings):
     seconds: float = Field(description="All of it: training, evaluation and keeping what was reached.")
     milliseconds_per_step: float = Field(description="Of the training alone; in a phase's first epoch with tracing.")
     learning_rate: float
-    metrics: dict[str, float] = Field(
-        description="`loss`, `mean_iou`, `mean_dice`, `pixel_accuracy` on train, and the same with `val_` on eval."
+    metrics: dict[str, float | None] = Field(
+        description="`loss`, `mean_iou`, `mean_dice`, `pixel_accuracy` on train, and the same with `val_` on eval; "
+        "`None` for one that is not finite."
     )
+    nonfinite_steps: int = Field(
+        default=0, description="Steps whose loss was not finite, over all devices; loss scaling skipped them."
+    )
+
+    @property
+    def score(self) -> float:
+        """The mean IoU on the eval split, by which the best epoch is chosen; −∞ where the loss there is not finite.
+
+        A network that gives NaN is in class 0 everywhere, which may be a fair mean IoU.
+        """
+        score = self.metrics["val_mean_iou"]
+        return -math.inf if score is None or self.metrics.get("val_loss", 0.0) is None else score
 
 
 class TrainingHistory(Settings):

@@ -9,6 +9,7 @@ import tf_keras as keras
 
 from components.records import VOID
 from components.trainer.averaging import WeightAverage
+from components.trainer.divergence import NONFINITE_STEPS, NonFiniteSteps
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 Gradients = list[tf.Tensor | None]
@@ -32,6 +33,7 @@ class Learner(keras.Model):
         self._accumulate = accumulate
         self._xla = xla
         self._average = average
+        self._nonfinite_steps = NonFiniteSteps()
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """One step of the optimiser on images [B, H, W, 3] and masks [B, H, W].
@@ -40,12 +42,16 @@ class Learner(keras.Model):
         """
         pass_through = tf.function(self._gradients, jit_compile=True) if self._xla else self._gradients
         total: Gradients = []
+        losses: list[tf.Tensor] = []
         logs: dict[str, tf.Tensor] = {}
         for (image_BHWC, mask_BHW), share in _parts(data, self._accumulate):
             # One part after the other, or all their activations would be held at once.
             with tf.control_dependencies([gradient for gradient in total if gradient is not None]):
-                gradients, logits_BHWK = pass_through(tf.identity(image_BHWC), mask_BHW)
+                gradients, loss, logits_BHWK = pass_through(tf.identity(image_BHWC), mask_BHW)
+            losses.append(loss)
             total = _weighted_sum(total, gradients, share)
+            if len(losses) == self._accumulate:
+                self._nonfinite_steps.update_state(tf.add_n(losses))
             logs = self.compute_metrics(image_BHWC, mask_BHW, logits_BHWK, None)
         # When the data has come to its end, only what depends on it is left undone: without this, weights would decay,
         # and steps be counted, once more.
@@ -55,12 +61,16 @@ class Learner(keras.Model):
                 self._average.update(self.optimizer.iterations)
         return logs
 
-    def _gradients(self, image_BHWC: tf.Tensor, mask_BHW: tf.Tensor) -> tuple[Gradients, tf.Tensor]:
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Evaluates a batch; what is counted in training alone is left out."""
+        return {name: value for name, value in super().test_step(data).items() if name != NONFINITE_STEPS}
+
+    def _gradients(self, image_BHWC: tf.Tensor, mask_BHW: tf.Tensor) -> tuple[Gradients, tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits_BHWK = self(image_BHWC, training=True)
             loss = self.compute_loss(image_BHWC, mask_BHW, logits_BHWK)
         pairs = self.optimizer.compute_gradients(loss, self.trainable_variables, tape)
-        return [gradient for gradient, _ in pairs], logits_BHWK
+        return [gradient for gradient, _ in pairs], loss, logits_BHWK
 
 
 def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, tf.Tensor | None]]:

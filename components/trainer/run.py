@@ -46,8 +46,8 @@ def run_fn(fn_args: FnArgs) -> None:
     served = ServedModel(result.network, layer, told.transform, told.classes, config.max_pixels, config.inference)
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(told.resume_dir)
-    best = history.epochs[history.best_epoch - 1].metrics
+    best = history.epochs[history.best_epoch - 1]
     progress.report(
         f"trained {len(history.epochs)} epochs in {history.seconds:.0f} s ({history.stopped}); "
-        f"best is epoch {history.best_epoch}: eval IoU {best['val_mean_iou']:.3f}, Dice {best['val_mean_dice']:.3f}"
+        f"best is epoch {history.best_epoch}: eval IoU {best.score:.3f}, Dice {best.metrics['val_mean_dice']:.3f}"
     )

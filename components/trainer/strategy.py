@@ -26,10 +26,16 @@ def choose_strategy() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def is_alone(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process trains without other workers."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or not resolver.cluster_spec().jobs
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes: the chief of several workers, or the only one."""
     resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.cluster_spec().jobs:
+    if is_alone(strategy):
         return True
     first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
     return bool(resolver.task_type == first and resolver.task_id == 0)

@@ -17,7 +17,8 @@ from components.compatibility import skip_autograph_for_keras
 from components.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
 from components.trainer.config import TrainerConfig
-from components.trainer.course import WATCHED, Course
+from components.trainer.course import Course
+from components.trainer.divergence import Situation, StopOnDivergence
 from components.trainer.history import TrainingHistory
 from components.trainer.input_pipeline import (
     count_records,
@@ -34,7 +35,7 @@ from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out
+from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_alone, is_chief, shared_out
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
@@ -103,7 +104,7 @@ def train(
 
     Raises:
         UserError: a split holds no record, or the configuration does not fit the network, the devices or the model
-            that it begins with.
+            that it begins with; or it diverges (`Diverged`).
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
@@ -203,11 +204,20 @@ def _train_phase(
 ) -> None:
     config, places = task.config, task.places
     learning = make_learner(network, phase, task, strategy)
-    callbacks: list[keras.callbacks.Callback] = [course]
+    situation = Situation(
+        config=config,
+        phase=phase,
+        steps_per_epoch=task.steps_per_epoch,
+        replicas=strategy.num_replicas_in_sync,
+        alone=is_alone(strategy),
+        rate=lambda step: float(learning.rate(step)),
+        kept=lambda: course.kept,
+    )
+    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), course]
     if learning.average:
         callbacks.append(AverageInUse(learning.average))
     if isinstance(config.schedule, Plateau):
-        reached = lambda: (epoch.metrics[WATCHED] for epoch in course.epochs)  # noqa: E731
+        reached = lambda: (epoch.score for epoch in course.epochs)  # noqa: E731
         callbacks.append(LowerOnPlateau(learning.rate, config.schedule, phase.begin, reached))
     with ExitStack() as stack:
         events = places.tensorboard_dir

@@ -1,4 +1,4 @@
-"""Initial weights from a model that was exported before."""
+"""Initial weights from a model that was exported before, or from a training that ended early."""
 
 from __future__ import annotations
 
@@ -47,19 +47,25 @@ def find_warm_start(warm_start: str, base_model: str | None) -> str | None:
 
 
 def check_exported(folder: str) -> None:
-    """Looks whether there is an exported model.
+    """Looks whether there is an exported model, or the best weights of a training.
 
     Raises:
         UserError: there is none.
     """
-    if not tf.io.gfile.exists(f"{_variables(folder)}.index"):
+    if not tf.io.gfile.exists(f"{_variables(folder)}.index") and not best_weights(folder):
         raise UserError(f"trainer.warm_start: {folder} holds no exported model (variables/variables.index is missing)")
+
+
+def best_weights(folder: str) -> str | None:
+    """The checkpoint of the best epoch so far in the folder in which a training keeps its state."""
+    return max((path.removesuffix(".index") for path in tf.io.gfile.glob(f"{folder}/best-*.index")), default=None)
 
 
 def exported_state(folder: str) -> str:
     """Changes whenever the exported model does: sizes and times of the files that hold its weights."""
     check_exported(folder)
-    stats = [(path, tf.io.gfile.stat(path)) for path in sorted(tf.io.gfile.glob(f"{_variables(folder)}.*"))]
+    prefix = best_weights(folder) or _variables(folder)
+    stats = [(path, tf.io.gfile.stat(path)) for path in sorted(tf.io.gfile.glob(f"{prefix}.*"))]
     return " ".join(f"{path}:{stat.length}:{stat.mtime_nsec}" for path, stat in stats)
 
 
@@ -69,12 +75,26 @@ def load_warm_start(network: keras.Model, folder: str) -> None:
     Raises:
         UserError: it is no model of this architecture; the text names the first weight that differs.
     """
+    if best := best_weights(folder):
+        _load_best(network, best)
+        return
     reader = tf.train.load_checkpoint(_variables(folder))
     stored = _stored_weights(reader)
     _check_same(network.weights, stored, folder)
     for weight, source in zip(network.weights, stored, strict=True):
         weight.assign(reader.get_tensor(source.key))
     progress.report(f"warm start: {len(stored)} weights from {folder}")
+
+
+def _load_best(network: keras.Model, best: str) -> None:
+    try:
+        network.load_weights(best).assert_existing_objects_matched()
+    except (AssertionError, ValueError) as error:
+        raise UserError(
+            f"trainer.warm_start: the weights {best} are of another architecture than the network of this "
+            f"configuration ({str(error).partition(chr(10))[0]}); set trainer.warm_start to none"
+        ) from error
+    progress.report(f"warm start: the weights {best}")
 
 
 def _variables(folder: str) -> str:

@@ -35,6 +35,7 @@ class BoundedHyperband(keras_tuner.oracles.HyperbandOracle):
             seed=seed + 1,  # KerasTuner takes 0 for none.
             hyperparameters=search_space(config),
             allow_new_entries=False,
+            max_consecutive_failed_trials=2**31,  # The search itself decides when there is no hope left.
         )
         # TFX asks for so many best trials in the end, and fails where there is no number.
         self.max_trials = min(config.iterations * self._trials_of_an_iteration(), config.max_trials or 2**31)

@@ -19,6 +19,7 @@ class Trial(Settings):
     mean_iou: float | None = Field(description="The best epoch's on the eval split; `None` where training failed.")
     seconds: float
     failure: str = ""
+    diverged: bool = Field(default=False, description="Whether it failed since its loss or weights were not finite.")
 
 
 class SearchResult(Settings):

@@ -14,7 +14,6 @@ from tfx.components.tuner.component import TunerFnResult
 from components.errors import UserError
 from components.trainer.arguments import read_arguments
 from components.trainer.config import TrainerConfig
-from components.trainer.course import WATCHED
 from components.trainer.strategy import choose_strategy
 from components.trainer.training import Places, train
 from components.tuner.config import TunerConfig
@@ -43,7 +42,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         )
         if result is None:
             raise RuntimeError("one machine has its own chief")
-        return result.history.epochs[result.history.best_epoch - 1].metrics[WATCHED]
+        return result.history.epochs[result.history.best_epoch - 1].score
 
     config = TunerConfig.model_validate_json(fn_args.custom_config["tuner"])
     search = Search(config, told.config, told.seed, train_trial, told.resume_dir, scratch=fn_args.working_dir)

@@ -8,6 +8,7 @@ again, and takes the results of trials that have ended from their records.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from keras_tuner.engine.trial import Trial as KerasTrial
 from components import progress
 from components.errors import UserError
 from components.trainer.config import TrainerConfig
+from components.trainer.divergence import Diverged
 from components.trainer.hyperparameters import described, searched
 from components.tuner.config import TunerConfig
 from components.tuner.oracle import OBJECTIVE, BoundedHyperband
@@ -28,7 +30,9 @@ from components.tuner.result import SearchResult, Trial
 
 _TRAINING = "training-"
 _FAILURES = 3
-"""Trials in a row that cannot be trained, after which none of the others is tried."""
+"""Trials in a row for which there is not enough memory, after which none of the others is tried."""
+_DIVERGED = 12
+"""Trials in a row that diverge, after which likewise: they take little time, and another learning rate may do."""
 
 
 class Train(Protocol):
@@ -84,7 +88,7 @@ class Search(BaseTuner):
         """Trains for a trial, unless an earlier attempt has.
 
         Raises:
-            FailedTrialError: there is not enough memory for it; the search goes on.
+            FailedTrialError: there is not enough memory for it, or it diverges; the search goes on.
             FatalError: anything else is the matter, or it is so time and again; the search ends.
         """
         number = int(trial.trial_id) + 1
@@ -97,7 +101,7 @@ class Search(BaseTuner):
         else:
             self._ended.append(record)
         if record.mean_iou is None:
-            if [trial.mean_iou for trial in self._ended[-_FAILURES:]] == [None] * _FAILURES:
+            if self._hopeless():
                 raise keras_tuner.errors.FatalError(record.failure) from self._given_up()
             raise keras_tuner.errors.FailedTrialError(record.failure)
         return {OBJECTIVE: record.mean_iou}
@@ -107,7 +111,7 @@ class Search(BaseTuner):
         chosen = dict(searched({"values": values}))
         self._forget_ended_brackets(trial)
         began = time.monotonic()
-        mean_iou, failure = None, ""
+        mean_iou, failure, diverged = None, "", False
         with progress.part(f"trial {number} of {self.oracle.max_trials}"):
             progress.update(described(chosen))
             try:
@@ -116,6 +120,8 @@ class Search(BaseTuner):
                 mean_iou = self._train(self._config.trial(self._trainer, chosen), resume_dir, values["tuner/epochs"])
             except tf.errors.ResourceExhaustedError as error:
                 failure = f"out of memory with {described(chosen)} ({str(error).partition(chr(10))[0]})"
+            except Diverged as error:
+                diverged, failure = True, f"{str(error).partition(';')[0]}, with {described(chosen)}"
             except Exception as error:  # KerasTuner would take any for a trial's own failure, and go on.
                 raise keras_tuner.errors.FatalError(str(error)) from error
         return Trial(
@@ -126,7 +132,14 @@ class Search(BaseTuner):
             mean_iou=mean_iou,
             seconds=time.monotonic() - began,
             failure=failure,
+            diverged=diverged,
         )
+
+    def _hopeless(self) -> bool:
+        """Whether so many trials have failed in a row that none of the others is tried."""
+        failed = list(itertools.takewhile(lambda trial: trial.mean_iou is None, reversed(self._ended)))
+        exhausted = list(itertools.takewhile(lambda trial: not trial.diverged, failed))
+        return len(exhausted) >= _FAILURES or len(failed) >= _DIVERGED
 
     def _report(self, record: Trial) -> None:
         best = self._best()
@@ -148,9 +161,10 @@ class Search(BaseTuner):
         last = self._ended[-1]
         for failed in self._ended[-_FAILURES:]:
             tf.io.gfile.remove(_record_file(self.folder, failed.number))
+        remedy = "the upper end of tuner.learning_rate" if last.diverged else "trainer.batch_size or tuner.widths"
         return UserError(
             f"trial {last.number} of the search could not be trained, nor those before it: {last.failure}; "
-            "lower trainer.batch_size or tuner.widths"
+            f"lower {remedy}"
         )
 
     def _training(self, trial: KerasTrial) -> str:

@@ -45,6 +45,21 @@ def test_the_table_marks_what_is_tried_out_and_on_how_many_requests(uri, push):
     assert "canary 10%" in capture.get().splitlines()[2]
 
 
+def test_means_over_some_of_the_classes_are_marked(uri, push):
+    push(
+        uri,
+        "a",
+        metrics={"mean_iou": 0.9, "iou/ground": 0.9, "iou/roof": 0.9},
+        config={"data": {"classes": ["ground", "roof", "rare"]}},
+    )
+    assert version_rows(uri)[0].unmeasured == ("rare",)
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(versions_table(version_rows(uri)))
+    assert "0.9000*" in capture.get()
+    assert capture.get().splitlines()[-1].rstrip() == "* version 1 is not measured on: rare"
+
+
 def test_a_registry_without_versions_is_named(uri):
     with pytest.raises(NoRegistryError, match=uri):
         version_rows(uri)

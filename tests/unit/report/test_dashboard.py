@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from components.data_gate.result import Finding, GateReport
 from components.report import dashboard
 
 
@@ -60,3 +61,27 @@ def test_a_run_that_pushed_nothing_says_so(make_report):
 def test_the_summary_of_many_classes_stays_short(make_report):
     text = dashboard.summary(make_report(classes=tuple(f"class {index}" for index in range(150))))
     assert len(text.splitlines()) < 60 and "the other 126 classes are in the report" in text
+
+
+def test_the_summary_says_what_was_not_measured_and_what_a_constant_reaches(make_report):
+    data = make_report()
+    verdict = data.evaluation.verdict.model_copy(update={"warnings": ("No test pixel of: rare.",)})
+    beside = {
+        "verdict": verdict,
+        "classes_averaged": 1,
+        "classes_without_pixels": ("roof",),
+        "constant_prediction": {"mean_iou": 0.31, "mean_dice": 0.32, "pixel_accuracy": 0.9, "iou/ground": 0.9},
+    }
+    warned = Finding(check="classes", passed=True, warning=True, detail="rare has no pixel in eval.")
+    data = dataclasses.replace(
+        data,
+        evaluation=data.evaluation.model_copy(update=beside),
+        gate=GateReport(passed=True, findings=(warned,)),
+        ingestion=data.ingestion.model_copy(update={"void_pixels": {"train": 3, "eval": 0, "test": 0}}),
+    )
+    text = dashboard.summary(data)
+    assert "- ⚠ No test pixel of: rare." in text and "- ⚠ rare has no pixel in eval." in text
+    assert "| mean over 1 of 2 classes |" in text and "| one class everywhere | 0.310 | 0.320 | – |" in text
+    assert "pixels that do not count (void): train <" in text.replace("&lt;", "<")
+    assert dashboard.figures(data.evaluation)["one_class_everywhere/mean_iou"] == 0.31
+    assert "one_class_everywhere/iou/ground" not in dashboard.figures(data.evaluation)

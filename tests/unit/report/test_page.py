@@ -154,3 +154,58 @@ def test_better_and_worse_are_told_by_more_than_colour(make_report):
 
 def test_without_pictures_a_page_of_59_classes_stays_under_300_kilobytes(make_report):
     assert len(page.render(make_report(names(59))).encode()) < 300_000
+
+
+def judged(make_report, **beside):
+    """A report of three classes, of which `rare` was not measured."""
+    data = make_report(names(3))
+    beside = {"classes_averaged": 2, "classes_without_pixels": ("rare",)} | beside
+    return dataclasses.replace(data, evaluation=data.evaluation.model_copy(update=beside))
+
+
+def test_what_was_not_measured_stands_beside_the_verdict_and_the_means(make_report):
+    data = judged(make_report)
+    verdict = data.evaluation.verdict.model_copy(update={"warnings": ("No test pixel of: rare <b>.",)})
+    data = dataclasses.replace(data, evaluation=data.evaluation.model_copy(update={"verdict": verdict}))
+    head = page.render(data).split("<nav")[0]
+    assert "⚠" in head and "No test pixel of: rare &lt;b&gt;." in head
+    assert "Mean IoU over 2 of 3 classes" in head and "Pixel accuracy<" in head
+    assert "3, 1 without a pixel in test" in head
+
+
+def test_one_class_everywhere_stands_beside_the_figures(make_report):
+    constant = {"mean_iou": 0.314, "mean_dice": 0.323, "pixel_accuracy": 0.941}
+    text = page.render(judged(make_report, constant_prediction=constant))
+    head, classes = text.split("<nav")[0], text.split('id="classes"')[1].split("</section>")[0]
+    assert "one class everywhere 0.314" in head and "one class everywhere 0.941" in head
+    assert "One class everywhere" in classes and "0.323" in classes
+    assert "One class everywhere" not in page.render(make_report())
+
+
+def test_warnings_of_the_gate_are_told_apart_from_what_passed(make_report):
+    warned = Finding(check="classes", split="test", passed=True, warning=True, detail="rare has no pixel in test")
+    fine = tuple(Finding(check="schema", passed=True, detail=f"fine {index}") for index in range(20))
+    text = page.render(make_report(gate=GateReport(passed=True, findings=(*fine, warned))))
+    assert "let the data through with 1 warning." in text.split("<nav")[0]
+    gate = text.split('id="gate"')[1].split("</section>")[0]
+    assert gate.index("rare has no pixel in test") < gate.index("fine 0")
+    assert gate.count("</span> warning</span>") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"), [("better_than_constant", "more than one class everywhere"), ("measured", "classes with pixels")]
+)
+def test_each_kind_of_bound_is_named(make_report, kind, asked):
+    data = make_report()
+    check = Check(metric="classes", slice="overall", kind=kind, value=1, bound=2, passed=False, detail="one class")
+    verdict = Verdict(blessed=False, baseline_version=2, note="", checks=(check,))
+    evaluation = data.evaluation.model_copy(update={"verdict": verdict})
+    assert asked in page.render(dataclasses.replace(data, evaluation=evaluation)).split('id="checks"')[1]
+
+
+def test_epochs_that_are_not_in_the_curves_are_named(make_report):
+    data = make_report()
+    epochs = list(data.history.epochs)
+    epochs[2] = epochs[2].model_copy(update={"metrics": {**epochs[2].metrics, "loss": None}})
+    text = page.render(dataclasses.replace(data, history=data.history.model_copy(update={"epochs": tuple(epochs)})))
+    assert "a figure of epoch 3." in text

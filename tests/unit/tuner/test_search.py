@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components.errors import UserError
 from components.trainer.config import TrainerConfig
+from components.trainer.divergence import Diverged
 from components.tuner.config import TunerConfig
 from components.tuner.result import SearchResult
 from components.tuner.search import Search
@@ -165,6 +166,27 @@ def test_a_trial_that_needs_too_much_memory_does_not_end_the_search(trainings: T
     assert result.trials[1].failure.startswith("out of memory with learning_rate ")
     assert result.best != 2
     assert len(result.trials) > 3
+
+
+def test_trials_that_diverge_fail_with_their_reason_and_the_search_goes_on(trainings: Trainings) -> None:
+    diverged = Diverged("the training diverged: the loss is not a number in epoch 1 of 3; lower it. Nothing is kept.")
+    trainings.raises = lambda call: diverged if call <= 3 else None
+    result = run(trainings.search(LONGER))
+    assert [trial.mean_iou is None for trial in result.trials[:4]] == [True, True, True, False]
+    assert result.trials[0].diverged
+    assert result.trials[0].failure.startswith(
+        "the training diverged: the loss is not a number in epoch 1 of 3, with learning_rate "
+    )
+    assert result.best > 3
+
+
+def test_a_search_whose_trials_all_diverge_says_what_to_lower(trainings: Trainings) -> None:
+    trainings.raises = lambda _: Diverged("the training diverged; lower it")
+    with pytest.raises((UserError, keras_tuner.errors.FatalError)) as raised:
+        run(trainings.search(LONGER))
+    said = raised.value.__cause__ or raised.value
+    assert isinstance(said, UserError)
+    assert str(said).endswith("lower the upper end of tuner.learning_rate")
 
 
 @pytest.mark.parametrize("most", [1, 6])

@@ -279,6 +279,12 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 @click.option(
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
 )
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of ORIGIN (https://HOST[:PORT], or * for any) ask the REST API; may be repeated.",
+)
 @click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
 @says_errors_plainly
 def serve(registry: str | None, engine: str, **options: Any) -> None:

@@ -19,7 +19,8 @@ from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.hostile import PNG_START, REFUSED, TOO_MUCH_DATA, inflates_too_far
+from components.hostile import PNG_START, TOO_MUCH_DATA, inflates_too_far
+from serving.client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.tensors import strings_from_proto
 
@@ -63,11 +64,11 @@ class Signature:
         for index, name in enumerate(output_filter):
             if name not in self.outputs:
                 raise invalid(
-                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
+                    f"output tensor alias not found in signature: {shortened(name)} Outputs expected to be in the set "
                     f"{{{','.join(self.outputs)}}}."
                 )
             if name in output_filter[:index]:
-                raise invalid(f"duplicate output tensor alias: {name}")
+                raise invalid(f"duplicate output tensor alias: {shortened(name)}")
         return tuple(output_filter) or self.outputs
 
     def tensor_names(self) -> tuple[str, list[str]]:
@@ -177,7 +178,7 @@ def warm_up(model: Model, folder: str) -> int:
 
 
 def _inflates_too_far(encoded: bytes) -> bool:
-    """Whether it is what the graph cannot count: a PNG that libpng would inflate for minutes, and no deadline can stop."""
+    """Whether it is a PNG that libpng would inflate for minutes, which the graph cannot count and no deadline stops."""
     if not encoded.startswith(PNG_START):
         return False
     width, height = (int.from_bytes(encoded[place : place + 4], "big") for place in (16, 20))

@@ -23,6 +23,7 @@ from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
 from serving.batching import Servable
+from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
@@ -98,10 +99,13 @@ class Versions:
             raise ServingError(StatusCode.INVALID_ARGUMENT, "ModelSpec has no name specified.")
         if label is not None:
             if name != self.name or label not in self._labels:
-                raise ServingError(StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+                raise ServingError(
+                    StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {shortened(label)}"
+                )
             version = self._labels[label]
         wanted = self._labels.get(STABLE) if version is None else version
         if name != self.name or wanted is None or wanted not in self._loaded:
+            name = shortened(name)
             asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise ServingError(StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
         return self._loaded[wanted]

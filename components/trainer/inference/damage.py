@@ -1,7 +1,7 @@
 """Damage that a file's bytes show before a pixel is decoded, found in the graph.
 
-TensorFlow's decoders say "Invalid PNG data, size 57493", or less, of a file that an upload has cut off.  What is refused
-here they would refuse as well: nothing is refused that they decode.
+TensorFlow's decoders say "Invalid PNG data, size 57493", or less, of a file that an upload has cut off.  They would
+refuse what is refused here as well: nothing is refused that they decode.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _missing_end(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _first_scan(encoded: tf.Tensor) -> tf.Tensor:
-    """Offset of the first SOS marker; `_IN_HEADER` if the file ends before it, `_UNKNOWN` if the way there is unclear."""
+    """Offset of the first SOS marker; `_IN_HEADER` if the file ends before it, `_UNKNOWN` if that is unclear."""
     end = tf.strings.length(encoded)
 
     def go_on(offset: tf.Tensor, found: tf.Tensor, segments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -82,9 +82,7 @@ class ServedModel(tf.Module):
         A refused picture has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
         """
         size_B2, refusal_B = tf.map_fn(
-            lambda encoded: attempt(
-                self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))
-            ),
+            lambda encoded: attempt(self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))),
             image,
             fn_output_signature=LOOKED,
             parallel_iterations=1,

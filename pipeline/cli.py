@@ -15,6 +15,7 @@ import click
 from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import (
+    check_registry,
     config_argument,
     date_option,
     registry_option,
@@ -231,21 +232,27 @@ def rollback(version: int | None, registry: str | None) -> None:
 )
 @says_errors_plainly
 def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
-    """Segment IMAGES with the served model, in this process or on a server.
+    """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
+
+    An image that is refused stops no other: the refused are listed at the end, and the exit status is 1.  Of a folder,
+    and of those below it, the files that end as images do are taken; their outputs lie in OUT as they lie in it.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
+      segpipe predict build/sample-data/images --out build/masks
       segpipe predict picture.png --url http://localhost:8501/v1/models/sample
     """
 
-    missing = [str(image) for image in images if not image.is_file()]
+    missing = [str(image) for image in images if not image.exists()]
     if missing:
         raise UserError(f"there is no picture {', '.join(missing)}")
     if url is None:
+        uri = registry_uri(registry)
+        check_registry(uri)
         from pipeline.predict import predict_here
 
-        predict_here(images, registry_uri(registry), version, out)
+        predict_here(images, uri, version, out)
         return
     if version is not None:
         raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")

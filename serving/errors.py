@@ -56,7 +56,11 @@ class ServingError(Exception):
         return cut if cut == self.message else f"{cut}...TRUNCATED"
 
 
-class RefusedPictureError(UserError):
+class FailedPictureError(UserError):
+    """An image that a command could not have segmented: which one, and why; others may be fine."""
+
+
+class RefusedPictureError(FailedPictureError):
     """A picture that a model does not take, as a command tells it: which one, and why."""
 
 

@@ -68,12 +68,13 @@ class RestHandler:
         return web.Response(text="ok\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Whether the stable version answers; what is behind each label."""
+        """Whether the stable version answers; what is behind each label, and whether the registry is still there."""
         labels = self._endpoint.versions.labels
         status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
-        return web.json_response(
-            {"model": self._endpoint.versions.name, "labels": labels}, status=200 if status is StatusCode.OK else 503
-        )
+        document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
+        if not self._endpoint.versions.registry_is_readable:
+            document["registry"] = "it cannot be read, or serves nothing any more: the server's log says why"
+        return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Everything that is counted."""

@@ -173,7 +173,9 @@ def _byte_string(value: object) -> bytes:
     if isinstance(value, list):
         raise invalid(f"Encountered list at unexpected level: 1 expected < 1; send {RIGHT_FORM}")
     if not isinstance(value, str):
-        raise invalid(f"JSON Value: {_shown(value)} Type: {_type(value)} is not of expected type: string; send {RIGHT_FORM}")
+        raise invalid(
+            f"JSON Value: {_shown(value)} Type: {_type(value)} is not of expected type: string; send {RIGHT_FORM}"
+        )
     if what := what_text_is(value):
         raise invalid(f"the string {what}")
     return value.encode()

@@ -50,8 +50,15 @@ class _Refusal(NamedTuple):
 
 
 def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
-    """Label → version, as the registry says; `pinned` stands in for all of it."""
-    return registry.labels() if pinned is None else {STABLE: pinned}
+    """Label → version, as the registry says; `pinned` stands in for all of it.
+
+    Raises:
+        NoRegistryError: there is no registry, or not any more.
+    """
+    labels = registry.labels() if pinned is None else {}
+    if not labels:
+        registry.check_there()
+    return labels if pinned is None else {STABLE: pinned}
 
 
 class Versions:
@@ -81,6 +88,11 @@ class Versions:
     def labels(self) -> dict[str, int]:
         """Label → version, as requests see it."""
         return dict(self._labels)
+
+    @property
+    def registry_is_readable(self) -> bool:
+        """Whether the last look at the registry found one."""
+        return not self._trouble and not (self._was_empty and self._loaded)
 
     @property
     def states(self) -> dict[int, State]:
@@ -160,7 +172,8 @@ class Versions:
 
     def _tell_if_empty(self, is_empty: bool) -> None:
         if is_empty and not self._was_empty:
-            logs.warning("nothing_to_serve", reason=f"the registry {self._registry.uri} serves no version yet")
+            when = "any more; the loaded ones go on" if self._loaded else "yet"
+            logs.warning("nothing_to_serve", reason=f"the registry {self._registry.uri} serves no version {when}")
         self._was_empty = is_empty
 
     async def _load(self, version: int) -> None:

@@ -16,6 +16,7 @@ from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import (
     CommandGroup,
+    check_registry,
     config_argument,
     date_option,
     registry_option,
@@ -232,21 +233,27 @@ def rollback(version: int | None, registry: str | None) -> None:
 )
 @says_errors_plainly
 def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
-    """Segment IMAGES with the served model, in this process or on a server.
+    """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
+
+    An image that is refused stops no other: the refused are listed at the end, and the exit status is 1.  Of a folder,
+    and of those below it, the files that end as images do are taken; their outputs lie in OUT as they lie in it.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
+      segpipe predict build/sample-data/images --out build/masks
       segpipe predict picture.png --url http://localhost:8501/v1/models/sample
     """
 
-    missing = [str(image) for image in images if not image.is_file()]
+    missing = [str(image) for image in images if not image.exists()]
     if missing:
         raise UserError(f"there is no picture {', '.join(missing)}")
     if url is None:
+        uri = registry_uri(registry)
+        check_registry(uri)
         from pipeline.predict import predict_here
 
-        predict_here(images, registry_uri(registry), version, out)
+        predict_here(images, uri, version, out)
         return
     if version is not None:
         raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
@@ -279,6 +286,12 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 @click.option("--batch", type=int, help="Pictures that are run together. [default: 8; with tensorflow_model_server 1]")
 @click.option(
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
+)
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of ORIGIN (https://HOST[:PORT], or * for any) ask the REST API; may be repeated.",
 )
 @click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
 @says_errors_plainly

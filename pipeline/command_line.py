@@ -65,6 +65,23 @@ def registry_uri(given: str | None) -> str:
     raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
 
 
+def check_registry(uri: str) -> None:
+    """Checks, before a server starts, that a registry can be at `uri`; one that is out of reach for now may come back.
+
+    Raises:
+        NoRegistryError: there is no such folder or bucket, or it holds something else.
+    """
+    from registry.errors import RegistryError
+    from registry.store import Registry
+
+    try:
+        Registry(uri).check_there()
+    except RegistryError:
+        raise
+    except Exception:  # noqa: BLE001  # Object stores raise what they like; the server looks again and says why.
+        return
+
+
 def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import numpy as np
 from PIL import Image
 from rich.console import Console
@@ -15,13 +18,17 @@ from rich.text import Text
 
 from components.errors import UserError
 from components.palette import overlay
+from pipeline.command_line import INTERRUPTED
 from pipeline.console import quiet_streams
+from pipeline.image_files import ImageFile, ImageFiles, find_images
 from registry.store import Registry
 from serving.client import SegmentationClient
 from serving.client.pictures import decoded_rgb
+from serving.errors import FailedPictureError
 from serving.predictor import Predictor
 from serving.shadow import segment
 
+LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # A person who has mistyped a port is waiting.
 
 
@@ -38,12 +45,15 @@ Ask = Callable[[Path], Found]
 
 
 def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
-    """Writes `NAME.mask.png` and `NAME.overlay.png` for each picture and prints what was found.
+    """Writes `NAME.mask.png` and `NAME.overlay.png` for each image and prints what was found.
+
+    `images` are files or folders; an image that is refused stops no other.
 
     Raises:
-        UserError: there is no model, two pictures share a name, or one is refused; those before it are kept.
+        UserError: there is no model or no image, or images were refused: their reasons, all others are written.
     """
-    with _prepared(images, out) as console:
+    found = find_images(images, out)
+    with _prepared(out) as (console, progress):
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
 
@@ -52,57 +62,128 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
             return Found(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
 
-        _predict(images, ask, out, console)
+        _predict(found, ask, out, console, progress)
 
 
 def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
     """The same, with the server's model at the address `url`.
 
     Raises:
-        UserError: `url` is no address of a model, it does not answer, two pictures share a name, or one is refused.
+        UserError: `url` is not the address of a model, it does not answer, or as `predict_here`.
     """
     try:
         client = SegmentationClient(url, patience=_PATIENCE_SECONDS)
     except ValueError as error:
         raise UserError(str(error)) from None
+    found = find_images(images, out)
 
     def ask(image: Path) -> Found:
         answer = segment(client, image)
         return Found(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
 
-    with client, _prepared(images, out) as console:
-        _predict(images, ask, out, console)
+    with client, _prepared(out) as (console, progress):
+        _predict(found, ask, out, console, progress)
+
+
+@dataclass
+class _Progress:
+    """How far the command is; what is written is whole."""
+
+    written: int = 0
+    total: int = 0
+    failures: list[FailedPictureError] = field(default_factory=list)
 
 
 @contextmanager
-def _prepared(images: Sequence[Path], out: Path) -> Iterator[Console]:
-    names = [image.stem for image in images]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"two pictures are called {twice[0]!r} and would overwrite each other; ask for them one by one")
-    out.mkdir(parents=True, exist_ok=True)
-    with quiet_streams(out / "predict.log") as console:
-        yield console
-
-
-def _predict(images: Sequence[Path], ask: Ask, out: Path, console: Console) -> None:
-    table = _table()
+def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
+    progress = _Progress()
     try:
-        for image in images:
-            with console.status(f"predicting {image.name}"):
-                found = ask(image)
-            _write(image, found, out)
-            _add_row(table, image, found)
+        _make_folder(out)
+        with quiet_streams(out / LOG) as console:
+            yield console, progress
+    except KeyboardInterrupt:
+        done = f"{progress.written} of {progress.total} images" if progress.total else "any image"
+        click.echo(f"interrupted {'after' if progress.total else 'before'} {done}; what is in {out} is whole", err=True)
+        sys.exit(INTERRUPTED)
+    except UserError as error:
+        if progress.total <= 1:
+            raise
+        raise UserError(
+            f"{error}; {progress.written} of {progress.total} images are written{_list(progress)}"
+        ) from error
+    if progress.failures:
+        raise _told_at_the_end(progress)
+
+
+def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress: _Progress) -> None:
+    table = _table()
+    progress.total = len(found.images)
+    try:
+        with console.status("") as status:
+            for number, image in enumerate(found.images, 1):
+                place = f"image {number} of {progress.total}, " if progress.total > 1 else ""
+                status.update(Text(f"predicting {place}{image.path.name}"))
+                try:
+                    answer = ask(image.path)
+                    _write(image, answer, out)
+                except FailedPictureError as error:
+                    progress.failures.append(error)
+                    continue
+                progress.written += 1
+                _add_row(table, image.path, answer)
     finally:
         if table.row_count:
             console.print(table)
             console.print(f"masks and overlays are in {out}", markup=False)
+        if found.skipped_text:
+            console.print(f"skipped, not images: {found.skipped_text}", markup=False)
 
 
-def _write(image: Path, found: Found, out: Path) -> None:
-    Image.fromarray(found.mask_HW).save(out / f"{image.stem}.mask.png")
-    pixels_HWC = decoded_rgb(image.read_bytes())
-    Image.fromarray(overlay(pixels_HWC, found.mask_HW)).save(out / f"{image.stem}.overlay.png")
+def _told_at_the_end(progress: _Progress) -> UserError:
+    """What is said of images that could not be segmented: of a single one its sentence, else a list."""
+    if progress.total == 1:
+        return progress.failures[0]
+    count = len(progress.failures)
+    rest = f"the other {progress.written} are written" if progress.written else "none is written"
+    return UserError(f"{count} of {progress.total} images could not be segmented; {rest}{_list(progress)}")
+
+
+def _list(progress: _Progress) -> str:
+    return "".join(f"\n  {failure}" for failure in progress.failures)
+
+
+def _write(image: ImageFile, found: Found, out: Path) -> None:
+    """Writes both files, each whole or not at all."""
+    try:
+        pixels_HWC = decoded_rgb(image.path.read_bytes())
+    except OSError as error:
+        raise FailedPictureError(f"{image.path}: Pillow cannot decode it for the overlay: {error}") from None
+    target = out / image.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _save(Image.fromarray(found.mask_HW), Path(f"{target}.mask.png"))
+        _save(Image.fromarray(overlay(pixels_HWC, found.mask_HW)), Path(f"{target}.overlay.png"))
+    except OSError as error:
+        raise UserError(
+            f"cannot write {target}.mask.png: {error.strerror or error}; name another folder with --out"
+        ) from None
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        image.save(staged, "PNG")
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / LOG).open("ab").close()
+    except OSError as error:
+        raise UserError(f"cannot write the folder {out}: {error.strerror}; name another with --out") from None
 
 
 def _table() -> Table:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from components.compatibility import import_tensorflow
 from components.errors import UserError
+from pipeline.command_line import check_registry
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
 
 _OPTIONS = {
     "version": "version",
+    "allow_origin": "allow_origins",
     "host": "host",
     "port": "port",
     "grpc_port": "grpc_port",
@@ -32,13 +34,14 @@ _OPTIONS = {
 }
 
 
-def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> None:
+def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
     """Serves what `registry` serves, until it is stopped.
 
     Raises:
         UserError: an option is wrong, or a port cannot be had.
     """
-    settings = _settings(registry, options)
+    settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
+    check_registry(registry)
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,6 +49,11 @@ def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> No
     if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
         from serving import model_server
 
+        if settings.allow_origins:
+            raise UserError(
+                "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
+                "add the headers, or choose --engine embedded"
+            )
         # Its batches fail as a whole: one broken picture would fail the requests of others.
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
@@ -59,7 +67,17 @@ def serve_registry(registry: str, engine: str, options: Mapping[str, Any]) -> No
 
 def _prefers_model_server(settings: ServerSettings) -> bool:
     """Whether `tensorflow_model_server` is there and would do the same; it always listens on all addresses."""
-    return shutil.which("tensorflow_model_server") is not None and settings.host == "0.0.0.0"  # noqa: S104
+    is_there = shutil.which("tensorflow_model_server") is not None
+    return is_there and settings.host == "0.0.0.0" and not settings.allow_origins  # noqa: S104
+
+
+def _origins(given: Sequence[str]) -> tuple[str, ...]:
+    from serving.cors import parse_origin
+
+    try:
+        return tuple(dict.fromkeys(parse_origin(origin) for origin in given))
+    except ValueError as error:
+        raise UserError(f"--allow-origin: {error}") from None
 
 
 def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:

@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from components.errors import UserError
-from pipeline.command_line import CommandGroup, registry_option, registry_uri, says_errors_plainly
+from pipeline.command_line import (
+    CommandGroup,
+    check_registry,
+    registry_option,
+    registry_uri,
+    says_errors_plainly,
+)
 
 _SECONDS = click.FloatRange(min=0.1)
 
@@ -80,6 +86,7 @@ def sync(
         poll_seconds=poll,
         grace_seconds=grace,
     )
+    check_registry(settings.registry)
     run(settings, once, metrics_port)
 
 

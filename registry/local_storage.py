@@ -44,6 +44,13 @@ class LocalStorage:
     def location(self, path: str = "") -> str:
         return str(self._root / path)
 
+    def absence(self) -> str | None:
+        if self._root.is_dir():
+            return None
+        if self._root.exists():
+            return f"{self._root} is a file, not a folder"
+        return f"there is no folder {self._root}"
+
     def names(self, folder: str) -> list[str]:
         try:
             return sorted(entry.name for entry in (self._root / folder).iterdir())

@@ -20,6 +20,7 @@ from registry.errors import RegistryError
 from registry.storage import Storage
 
 CLAIMS = ".claims"
+_STORES = {"s3", "s3a", "gs", "gcs"}
 ABANDONED_AFTER = datetime.timedelta(days=1)
 
 
@@ -37,6 +38,14 @@ class ObjectStorage:
 
     def location(self, path: str = "") -> str:
         return f"{self._uri}/{path}" if path else self._uri
+
+    def absence(self) -> str | None:
+        """As in `Storage`; a bucket has no folders, so only the bucket itself can be missing."""
+        protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else set(self._fs.protocol)
+        bucket = self._root.strip("/").partition("/")[0]
+        if not protocols & _STORES or self._fs.exists(bucket):
+            return None
+        return f"there is no bucket {bucket}, or it may not be read"
 
     def names(self, folder: str) -> list[str]:
         path = self._listed(folder)

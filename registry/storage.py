@@ -36,6 +36,9 @@ class Storage(Protocol):
     def location(self, path: str = "") -> str:
         """The place as a person or another library would call it."""
 
+    def absence(self) -> str | None:
+        """Why nothing can lie at the root, such as "there is no folder /x"; None where something can."""
+
     def names(self, folder: str) -> list[str]:
         """Sorted names of what lies directly in `folder`; none if it is not there."""
 

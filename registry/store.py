@@ -60,6 +60,23 @@ class Registry:
         self.uri = uri
         self._storage = open_storage(uri)
 
+    def check_there(self) -> None:
+        """Checks that a registry can be at the place: a folder that is empty, or holds what a registry holds.
+
+        Raises:
+            NoRegistryError: there is no folder or bucket, or it holds something else.
+        """
+        if absence := self._storage.absence():
+            raise NoRegistryError(f"there is no registry at {self.uri}: {absence}; check --registry")
+        names = [name for name in self._storage.names("") if not name.startswith(".")]
+        if not names or {VERSIONS, MANIFESTS, SERVED, statistics.STATISTICS} & set(names):
+            return
+        within = f"; did you mean {self.uri.rstrip('/')}/registry?" if "registry" in names else "; check --registry"
+        held = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        raise NoRegistryError(
+            f"{self.uri} is not a registry: it holds {held}, and neither {VERSIONS} nor {MANIFESTS}{within}"
+        )
+
     def versions(self) -> list[Manifest]:
         """The manifests of all versions, oldest first; none where there is no registry yet.
 
@@ -330,6 +347,7 @@ class Registry:
     def _canary_version(self, expected: int | None = None) -> int:
         canary = self.canary()
         if canary is None:
+            self.check_there()
             raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
         if canary.version != (expected or canary.version):
             raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
@@ -344,6 +362,7 @@ class Registry:
     def _check_exists(self, version: int) -> None:
         numbers = self._numbers()
         if not numbers:
+            self.check_there()
             raise no_registry(self.uri)
         if version not in numbers:
             known = ", ".join(map(str, numbers))
@@ -381,6 +400,7 @@ class Registry:
 
     def _before(self, record: ServingRecord) -> int:
         if record.served is None:
+            self.check_there()
             raise NoRegistryError(f"the registry {self.uri} serves no version: there is nothing to go back from")
         before = record.before(self._numbers())
         if before is None:

@@ -14,6 +14,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving import logs
 from serving.batching import Batcher, Servable, Waiting
+from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature
@@ -111,7 +112,7 @@ class Endpoint:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for name in request.metadata_field:
             if name != SIGNATURE_DEF:
-                raise invalid(f"Metadata field {name} is not supported")
+                raise invalid(f"Metadata field {shortened(name)} is not supported")
         servable = self.find(request.model_spec)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
@@ -139,10 +140,12 @@ class Endpoint:
         if spec.WhichOneof("version_choice") == "version":
             version = spec.version.value
             if version not in states:
-                raise ServingError(StatusCode.NOT_FOUND, f"Could not find version {version} of model {spec.name}")
+                raise ServingError(
+                    StatusCode.NOT_FOUND, f"Could not find version {version} of model {shortened(spec.name)}"
+                )
             states = {version: states[version]}
         if not states:
-            raise ServingError(StatusCode.NOT_FOUND, f"Could not find any versions of model {spec.name}")
+            raise ServingError(StatusCode.NOT_FOUND, f"Could not find any versions of model {shortened(spec.name)}")
         response = get_model_status_pb2.GetModelStatusResponse()
         for version, state in sorted(states.items(), reverse=True):
             status = response.model_version_status.add(version=version, state=state.state)
@@ -167,9 +170,9 @@ class Endpoint:
 
     def _check_config(self, model: model_server_config_pb2.ModelConfig) -> None:
         if self.versions.name not in (None, model.name):
-            raise invalid(f"this server serves the model {self.versions.name!r} only, not {model.name!r}")
+            raise invalid(f"this server serves the model {self.versions.name!r} only, not {shortened(model.name)!r}")
         if model.base_path.rstrip("/") not in ("", self._base_path):
-            raise invalid(f"this server serves {self._base_path} only, not {model.base_path}")
+            raise invalid(f"this server serves {self._base_path} only, not {shortened(model.base_path)}")
         if model.version_labels or model.HasField("model_version_policy"):
             raise ServingError(
                 StatusCode.FAILED_PRECONDITION, "versions and labels are those of the registry: change them there"

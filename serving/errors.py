@@ -7,7 +7,7 @@ from http import HTTPStatus
 from grpc import StatusCode
 
 from components.errors import UserError
-from serving.client.errors import sentence
+from serving.client.errors import REFUSED, sentence
 
 HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.OK: HTTPStatus.OK,
@@ -56,8 +56,24 @@ class ServingError(Exception):
         return cut if cut == self.message else f"{cut}...TRUNCATED"
 
 
-class RefusedPictureError(UserError):
+class FailedPictureError(UserError):
+    """An image that a command could not have segmented: which one, and why; others may be fine."""
+
+
+class RefusedPictureError(FailedPictureError):
     """A picture that a model does not take, as a command tells it: which one, and why."""
+
+
+class WrongMethodError(ServingError):
+    """A request with a method that the address does not take."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(StatusCode.INVALID_ARGUMENT, message)
+
+    @property
+    def http_status(self) -> int:
+        """405, Method Not Allowed."""
+        return HTTPStatus.METHOD_NOT_ALLOWED
 
 
 class TooLargeError(ServingError):
@@ -75,6 +91,12 @@ class TooLargeError(ServingError):
 def invalid(message: str) -> ServingError:
     """A request that is wrong in itself."""
     return ServingError(StatusCode.INVALID_ARGUMENT, message)
+
+
+def refused(reason: str, index: int, count: int) -> ServingError:
+    """The refusal of one picture; of several in a request, with its index, which counts from 0."""
+    reason = reason.removeprefix(REFUSED)
+    return invalid(f"{REFUSED}{reason}" if count == 1 else f"{REFUSED}index {index} of {count}: {reason}")
 
 
 def from_tensorflow(code: int, message: str) -> ServingError:

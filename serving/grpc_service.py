@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving import logs
+from serving.client.errors import shortened
 from serving.endpoint import Endpoint
 from serving.errors import ServingError, invalid
 from serving.model import Signature
@@ -83,7 +84,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 signature = servable.model.signature(name)
                 if signature is None:
                     raise ServingError(
-                        grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
+                        grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{shortened(name)}" not found.'
                     )
                 inputs = _inputs(signature, request, self._endpoint.limits.pictures)
                 outputs = await self._endpoint.predict(
@@ -122,9 +123,10 @@ def _inputs(signature: Signature, request: predict_pb2.PredictRequest, limit: in
     expected, given = signature.input, sorted(request.inputs)
     if given != [expected]:
         extra, missing = sorted(set(given) - {expected}), sorted({expected} - set(given))
+        shown, extra_shown = shortened(",".join(given)), shortened(",".join(extra))
         raise invalid(
-            f"input size does not match signature: {len(given)}!=1 len({{{','.join(given)}}}) != len({{{expected}}}). "
-            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+            f"input size does not match signature: {len(given)}!=1 len({{{shown}}}) != len({{{expected}}}). "
+            f"Sent extra: {{{extra_shown}}}. Missing but required: {{{','.join(missing)}}}."
         )
     return strings_from_proto(expected, request.inputs[expected], limit)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.hostile import PNG_START, REFUSED, TOO_MUCH_DATA, inflates_too_far
-from serving.errors import ServingError, from_tensorflow, invalid
+from components.hostile import PNG_START, TOO_MUCH_DATA, inflates_too_far
+from serving.client.errors import shortened
+from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.tensors import strings_from_proto
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -62,11 +64,11 @@ class Signature:
         for index, name in enumerate(output_filter):
             if name not in self.outputs:
                 raise invalid(
-                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
+                    f"output tensor alias not found in signature: {shortened(name)} Outputs expected to be in the set "
                     f"{{{','.join(self.outputs)}}}."
                 )
             if name in output_filter[:index]:
-                raise invalid(f"duplicate output tensor alias: {name}")
+                raise invalid(f"duplicate output tensor alias: {shortened(name)}")
         return tuple(output_filter) or self.outputs
 
     def tensor_names(self) -> tuple[str, list[str]]:
@@ -113,14 +115,38 @@ class Model:
         Raises:
             ServingError: the graph refuses an input, or it takes longer than `seconds`.
         """
-        for encoded in inputs:
-            _check_inflation(encoded)
+        ends = time.monotonic() + seconds
+        for index, encoded in enumerate(inputs):
+            if _inflates_too_far(encoded):
+                raise refused(TOO_MUCH_DATA, index, len(inputs))
+        try:
+            return self._run(signature, inputs, ends)
+        except ServingError as error:
+            if error.code is not StatusCode.INVALID_ARGUMENT or len(inputs) == 1:
+                raise
+            raise self._first_refusal(signature, inputs, ends) or error from None
+
+    def _run(self, signature: Signature, inputs: Sequence[bytes], ends: float) -> Outputs:
+        milliseconds = max(1, round((ends - time.monotonic()) * 1000))
+        options = tf.compat.v1.RunOptions(timeout_in_ms=milliseconds)
         batch_B = np.array(inputs, dtype=object)
-        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, round(seconds * 1000)))
         try:
             return dict(zip(signature.outputs, self._call(signature)(batch_B, options=options), strict=True))
         except tf.errors.OpError as error:
             raise from_tensorflow(error.error_code, error.message) from None
+
+    def _first_refusal(self, signature: Signature, inputs: Sequence[bytes], ends: float) -> ServingError | None:
+        """Which picture is refused, and why: the graph ends with the first op that fails, and names no picture.
+
+        They are run one by one. `serving_each` would say it in one call, but its first call takes TensorFlow seconds.
+        """
+        for index, encoded in enumerate(inputs):
+            try:
+                self._run(signature, [encoded], ends)
+            except ServingError as error:
+                refusal = error.code is StatusCode.INVALID_ARGUMENT
+                return refused(error.message, index, len(inputs)) if refusal else None
+        return None
 
     def close(self) -> None:
         """Gives the memory back: a graph is full of reference cycles, which Python would leave for a long while."""
@@ -151,12 +177,12 @@ def warm_up(model: Model, folder: str) -> int:
     return len(requests)
 
 
-def _check_inflation(encoded: bytes) -> None:
-    """Refuses what the graph cannot count: a PNG that libpng would inflate for minutes, and no deadline can stop."""
-    if encoded.startswith(PNG_START):
-        width, height = (int.from_bytes(encoded[place : place + 4], "big") for place in (16, 20))
-        if inflates_too_far(encoded, width * height):
-            raise invalid(REFUSED + TOO_MUCH_DATA)
+def _inflates_too_far(encoded: bytes) -> bool:
+    """Whether it is a PNG that libpng would inflate for minutes, which the graph cannot count and no deadline stops."""
+    if not encoded.startswith(PNG_START):
+        return False
+    width, height = (int.from_bytes(encoded[place : place + 4], "big") for place in (16, 20))
+    return inflates_too_far(encoded, width * height)
 
 
 def _recorded_requests(folder: str) -> Iterator[tuple[str, list[bytes]]]:

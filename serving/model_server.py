@@ -60,6 +60,7 @@ class ModelServer:
         self._name = ""
         self._process: asyncio.subprocess.Process | None = None
         self._refused: dict[int, float] = {}
+        self._trouble = ""
 
     def command(self) -> list[str]:
         """The command line; writes the files that it names."""
@@ -107,9 +108,18 @@ class ModelServer:
             while True:
                 try:
                     await self._follow(stub)
+                    self._note("")
                 except Exception as error:  # noqa: BLE001  # What is served goes on; the next look may be better.
-                    logs.warning("registry_not_followed", reason=_reason(error))
+                    self._note(_reason(error))
                 await asyncio.sleep(self._settings.poll_seconds)
+
+    def _note(self, trouble: str) -> None:
+        """Logs what is wrong, or that nothing is any more; the same is said once."""
+        if trouble and trouble != self._trouble:
+            logs.warning("registry_not_followed", reason=trouble)
+        if self._trouble and not trouble:
+            logs.event("registry_followed")
+        self._trouble = trouble
 
     async def _follow(self, stub: model_service_pb2_grpc.ModelServiceStub) -> None:
         """One look at the registry; versions change in two steps, so that no label is ever without its version."""

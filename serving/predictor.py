@@ -14,7 +14,7 @@ from PIL import Image
 from components.errors import UserError
 from registry.manifest import Manifest
 from registry.store import Registry
-from serving.errors import RefusedPictureError, sentence
+from serving.errors import FailedPictureError, RefusedPictureError, sentence
 
 
 class Prediction(NamedTuple):
@@ -41,6 +41,7 @@ class Predictor:
 
         number = registry.served() if version is None else version
         if number is None:
+            registry.check_there()
             raise UserError(f"the registry {registry.uri} serves no model yet; `segpipe run` pushes a blessed one")
         self.manifest: Manifest = registry.manifest(number)
         with tempfile.TemporaryDirectory(prefix="segpipe-") as scratch:
@@ -59,14 +60,14 @@ class Predictor:
 
         Raises:
             RefusedPictureError: the model refuses it.
-            UserError: the file cannot be read.
+            FailedPictureError: the file cannot be read.
         """
         import tensorflow as tf
 
         try:
             encoded = picture.read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read the picture {picture}: {error.strerror}") from None
+            raise FailedPictureError(f"cannot read the picture {picture}: {error.strerror}") from None
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:

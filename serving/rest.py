@@ -5,24 +5,29 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import aiohttp
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from serving import logs
+from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
+from serving.cors import allow_origins
 from serving.endpoint import SIGNATURE_DEF, Endpoint
-from serving.errors import ServingError, TooLargeError, invalid
+from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
+from serving.http_errors import first_words
 from serving.metrics import METRICS_PATH
 from serving.model import DEFAULT_SIGNATURE, Signature
 from serving.rest_json import error_json, parse_predict, predict_json
+from serving.wrong_bodies import RIGHT_FORM
 
 _MODEL = r"([^/:]+)"
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
@@ -34,8 +39,13 @@ _LARGE_BYTES = 1 << 18
 _Result = TypeVar("_Result")
 
 
-def make_app(endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = ()) -> web.Application:
-    """The application; `pages` are routes beside the API, such as a page for people."""
+def make_app(
+    endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
+) -> web.Application:
+    """The application; `pages` are routes beside the API, such as a page for people.
+
+    Web pages of `origins` may ask it, see `serving.cors`.
+    """
     handler = RestHandler(endpoint)
     app = web.Application(client_max_size=endpoint.limits.body_bytes)
     app.router.add_get(METRICS_PATH, handler.metrics)
@@ -43,6 +53,7 @@ def make_app(endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = ()) -> 
     app.router.add_get("/readyz", handler.ready)
     app.router.add_route("*", "/{api:[vV]1}/{rest:.*}", handler.api)
     app.add_routes(pages)
+    allow_origins(app, origins)
     return app
 
 
@@ -57,12 +68,13 @@ class RestHandler:
         return web.Response(text="ok\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Whether the stable version answers; what is behind each label."""
+        """Whether the stable version answers; what is behind each label, and whether the registry is still there."""
         labels = self._endpoint.versions.labels
         status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
-        return web.json_response(
-            {"model": self._endpoint.versions.name, "labels": labels}, status=200 if status is StatusCode.OK else 503
-        )
+        document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
+        if not self._endpoint.versions.registry_is_readable:
+            document["registry"] = "it cannot be read, or serves nothing any more: the server's log says why"
+        return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Everything that is counted."""
@@ -73,7 +85,10 @@ class RestHandler:
         try:
             return await self._answer(request)
         except ServingError as error:
-            return _json(error_json(error.message), error.http_status)
+            answer = _json(error_json(error.message), error.http_status)
+            if isinstance(error, WrongMethodError):
+                answer.headers["Allow"] = "POST"
+            return answer
         except web.HTTPException:
             raise
         except Exception as error:  # noqa: BLE001  # Logged, and told without its details.
@@ -82,13 +97,18 @@ class RestHandler:
 
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
+        path_shown = shortened(path)
         if request.method == "POST" and (found := _POST.fullmatch(path)):
             name, version, label, method = found.groups()
             return await self._post(request, _spec(name, version, label), method.lower())
         if request.method == "GET" and (found := _GET.fullmatch(path)):
             name, version, label, what = found.groups()
             return _json(self._get(_spec(name or "", version, label), what is not None))
-        raise invalid(f"Malformed request: {request.method} {path}")
+        if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
+            raise WrongMethodError("pages of other origins may not ask this server: start it with --allow-origin")
+        if _POST.fullmatch(path):
+            raise WrongMethodError(f"{path_shown} takes POST, not {shortened(request.method, 16)}: send {RIGHT_FORM}")
+        raise invalid(f"Malformed request: {shortened(request.method, 16)} {path_shown}")
 
     def _get(self, spec: model_pb2.ModelSpec, metadata: bool) -> bytes:
         if not spec.name:
@@ -105,16 +125,17 @@ class RestHandler:
             )
         with self._endpoint.admitted("REST") as call:
             body = await _body(request, call.deadline)
+            content_type = request.headers.get("Content-Type", "")
             with self._endpoint.find(spec) as servable:
 
                 def find_signature(name: str) -> Signature:
                     signature = servable.model.signature(name)
                     if signature is None:
                         wanted = name or DEFAULT_SIGNATURE
-                        raise invalid(f'Serving signature name: "{wanted}" not found in signature def')
+                        raise invalid(f'Serving signature name: "{shortened(wanted)}" not found in signature def')
                     return signature
 
-                asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature)
+                asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature, content_type)
                 del body
                 outputs = await self._endpoint.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())
@@ -135,8 +156,10 @@ async def _body(request: web.Request, deadline: float) -> bytes:
         raise ServingError(StatusCode.DEADLINE_EXCEEDED, "the body did not come in time") from None
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLargeError(str(error.text)) from None
-    except aiohttp.ClientPayloadError as error:
-        raise invalid(f"the body cannot be read: {error}") from None
+    except ConnectionError:
+        raise ServingError(StatusCode.CANCELLED, "the client has gone away") from None
+    except (aiohttp.ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise invalid(f"the body cannot be read: {first_words(str(error))}") from None
 
 
 async def _off_loop_if(large: bool, function: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -149,7 +172,7 @@ def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelS
     if version is not None:
         number = int(version) if len(version) < 20 else _LARGEST_VERSION + 1
         if number > _LARGEST_VERSION:
-            raise invalid(f"Failed to convert version: {version} to numeric.")
+            raise invalid(f"Failed to convert version: {shortened(version)} to numeric.")
         spec.version.value = number
     if label is not None:
         spec.version_label = _decoded(label, "model version label")
@@ -160,7 +183,7 @@ def _decoded(text: str, what: str) -> str:
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
-        raise invalid(f"Failed to decode {what}:{text}") from None
+        raise invalid(f"Failed to decode {what}:{shortened(text)}") from None
 
 
 def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:

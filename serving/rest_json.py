@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import orjson
 from grpc import StatusCode
 
+from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.model import Outputs, Signature
+from serving.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is
 
 _B64 = "b64"
 _BYTES_SUFFIX = "_bytes"
 _MOST_VALUES = 10_000
-_SHOWN_BYTES = 256
+_SHOWN = 48
 _TYPES = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number", type(None): "Null"}
 
 FindSignature = Callable[[str], Signature]
@@ -34,13 +36,15 @@ class JsonRequest(NamedTuple):
     rows: bool
 
 
-def parse_predict(body: bytes, find_signature: FindSignature) -> JsonRequest:
+def parse_predict(body: bytes, find_signature: FindSignature, content_type: str = "") -> JsonRequest:
     """The request in `body`; `find_signature` gives a signature by its name, which may be empty.
+
+    The `content_type` only helps to say what a body is that is not JSON: TensorFlow Serving looks at none.
 
     Raises:
         ServingError: it is no request; texts are TensorFlow Serving's where it has one for the case.
     """
-    document = _parse(body)
+    document = _parse(body, content_type)
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid(
@@ -56,7 +60,7 @@ def parse_predict(body: bytes, find_signature: FindSignature) -> JsonRequest:
         return JsonRequest(signature, _rows(document, signature.input), rows=True)
     if "inputs" in document:
         return JsonRequest(signature, _column(document["inputs"], signature.input), rows=False)
-    raise invalid("Missing 'inputs' or 'instances' key")
+    raise invalid(f"Missing 'inputs' or 'instances' key; send {RIGHT_FORM}")
 
 
 def predict_json(outputs: Outputs, rows: bool) -> bytes:
@@ -79,9 +83,11 @@ def error_json(message: str) -> bytes:
     return _dump({"error": message})
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     if not body:
-        raise invalid("JSON Parse error: The document is empty")
+        raise invalid(f"JSON Parse error: The document is empty; send {RIGHT_FORM}")
+    if what := what_body_is(body, content_type):
+        raise invalid(f"JSON Parse error: {what}")
     if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > _MOST_VALUES:
         raise invalid(
             f"the JSON has more than {_MOST_VALUES} values: send a picture as the bytes of its JPEG or PNG file, "
@@ -90,18 +96,21 @@ def _parse(body: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise invalid(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+        if not body.lstrip().startswith(b"{"):
+            raise invalid(f"JSON Parse error: the body is not JSON; send {RIGHT_FORM}") from None
+        message = "the body is not UTF-8 text" if "UTF-8" in error.msg else error.msg
+        raise invalid(f"JSON Parse error: {message} at offset: {error.pos}") from None
     if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {_shown(document)} Is not object")
+        raise invalid(f"JSON Value: {_shown(document)} Is not object; send {RIGHT_FORM}")
     return document
 
 
 def _rows(document: dict[str, Any], name: str) -> list[bytes]:
     rows = document["instances"]
     if not isinstance(rows, list):
-        raise invalid(f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array")
+        raise invalid(f"JSON Value: {_shown(document)} Expecting 'instances' to be an list/array; send {RIGHT_FORM}")
     if not rows:
-        raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array")
+        raise invalid(f"JSON Value: {_shown(document)} No values in 'instances' array; send {RIGHT_FORM}")
     if _is_named(rows[0]):
         return [_named_row(row, index, name) for index, row in enumerate(rows)]
     return [_plain_row(row, index) for index, row in enumerate(rows)]
@@ -113,11 +122,11 @@ def _named_row(row: object, index: int, name: str) -> bytes:
     for key, value in row.items():
         try:
             if key != name:
-                raise invalid(f"JSON object: does not have named input: {key}")
+                raise invalid(f"JSON object: does not have named input: {shortened(key)}; the input is {name}")
             return _byte_string(value)
         except ServingError as error:
             raise invalid(
-                f"Failed to process element: {index} key: {key} of 'instances' list. "
+                f"Failed to process element: {index} key: {shortened(key)} of 'instances' list. "
                 f"Error: {error.code.name}: {error.message}"
             ) from None
     raise invalid(
@@ -143,7 +152,7 @@ def _column(inputs: Any, name: str) -> list[bytes]:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         inputs = inputs[name]
     if not isinstance(inputs, list):
-        raise invalid(f"input {name} must be a list with one value for each picture")
+        raise invalid(f'input {name} must be a list with one value for each picture: {{"inputs": [{{"b64": "…"}}]}}')
     return [_byte_string(value) for value in inputs]
 
 
@@ -162,9 +171,13 @@ def _byte_string(value: object) -> bytes:
             raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
         return _decoded(value[_B64])
     if isinstance(value, list):
-        raise invalid("Encountered list at unexpected level: 1 expected < 1")
+        raise invalid(f"Encountered list at unexpected level: 1 expected < 1; send {RIGHT_FORM}")
     if not isinstance(value, str):
-        raise invalid(f"JSON Value: {_shown(value)} Type: {_type(value)} is not of expected type: string")
+        raise invalid(
+            f"JSON Value: {_shown(value)} Type: {_type(value)} is not of expected type: string; send {RIGHT_FORM}"
+        )
+    if what := what_text_is(value):
+        raise invalid(f"the string {what}")
     return value.encode()
 
 
@@ -178,7 +191,7 @@ def _decoded(text: str) -> bytes:
         compact = "".join(text.split()).rstrip("=")
         return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise invalid("Unable to base64 decode") from None
+        raise invalid(f"Unable to base64 decode: {what_base64_is(text)}") from None
 
 
 def _printable(name: str, values_B: Any) -> Any:
@@ -203,7 +216,7 @@ def _dump(document: dict[str, Any]) -> bytes:
 
 
 def _shown(value: object) -> str:
-    return orjson.dumps(value)[:_SHOWN_BYTES].decode(errors="replace")
+    return shortened(orjson.dumps(value).decode(errors="replace"), _SHOWN)
 
 
 def _type(value: object) -> str:

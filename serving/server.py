@@ -19,6 +19,7 @@ from serving import logs
 from serving.batching import Batcher
 from serving.endpoint import Endpoint
 from serving.grpc_service import make_grpc_server
+from serving.http_errors import PlainRunner
 from serving.metrics import Metrics
 from serving.ports import check_port, port_refused
 from serving.rest import make_app
@@ -42,8 +43,8 @@ class Server:
             self._versions, self._batcher, settings.limits, metrics, f"{registry.uri.rstrip('/')}/{VERSIONS}"
         )
         self._grpc = make_grpc_server(endpoint)
-        self._http = web.AppRunner(
-            make_app(endpoint, pages),
+        self._http = PlainRunner(
+            make_app(endpoint, pages, settings.allow_origins),
             access_log=None,
             handler_cancellation=True,  # A request whose client has gone is not run.
             shutdown_timeout=settings.grace_seconds,

@@ -37,6 +37,9 @@ class ServerSettings(Settings):
     host: str = "127.0.0.1"
     port: int = Field(default=8501, ge=0, le=65535, description="HTTP; 0 takes any that is free.")
     grpc_port: int = Field(default=8500, ge=0, le=65535, description="gRPC; 0 takes any that is free.")
+    allow_origins: tuple[str, ...] = Field(
+        default=(), description="Origins whose web pages may ask the REST API from a browser; `*` is any."
+    )
     poll_seconds: float = Field(default=5, gt=0, description="How often the registry is looked at.")
     grace_seconds: float = Field(default=20, ge=0, description="Time for running requests when the server stops.")
     limits: Limits = Limits()

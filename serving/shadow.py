@@ -17,7 +17,7 @@ from serving.client import (
     SegmentationClient,
     SegmentationError,
 )
-from serving.errors import RefusedPictureError
+from serving.errors import FailedPictureError, RefusedPictureError
 
 _SECONDS = 60
 _ANSWER_BYTES = 256 << 20
@@ -48,18 +48,19 @@ def segment(client: SegmentationClient, picture: Path) -> Segmentation:
 
     Raises:
         RefusedPictureError: the server refuses it.
-        UserError: the file cannot be read, or the server does not answer.
+        FailedPictureError: the file cannot be read, or the answer takes too long.
+        UserError: the server does not answer.
     """
     try:
         return client.predict(picture)
     except PictureRefusedError as error:
         raise RefusedPictureError(f"{picture}: {error}") from None
     except DeadlineExceededError as error:
-        raise UserError(f"{picture}: {error}") from None
+        raise FailedPictureError(f"{picture}: {error}") from None
     except SegmentationError as error:
         raise UserError(str(error)) from None
     except OSError as error:
-        raise UserError(f"cannot read the picture {picture}: {error.strerror}") from None
+        raise FailedPictureError(f"cannot read the picture {picture}: {error.strerror}") from None
 
 
 def label_address(url: str, model: str, label: str) -> str:

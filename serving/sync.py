@@ -67,6 +67,7 @@ class Sync:
         self._held_before: set[int] = set()
         self._refusals: dict[int, _Refusal] = {}
         self._trouble = ""
+        self._trouble_with_registry = False
         metrics.labels_are(self._told.labels if self._told else {})
 
     @property
@@ -111,15 +112,20 @@ class Sync:
         try:
             pinned = self._settings.version
             labels = self._registry.labels() if pinned is None else {STABLE: pinned}
+            if pinned is not None or STABLE not in labels:
+                self._registry.check_there()
         except Exception as error:  # noqa: BLE001  # Object stores raise what they like; what is served goes on.
             self._metrics.registry_failed()
             self._note("registry_unreadable", str(error))
+            self._trouble_with_registry = True
             return None
         self._metrics.looked()
         if STABLE not in labels:
             self._note("nothing_served", f"the registry {self._registry.uri} serves no version yet")
             return None
-        self._trouble = ""
+        if self._trouble_with_registry:
+            logs.event("registry_readable")
+        self._trouble, self._trouble_with_registry = "", False
         return labels
 
     def _choose(self, label: str, wanted: Mapping[str, int]) -> int | None:

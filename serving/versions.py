@@ -23,6 +23,7 @@ from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
 from serving.batching import Servable
+from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
@@ -49,8 +50,15 @@ class _Refusal(NamedTuple):
 
 
 def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
-    """Label → version, as the registry says; `pinned` stands in for all of it."""
-    return registry.labels() if pinned is None else {STABLE: pinned}
+    """Label → version, as the registry says; `pinned` stands in for all of it.
+
+    Raises:
+        NoRegistryError: there is no registry, or not any more.
+    """
+    labels = registry.labels() if pinned is None else {}
+    if not labels:
+        registry.check_there()
+    return labels if pinned is None else {STABLE: pinned}
 
 
 class Versions:
@@ -82,6 +90,11 @@ class Versions:
         return dict(self._labels)
 
     @property
+    def registry_is_readable(self) -> bool:
+        """Whether the last look at the registry found one."""
+        return not self._trouble and not (self._was_empty and self._loaded)
+
+    @property
     def states(self) -> dict[int, State]:
         """State of every version that was ever seen."""
         return dict(self._states)
@@ -98,10 +111,13 @@ class Versions:
             raise ServingError(StatusCode.INVALID_ARGUMENT, "ModelSpec has no name specified.")
         if label is not None:
             if name != self.name or label not in self._labels:
-                raise ServingError(StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+                raise ServingError(
+                    StatusCode.INVALID_ARGUMENT, f"Unrecognized servable version label: {shortened(label)}"
+                )
             version = self._labels[label]
         wanted = self._labels.get(STABLE) if version is None else version
         if name != self.name or wanted is None or wanted not in self._loaded:
+            name = shortened(name)
             asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise ServingError(StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
         return self._loaded[wanted]
@@ -156,7 +172,8 @@ class Versions:
 
     def _tell_if_empty(self, is_empty: bool) -> None:
         if is_empty and not self._was_empty:
-            logs.warning("nothing_to_serve", reason=f"the registry {self._registry.uri} serves no version yet")
+            when = "any more; the loaded ones go on" if self._loaded else "yet"
+            logs.warning("nothing_to_serve", reason=f"the registry {self._registry.uri} serves no version {when}")
         self._was_empty = is_empty
 
     async def _load(self, version: int) -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import re
 
+REFUSED = "picture refused: "
+"""How each refusal begins, as in `components.hostile`."""
+
 _GRAPH = re.compile(r"\{\{[^{}]*\}\}|\[\[.*?\]\]")
+_FRAMES = ("Graph execution error", "Detected at node", "Original stack trace", 'File "')
+_DECODERS = (
+    ("Invalid JPEG", "the JPEG data is damaged or ends early"),
+    ("jpeg::Uncompress failed", "the JPEG data is damaged or ends early"),
+    ("Invalid PNG", "the PNG data is damaged or ends early"),
+    ("Invalid GIF", "the GIF data is damaged or ends early"),
+    ("Input size should match (header_size", "the BMP data is damaged or ends early"),
+    ("Incomplete bmp", "the BMP data is damaged or ends early"),
+    ("Unknown image file format", "it is no JPEG, PNG, GIF or BMP"),
+)
 
 
 class SegmentationError(Exception):
@@ -43,11 +56,20 @@ def not_found(message: str) -> str:
 
 
 def sentence(message: str) -> str:
-    """What a TensorFlow graph says in `message`, without the graph around it; of an assertion, its text and figures."""
+    """What a TensorFlow graph says in `message`, without the graph around it; of an assertion, its text and figures.
+
+    The texts of TensorFlow's decoders become a refusal that names the format.
+    """
     lines = [line.strip() for line in _GRAPH.sub("", message).splitlines()]
-    told = [line for line in lines if line and not line.startswith("Detected at node")]
-    said = next((line for line in told if "assertion failed" in line), told[0] if told else message)
-    if "assertion failed" not in said:
-        return said
-    text = said.partition("assertion failed:")[2]
-    return " ".join(text.replace("[", "").replace("]", "").split())
+    told = [line for line in lines if line and not line.startswith(_FRAMES)]
+    said = next((line for line in told if "assertion failed" in line), told[0] if told else "the graph failed")
+    if "assertion failed" in said:
+        text = said.partition("assertion failed:")[2]
+        return " ".join(text.replace("[", "").replace("]", "").split())
+    return next((f"{REFUSED}{words}" for text, words in _DECODERS if text in said), said)
+
+
+def shortened(text: str, limit: int = 64) -> str:
+    """`text` without control characters, and cut: an error never repeats at length what somebody has sent."""
+    cut = "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:limit])
+    return cut if len(text) <= limit else f"{cut}…"

@@ -64,5 +64,9 @@ class Attempts:
         return pause
 
     def _given_up(self, error: ServerUnavailableError) -> ServerUnavailableError:
-        times = "once" if self._made == 1 else f"{self._made} times in {self._patience:g} s"
+        times = "once" if self._made == 1 else f"{self._made} times in {_rounded(self._clock() - self._began)} s"
         return ServerUnavailableError(f"{error} (tried {times})", error.retry_after)
+
+
+def _rounded(seconds: float) -> str:
+    return f"{round(seconds, 2 if seconds < 1 else 1):g}"

@@ -17,9 +17,9 @@ import tf_keras as keras
 
 from components import records
 from components.evaluator.confusion import confusion_counts_BCC
-from components.hostile import REFUSED
 from components.trainer.inference.attempt import attempt
 from components.trainer.inference.config import InferenceConfig
+from components.trainer.inference.damage import damage, undecodable
 from components.trainer.inference.flips import averaged_over_flips
 from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
 from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
@@ -81,9 +81,8 @@ class ServedModel(tf.Module):
 
         A refused picture has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
         """
-        otherwise = Looked(tf.constant([1, 1]), tf.constant(f"{REFUSED}it is cut off or damaged"))
         size_B2, refusal_B = tf.map_fn(
-            lambda encoded: attempt(self._look_through_one, encoded, otherwise),
+            lambda encoded: attempt(self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))),
             image,
             fn_output_signature=LOOKED,
             parallel_iterations=1,
@@ -124,6 +123,17 @@ class ServedModel(tf.Module):
         return self._transform.height, self._transform.width
 
     def _look_at_one(self, encoded: tf.Tensor) -> Looked:
+        """A picture's size and refusal; a damaged file is named as that before its header is read."""
+        damaged = damage(encoded)
+        return Looked(
+            *tf.cond(
+                damaged == "",
+                lambda: self._look_at_whole(encoded),
+                lambda: Looked(tf.zeros([2], tf.int32), damaged),
+            )
+        )
+
+    def _look_at_whole(self, encoded: tf.Tensor) -> Looked:
         size_2, refusal = look_at(encoded, self._max_pixels)
         if not self._is_tiled:
             return Looked(size_2, refusal)

@@ -5,6 +5,8 @@ TensorFlow and TFX are imported only by the commands that need them, once their 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -28,7 +30,20 @@ from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
 def main() -> None:
     """The console script: runs a command and turns what goes wrong into one sentence."""
-    sys.exit(cli(prog_name="segpipe"))
+    try:
+        cli(prog_name="segpipe")
+    except SystemExit:
+        _mute()
+        raise
+
+
+def _mute() -> None:
+    """Drops what is written from now on: all has been said, but TensorFlow's destructors may fail with tracebacks."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+        os.dup2(nowhere, descriptor)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +89,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
             if outcome is not None:
                 print_summary(console, outcome, log)
     except Exception:
-        with log.open("a") as file:
+        with contextlib.suppress(OSError), log.open("a") as file:  # The log may be what cannot be written.
             traceback.print_exc(file=file)
         raise
 

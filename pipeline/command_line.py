@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from components.errors import UserError, user_error_in
+from components.machine_faults import describe, machine_fault_in
+from components.plain_path import plain_temporary_files
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -57,7 +59,8 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with plain_temporary_files():
+                return command(*args, **kwargs)
         except KeyboardInterrupt:
             click.echo("interrupted; the same command goes on where it was", err=True)
             sys.exit(INTERRUPTED)
@@ -74,5 +77,8 @@ def _sentence(error: Exception) -> str:
     user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
+    fault = machine_fault_in(error)
+    if fault is not None:
+        return describe(fault, [Path.cwd()])
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"

@@ -46,17 +46,28 @@ def quiet_streams(log_file: Path) -> Iterator[Console]:
     sys.stderr.flush()
     saved = [os.dup(1), os.dup(2)]
     try:
-        with log_file.open("ab", buffering=0) as log, os.fdopen(os.dup(saved[0]), "w") as screen:
+        with log_file.open("ab", buffering=0) as log, os.fdopen(os.dup(saved[0]), "w", errors="replace") as screen:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
             with _logging_to_stderr():
                 yield make_console(screen)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush_or_drop()
         for descriptor, original in zip((1, 2), saved, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
+
+
+def _flush_or_drop() -> None:
+    """Empties Python's buffers, of a log on a full disk into nowhere: what they keep would come on the screen later."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+            stream.flush()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from components.errors import UserError
+from components.plain_path import plain_path
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.labels import LABELS
@@ -103,18 +104,25 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     from pipeline.look_around import look_around
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
-    connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
+    workspace = plain_path(config.workspace_dir)
+    connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
     check_encoder(config.trainer.model, config.transform)
-    steps = create_steps(config, look_around(config))
+    steps = create_steps(config, look_around(config, resume_root=str(workspace / "resume")))
+    record.move_to(workspace / "artifacts")
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
             pipeline_name=config.name,
-            pipeline_root=str(config.workspace_dir / "artifacts"),
+            pipeline_root=str(workspace / "artifacts"),
             components=list(steps),
             enable_cache=cache,
             metadata_connection_config=connection,
             beam_pipeline_args=list(BEAM_ARGUMENTS),
         )
     )
-    return {step.id: {key: Path(uri) for key, uri in record.outputs(step.id).items()} for step in steps}
+    return {
+        step.id: {
+            key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()
+        }
+        for step in steps
+    }

@@ -76,7 +76,7 @@ _TEXTS = {
     **{
         os.strerror(number): kind
         for number, kind in _NUMBERS.items()
-        if number not in (errno.EAGAIN, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)  # Texts that say too little.
+        if number not in (errno.EAGAIN, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)  # Their texts say too little.
     },
 }
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
@@ -97,6 +97,12 @@ def machine_fault_in(error: BaseException | None) -> MachineFault | None:
         if fault is not None:
             return fault
     return None
+
+
+def is_out_of_resources(error: BaseException) -> bool:
+    """Whether this process has too much open or too little memory, so that any file would fail as this one did."""
+    fault = machine_fault_in(error)
+    return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
 
 
 def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
@@ -208,7 +214,7 @@ def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
 
 def _free_share(folder: Path) -> float:
     usage = shutil.disk_usage(_existing(folder))
-    return usage.free / usage.total if usage.total else 0.0
+    return usage.free / usage.total if usage.total else 1.0
 
 
 def _owner(path: Path) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
+from pipeline.disk_need import print_need
 from pipeline.run_date import on_date
 
 _SHOWN = 20
@@ -42,6 +44,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         _print_dates(console, config)
         _print_splits(console, summary)
         _print_quarantined(console, quarantined)
+        print_need(config, console)
         _print_schema(console, config.schema_file)
     _check_gate(config, summary)
 
@@ -130,9 +133,9 @@ def _print_quarantined(console: Console, quarantined: list[Quarantined]) -> None
 
 def _print_schema(console: Console, path: Path) -> None:
     if path.exists():
-        console.print(f"[green]✓[/] schema {path}", soft_wrap=True)
+        console.print(f"[green]✓[/] schema {escape(str(path))}", soft_wrap=True)
     else:
-        console.print(f"there is no schema {path} yet; `segpipe schema infer` writes a first one", soft_wrap=True)
+        console.print(f"there is no schema {escape(str(path))} yet; `segpipe schema infer` writes a first one", soft_wrap=True)
 
 
 def _check_gate(config: RunConfig, summary: IngestionSummary) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from components.errors import UserError
+from components.interruption import interrupted_by_sigterm
 from pipeline import __version__
 from pipeline.command_line import (
     config_argument,
@@ -74,6 +75,8 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     Example:
       segpipe run pipeline/configs/sample.yaml --set trainer.epochs=5
     """
+    from rich.markup import escape
+
     from pipeline.config import load_config
     from pipeline.console import quiet_streams
     from pipeline.local import log_file, run_pipeline
@@ -83,8 +86,8 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
     try:
-        with quiet_streams(log) as console:
-            console.print(f"[bold]{settings.name}[/] [dim]log: {log}[/]", soft_wrap=True)
+        with interrupted_by_sigterm(), quiet_streams(log) as console:
+            console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
             outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
             if outcome is not None:
                 print_summary(console, outcome, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from components.errors import UserError, user_error_in
+from components.interruption import Interruption, output_closed
 from components.machine_faults import describe, machine_fault_in
 from components.plain_path import plain_temporary_files
 
@@ -61,9 +63,12 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             with plain_temporary_files():
                 return command(*args, **kwargs)
+        except Interruption as interruption:
+            _end(interruption.what, interruption.status)
         except KeyboardInterrupt:
-            click.echo("interrupted; the same command goes on where it was", err=True)
-            sys.exit(INTERRUPTED)
+            _end("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            _end(output_closed().what, output_closed().status)
         except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
             if debug:
                 traceback.print_exc()
@@ -71,6 +76,12 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(1)
 
     return wrapped
+
+
+def _end(what: str, status: int) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"{what}; the same command goes on where it was", err=True)
+    sys.exit(status)
 
 
 def _sentence(error: Exception) -> str:

@@ -27,7 +27,7 @@ def output_closed() -> Interruption:
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM, which a container gets when it is stopped, end the work as Ctrl-C does: in order, with a sentence."""
+    """Lets SIGTERM, which stops a container, end the work as Ctrl-C does: in order, with a sentence."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second one ends it at once.

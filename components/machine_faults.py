@@ -135,10 +135,10 @@ _SENTENCES = {
     Kind.QUOTA: "the disk quota of this user is used up at {path}{where}: remove files or raise the quota" + _AGAIN,
     Kind.FILE_SIZE: "{path} would be larger than this machine lets a file be{where}: raise the limit (`ulimit -f`), or "
     "take a file system for larger files" + _AGAIN,
-    Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, or "
+    Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
+    "or name another folder",
+    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
     "name another folder",
-    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or name "
-    "another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file, not a folder{where}: remove the file, or name another folder",
     Kind.LONG_NAME: "the path {path} is longer than this file system allows{where}: name a folder with a shorter path",
@@ -147,8 +147,8 @@ _SENTENCES = {
     "(`ulimit -u`) or end other programs" + _AGAIN,
     Kind.MEMORY: "the memory of this machine is not enough{where}: end other programs, or lower trainer.batch_size, "
     "transform.height and transform.width, or data.limits.max_pixels" + _AGAIN,
-    Kind.BROKEN_DISK: "the disk of {path} does not answer as it should{where} (an input/output error): look at the disk "
-    "or the network share, and at the room that is left on it" + _AGAIN,
+    Kind.BROKEN_DISK: "the disk of {path} does not answer as it should{where} (an input/output error): look at the "
+    "disk or the network share, and at the room that is left on it" + _AGAIN,
 }
 
 
@@ -205,11 +205,16 @@ def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
     """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
     folder = path if path is not None else min(folders, key=_free_share)
     folder = _existing(folder)
-    status = os.statvfs(folder)
+    return f"the disk of {folder} is full: {describe_room(folder)}"
+
+
+def describe_room(folder: Path) -> str:
+    """What the disk of `folder`, which need not exist yet, still takes: bytes, or where there is room, files."""
+    status = os.statvfs(_existing(folder))
     if status.f_files and not status.f_favail and status.f_bavail:
-        return f"the disk of {folder} is full: it takes no further files (0 of {status.f_files} inodes are left)"
-    usage = shutil.disk_usage(folder)
-    return f"the disk of {folder} is full: {megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
+        return f"it takes no further files (0 of {status.f_files} inodes are left)"
+    usage = shutil.disk_usage(_existing(folder))
+    return f"{megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
 
 
 def _free_share(folder: Path) -> float:

@@ -135,7 +135,9 @@ def _print_schema(console: Console, path: Path) -> None:
     if path.exists():
         console.print(f"[green]✓[/] schema {escape(str(path))}", soft_wrap=True)
     else:
-        console.print(f"there is no schema {escape(str(path))} yet; `segpipe schema infer` writes a first one", soft_wrap=True)
+        console.print(
+            f"there is no schema {escape(str(path))} yet; `segpipe schema infer` writes a first one", soft_wrap=True
+        )
 
 
 def _check_gate(config: RunConfig, summary: IngestionSummary) -> None:

@@ -19,7 +19,15 @@ _STEPS = {
     "data_gate": ("data_gate",),
     "transform": ("transform",),
     "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py", "plain_path.py"),
-    "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py", "plain_path.py"),
+    "tuner": (
+        "tuner",
+        "trainer",
+        "transform",
+        "evaluator/confusion.py",
+        "hostile.py",
+        "compatibility.py",
+        "plain_path.py",
+    ),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "serving_check": (

@@ -112,7 +112,7 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
 
 
 def _needed(hidden: Set[str]) -> list[Path]:
-    """This repository, its environment and the interpreter behind it, where they lie below folders that are `hidden`."""
+    """This repository, its environment and its interpreter, where they lie below folders that are `hidden`."""
     interpreter = Path(sys.executable).resolve().parents[1]
     needed = sorted({REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), interpreter})
     below = [folder for folder in needed if folder.parts[1] in hidden]

@@ -160,5 +160,7 @@ def test_a_command_says_it_without_a_traceback(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {tmp_path}/x cannot be written, because its file system or file is read-only")
+    assert done.stderr.startswith(
+        f"error: {tmp_path}/x cannot be written, because its file system or file is read-only"
+    )
     assert done.stderr.count("\n") == 1

@@ -46,6 +46,7 @@ _NUMBERS = {
     errno.ENOLCK: Kind.NO_LOCKS,
     errno.EOPNOTSUPP: Kind.NO_LOCKS,
     errno.ENOTDIR: Kind.NOT_A_FOLDER,
+    errno.EEXIST: Kind.NOT_A_FOLDER,  # Where a folder is made: a file or a link to nothing.
     errno.ENAMETOOLONG: Kind.LONG_NAME,
     errno.EMFILE: Kind.OPEN_FILES,
     errno.ENFILE: Kind.OPEN_FILES,
@@ -76,7 +77,8 @@ _TEXTS = {
     **{
         os.strerror(number): kind
         for number, kind in _NUMBERS.items()
-        if number not in (errno.EAGAIN, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)  # Their texts say too little.
+        if number not in (errno.EAGAIN, errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)
+        # Their texts say too little.
     },
 }
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
@@ -140,7 +142,8 @@ _SENTENCES = {
     Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
     "name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
-    Kind.NOT_A_FOLDER: "a part of {path} is a file, not a folder{where}: remove the file, or name another folder",
+    Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
+    "another folder",
     Kind.LONG_NAME: "the path {path} is longer than this file system allows{where}: name a folder with a shorter path",
     Kind.OPEN_FILES: "too many files are open{where}: raise the limit (`ulimit -n 4096`)" + _AGAIN,
     Kind.PROCESSES: "this machine lets this user start no more threads or processes{where}: raise the limit "
@@ -173,7 +176,10 @@ def _fault(error: BaseException) -> MachineFault | None:
         return MachineFault(Kind.MEMORY, None)
     if isinstance(error, OSError) and error.errno in _NUMBERS:
         name = error.filename if isinstance(error.filename, (str, bytes)) else None
-        return _at(_NUMBERS[error.errno], Path(os.fsdecode(name)) if name else _path_in(text))
+        path = Path(os.fsdecode(name)) if name else _path_in(text)
+        if error.errno == errno.EEXIST and path is not None and path.is_dir():
+            return None
+        return _at(_NUMBERS[error.errno], path)
     for phrase, kind in _SQLITE_TEXTS.items():
         if phrase in text:
             return MachineFault(kind, _path_in(text))
@@ -195,7 +201,7 @@ def _path_in(text: str) -> Path | None:
 
 def _existing(path: Path) -> Path:
     """The nearest part of `path` that exists."""
-    for part in (path, *path.absolute().parents):
+    for part in (path, *path.parents):
         if os.path.lexists(part):
             return part
     return Path("/")
@@ -225,5 +231,5 @@ def _free_share(folder: Path) -> float:
 def _owner(path: Path) -> str:
     """Whose the nearest existing part of `path` is, and with which rights."""
     existing = _existing(path)
-    status = existing.stat()
+    status = existing.lstat()
     return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"

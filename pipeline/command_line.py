@@ -78,6 +78,13 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _has_current_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
+
+
 def _end(what: str, status: int) -> None:
     with contextlib.suppress(OSError):
         click.echo(f"{what}; the same command goes on where it was", err=True)
@@ -88,8 +95,10 @@ def _sentence(error: Exception) -> str:
     user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
+    if isinstance(error, FileNotFoundError) and not _has_current_folder():
+        return "the folder that this command was started in has been removed; change to another one"
     fault = machine_fault_in(error)
     if fault is not None:
-        return describe(fault, [Path.cwd()])
+        return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,7 @@ from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
+from pipeline.disk_need import print_need
 from pipeline.run_date import on_date
 from pipeline.schema_file import read_schema, write_first_schema, written
 from registry.store import Registry
@@ -54,6 +56,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         _print_notes(console, rehearsal.summary)
         _print_splits(console, rehearsal.summary)
         _print_quarantined(console, rehearsal.quarantined)
+        print_need(config, console)
         report = _judge(config, rehearsal, console)
         _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
         _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
@@ -105,12 +108,14 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
     if not path.exists():
         findings = tuple(check_ingestion(summary, config.validation))
         if not all(finding.passed for finding in findings):
-            console.print(f"no schema is written to {path} from data that the data gate refuses", soft_wrap=True)
+            console.print(
+                f"no schema is written to {path} from data that the data gate refuses", markup=False, soft_wrap=True
+            )
             return GateReport(passed=False, findings=findings)
         write_first_schema(config, summary)
         console.print(written(path), markup=False, soft_wrap=True)
     schema = parse_schema(read_schema(path))
-    console.print(f"[green]✓[/] schema {path}", soft_wrap=True)
+    console.print(f"[green]✓[/] schema {escape(str(path))}", soft_wrap=True)
     baseline = read_baseline(Registry(config.registry_uri), summary.data_fingerprint, config.validation)
     anomalies = find_anomalies(rehearsal.statistics, schema)
     return judge(summary, rehearsal.statistics, anomalies, schema, baseline, config.validation)

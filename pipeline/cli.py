@@ -5,6 +5,8 @@ TensorFlow and TFX are imported only by the commands that need them, once their 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import click
 
 from components.errors import UserError
+from components.interruption import interrupted_by_sigterm
 from pipeline import __version__
 from pipeline.command_line import (
     CommandGroup,
@@ -30,7 +33,20 @@ from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
 
 def main() -> None:
     """The console script: runs a command and turns what goes wrong into one sentence."""
-    sys.exit(cli(prog_name="segpipe"))
+    try:
+        cli(prog_name="segpipe")
+    except SystemExit:
+        _mute()
+        raise
+
+
+def _mute() -> None:
+    """Drops what is written from now on: all has been said, but TensorFlow's destructors may fail with tracebacks."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+        os.dup2(nowhere, descriptor)
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,6 +77,8 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     Example:
       segpipe run pipeline/configs/sample.yaml --set trainer.epochs=5
     """
+    from rich.markup import escape
+
     from pipeline.config import load_config
     from pipeline.console import quiet_streams
     from pipeline.local import log_file, run_pipeline
@@ -70,13 +88,13 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
     try:
-        with quiet_streams(log) as console:
-            console.print(f"[bold]{settings.name}[/] [dim]log: {log}[/]", soft_wrap=True)
+        with interrupted_by_sigterm(), quiet_streams(log) as console:
+            console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
             outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
             if outcome is not None:
                 print_summary(console, outcome, log)
     except Exception:
-        with log.open("a") as file:
+        with contextlib.suppress(OSError), log.open("a") as file:  # The log may be what cannot be written.
             traceback.print_exc(file=file)
         raise
 

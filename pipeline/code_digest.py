@@ -15,10 +15,18 @@ import components
 
 _ROOT = Path(components.__file__).parent
 _STEPS = {
-    "example_gen": ("example_gen", "hostile.py", "orientation.py"),
+    "example_gen": ("example_gen", "hostile.py", "machine_faults.py", "orientation.py"),
     "data_gate": ("data_gate", "example_gen/causes.py"),
     "transform": ("transform",),
-    "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "orientation.py", "compatibility.py"),
+    "trainer": (
+        "trainer",
+        "transform",
+        "evaluator/confusion.py",
+        "hostile.py",
+        "orientation.py",
+        "compatibility.py",
+        "plain_path.py",
+    ),
     "tuner": (
         "tuner",
         "trainer",
@@ -27,6 +35,7 @@ _STEPS = {
         "hostile.py",
         "orientation.py",
         "compatibility.py",
+        "plain_path.py",
     ),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),

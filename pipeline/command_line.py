@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import traceback
@@ -12,6 +13,9 @@ from typing import Any
 import click
 
 from components.errors import UserError, user_error_in
+from components.interruption import Interruption, output_closed
+from components.machine_faults import describe, machine_fault_in
+from components.plain_path import plain_temporary_files
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -89,10 +93,14 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with plain_temporary_files():
+                return command(*args, **kwargs)
+        except Interruption as interruption:
+            _end(interruption.what, interruption.status)
         except KeyboardInterrupt:
-            click.echo("interrupted; the same command goes on where it was", err=True)
-            sys.exit(INTERRUPTED)
+            _end("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            _end(output_closed().what, output_closed().status)
         except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
             if debug:
                 traceback.print_exc()
@@ -102,9 +110,27 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _has_current_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
+
+
+def _end(what: str, status: int) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"{what}; the same command goes on where it was", err=True)
+    sys.exit(status)
+
+
 def _sentence(error: Exception) -> str:
     user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
+    if isinstance(error, FileNotFoundError) and not _has_current_folder():
+        return "the folder that this command was started in has been removed; change to another one"
+    fault = machine_fault_in(error)
+    if fault is not None:
+        return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"

@@ -19,6 +19,7 @@ from typing import NamedTuple, TextIO
 from rich.console import Console
 from rich.markup import escape
 
+from components.interruption import output_closed
 from components.progress import LOGGER_NAME
 
 _WIDTH_OF_FILES = 160
@@ -26,8 +27,15 @@ _WIDTH_OF_FILES = 160
 
 def make_console(file: TextIO | None = None) -> Console:
     """A console on `file` or standard output; where that is no terminal, tables are not cut to 80 columns."""
-    console = Console(file=file, highlight=False)
-    return console if console.is_terminal else Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
+    console = _Console(file=file, highlight=False)
+    return console if console.is_terminal else _Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Ends the command with its own sentence and status, where Rich's has neither."""
+        self.quiet = True
+        raise output_closed()
 
 
 class Step(NamedTuple):
@@ -46,17 +54,39 @@ def quiet_streams(log_file: Path) -> Iterator[Console]:
     sys.stderr.flush()
     saved = [os.dup(1), os.dup(2)]
     try:
-        with log_file.open("ab", buffering=0) as log, os.fdopen(os.dup(saved[0]), "w") as screen:
+        with log_file.open("ab", buffering=0) as log, _screen(saved[0]) as screen:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
             with _logging_to_stderr():
                 yield make_console(screen)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush_or_drop()
         for descriptor, original in zip((1, 2), saved, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
+
+
+@contextlib.contextmanager
+def _screen(descriptor: int) -> Iterator[TextIO]:
+    """A file of its own on `descriptor`; what a reader that has gone no longer takes is dropped at the end."""
+    screen = os.fdopen(os.dup(descriptor), "w", errors="replace")
+    try:
+        yield screen
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            screen.close()
+
+
+def _flush_or_drop() -> None:
+    """Empties Python's buffers, of a log on a full disk into nowhere: what they keep would come on the screen later."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+            stream.flush()
 
 
 @contextlib.contextmanager
@@ -83,17 +113,19 @@ class StepWatcher(logging.Handler):
     def __init__(self, console: Console, labels: dict[str, str]) -> None:
         super().__init__(logging.INFO)
         self.steps: list[Step] = []
-        self._console = console
+        self.console = console
         self._labels = labels
         self._status = console.status("preparing")
         self._current = ""
+        self.node = ""
+        """The step that runs, or the last one that ran, by its id in the pipeline."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows what a step reports."""
         if getattr(record, "transient", False):
             self._status.update(escape(f"{self._current}: {record.getMessage()}"))
         else:
-            self._console.print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
+            self.console.print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -110,15 +142,15 @@ class StepWatcher(logging.Handler):
     @contextlib.contextmanager
     def step(self, node: str, was_cached: Callable[[str], bool]) -> Iterator[None]:
         """Draws one step, and remembers it if it ends well."""
-        self._current = self._labels.get(node, node)
+        self.node, self._current = node, self._labels.get(node, node)
         self._status.update(self._current)
         began = time.monotonic()
         try:
             yield
         except BaseException:
-            self._console.print(f"[red]✗[/] {self._current}")
+            self.console.print(f"[red]✗[/] {self._current}")
             raise
         step = Step(node, time.monotonic() - began, was_cached(node))
         self.steps.append(step)
         how = "[dim]cached[/]" if step.cached else f"{step.seconds:.1f} s"
-        self._console.print(f"[green]✓[/] {self._current} [dim]·[/] {how}")
+        self.console.print(f"[green]✓[/] {self._current} [dim]·[/] {how}")

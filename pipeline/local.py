@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from components.errors import UserError
+from components.errors import UserError, user_error_in
+from components.machine_faults import Kind, describe, machine_fault_in
+from components.plain_path import plain_path
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
+from pipeline.disk_need import check_disk, measure_need
 from pipeline.labels import LABELS
 from pipeline.run_date import on_date
 from pipeline.unchanged import needs_training
@@ -46,9 +49,8 @@ def run_pipeline(
     Raises:
         UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
     """
-    config.workspace_dir.mkdir(parents=True, exist_ok=True)
     watcher = StepWatcher(console, LABELS)
-    with _only_run_in(config.workspace_dir), watcher.watching():
+    with _machine_faults_told(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
         if config.trainer.workers > 1:
             console.print(
@@ -80,8 +82,34 @@ def log_file(config: RunConfig) -> Path:
 
 
 @contextmanager
+def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
+    """Turns an error behind which is a fault of the machine into a sentence that names disk, step and need."""
+    try:
+        yield
+    except Exception as error:
+        fault = None if user_error_in(error) else machine_fault_in(error)
+        if fault is None:
+            raise
+        registry = [] if "://" in config.registry_uri else [Path(config.registry_uri)]
+        step = LABELS.get(watcher.node, watcher.node)
+        need = _need_of_step(config, watcher.node) if fault.kind is Kind.DISK_FULL else None
+        raise UserError(
+            describe(fault, [config.workspace_dir, *registry], step and f"the step {step!r}", need)
+        ) from error
+
+
+def _need_of_step(config: RunConfig, node: str) -> int | None:
+    """The bytes that a step is estimated to need; `None` where that is little, or where it cannot be told."""
+    try:
+        return measure_need(config).step(node)
+    except Exception:  # noqa: BLE001  # The fault matters more.
+        return None
+
+
+@contextmanager
 def _only_run_in(workspace: Path) -> Iterator[None]:
     """Keeps two runs from writing into one workspace; the lock falls with the process, however it ends."""
+    workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,20 +132,28 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     from pipeline.schema_file import provide_schema
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
-    connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
+    workspace = plain_path(config.workspace_dir)
+    connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
     check_encoder(config.trainer.model, config.transform)
-    found = look_around(config)
+    found = look_around(config, resume_root=str(workspace / "resume"))
+    check_disk(config, measure_need(config), watcher.console)
     provide_schema(config)
     steps = create_steps(config, found)
+    record.move_to(workspace / "artifacts")
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(
             pipeline_name=config.name,
-            pipeline_root=str(config.workspace_dir / "artifacts"),
+            pipeline_root=str(workspace / "artifacts"),
             components=list(steps),
             enable_cache=cache,
             metadata_connection_config=connection,
             beam_pipeline_args=list(BEAM_ARGUMENTS),
         )
     )
-    return {step.id: {key: Path(uri) for key, uri in record.outputs(step.id).items()} for step in steps}
+    return {
+        step.id: {
+            key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()
+        }
+        for step in steps
+    }

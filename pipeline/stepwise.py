@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
@@ -45,6 +46,21 @@ class RunRecord:
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig, pipeline_name: str) -> None:
         self._connection = connection
         self._pipeline_name = pipeline_name
+
+    def move_to(self, folder: Path) -> None:
+        """Corrects where artifacts lie after the workspace has been moved or copied, or got another alias.
+
+        An artifact is `<step>/<output>/<execution>` below the folder of all; what is not found there is left alone.
+        """
+        with metadata.Metadata(self._connection) as handle:
+            moved = []
+            for artifact in handle.store.get_artifacts():
+                here = folder.joinpath(*Path(artifact.uri).parts[-3:])
+                if artifact.uri != str(here) and here.exists():
+                    artifact.uri = str(here)
+                    moved.append(artifact)
+            if moved:
+                handle.store.put_artifacts(moved)
 
     def was_cached(self, node: str) -> bool:
         """Whether the node's newest execution took its outputs from an earlier one."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from components.machine_faults import describe_room
 from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
 from registry.storage import Storage
@@ -100,7 +101,8 @@ class LocalStorage:
             if error.errno not in _ADVICE:
                 raise
             place = error.filename or self._root
-            raise RegistryError(f"cannot write {place}: {error.strerror}; {_ADVICE[error.errno]}") from error
+            left = f" ({describe_room(self._root)})" if error.errno == errno.ENOSPC else ""
+            raise RegistryError(f"cannot write {place}: {error.strerror}{left}; {_ADVICE[error.errno]}") from error
 
 
 class LocalWriter:

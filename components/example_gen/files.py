@@ -21,6 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from components.errors import UserError
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
+from components.machine_faults import is_out_of_resources
 
 _SHOWN_NAMES = 8
 
@@ -109,6 +110,8 @@ def read_file(address: str, path: str, max_bytes: int) -> bytes:
         with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             data = file.read(max_bytes + 1)
     except (OSError, BeamIOError) as error:
+        if is_out_of_resources(error):
+            raise
         raise Rejected(Reason.UNREADABLE, f"{path} cannot be read: {error}") from error
     if len(data) > max_bytes:
         raise Rejected(Reason.TOO_LARGE, f"{path} has more than the {max_bytes} bytes that a file may have")

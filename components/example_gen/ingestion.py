@@ -94,6 +94,10 @@ class Ingestion:
             counts[split] = max(1, -(-size // self._config.shard_bytes))
         return counts
 
+    def count_bytes(self, pairs: Sequence[Pair]) -> int:
+        """The size of the files of `pairs`."""
+        return self._source.count_bytes(pairs)
+
     def identify(self, pairs: Sequence[Pair]) -> Iterator[Candidate | Quarantined]:
         """Reads each image once, for the hash of its content and its split."""
         return self._each(pairs, self._identify)

@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from components import progress
 from components.errors import UserError
+from components.plain_path import plain_uri
 from components.trainer.config import BLESSED, NONE
 
 _WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.
@@ -98,7 +99,7 @@ def _load_best(network: keras.Model, best: str) -> None:
 
 
 def _variables(folder: str) -> str:
-    return f"{folder.rstrip('/')}/variables/variables"
+    return f"{plain_uri(folder).rstrip('/')}/variables/variables"
 
 
 def _stored_weights(reader: tf.train.CheckpointReader) -> list[Stored]:

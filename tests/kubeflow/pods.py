@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,12 +92,12 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
     yield f"mount -t tmpfs tmpfs {shlex.quote(str(root))}"
     hidden = {Path(path).parts[1] for path in mounts} | {"tmp", "old_root"}
     for entry in sorted(Path("/").iterdir()):
-        inside = shlex.quote(f"{root}{entry}")
+        inside, outside = shlex.quote(f"{root}{entry}"), shlex.quote(str(entry))
         if entry.is_symlink():
             # One that is gone by then was a pod's, played by links in another process.
-            yield f"cp -a {entry} {inside} || [ ! -L {entry} ]"
+            yield f"cp -a {outside} {inside} || [ ! -L {outside} ]"
         elif entry.is_dir() and entry.name not in hidden:
-            yield f"mkdir {inside} && mount --rbind {entry} {inside}"
+            yield f"mkdir {inside} && mount --rbind {outside} {inside}"
             if entry.name not in ("dev", "proc", "sys"):
                 yield f"mount -o remount,bind,ro {inside}"
     for path, folder in sorted(mounts.items()):
@@ -105,6 +105,18 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
         yield f"mkdir -p {inside} && mount --bind {shlex.quote(str(folder))} {inside}"
     if "/tmp" not in mounts:
         yield f"mkdir {shlex.quote(f'{root}/tmp')}"
+    for folder in _needed(hidden):  # Below a volume or the empty /tmp, where this repository may lie.
+        inside = shlex.quote(f"{root}{folder}")
+        yield f"mkdir -p {inside} && mount --rbind {shlex.quote(str(folder))} {inside}"
+        yield f"mount -o remount,bind,ro {inside}"
+
+
+def _needed(hidden: Set[str]) -> list[Path]:
+    """This repository, its environment and its interpreter, where they lie below folders that are `hidden`."""
+    interpreter = Path(sys.executable).resolve().parents[1]
+    needed = sorted({REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), interpreter})
+    below = [folder for folder in needed if folder.parts[1] in hidden]
+    return [folder for folder in below if not any(other in folder.parents for other in below)]
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ ALL_STEPS = [
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("tiny")
+    return tmp_path_factory.mktemp("tiny") / "ä b [1] *"
 
 
 @pytest.fixture(scope="module")

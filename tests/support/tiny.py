@@ -12,12 +12,12 @@ from PIL import Image
 
 CONFIG = """
 name: tiny
-workspace: {root}/run
+workspace: '{root}/run'
 data:
-  source: {{type: manifest, root: {root}/data, slice_columns: [light]}}
+  source: {{type: manifest, root: '{root}/data', slice_columns: [light]}}
   classes: [background, square, disc]
   split: {{train: 0.6, eval: 0.2, test: 0.2}}
-validation: {{schema: {root}/tiny.pbtxt}}
+validation: {{schema: '{root}/tiny.pbtxt'}}
 transform: {{height: 32, width: 32}}
 trainer:
   model: {{type: unet, width: 8, depth: 2}}

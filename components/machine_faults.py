@@ -1,0 +1,235 @@
+"""Faults of the machine behind an error: a full disk, a right that lacks, too little memory.
+
+The libraries wrap such errors and keep no more than their text, so both the error numbers and the texts that C, Python,
+SQLite and TensorFlow have for them are looked for, anywhere in the chain of an error's causes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+MEGABYTE = 1_000_000
+
+
+class Kind(Enum):
+    """What the machine lacks."""
+
+    DISK_FULL = "disk full"
+    QUOTA = "quota"
+    FILE_SIZE = "file size"
+    READ_ONLY = "read-only"
+    NO_RIGHT = "no right"
+    NO_LOCKS = "no locks"
+    NOT_A_FOLDER = "not a folder"
+    LONG_NAME = "long name"
+    OPEN_FILES = "open files"
+    PROCESSES = "processes"
+    MEMORY = "memory"
+    BROKEN_DISK = "broken disk"
+
+
+_NUMBERS = {
+    errno.ENOSPC: Kind.DISK_FULL,
+    errno.EDQUOT: Kind.QUOTA,
+    errno.EFBIG: Kind.FILE_SIZE,
+    errno.EROFS: Kind.READ_ONLY,
+    errno.EACCES: Kind.NO_RIGHT,
+    errno.EPERM: Kind.NO_RIGHT,
+    errno.ENOLCK: Kind.NO_LOCKS,
+    errno.EOPNOTSUPP: Kind.NO_LOCKS,
+    errno.ENOTDIR: Kind.NOT_A_FOLDER,
+    errno.EEXIST: Kind.NOT_A_FOLDER,  # Where a folder is made: a file or a link to nothing.
+    errno.ENAMETOOLONG: Kind.LONG_NAME,
+    errno.EMFILE: Kind.OPEN_FILES,
+    errno.ENFILE: Kind.OPEN_FILES,
+    errno.EAGAIN: Kind.PROCESSES,
+    errno.ENOMEM: Kind.MEMORY,
+    errno.EIO: Kind.BROKEN_DISK,
+    errno.ESTALE: Kind.BROKEN_DISK,
+    errno.ENOTCONN: Kind.BROKEN_DISK,
+    errno.ENODEV: Kind.BROKEN_DISK,
+}
+_OF_A_PATH = {Kind.READ_ONLY, Kind.NO_RIGHT, Kind.NOT_A_FOLDER, Kind.LONG_NAME, Kind.BROKEN_DISK, Kind.NO_LOCKS}
+_SQLITE_TEXTS = {
+    "database or disk is full": Kind.DISK_FULL,
+    "attempt to write a readonly database": Kind.READ_ONLY,
+    "unable to open database file": Kind.NO_RIGHT,
+    "disk I/O error": Kind.BROKEN_DISK,
+}
+_TEXTS = {
+    "No usable temporary directory found": Kind.DISK_FULL,
+    "can't start new thread": Kind.PROCESSES,
+    "std::bad_alloc": Kind.MEMORY,
+    "OOM when allocating": Kind.MEMORY,
+    "failed to allocate memory": Kind.MEMORY,
+    "Out of memory": Kind.MEMORY,
+    "out of memory": Kind.MEMORY,
+    "CUDA_ERROR_OUT_OF_MEMORY": Kind.MEMORY,
+    "Unable to allocate": Kind.MEMORY,
+    **{
+        os.strerror(number): kind
+        for number, kind in _NUMBERS.items()
+        if number not in (errno.EAGAIN, errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)
+        # Their texts say too little.
+    },
+}
+_PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
+_QUOTED_PATH = re.compile(r"'(/[^']+)'|\"(/[^\"]+)\"")
+
+
+class MachineFault(NamedTuple):
+    """What the machine lacks, and the path that an operation failed on, if the error says it."""
+
+    kind: Kind
+    path: Path | None
+
+
+def machine_fault_in(error: BaseException | None) -> MachineFault | None:
+    """The machine's fault behind `error`, or `None` where there is none."""
+    for cause in _causes(error):
+        fault = _fault(cause)
+        if fault is not None:
+            return fault
+    return None
+
+
+def is_out_of_resources(error: BaseException) -> bool:
+    """Whether this process has too much open or too little memory, so that any file would fail as this one did."""
+    fault = machine_fault_in(error)
+    return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
+
+
+def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
+    """One sentence: what the machine lacks, where, and what to do.
+
+    Args:
+        fault: What has been found.
+        folders: What the failed work writes to; asked where the error says no path.
+        work: What failed, such as the name of a step.
+        need: The bytes that `work` is estimated to need on its disk.
+    """
+    folders = [*folders, Path(tempfile.gettempdir()) if fault.kind is not Kind.DISK_FULL else Path("/tmp")]  # noqa: S108
+    path = fault.path or folders[0]
+    needs = f"; {work} needs about {megabytes(need)} MB" if work and need else f" ({work})" if work else ""
+    if fault.kind is Kind.DISK_FULL:
+        return f"{_fullness(fault.path, folders)}{needs}; make room there, and the same command goes on"
+    return _SENTENCES[fault.kind].format(
+        path=path, owner=_owner(path), user=os.geteuid(), where=f" ({work})" if work else ""
+    )
+
+
+def megabytes(size: float) -> str:
+    """A number of bytes in megabytes, with a decimal below ten."""
+    value = size / MEGABYTE
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+_AGAIN = "; then the same command goes on"
+_SENTENCES = {
+    Kind.QUOTA: "the disk quota of this user is used up at {path}{where}: remove files or raise the quota" + _AGAIN,
+    Kind.FILE_SIZE: "{path} would be larger than this machine lets a file be{where}: raise the limit (`ulimit -f`), or "
+    "take a file system for larger files" + _AGAIN,
+    Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
+    "or name another folder",
+    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
+    "name another folder",
+    Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
+    Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
+    "another folder",
+    Kind.LONG_NAME: "the path {path} is longer than this file system allows{where}: name a folder with a shorter path",
+    Kind.OPEN_FILES: "too many files are open{where}: raise the limit (`ulimit -n 4096`)" + _AGAIN,
+    Kind.PROCESSES: "this machine lets this user start no more threads or processes{where}: raise the limit "
+    "(`ulimit -u`) or end other programs" + _AGAIN,
+    Kind.MEMORY: "the memory of this machine is not enough{where}: end other programs, or lower trainer.batch_size, "
+    "transform.height and transform.width, or data.limits.max_pixels" + _AGAIN,
+    Kind.BROKEN_DISK: "the disk of {path} does not answer as it should{where} (an input/output error): look at the "
+    "disk or the network share, and at the room that is left on it" + _AGAIN,
+}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and all errors behind it, Beam's by file included."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        error = waiting.pop(0)
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        yield error
+        details = getattr(error, "exception_details", None)
+        inner = list(details.values()) if isinstance(details, dict) else []
+        waiting += [e for e in (error.__cause__, error.__context__, *inner) if isinstance(e, BaseException)]
+
+
+def _fault(error: BaseException) -> MachineFault | None:
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return MachineFault(Kind.MEMORY, None)
+    if isinstance(error, OSError) and error.errno in _NUMBERS:
+        name = error.filename if isinstance(error.filename, (str, bytes)) else None
+        path = Path(os.fsdecode(name)) if name else _path_in(text)
+        if error.errno == errno.EEXIST and path is not None and path.is_dir():
+            return None
+        return _at(_NUMBERS[error.errno], path)
+    for phrase, kind in _SQLITE_TEXTS.items():
+        if phrase in text:
+            return MachineFault(kind, _path_in(text))
+    return next((_at(kind, _path_in(text)) for phrase, kind in _TEXTS.items() if phrase in text), None)
+
+
+def _at(kind: Kind, path: Path | None) -> MachineFault | None:
+    """The fault, unless it is one of a path and none is known: a socket may be refused too."""
+    return MachineFault(kind, path) if path or kind not in _OF_A_PATH else None
+
+
+def _path_in(text: str) -> Path | None:
+    for match in (*_QUOTED_PATH.finditer(text), *_PATH.finditer(text)):
+        path = Path(next(part for part in (*match.groups(), match[0]) if part))
+        if path.parent != Path("/") and _existing(path) != Path("/"):
+            return path
+    return None
+
+
+def _existing(path: Path) -> Path:
+    """The nearest part of `path` that exists."""
+    for part in (path, *path.parents):
+        if os.path.lexists(part):
+            return part
+    return Path("/")
+
+
+def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
+    """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
+    folder = path if path is not None else min(folders, key=_free_share)
+    folder = _existing(folder)
+    return f"the disk of {folder} is full: {describe_room(folder)}"
+
+
+def describe_room(folder: Path) -> str:
+    """What the disk of `folder`, which need not exist yet, still takes: bytes, or where there is room, files."""
+    status = os.statvfs(_existing(folder))
+    if status.f_files and not status.f_favail and status.f_bavail:
+        return f"it takes no further files (0 of {status.f_files} inodes are left)"
+    usage = shutil.disk_usage(_existing(folder))
+    return f"{megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
+
+
+def _free_share(folder: Path) -> float:
+    usage = shutil.disk_usage(_existing(folder))
+    return usage.free / usage.total if usage.total else 1.0
+
+
+def _owner(path: Path) -> str:
+    """Whose the nearest existing part of `path` is, and with which rights."""
+    existing = _existing(path)
+    status = existing.lstat()
+    return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"

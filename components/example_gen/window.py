@@ -23,12 +23,11 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
         UserError: there is no such date; the text says what was looked for and what there is.
     """
     source = data.source
-    if not isinstance(source, (FoldersSource, ManifestSource)) or source.dates is not None:
+    if not depends_on_date(data):
         return data
+    assert isinstance(source, (FoldersSource, ManifestSource))
     above, tail = split_root(source.root)
     paths = [posixpath.join(tail, path) for path in _listed(source)]
-    if not is_dated(paths[0]):
-        return data
     folder = open_folder(above, source.follow_links)
     places = _places(folder, [DatedPath(path) for path in paths])
     dates: list[datetime.date] = []
@@ -41,6 +40,14 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
             f"and there is {_instead(folder, places)}"
         )
     return data.model_copy(update={"source": source.model_copy(update={"dates": tuple(sorted(dates))})})
+
+
+def depends_on_date(data: DataConfig) -> bool:
+    """Whether the date of the run decides which data is read: the paths have `{date}`, and no dates are given."""
+    source = data.source
+    if not isinstance(source, (FoldersSource, ManifestSource)) or source.dates is not None:
+        return False
+    return any(is_dated(posixpath.join(split_root(source.root)[1], path)) for path in _listed(source))
 
 
 def _listed(source: FoldersSource | ManifestSource) -> Iterable[str]:

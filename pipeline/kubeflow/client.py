@@ -24,10 +24,26 @@ from pipeline.kubeflow.connection import AlreadyExistsError, Api, ApiError, NotF
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 """States that a run stays in (backend/api/v2beta1/run.proto, RuntimeState); no state at all is one to come."""
 
+TERMINATED = "TERMINATED"
+"""How a run ended that somebody ended."""
+
 _ROOT = "/apis/v2beta1"
 _PAGE = 100
 
 Found = TypeVar("Found")
+
+
+def state_of(run: Any, was_canceling: bool = False) -> str:
+    """The state of a run, or `TERMINATED`.
+
+    The API keeps a run that was terminated as FAILED: `TerminateRun` (apiserver/storage/run_store.go) makes it
+    CANCELING, which a later report of the workflow replaces.  The history has CANCELING only if a report came in
+    between; a caller that saw it says so in `was_canceling`.
+    """
+    history = [entry.state for entry in run.state_history or []]
+    if run.state == "CANCELED" or (run.state == "FAILED" and (was_canceling or "CANCELING" in history)):
+        return TERMINATED
+    return str(run.state or "unknown")
 
 
 class Version(NamedTuple):

@@ -106,7 +106,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
     work = Work(
         client.ensure_experiment(_experiment(settings)),
         _ensure_version(client, settings, compiled, config),
-        compiled.parameters(["run_date=[[ScheduledTime]]"]),
+        compiled.parameters([]),
         settings.kubeflow.pipeline_root,
         settings.kubeflow.service_account,
     )
@@ -193,17 +193,17 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     Example:
       segpipe terminate 3f2a9c64-5f0e-4a5c-9c37-1f0f0a2b8d11
     """
-    from pipeline.kubeflow.client import ENDED, Client
+    from pipeline.kubeflow.client import ENDED, Client, state_of
     from pipeline.kubeflow.connection import Api, NotFoundError, find_connection
 
     client = Client(Api(find_connection(host, certificate)), namespace="")
     run_id = run.rstrip("/").rpartition("/")[2]
     try:
-        state = client.run(run_id).state
+        run_found = client.run(run_id)
     except NotFoundError:
         raise UserError(f"there is no run {run_id}; `segpipe runs CONFIG` lists them") from None
-    if state in ENDED:
-        raise UserError(f"the run {run_id} has ended already: {state}")
+    if run_found.state in ENDED:
+        raise UserError(f"the run {run_id} has ended already: {state_of(run_found)}")
     client.terminate(run_id)
     click.echo(f"the run is being ended: {client.run_address(run_id)}")
 
@@ -270,15 +270,15 @@ def _watch(client: Client, run_id: str, compiled: Compiled) -> None:
 
     console = make_console()
     try:
-        run = watching.watch(client, run_id, compiled.steps, console)
+        watched = watching.watch(client, run_id, compiled.steps, console)
     except KeyboardInterrupt:
         click.echo(
             f"stopped watching; the run goes on: {client.run_address(run_id)} (`segpipe terminate {run_id}` ends it)",
             err=True,
         )
         sys.exit(INTERRUPTED)
-    if run.state != "SUCCEEDED":
-        reason = watching.why_failed(client, run, compiled.steps)
+    if watched.state != "SUCCEEDED":
+        reason = watching.why_failed(client, watched, compiled.steps)
         raise UserError(f"{reason}; see {client.run_address(run_id)}")
-    seconds = watching.run_seconds(run, datetime.datetime.now(datetime.timezone.utc))
+    seconds = watching.run_seconds(watched.run, datetime.datetime.now(datetime.timezone.utc))
     console.print(f"[bold green]succeeded[/] in {watching.duration(seconds or 0.0)}")

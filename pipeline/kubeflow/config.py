@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.settings import Settings, matching
 
@@ -19,12 +19,37 @@ VolumeName = Annotated[str, matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", _NAM
 EnvironmentVariable = Annotated[
     str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name of an environment variable: letters, digits and _")
 ]
-Cores = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", 'a number of cores: "2", "0.5" or 500m')]
+
+
+def _number_as_text(value: object) -> object:
+    """A number as Kubernetes would read it, so that `cpu: 1` and `--set …cpu=0.5` need no quotes."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:g}" if is_number else value
+
+
+Cores = Annotated[
+    str, matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", "a number of cores: 2, 0.5 or 500m"), BeforeValidator(_number_as_text)
+]
 Bytes = Annotated[str, matching(r"[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)", "an amount of memory: 512Mi or 8Gi")]
 MountPath = Annotated[str, matching(r"/[^:]*[^:/]", "a place for a volume: an absolute path without a / at its end")]
 Image = Annotated[str, matching(_IMAGE, "an image: registry.example.com/segpipe:1, without a scheme, in small letters")]
 Bucket = Annotated[str, matching(r"(minio|s3|gs)://.+", "an address of a bucket: minio://, s3:// or gs://")]
 Page = Annotated[str, matching(r"https?://.+", "an address of a page: https://kubeflow.example.org/pipeline")]
+
+
+_UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
+    f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGT", 1)
+}
+
+
+def quantity(text: str) -> float:
+    """Cores or bytes of a quantity as Kubernetes writes it, such as `500m`, `2` or `16Gi`."""
+    number = text.rstrip("mkKMGTi")
+    return float(number) * _UNITS[text[len(number) :]]
+
+
+DEFAULT = "default"
+"""The entry of `steps` that holds for all steps."""
 
 
 class SecretKey(Settings):
@@ -73,8 +98,18 @@ class Accelerator(Settings):
 class StepOptions(Settings):
     """What a step asks of the cluster; what is not said here is taken from the entry `default`."""
 
-    cpu: Cores | None = Field(default=None, description="Cores, asked for and at most, such as `4` or `500m`.")
-    memory: Bytes | None = Field(default=None, description="Memory, asked for and at most, such as `16Gi`.")
+    cpu: Cores | None = Field(
+        default=None,
+        description="Cores that are requested, such as `4` or `500m`: a pod starts on a node that has so many left, "
+        "and may use more.",
+    )
+    memory: Bytes | None = Field(
+        default=None, description="Memory that is requested, such as `16Gi`; a pod may use more where the node has it."
+    )
+    cpu_limit: Cores | None = Field(default=None, description="Cores at most; none: no limit.")
+    memory_limit: Bytes | None = Field(
+        default=None, description="Memory at most, over which the pod is killed (OOMKilled); none: no limit."
+    )
     accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
     node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
     tolerations: tuple[Toleration, ...] | None = Field(
@@ -89,6 +124,10 @@ class StepOptions(Settings):
     timeout_minutes: int | None = Field(default=None, ge=1, description="The step fails after this time.")
     retries: int | None = Field(default=None, ge=0, le=10, description="Attempts after the first one that failed.")
     cache: bool | None = Field(default=None, description="Whether the result of an equal step is taken instead.")
+
+    def over(self, default: StepOptions) -> StepOptions:
+        """These options, key by key, and `default` where they do not say."""
+        return default.model_copy(update={key: getattr(self, key) for key in self.model_fields_set})
 
 
 class Schedule(Settings):
@@ -131,6 +170,13 @@ class Workers(Settings):
         return self
 
 
+def _check_limits(step: str, options: StepOptions) -> None:
+    pairs = (("cpu", options.cpu, options.cpu_limit), ("memory", options.memory, options.memory_limit))
+    for what, request, limit in pairs:
+        if request is not None and limit is not None and quantity(limit) < quantity(request):
+            raise ValueError(f"steps.{step}: {what}_limit ({limit}) must be at least {what} ({request})")
+
+
 class KubeflowConfig(Settings):
     """The cluster's side of a pipeline."""
 
@@ -162,7 +208,7 @@ class KubeflowConfig(Settings):
         "webhook is told the run's page.",
     )
     steps: dict[str, StepOptions] = Field(
-        default={"default": StepOptions(cpu="2", memory="4Gi", retries=1)},
+        default={"default": StepOptions(cpu="250m", memory="1Gi", retries=1)},
         description="Step → what it asks of the cluster; `default` for all. Steps are called as on the dashboard.",
     )
     workers: Workers | None = Field(default=None, description="Where several Trainer pods meet.")
@@ -170,3 +216,13 @@ class KubeflowConfig(Settings):
     webhook: SecretKey | None = Field(
         default=None, description="Address, in a Secret, that is told how each run ended (Slack-compatible JSON)."
     )
+
+    def options_of(self, step: str) -> StepOptions:
+        """What a step asks of the cluster: its own entry first, then `default`."""
+        return self.steps.get(step, StepOptions()).over(self.steps.get(DEFAULT, StepOptions()))
+
+    @model_validator(mode="after")
+    def _limits_are_not_below_requests(self) -> KubeflowConfig:
+        for step in self.steps:
+            _check_limits(step, self.options_of(step))
+        return self

@@ -9,9 +9,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.kubeflow.client import state_of
 from pipeline.kubeflow.watching import duration, run_seconds
 
-_STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "CANCELED": "yellow", "CANCELING": "yellow"}
+_STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "TERMINATED": "yellow", "CANCELING": "yellow"}
 
 
 def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
@@ -24,10 +25,10 @@ def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
     for heading in ("started", "state", "took", "parameters", "page"):
         table.add_column(heading, no_wrap=True, overflow="ignore", justify="right" if heading == "took" else "left")
     for run in runs:
-        seconds = run_seconds(run, now)
+        seconds, state = run_seconds(run, now), state_of(run)
         table.add_row(
             f"{run.created_at.astimezone():%Y-%m-%d %H:%M}" if run.created_at else "",
-            Text((run.state or "unknown").lower(), _STYLES.get(run.state, "")),
+            Text(state.lower(), _STYLES.get(state, "")),
             "" if seconds is None else duration(seconds),
             Text(_parameters(run)),
             address(run.run_id),

@@ -12,10 +12,15 @@ Json = dict[str, Any]
 
 STRING = {"parameterType": "STRING"}
 
+_SCHEDULE_TIME = "{{$.pipeline_job_schedule_time_utc}}"
+
 WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
 """Environment variable of the last task with the webhook's address, a secret: who knows it may write there."""
 
 NOTIFY_RETRIES = 2
+
+CREATED = "schedule_time"
+"""Parameter of the survey: when the run was created, by the backend's clock (RFC 3339, UTC)."""
 
 
 def run_parameters(config: RunConfig) -> Json:
@@ -34,7 +39,7 @@ def run_parameters(config: RunConfig) -> Json:
         "run_date": {
             **STRING,
             "defaultValue": "",
-            "description": "The date that {date} in paths stands for; [[ScheduledTime]] in a schedule; empty: today.",
+            "description": "The date that {date} in paths stands for; empty: the day (UTC) of the run's creation.",
         },
         "overrides": {
             **STRING,
@@ -45,11 +50,21 @@ def run_parameters(config: RunConfig) -> Json:
 
 
 def survey_component(config: RunConfig) -> Json:
-    """From the run's parameters to what the steps depend on."""
+    """From the run's parameters and the time of its creation to what the steps depend on."""
     return {
-        "inputDefinitions": {"parameters": types_of(run_parameters(config))},
+        "inputDefinitions": {"parameters": {**types_of(run_parameters(config)), CREATED: STRING}},
         "outputDefinitions": {"parameters": dict.fromkeys(sorted({*SURVEYED.values(), VERDICT}), STRING)},
     }
+
+
+def survey_inputs(config: RunConfig) -> Json:
+    """The run's parameters, and the time of its creation.
+
+    The driver expands the placeholder where it is a constant input of a task, and nowhere else: resolveInputParameter
+    in backend/src/v2/driver/resolve.go.  A run of a schedule gets its label `workflowEpoch`, any other run the creation
+    time of its workflow (resolvePipelineJobTimes in backend/src/v2/cmd/driver/main.go).
+    """
+    return {**passed_on(run_parameters(config)), CREATED: {"runtimeValue": {"constant": _SCHEDULE_TIME}}}
 
 
 def survey_container(config: RunConfig) -> Json:
@@ -85,6 +100,11 @@ def notify_container(config: RunConfig) -> Json:
 def types_of(parameters: Json) -> Json:
     """The same parameters without their defaults: whoever passes them on has applied these."""
     return {name: {"parameterType": parameter["parameterType"]} for name, parameter in parameters.items()}
+
+
+def passed_on(parameters: Json) -> Json:
+    """Inputs of a task that are those of the group around it."""
+    return {name: {"componentInputParameter": name} for name in parameters}
 
 
 def _container(config: RunConfig, command: str, *more: str) -> Json:

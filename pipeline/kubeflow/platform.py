@@ -11,7 +11,6 @@ from typing import Any
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
-from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.paths import mounts
 
@@ -34,7 +33,7 @@ def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
 
 
 def _executor(config: RunConfig, task: str) -> Json:
-    options = options_of(config.kubeflow, task)
+    options = config.kubeflow.options_of(task)
     parts: Json = {
         "activeDeadlineSeconds": options.timeout_minutes and options.timeout_minutes * 60,
         "emptyDirMounts": _empty_folders(options),

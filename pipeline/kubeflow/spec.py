@@ -13,16 +13,17 @@ from components.compatibility import portable_stats_options
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import NOTIFY, PIPELINE, RETRAIN, SURVEY, SURVEYED, TASK_LABELS, VERDICT, label, task_name
-from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.own_tasks import (
     NOTIFY_RETRIES,
     STRING,
     notify_component,
     notify_container,
     notify_inputs,
+    passed_on,
     run_parameters,
     survey_component,
     survey_container,
+    survey_inputs,
     types_of,
 )
 
@@ -84,7 +85,7 @@ class _Spec:
     def add_survey(self) -> Json:
         """Puts the survey in front."""
         self._add_container(SURVEY, survey_component(self.config), survey_container(self.config))
-        return {SURVEY: self._container_task(SURVEY, _passed_on(run_parameters(self.config)), cache=False)}
+        return {SURVEY: self._container_task(SURVEY, survey_inputs(self.config), cache=False)}
 
     def in_skippable_group(self, tasks: Json) -> Json:
         """Puts `tasks` into a group that runs only if the survey, now outside, says so."""
@@ -103,7 +104,7 @@ class _Spec:
         self._add_container(NOTIFY, notify_component(), notify_container(self.config))
         parameters = run_parameters(self.config)
         return {
-            PIPELINE: self._group(PIPELINE, tasks, types_of(parameters), _passed_on(parameters)),
+            PIPELINE: self._group(PIPELINE, tasks, types_of(parameters), passed_on(parameters)),
             NOTIFY: {
                 **self._container_task(NOTIFY, notify_inputs(self.config), cache=False, retries=NOTIFY_RETRIES),
                 "dependentTasks": [PIPELINE],
@@ -117,12 +118,12 @@ class _Spec:
 
     def _add_container(self, task: str, component: Json, container: Json) -> None:
         """A component with its executor, and with what the configuration gives it."""
-        options = options_of(self.config.kubeflow, task)
+        options = self.config.kubeflow.options_of(task)
         self.components[f"comp-{task}"] = {"executorLabel": f"exec-{task}", **component}
         self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(options)}}
 
     def _container_task(self, task: str, values: Json, cache: bool = True, retries: int | None = None) -> Json:
-        options = options_of(self.config.kubeflow, task)
+        options = self.config.kubeflow.options_of(task)
         retries = options.retries if retries is None else retries
         caching = {"enableCache": True} if cache and options.cache is not False else {}
         return {**_task(task, values), "cachingOptions": caching, **(_retry_policy(retries) if retries else {})}
@@ -210,10 +211,6 @@ def _from_outside(value: Json) -> Json:
     return {"componentInputParameter": output["outputParameterKey"]} if output else value
 
 
-def _passed_on(parameters: Json) -> Json:
-    return {name: {"componentInputParameter": name} for name in parameters}
-
-
 def _retry_policy(retries: int) -> Json:
     return {
         "retryPolicy": {
@@ -227,11 +224,13 @@ def _retry_policy(retries: int) -> Json:
 
 def _resources(options: StepOptions) -> Json:
     """The fields that the backend reads: backend/src/v2/driver/driver.go, initPodSpecPatch."""
-    resources: Json = {}
-    if options.cpu is not None:
-        resources |= {"resourceCpuRequest": options.cpu, "resourceCpuLimit": options.cpu}
-    if options.memory is not None:
-        resources |= {"resourceMemoryRequest": options.memory, "resourceMemoryLimit": options.memory}
+    said = {
+        "resourceCpuRequest": options.cpu,
+        "resourceCpuLimit": options.cpu_limit,
+        "resourceMemoryRequest": options.memory,
+        "resourceMemoryLimit": options.memory_limit,
+    }
+    resources: Json = {field: value for field, value in said.items() if value is not None}
     if options.accelerator is not None:
         accelerator = options.accelerator
         resources["accelerator"] = {"resourceType": accelerator.resource, "resourceCount": str(accelerator.count)}

@@ -6,6 +6,7 @@ fingerprint, what is served), and what a person may change for a single run, com
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import tempfile
@@ -15,13 +16,15 @@ from typing import Any
 
 from components import progress
 from components.errors import UserError
+from components.example_gen.window import depends_on_date
 from components.trainer.config import BLESSED
 from pipeline.config import RunConfig, make_config
 from pipeline.found import Found
 from pipeline.kubeflow.launcher import Json
+from pipeline.kubeflow.own_tasks import CREATED
 from pipeline.look_around import look_around
 from pipeline.parameters import data_config, run_config, search_settings_text, trainer_settings_text
-from pipeline.run_date import on_date, parse_run_date
+from pipeline.run_date import is_placeholder, on_date, parse_run_date
 from pipeline.unchanged import needs_training
 from registry.store import Registry
 
@@ -47,7 +50,7 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
 
     Args:
         compiled: The configuration that the pipeline was compiled from.
-        parameters: The run's, see `effective_config`.
+        parameters: The run's, see `effective_config`; `run_date`; and `schedule_time`, when the run was created.
 
     Returns:
         A text for each of `OUTPUTS`.
@@ -55,8 +58,8 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         UserError: the parameters do not fit the compiled pipeline, or data or registry are not usable.
     """
-    date = parse_run_date(str(parameters.get("run_date") or ""))
-    config = on_date(effective_config(compiled, parameters), date)
+    config = effective_config(compiled, parameters)
+    config = on_date(config, _run_date(config, parameters))
     _check_encoder(config)
     found = look_around(config, _resume_root(config))
     retrain = _retrain(config, found)
@@ -130,6 +133,26 @@ def _is_compiled_in(key: str, before: RunConfig, after: RunConfig) -> bool:
     if key == "trainer.warm_start":  # The step that fetches the served model comes before the training or after it.
         return BLESSED in (before.trainer.warm_start, after.trainer.warm_start)
     return key.split(".")[0] not in _CHANGEABLE or key.startswith(_FIXED)
+
+
+def _run_date(config: RunConfig, parameters: Mapping[str, Any]) -> datetime.date:
+    """The date that the run was given, else the day on which it was created.
+
+    Raises:
+        UserError: there is neither, and the data depends on it.
+    """
+    given = str(parameters.get("run_date") or "")
+    created = str(parameters.get(CREATED) or "")
+    if given or (created and not is_placeholder(created)):
+        return parse_run_date(given or created)
+    told = f"Kubeflow did not say when this run was created ({CREATED} is {created!r})"
+    if depends_on_date(config.data):
+        raise UserError(
+            f"{told}, and the data has {{date}} in its paths; start the run with run_date, such as 2024-05-01, or "
+            "upgrade Kubeflow Pipelines to 2.17"
+        )
+    progress.report(f"{told}; no path of the data has {{date}}, so this changes nothing")
+    return parse_run_date("")
 
 
 def _check_encoder(config: RunConfig) -> None:

@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.kubeflow.client import ENDED, Client
+from pipeline.kubeflow.client import ENDED, TERMINATED, Client, state_of
 from pipeline.kubeflow.compiled import Step
 from pipeline.kubeflow.connection import UnreachableError
 
@@ -68,25 +68,37 @@ def rows(run: Any, steps: Sequence[Step], now: datetime.datetime) -> list[Row]:
     return [Row(step.label, nodes.state(step.task), nodes.seconds(step.task, now)) for step in steps]
 
 
+class Watched(NamedTuple):
+    """A run that has ended, and how: see `client.state_of`."""
+
+    run: Any
+    state: str
+
+
 def watch(
     client: Client, run_id: str, steps: Sequence[Step], console: Console, sleep: Callable[[float], None] = time.sleep
-) -> Any:
+) -> Watched:
     """Shows a run until it has ended, and returns it.
 
     Raises:
         UserError: the API refuses, or does not answer for five minutes.
     """
     screen = _LiveScreen(console) if console.is_terminal else _PlainScreen(console)
+    was_canceling = False
     with screen:
         for run in _polls(client, run_id, sleep):
             screen.show(rows(run, steps, _now()))
+            was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:
-                return run
+                return Watched(run, state_of(run, was_canceling))
     raise AssertionError("polls go on for ever")
 
 
-def why_failed(client: Client, run: Any, steps: Sequence[Step]) -> str:
-    """The step that failed, and the last thing it said."""
+def why_failed(client: Client, watched: Watched, steps: Sequence[Step]) -> str:
+    """The step that failed, and the last thing it said; of a run that was terminated, that."""
+    run = watched.run
+    if watched.state == TERMINATED:
+        return "the run was terminated"
     nodes = _Nodes(run)
     for step in steps:
         if nodes.state(step.task) == "failed":

@@ -19,7 +19,6 @@ from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Workers
 from pipeline.kubeflow.names import COMMAND
-from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.worker import WorkerSpec, run_worker
 from pipeline.kubeflow.worker_manifests import Training, worker_job, worker_service
 from pipeline.kubeflow.worker_watch import watch_workers
@@ -52,7 +51,7 @@ def with_workers(config: RunConfig) -> RunConfig:
             f"trainer.workers is {config.trainer.workers}, so the pods need storage that they share: give "
             "kubeflow.workers a volume (ReadWriteMany) or a bucket"
         )
-    options = options_of(config.kubeflow, _TRAINER)
+    options = config.kubeflow.options_of(_TRAINER)
     changes: Json = {"env": {**(options.env or {}), WORKERS_VARIABLE: meeting.model_dump_json(exclude_none=True)}}
     if meeting.volume and meeting.volume not in (options.volumes or ()):
         changes["volumes"] = (*(options.volumes or ()), meeting.volume)

@@ -32,6 +32,7 @@ from pipeline.kubeflow.commands import commit_of
 from pipeline.kubeflow.compiled import Compiled, Step, read_compiled
 from pipeline.kubeflow.connection import Api, UnreachableError, find_connection
 from pipeline.kubeflow.recurring import Outcome, Wanted, keep_schedule
+from pipeline.kubeflow.watching import Watched
 from tests.support import kfp_api
 from tests.support.compiled_pipeline import compile_pipeline
 from tests.support.kfp_api import KfpApi, Nodes, Request
@@ -324,12 +325,21 @@ class TestWatching:
         _, run = watched(client, compiled)
         assert watching.why_failed(client, run, compiled.steps) == "the step 'Train' failed"
 
+    @pytest.mark.parametrize("shown", ["in the history", "while watching"])
     def test_a_run_that_was_terminated_has_no_failed_step(
-        self, api: KfpApi, client: Client, compiled: Compiled
+        self, api: KfpApi, client: Client, compiled: Compiled, shown: str
     ) -> None:
-        api.script = lambda tasks: iter([Nodes().run("CANCELED")])
+        nodes = Nodes()
+        nodes.set("survey-driver", "FAILED")
+        history = [{"state": state} for state in ("RUNNING", "CANCELING", "FAILED")]
+        looks = {
+            "in the history": [nodes.run("FAILED") | {"state_history": history}],
+            "while watching": [nodes.run("CANCELING"), nodes.run("FAILED")],
+        }
+        api.script = lambda tasks: iter(looks[shown])
         _, run = watched(client, compiled)
-        assert watching.why_failed(client, run, compiled.steps) == "the run ended as CANCELED"
+        assert run.state == "TERMINATED"
+        assert watching.why_failed(client, run, compiled.steps) == "the run was terminated"
 
     def test_bears_with_an_outage(
         self, api: KfpApi, client: Client, compiled: Compiled, monkeypatch: pytest.MonkeyPatch
@@ -381,14 +391,14 @@ class TestWatching:
             argo.set(attempt, "FAILED")
         api.logs[argo.pod("train/executor(0)")] = "Killed"
         api.logs[argo.pod("train/executor(1)")] = "error: out of memory\n"
-        reason = watching.why_failed(client, _as_model(argo), [Step("train", "Train")])
+        reason = watching.why_failed(client, Watched(_as_model(argo), "FAILED"), [Step("train", "Train")])
         assert reason == "the step 'Train' failed: out of memory"
 
     def test_a_driver_that_failed_tells_why(self, api: KfpApi, client: Client) -> None:
         argo = Nodes()
         argo.set("train-driver", "FAILED")
         api.logs[argo.pod("train-driver")] = "F0821 10:00:00.0 main.go:1] no such secret\nresolving inputs failed\n"
-        reason = watching.why_failed(client, _as_model(argo), [Step("train", "Train")])
+        reason = watching.why_failed(client, Watched(_as_model(argo), "FAILED"), [Step("train", "Train")])
         assert reason == "the step 'Train' failed: resolving inputs failed"
 
     @pytest.mark.parametrize(
@@ -399,7 +409,7 @@ class TestWatching:
 
 
 class TestSchedule:
-    def test_runs_one_at_a_time_without_catching_up_and_gets_the_date(
+    def test_runs_one_at_a_time_without_catching_up_and_sets_no_parameter(
         self, api: KfpApi, client: Client, compiled: Compiled
     ) -> None:
         outcome = keep(client, compiled, DAILY)
@@ -410,7 +420,7 @@ class TestSchedule:
         assert schedule["max_concurrency"] == "1"
         assert schedule["no_catchup"] is True
         assert schedule["mode"] == "ENABLE"
-        assert schedule["runtime_config"]["parameters"] == {"run_date": "[[ScheduledTime]]"}
+        assert not schedule["runtime_config"].get("parameters")
         assert schedule["pipeline_version_reference"]["pipeline_version_id"] in api.versions
 
     def test_that_has_not_changed_is_left_alone(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
@@ -621,8 +631,9 @@ class TestCommands:
         done = segpipe(api, "terminate", f"{api.url}/#/runs/details/{run_id}")
         assert done.stdout == f"the run is being ended: {api.url}/#/runs/details/{run_id}\n"
         assert api.runs[run_id]["state"] == "CANCELING"
-        api.runs[run_id]["state"] = "CANCELED"
-        assert f"the run {run_id} has ended already: CANCELED" in segpipe(api, "terminate", run_id).stderr
+        history = [{"state": "RUNNING"}, {"state": "CANCELING"}, {"state": "FAILED"}]
+        api.runs[run_id].update(state="FAILED", state_history=history)
+        assert f"the run {run_id} has ended already: TERMINATED" in segpipe(api, "terminate", run_id).stderr
         assert "error: there is no run r-2; `segpipe runs CONFIG` lists them" in segpipe(api, "terminate", "r-2").stderr
 
     @pytest.mark.parametrize(
@@ -651,14 +662,14 @@ class TestCommands:
 
 
 def wanted(client: Client, compiled: Compiled, cron: str) -> Wanted:
-    return Wanted("sample", cron, work(client, compiled, run_date="[[ScheduledTime]]"))
+    return Wanted("sample", cron, work(client, compiled))
 
 
 def keep(client: Client, compiled: Compiled, cron: str) -> Outcome:
     return keep_schedule(client, wanted(client, compiled, cron))
 
 
-def watched(client: Client, compiled: Compiled, force_terminal: bool = False) -> tuple[str, Any]:
+def watched(client: Client, compiled: Compiled, force_terminal: bool = False) -> tuple[str, Watched]:
     run_id = client.start_run("sample", work(client, compiled))
     console = Console(file=io.StringIO(), width=100, force_terminal=force_terminal)
     run = watching.watch(client, run_id, compiled.steps, console, sleep=_no_sleep)

@@ -133,7 +133,6 @@ def test_a_step_has_the_resources_that_it_asks_for() -> None:
     spec, _ = documents(EVERYTHING)
     assert spec["deploymentSpec"]["executors"]["exec-trainer"]["container"]["resources"] == {
         "resourceCpuRequest": "8",
-        "resourceCpuLimit": "8",
         "resourceMemoryRequest": "32Gi",
         "resourceMemoryLimit": "32Gi",
         "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "2"},
@@ -144,7 +143,7 @@ def test_with_several_workers_the_other_steps_ask_for_what_they_did() -> None:
     steps = "kubeflow.steps={default: {cpu: '1', memory: 2Gi}, transform: {cpu: '4'}}"
     spec = sample("trainer.workers=2", "trainer.batch_size=8", "kubeflow.workers={bucket: gs://meeting}", steps)
     resources = spec["deploymentSpec"]["executors"]["exec-transform"]["container"]["resources"]
-    assert (resources["resourceCpuLimit"], resources["resourceMemoryLimit"]) == ("4", "2Gi")
+    assert resources == {"resourceCpuRequest": "4", "resourceMemoryRequest": "2Gi"}
 
 
 def test_retries_and_caching_are_a_step_s_own() -> None:
@@ -163,7 +162,7 @@ def test_a_model_to_begin_with_is_not_looked_for_on_the_compiling_machine() -> N
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("kubeflow.steps.trainr={cpu: '1'}", r"kubeflow\.steps\.trainr is no step .* did you mean 'trainer'"),
+        ("kubeflow.steps.trainr={cpu: '1'}", r"kubeflow\.steps\.trainr is not a step .* did you mean 'trainer'"),
         ("registry=/elsewhere", "registry is /elsewhere, which is on no volume of the step baseline"),
         ("validation.schema=nowhere.pbtxt", "the curated schema .*nowhere.pbtxt does not exist"),
         ("kubeflow.volume={claim: scratch, mount: /data}", "two volumes of the name scratch"),

@@ -82,7 +82,7 @@ def test_resources_and_what_kubernetes_alone_knows_reach_the_pod(make_drivers: M
     driven = make_drivers({"survey": {"retrain": "true"}}).run(*documents(EVERYTHING))
     pod = driven["trainer"].pod
     main = pod["containers"][0]
-    assert main["resources"]["limits"] == {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "2"}
+    assert main["resources"]["limits"] == {"memory": "32Gi", "nvidia.com/gpu": "2"}
     assert main["resources"]["requests"] == {"cpu": "8", "memory": "32Gi"}
     assert {"mountPath": "/dev/shm", "name": "shm"} in main["volumeMounts"]
     assert {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}} in pod["volumes"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import datetime
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -64,6 +65,8 @@ class Workflow(abc.ABC):
             raise ValueError(f"schema version {self.spec['schemaVersion']} is not supported")
         self.pipeline: str = self.spec["pipelineInfo"]["name"]
         self.parameters = parameters
+        # v2/compiler/argocompiler/argo.go, runCreationTimeUTC
+        self.created = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         identity = str(uuid.uuid4())
         # v2/metadata/client.go, GetPipeline: GenerateOutputURI(pipelineRoot, {pipelineName, runID}).
         self.result = PipelineRun(identity, f"{pipeline_root.rstrip('/')}/{self.pipeline}/{identity}")

@@ -102,7 +102,12 @@ class KfpApi:
         return [schedule for schedule in self.schedules.values() if schedule["mode"] == "ENABLE"]
 
     def tick(self) -> list[Json]:
-        """The scheduled time comes: each enabled schedule without a run at work starts one (controller.go)."""
+        """The scheduled time comes: each enabled schedule without a run at work starts one.
+
+        crd/controller/scheduledworkflow/controller.go, submitNewWorkflowIfNotAlreadySubmitted, creates it by CreateRun
+        and does not say what time it was scheduled for, so that the macro [[ScheduledTime]] in a parameter stays as is
+        (apiserver/template/v2_template.go, RunWorkflow).
+        """
         return [
             self._new_run(
                 {key: schedule[key] for key in ("experiment_id", "pipeline_version_reference", "service_account")}

@@ -21,7 +21,6 @@ from components.trainer.config import TrainerConfig
 from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
-from pipeline.kubeflow.options import options_of
 from pipeline.kubeflow.worker_manifests import Training, worker_job
 from pipeline.kubeflow.worker_watch import watch_workers
 from pipeline.kubeflow.workers import WORKERS_VARIABLE, hand_over, run_fn, train_on_workers, with_workers
@@ -262,12 +261,12 @@ def test_the_step_gets_the_volume_and_is_told_where_the_workers_meet() -> None:
     volume = {"claim": "shared", "mount": "/mnt/shared"}
     steps = {"default": {"env": {"A": "1"}, "cpu": "2"}}
     given = config(trainer={"workers": 2}, kubeflow={"workers": {"volume": volume}, "steps": steps})
-    options = options_of(with_workers(given).kubeflow, "trainer")
+    options = with_workers(given).kubeflow.options_of("trainer")
     assert options.cpu == "2"
     assert options.env is not None and options.env["A"] == "1"
     assert Workers.model_validate_json(options.env[WORKERS_VARIABLE]).volume == Volume.model_validate(volume)
     assert options.volumes == (Volume.model_validate(volume),)
-    others = options_of(with_workers(given).kubeflow, "transform")
+    others = with_workers(given).kubeflow.options_of("transform")
     assert (others.cpu, others.env, others.volumes) == ("2", {"A": "1"}, None)
 
 
@@ -276,7 +275,7 @@ def test_one_worker_changes_nothing_and_several_need_a_place_to_meet() -> None:
     with pytest.raises(UserError, match=r"give kubeflow\.workers a volume"):
         with_workers(config(trainer={"workers": 2}))
     bucket = config(trainer={"workers": 2}, kubeflow={"workers": {"bucket": "gs://b/shared"}})
-    assert options_of(with_workers(bucket).kubeflow, "trainer").volumes is None
+    assert with_workers(bucket).kubeflow.options_of("trainer").volumes is None
 
 
 def test_a_batch_goes_round_the_workers() -> None:

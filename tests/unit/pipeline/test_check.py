@@ -1,4 +1,4 @@
-"""`segpipe check` is the data gate's rehearsal: what would stop a run before its training stops it, by the same code."""
+"""`segpipe check` is the data gate's rehearsal: what would stop a run before its training stops it."""
 
 from __future__ import annotations
 

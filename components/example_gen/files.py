@@ -147,8 +147,8 @@ class LocalFolder:
             with os.scandir(real) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            problem = Problem(Reason.UNREADABLE, f"{_utf8(folder)} cannot be listed: {error.strerror}")
-            yield FileInfo(_utf8(folder), 0, 0, problem)
+            refused = Problem(Reason.UNREADABLE, f"{_utf8(folder)} cannot be listed: {error.strerror}")
+            yield FileInfo(_utf8(folder), 0, 0, refused)
             return
         for entry in ordered:
             path = posixpath.join(folder, entry.name)

@@ -290,7 +290,8 @@ def _text_problem(prefix: str) -> Problem | None:
     if escape is None:
         return None
     detail = f"{escape}: it leaves the root, to which globs are relative"
-    return Problem(Reason.OUTSIDE_ROOT, detail)
+    remedy = "set root to a folder that holds images and masks, or link to them from it and write follow_links: true"
+    return Problem(Reason.OUTSIDE_ROOT, detail, remedy=remedy)
 
 
 def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None, target: str) -> FileInfo:

@@ -40,7 +40,8 @@ class Columns:
     id: str | None
     split: str | None
     group: str | None
-    slices: tuple[str, ...]
+    slices: dict[str, str]
+    """Slice → column: as the configuration writes it, where it does."""
 
 
 def choose_columns(table: Table, source: ManifestSource) -> Columns:
@@ -51,15 +52,15 @@ def choose_columns(table: Table, source: ManifestSource) -> Columns:
     _require_header(table, source)
     image = _named(table, source, "image_column")
     mask = _named(table, source, "mask_column")
-    given = [_find(table, source, name) for name in source.slice_columns or ()]
-    taken = {image, mask, *given}
+    given = {name: _find(table, source, name) for name in source.slice_columns or ()}
+    taken = {image, mask, *given.values()}
     split = _named(table, source, "split_column") or _by_default(table, "split", taken)
     group = _named(table, source, "group_column") or _by_default(table, "group", taken)
     name = _named(table, source, "id_column")
     used = (image, mask, name, split, group)
-    further = [column for column in table.columns if column and column not in used]
+    further = {column: column for column in table.columns if column and column not in used}
     assert image is not None and mask is not None  # Both have a default in the configuration.
-    return Columns(image, mask, name, split, group, tuple(further if source.slice_columns is None else given))
+    return Columns(image, mask, name, split, group, further if source.slice_columns is None else given)
 
 
 def describe_columns(table: Table, source: ManifestSource, columns: Columns) -> Iterator[str]:

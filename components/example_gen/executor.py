@@ -89,5 +89,6 @@ def _by_cause(summary: IngestionSummary, first: Quarantined) -> str:
     """What to do about the first, or what else there is where there are several causes."""
     if len(summary.causes) > 1:
         return "; in all: " + "; ".join(describe_causes(summary.causes, _SHOWN))
-    others = f", as are {summary.found - 1} others for the same cause" if summary.found > 1 else ""
+    rest = summary.found - 1
+    others = f", as {'is 1 other' if rest == 1 else f'are {rest} others'} for the same cause" if rest else ""
     return f"{others}; {first.remedy}" if first.remedy else others

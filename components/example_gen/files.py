@@ -150,8 +150,8 @@ class LocalFolder:
             with os.scandir(real) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            problem = Problem(Reason.UNREADABLE, f"{_utf8(folder)} cannot be listed: {error.strerror}")
-            yield FileInfo(_utf8(folder), 0, 0, problem)
+            refused = Problem(Reason.UNREADABLE, f"{_utf8(folder)} cannot be listed: {error.strerror}")
+            yield FileInfo(_utf8(folder), 0, 0, refused)
             return
         for entry in ordered:
             path = posixpath.join(folder, entry.name)
@@ -293,7 +293,8 @@ def _text_problem(prefix: str) -> Problem | None:
     if escape is None:
         return None
     detail = f"{escape}: it leaves the root, to which globs are relative"
-    return Problem(Reason.OUTSIDE_ROOT, detail)
+    remedy = "set root to a folder that holds images and masks, or link to them from it and write follow_links: true"
+    return Problem(Reason.OUTSIDE_ROOT, detail, remedy=remedy)
 
 
 def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None, target: str) -> FileInfo:

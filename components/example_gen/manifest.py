@@ -110,7 +110,7 @@ class _Rows:
             mask,
             split=self._split(row),
             group=row.cells.get(self.columns.group or "") or None,
-            slices={column: row.cells.get(column) or NO_VALUE for column in self.columns.slices},
+            slices={name: row.cells.get(column) or NO_VALUE for name, column in self.columns.slices.items()},
             image_bytes=image_info.size,
             mask_bytes=mask_info.size,
         )

@@ -145,7 +145,7 @@ def _sniff(text: str, file: str, wanted: Sequence[str]) -> str:
     def rank(delimiter: str) -> tuple[int, int]:
         try:
             reader = _reader(text[:_SNIFFED_CHARACTERS], delimiter, strict=False)
-            header = next((cells for cells in reader if any(cells)), [])
+            header: list[str] = next((cells for cells in reader if any(cells)), [])
         except csv.Error:
             return -1, 0
         return len(names & {same_name(cell) for cell in header}), len(header)

@@ -5,6 +5,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.data_gate import checks
 from components.data_gate.config import ValidationConfig
+from components.example_gen.quarantine import QuarantineCause, Quarantined, Reason
 from tests.support.measured import Look
 
 
@@ -121,6 +122,14 @@ def test_too_large_a_quarantine_fails_with_its_share_and_reasons(summary):
     assert finding.detail == (
         "10 of 200 pairs are quarantined: 5.0%, at most 4.0% may be (7 missing_mask, 3 unreadable)"
     )
+
+
+def test_too_large_a_quarantine_names_its_most_frequent_cause_and_what_to_do(summary):
+    example = Quarantined(id="a", reason=Reason.MISSING_MASK, detail="no mask is named 'a'", remedy="set mask_suffix")
+    cause = QuarantineCause(reason=Reason.MISSING_MASK, count=7, cause="no mask has the name", example=example)
+    (finding,) = checks.check_quarantine(summary.model_copy(update={"causes": (cause,)}), max_quarantined=0.04)
+    told = "most often: 7 × missing_mask: no mask has the name; for example a: no mask is named 'a'; set mask_suffix"
+    assert finding.detail.endswith(told)
 
 
 def test_a_quarantine_at_the_limit_passes(summary):

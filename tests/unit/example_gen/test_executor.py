@@ -178,4 +178,6 @@ def test_where_no_pair_can_be_used_the_first_reason_is_the_error(data_set: DataS
     data_set.add("b", mask=blocks(values=(0, 9)))
     with pytest.raises(UserError, match="none of the 2 pairs can be used; the first, a, is set aside as unknown_label"):
         ingest(data_set.config(), tmp_path / "out")
-    assert len(account(tmp_path / "out")[1]) == 2
+    summary, entries = account(tmp_path / "out")
+    assert len(entries) == 2
+    assert sum(cause.count for cause in summary.causes) == 2

@@ -176,6 +176,8 @@ def test_a_column_split_is_a_slice_where_the_configuration_says_so(files: DataSe
     content = "image,mask,split,part\n" + rows(",", ",north,train")
     as_slice = listing(files, content, slice_columns=("split",)).pairs[0]
     assert (as_slice.split, as_slice.slices) == (None, {"split": "north"})
+    other_case = listing(files, content, slice_columns=("Split",)).pairs[0]
+    assert (other_case.split, other_case.slices) == (None, {"Split": "north"})
     other = listing(files, content, split_column="part").pairs[0]
     assert (other.split, other.slices) == ("train", {"split": "north"})
 

@@ -126,8 +126,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     kind = _format(data)
     if kind == "webp":
         _check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
+    stored = _as_stored(data, kind)
     try:
-        lazy = _PLUGINS[kind](io.BytesIO(_as_stored(data, kind)))
+        lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
         raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any picture may be: {error}") from error
     except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.

@@ -111,8 +111,13 @@ def _decode_gif(data: bytes) -> npt.NDArray[np.uint8]:
     try:
         frame_HWC = tf.io.decode_image(frame_in_corner(data, frames), channels=3, expand_animations=False).numpy()
     except tf.errors.OpError as error:
-        raise Rejected(Reason.UNREADABLE, f"the gif data cannot be decoded: {error.message}") from error
+        raise Rejected(Reason.UNREADABLE, f"the gif data cannot be decoded: {_words(error)}") from error
     return on_screen(frame_HWC, data, frames)
+
+
+def _words(error: tf.errors.OpError) -> str:
+    """What a decoder says, without the names of TensorFlow's functions around it."""
+    return str(error.message).rsplit("}} ", 1)[-1].split(" [Op:", 1)[0]
 
 
 def _check_same_size(shape: Sequence[int], picture: Picture) -> None:

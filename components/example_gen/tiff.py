@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ MAX_DIRECTORIES = 1000
 """Directories that are looked at: a file of more holds more than one image in any case."""
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 255, 330
+_DESCRIPTION = 270
+_LONGEST_DESCRIPTION = 1 << 16
 _REDUCED, _MASK = 1, 4
 _REDUCED_OLD = 2
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
@@ -76,7 +79,7 @@ class TiffFile:
         """
         directories = list(self._directories())
         own = [self._is_image(directory) for directory in directories]
-        return sum(own) + (not own[0])
+        return max(sum(own) + (not own[0]), self._stacked(directories[0]))
 
     def orientation(self) -> int:
         """The orientation of the first image: the tag as a SHORT, alone, 1 to 8; else 1."""
@@ -132,6 +135,15 @@ class TiffFile:
         if kind is None:
             return self._value(directory, _SUBFILE_TYPE) != _REDUCED_OLD
         return not kind & (_REDUCED | _MASK)
+
+    def _stacked(self, directory: _Directory) -> int:
+        """How many images ImageJ's description counts: it writes one directory for a stack of any height."""
+        for entry in self._tagged(directory, _DESCRIPTION):
+            at = int.from_bytes(entry["value"].tobytes(), "little" if self._layout.order == "<" else "big")
+            text = self._data[at : at + min(int(entry["count"]), _LONGEST_DESCRIPTION)]
+            if text.startswith(b"ImageJ=") and (found := re.search(rb"^images=(\d{1,9})\s*$", text, re.MULTILINE)):
+                return int(found[1])
+        return 1
 
     def _offsets(self, directory: _Directory) -> list[int]:
         """Where the sub-directories of a directory are."""

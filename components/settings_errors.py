@@ -338,7 +338,9 @@ def _no_value(item: _Found, what: st.Allowed) -> str:
         return f"has no value; it must be {st.expected_text(what)}{_example(item)}"
     if what.annotation is str:
         return f"must be text, not null; put it in quotes if null is meant as text: 'null'{_example(item)}"
-    return f"must be {st.expected_text(what)}, not null{_example(item)}"
+    has_default = what.sections and what.field is not None and not what.field.is_required()
+    hint = f"; leave {item.key} out for its default" if has_default else _example(item)
+    return f"must be {st.expected_text(what)}, not null{hint}"
 
 
 def _needs_quotes(item: _Found) -> str:

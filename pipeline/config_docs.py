@@ -26,9 +26,9 @@ run with `--set key.path=value`. Unknown keys, wrong types and impossible combin
 and so are keys that stand twice.
 
 Places are written as in messages and in `--set`: `[0]` is the first item of a list, as in
-`--set 'evaluator.thresholds[0].at_least=0.6'`, and stands for each of its items below; `NAME` stands for any key; a
-key with a dot is quoted in brackets, as in `node_selector["nvidia.com/gpu.present"]`. A section without keys
-(`trainer:`) has its defaults; `data.labels` without a type is of type `index`, `trainer.model` of type `unet`.
+`--set 'evaluator.thresholds[0].at_least=0.6'`, and stands for each of its items below; `NAME` stands for any key; a key
+with a dot is quoted in brackets, as in `node_selector["nvidia.com/gpu.present"]`. A section without keys (`trainer:`)
+has its defaults; `data.labels` without a type is of type `index`, `trainer.model` of type `unet`.
 
 This page is written by `python -m pipeline.config_docs`.
 """

@@ -16,7 +16,8 @@ def settle_empty_sections(document: Document, model: type[BaseModel]) -> list[Mi
     """Takes out the empty sections of a document that describes `model`, which so get their defaults.
 
     Where null means something else than the defaults (`tuner:`, `serving_check:`), an empty section could mean both;
-    these stay, and are returned as mistakes.
+    these stay, and are returned as mistakes.  A null that is written out (`schedule: null`) stays too, and is refused
+    where it does not fit: it could be meant as none.
     """
     found: list[Mistake] = []
     _settle(document.value, st.allowed(model), (), (), document, found)
@@ -51,9 +52,9 @@ def _settle_empty(
     document: Document,
     found: list[Mistake],
 ) -> None:
-    if not what.nullable:
+    if not what.nullable and document.written.get(loc, "") == "":
         del node[key]
-    elif document.written.get(loc) == "":
+    elif what.nullable and document.written.get(loc) == "":
         required = sorted(st.required_keys(what.sections[0]))
         given = f"give it {st.listed(required, 'and')}" if required else f"write {key}: {{}} for its defaults"
         found.append(Mistake(loc, f"{place_text(place)} is empty; {given}, or write {key}: null for none"))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from components.compatibility import import_tensorflow
 from components.errors import UserError
+from components.settings_errors import mistakes_in
 from pipeline.command_line import check_registry
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
@@ -90,7 +91,7 @@ def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
     try:
         return ServerSettings(**tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        first = mistakes_in(error, ServerSettings)[0]
+        place = ".".join(map(str, first.loc))
         option = next(option for option, key in _OPTIONS.items() if key == place)
-        raise UserError(f"--{option.replace('_', '-')}: {first['msg']}") from None
+        raise UserError(f"--{option.replace('_', '-')}{first.text.removeprefix(place)}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -222,6 +222,13 @@ Unknown = Annotated[
 ]
 
 
+def _refuse_repetition(written: Iterable[str], meant: Sequence[str]) -> None:
+    """Refuses values that are written in two ways and mean one thing."""
+    for colour, same in zip(written, meant, strict=True):
+        if meant.count(same) > 1:
+            raise ValueError(f"the colour {colour!r} stands twice in classes, in capital and in small letters")
+
+
 class IndexLabels(Settings):
     """Pixel values are class indices, perhaps shifted (trimaps count from 1)."""
 
@@ -259,6 +266,7 @@ class ColourLabels(Settings):
             digits = colour.removeprefix("#")
             if len(digits) != 6 or not colour.startswith("#") or not all(c in "0123456789abcdefABCDEF" for c in digits):
                 raise ValueError(f"{colour!r} is not a colour; write it as '#rrggbb'")
+        _refuse_repetition(self.classes, [colour.lower() for colour in self.classes])
         return self
 
 

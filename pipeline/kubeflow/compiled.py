@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from components.errors import UserError
+from pipeline.config_file import Mistakes, parse
 
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 
@@ -108,9 +109,10 @@ def _typed(assignment: str, text: str, kind: str) -> Value:
     if kind == "STRING":
         return text
     try:
-        value: Value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--param {assignment!r}: {text!r} is no valid YAML value") from None
+        value: Value = parse(text).value
+    except Mistakes as mistakes:
+        reasons = "; ".join(reason for _, reason in mistakes.found)
+        raise UserError(f"--param {assignment!r}: {text!r} is not a valid YAML value: {reasons}") from None
     # In Python, but not in a specification, true and false are integers.
     if not isinstance(value, _PYTHON_TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):
         raise UserError(f"--param {assignment!r}: {text!r} must be {_EXAMPLES[kind]}")

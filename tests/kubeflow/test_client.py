@@ -246,7 +246,7 @@ class TestParameters:
             ("xyz=5", "there are data_root, epochs, overrides, run_date"),
             ("epochs=five", "'five' must be an integer"),
             ("epochs=true", "'true' must be an integer"),
-            ("epochs=[", "is no valid YAML value"),
+            ("epochs=[", "is not a valid YAML value"),
         ],
     )
     def test_a_wrong_one_is_refused(self, compiled: Compiled, assignment: str, sentence: str) -> None:

@@ -112,7 +112,7 @@ def test_an_option_out_of_its_range_is_told_by_name(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", str(tmp_path), "--workers", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == "error: --workers: Input should be greater than or equal to 1\n"
+    assert done.stderr == "error: --workers: must be a whole number from 1 to 64, not 0\n"
 
 
 @pytest.mark.parametrize(

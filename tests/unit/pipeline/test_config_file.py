@@ -229,6 +229,13 @@ def test_an_empty_section_where_null_means_none_must_say_which(tmp_path: Path, s
     assert message(tmp_path, f"{SOUND}{section}\n").startswith(f", line 5: {sentence}")
 
 
+@pytest.mark.parametrize("text", ["trainer: {schedule: null}", "trainer: {optimizer: ~}", "report: null"])
+def test_a_null_that_is_written_out_is_not_taken_for_the_default(tmp_path: Path, text: str) -> None:
+    sentence = message(tmp_path, f"{SOUND}{text}\n")
+    assert "must be a section, that is, keys with values, not null" in sentence
+    assert sentence.endswith("out for its default")
+
+
 def test_null_where_it_means_none_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(f"{SOUND}serving_check: null\n")

@@ -105,6 +105,14 @@ MISTAKES = {
         ("[background, roof]\n", "[background, roof]\n  labels: {type: colours, classes: {#ff0000: roof}}\n"),
         "roofs.yaml, line 5: #ff0000 is a comment in YAML; put the colour in quotes: '#ff0000'",
     ),
+    "a colour that stands twice, in capitals": (
+        (
+            "[background, roof]\n",
+            "[background, roof]\n  labels: {type: colours, classes: {'#ff0000': roof, '#FF0000': roof}}\n",
+        ),
+        "roofs.yaml, line 5: data.labels: the colour '#ff0000' stands twice in classes, in capital and in small "
+        "letters",
+    ),
     "a number that begins with 0": (
         ("epochs: 5", "epochs: 010"),
         "roofs.yaml, line 7: 010 is the number 8 in YAML (base 8); put it in quotes: '010', or write 10",

@@ -20,6 +20,7 @@ from components.errors import UserError
 from components.settings_errors import mistakes_in
 from components.settings_places import place_text
 from pipeline.config import RunConfig, make_config
+from pipeline.config_file import Mistakes, parse
 
 CONFIGS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(Path("pipeline/configs").glob("*.yaml"))}
 LONGEST = 420
@@ -107,6 +108,46 @@ def test_a_wrong_value_anywhere_is_named_with_its_place(where: tuple[str, tuple[
         near = {as_place(raw, loc[:length]) for length in range(1, len(loc) + 1)}
         fits_alone = {as_place(raw, other) for other in locs(raw)}  # And then it does not fit to something else.
         assert any(place in text for place in near | fits_alone)
+
+
+TEXTS = [path.read_text() for path in sorted(Path("pipeline/configs").glob("*.yaml"))]
+ODD = [
+    "",
+    "\t",
+    ":",
+    ": ",
+    "#",
+    "'",
+    '"',
+    "{",
+    "}",
+    "[",
+    "]",
+    "*",
+    "&a",
+    "- ",
+    "\n",
+    "---\n",
+    "!!x ",
+    "0",
+    "\0",
+    "\ud800",
+    "<<: ",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(TEXTS), st.floats(0, 1), st.integers(0, 5), st.sampled_from(ODD))
+def test_a_slip_in_the_text_never_shows_a_traceback(text: str, where: float, lost: int, put: str) -> None:
+    place = int(where * len(text))
+    try:
+        document = parse(text[:place] + put + text[place + lost :])
+        make_config(document.value if isinstance(document.value, dict) else {}, (), "a file")
+    except UserError as error:
+        assert_is_ours(str(error), "a file")
+    except Mistakes as mistakes:
+        for _, sentence in mistakes.found:
+            assert len(sentence) <= LONGEST
 
 
 @settings(max_examples=100, deadline=None)

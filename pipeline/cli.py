@@ -121,7 +121,9 @@ def sample_data(directory: Path) -> None:
 @date_option
 @says_errors_plainly
 def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
-    """Check CONFIG and its data without running: what would be used, and what quarantined.
+    """Check CONFIG and its data without running: what would be used, what quarantined, what would stop a run.
+
+    Where there is no schema yet, a first one is written from the data, for a person to read and correct.
 
     \b
     Example:

@@ -27,7 +27,8 @@ class ValidationConfig(Settings):
     data_schema: str | None = Field(
         default=None,
         alias="schema",
-        description="The curated schema; `schemas/<name>.pbtxt` without it. `segpipe schema infer` writes a first one.",
+        description="The curated schema; `schemas/<name>.pbtxt` without it. Where there is none, `segpipe check` and "
+        "`segpipe run` write a first one from the data.",
     )
     max_quarantined: float = Field(
         default=0.05, ge=0, le=1, description="Share of the pairs found that may be quarantined."

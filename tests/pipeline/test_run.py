@@ -37,9 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def config(root: Path) -> Path:
-    path = write_use_case(root)
-    assert segpipe("schema", "infer", path).returncode == 0
-    return path
+    return write_use_case(root)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +56,10 @@ def test_the_first_run_blesses_and_pushes_and_says_that_there_was_no_baseline(fi
     assert "version 1 pushed and served" in first
     assert re.search(r"^blessed: .*no (baseline|version)", first, re.MULTILINE | re.IGNORECASE)
     assert not CACHED.findall(first)
+
+
+def test_the_first_run_needs_no_second_command(first: str, root: Path) -> None:
+    assert f"wrote {root}/tiny.pbtxt from this data: read it, correct it, and keep it with your code" in first
 
 
 def test_it_ends_with_steps_classes_slices_and_places(first: str) -> None:

@@ -1,4 +1,4 @@
-"""`segpipe check` is the data gate's rehearsal: what would stop a run before its training stops it."""
+"""`segpipe check` is the data gate's rehearsal: what stops a run before its training stops it, by the same code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.config import RunConfig, load_config
 from pipeline.local import run_pipeline
 from registry.store import Registry
 
-SPLITS = {"train": 12, "eval": 6, "test": 6}
+SPLITS = {"train": 16, "eval": 10, "test": 10}
 Draw = Callable[[str, int], np.ndarray]
 """Split and place in it → a mask."""
 
@@ -35,17 +35,18 @@ def square(split: str, index: int) -> np.ndarray:
 def write(tmp_path: Path) -> Callable[..., RunConfig]:
     """Writes images, masks, a manifest that names the splits, and a configuration with `overrides`."""
 
-    def make(draw: Draw, *overrides: str, light: dict[str, float] | None = None) -> RunConfig:
+    def make(draw: Draw, *overrides: str, light: dict[str, float] | None = None, tested_in: str = "both") -> RunConfig:
         rows = ["image,mask,split,place"]
         for split, count in SPLITS.items():
             for index in range(count):
                 mask_HW, name = draw(split, index), f"{split}-{index}"
-                noise_HWC = np.random.default_rng(index + 100 * len(split)).integers(80, 120, (24, 24, 3))
+                noise_HWC = np.random.default_rng([index, *split.encode()]).integers(80, 120, (24, 24, 3))
                 image_HWC = (noise_HWC + 80 * (mask_HW == 1)[..., None]) * (light or {}).get(split, 1.0)
                 (tmp_path / "data").mkdir(exist_ok=True)
                 Image.fromarray(image_HWC.astype(np.uint8)).save(tmp_path / f"data/{name}.png")
                 Image.fromarray(mask_HW).save(tmp_path / f"data/{name}-mask.png")
-                rows.append(f"{name}.png,{name}-mask.png,{split},{'park' if split != 'test' else 'street'}")
+                place = ("park", "street")[index % 2] if split != "test" or tested_in == "both" else tested_in
+                rows.append(f"{name}.png,{name}-mask.png,{split},{place}")
         (tmp_path / "data/index.csv").write_text("\n".join(rows) + "\n")
         source = {"type": "manifest", "root": str(tmp_path / "data"), "split_column": "split"}
         config: dict[str, Any] = {
@@ -94,7 +95,7 @@ def test_a_class_that_only_test_has_stops_and_is_named(write: Any) -> None:
         return square(split, index) + (split == "test") * np.eye(24, dtype=np.uint8) * 2
 
     config = write(rare, "data.classes=[background, thing, rare, both]", "validation.may_be_absent=[both]")
-    with pytest.raises(UserError, match=r"the class 'rare' has no pixel in train \(images with it: 6 in test\)"):
+    with pytest.raises(UserError, match=r"the class 'rare' has no pixel in train \(images with it: 10 in test\)"):
         check_data(config)
 
 
@@ -188,7 +189,11 @@ def test_a_slice_that_the_data_does_not_have_stops_check_and_run_before_an_image
 
 def test_a_bound_on_a_value_that_the_judging_split_lacks_is_a_warning(write: Any, capfd: Any) -> None:
     bound = "{metric: mean_iou, at_least: 0.1, slice: {place: park}}"
-    check_data(write(square, f"evaluator={{slices: [place], thresholds: [{bound}]}}", "validation.skew=false"))
+    check_data(
+        write(
+            square, f"evaluator={{slices: [place], thresholds: [{bound}]}}", "validation.skew=false", tested_in="street"
+        )
+    )
     assert "evaluator.thresholds[0].slice: no image of test has place = 'park'" in capfd.readouterr().out
 
 

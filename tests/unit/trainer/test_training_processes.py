@@ -127,6 +127,24 @@ def test_workers_that_are_killed_go_on_together(trainings: Trainings) -> None:
     assert [row.epoch for row in trainings.history("again-0").epochs] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_a_training_diverges_all_devices_and_workers_end_with_the_same_sentence(
+    trainings: Trainings, workers: int
+) -> None:
+    config = {**PLAIN, "learning_rate": 1e36, "optimizer": "sgd", "schedule": "constant"}
+    environments = cluster(2) if workers == 2 else [None]
+    ended = [
+        trainings.start(f"worker-{i}", "shared", environment, config=config, devices=1 if workers == 2 else 2)
+        for i, environment in enumerate(environments)
+    ]
+    for index, process in enumerate(ended):
+        assert process.wait(SECONDS) not in (0, -signal.SIGKILL)
+        log = trainings.log(f"worker-{index}")
+        assert "the training diverged: the loss is not a number in epoch 1 of 3, step 2 of 3" in log, log
+    assert not list((trainings.folder / "shared").glob("best-*"))
+
+
 def cluster(workers: int) -> list[dict[str, str]]:
     """The environment of each worker, all on this machine."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]

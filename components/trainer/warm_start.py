@@ -61,7 +61,6 @@ def best_weights(folder: str) -> str | None:
     """The checkpoint of the best epoch so far in the folder in which a training keeps its state."""
     if not tf.io.gfile.isdir(folder):
         return None
-    # Listed, not globbed: a folder's name may have brackets.
     names = [name for name in tf.io.gfile.listdir(folder) if name.startswith("best-") and name.endswith(".index")]
     return os.path.join(folder, max(names).removesuffix(".index")) if names else None
 

@@ -103,7 +103,7 @@ def test_the_blessed_model_is_what_the_baseline_brought(tmp_path: Path) -> None:
 
 
 def test_the_weights_that_a_training_kept_are_taken_up(transformed: Transformed, tmp_path: Path) -> None:
-    folder = tmp_path / "kept [1]"
+    folder = tmp_path / "kept"
     folder.mkdir()
     kept, fresh = network(transformed), network(transformed)
     for epoch in (2, 11):

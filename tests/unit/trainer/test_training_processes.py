@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -141,7 +142,7 @@ def test_where_a_training_diverges_all_devices_and_workers_end_with_the_same_sen
     for index, process in enumerate(ended):
         assert process.wait(SECONDS) not in (0, -signal.SIGKILL)
         log = trainings.log(f"worker-{index}")
-        assert "the training diverged: the loss is not a number in epoch 1 of 3, step 2 of 3" in log, log
+        assert re.search(r"the training diverged: .* in epoch 1 of 3, step \d of 3, at learning rate 1e\+36", log), log
     assert not list((trainings.folder / "shared").glob("best-*"))
 
 

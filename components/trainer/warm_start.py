@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -59,7 +60,10 @@ def check_exported(folder: str) -> None:
 
 def best_weights(folder: str) -> str | None:
     """The checkpoint of the best epoch so far in the folder in which a training keeps its state."""
-    return max((path.removesuffix(".index") for path in tf.io.gfile.glob(f"{folder}/best-*.index")), default=None)
+    if not tf.io.gfile.isdir(folder):
+        return None
+    names = [name for name in tf.io.gfile.listdir(folder) if name.startswith("best-") and name.endswith(".index")]
+    return os.path.join(folder, max(names).removesuffix(".index")) if names else None
 
 
 def exported_state(folder: str) -> str:

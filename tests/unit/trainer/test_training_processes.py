@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -125,6 +126,24 @@ def test_workers_that_are_killed_go_on_together(trainings: Trainings) -> None:
     again = [trainings.start(f"again-{i}", environment=e, **changes) for i, e in enumerate(cluster(2))]
     assert_same(*(trainings.weights(f"again-{index}", process) for index, process in enumerate(again)))
     assert [row.epoch for row in trainings.history("again-0").epochs] == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_a_training_diverges_all_devices_and_workers_end_with_the_same_sentence(
+    trainings: Trainings, workers: int
+) -> None:
+    config = {**PLAIN, "learning_rate": 1e36, "optimizer": "sgd", "schedule": "constant"}
+    environments = cluster(2) if workers == 2 else [None]
+    ended = [
+        trainings.start(f"worker-{i}", "shared", environment, config=config, devices=1 if workers == 2 else 2)
+        for i, environment in enumerate(environments)
+    ]
+    for index, process in enumerate(ended):
+        assert process.wait(SECONDS) not in (0, -signal.SIGKILL)
+        log = trainings.log(f"worker-{index}")
+        assert re.search(r"the training diverged: .* in epoch 1 of 3, step \d of 3, at learning rate 1e\+36", log), log
+    assert not list((trainings.folder / "shared").glob("best-*"))
 
 
 def cluster(workers: int) -> list[dict[str, str]]:

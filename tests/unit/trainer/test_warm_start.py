@@ -100,3 +100,25 @@ def test_where_nothing_is_served_training_begins_from_scratch(tmp_path: Path, ca
 
 def test_the_blessed_model_is_what_the_baseline_brought(tmp_path: Path) -> None:
     assert find_warm_start("blessed", str(tmp_path)) == str(tmp_path)
+
+
+def test_the_weights_that_a_training_kept_are_taken_up(transformed: Transformed, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    kept, fresh = network(transformed), network(transformed)
+    for epoch in (2, 11):
+        kept.set_weights([np.full_like(weight, epoch) for weight in kept.get_weights()])
+        kept.save_weights(str(folder / f"best-{epoch:05d}"))
+    assert find_warm_start(str(folder), None) == str(folder)
+    assert "best-00011.index" in exported_state(str(folder))
+    load_warm_start(fresh, str(folder))
+    assert all((weight == 11).all() for weight in fresh.get_weights())
+
+
+@pytest.mark.parametrize("other", [{"depth": 2}, {"width": 8}])
+def test_kept_weights_of_another_architecture_are_refused(
+    transformed: Transformed, tmp_path: Path, other: dict[str, int]
+) -> None:
+    network(transformed).save_weights(str(tmp_path / "best-00001"))
+    with pytest.raises(UserError, match="of another architecture"):
+        load_warm_start(network(transformed, **other), str(tmp_path))

@@ -15,7 +15,6 @@ import click
 from components.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import (
-    check_registry,
     config_argument,
     date_option,
     registry_option,
@@ -249,7 +248,6 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
         raise UserError(f"there is no picture {', '.join(missing)}")
     if url is None:
         uri = registry_uri(registry)
-        check_registry(uri)
         from pipeline.predict import predict_here
 
         predict_here(images, uri, version, out)

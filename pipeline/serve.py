@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from components.compatibility import import_tensorflow
 from components.errors import UserError
-from pipeline.command_line import check_registry
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
 
@@ -41,7 +40,6 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
         UserError: an option is wrong, or a port cannot be had.
     """
     settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
-    check_registry(registry)
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from components.errors import UserError
-from pipeline.command_line import check_registry, registry_option, registry_uri, says_errors_plainly
+from pipeline.command_line import registry_option, registry_uri, says_errors_plainly
 
 _SECONDS = click.FloatRange(min=0.1)
 
@@ -80,7 +80,6 @@ def sync(
         poll_seconds=poll,
         grace_seconds=grace,
     )
-    check_registry(settings.registry)
     run(settings, once, metrics_port)
 
 

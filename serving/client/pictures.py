@@ -60,7 +60,9 @@ def decoded_rgb(picture: bytes) -> npt.NDArray[np.uint8]:
         OSError: Pillow cannot decode it.
     """
     with Image.open(io.BytesIO(picture)) as image:
-        return np.asarray(_eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+        upright = _eight_bits(ImageOps.exif_transpose(image))
+        is_translucent = upright.mode == "P" and isinstance(upright.info.get("transparency"), bytes)
+        return np.asarray((upright.convert("RGBA") if is_translucent else upright).convert("RGB"))
 
 
 def _path(path: str | os.PathLike[str]) -> Path:

@@ -81,7 +81,7 @@ def test_a_damaged_file_is_named_as_what_it_is(server: Hosted, data: bytes, word
 def test_the_client_says_it_too(server: Hosted, scheme: str) -> None:
     host = server.http if scheme == "http" else f"grpc://{server.grpc}"
     with SegmentationClient(f"{host}/v1/models/{MODEL}") as client:
-        with pytest.raises(PictureRefusedError, match="^picture refused: the JPEG file ends early: "):
+        with pytest.raises(PictureRefusedError, match=r"^picture refused: the JPEG file ends early: "):
             client.predict(JPEG[:-200])
         results = client.predict_many([PNG, PNG[:-300]], return_refused=True)
     assert isinstance(results[1], PictureRefusedError)

@@ -19,7 +19,6 @@ from components.interruption import interrupted_by_sigterm
 from pipeline import __version__
 from pipeline.command_line import (
     CommandGroup,
-    check_registry,
     config_argument,
     date_option,
     registry_option,
@@ -270,7 +269,6 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
         raise UserError(f"there is no picture {', '.join(missing)}")
     if url is None:
         uri = registry_uri(registry)
-        check_registry(uri)
         from pipeline.predict import predict_here
 
         predict_here(images, uri, version, out)

@@ -54,13 +54,15 @@ registry_option = click.option(
 
 
 def registry_uri(given: str | None) -> str:
-    """The registry that `registry_option` names.
+    """The registry that `registry_option` names; it is there, be it empty.
 
     Raises:
-        UserError: it names none, and there is not exactly one below runs/.
+        UserError: it names none, and there is not exactly one below runs/; or what it names is not there.
     """
     if given:
-        return given if "://" in given else str(Path(given).absolute())
+        uri = given if "://" in given else str(Path(given).absolute())
+        _check_registry(uri)
+        return uri
     found = sorted(Path("runs").glob("*/registry"))
     if len(found) == 1:
         return str(found[0].absolute())
@@ -69,8 +71,8 @@ def registry_uri(given: str | None) -> str:
     raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
 
 
-def check_registry(uri: str) -> None:
-    """Checks, before a server starts, that a registry can be at `uri`; one that is out of reach for now may come back.
+def _check_registry(uri: str) -> None:
+    """Checks that a registry can be at `uri`; what a store cannot tell for now is left to whoever asks it next.
 
     Raises:
         NoRegistryError: there is no such folder or bucket, or it holds something else.

@@ -26,10 +26,7 @@ ToMask = Callable[[Path], "np.ndarray"]
 
 def describe(uri: str) -> str:
     """What is served, and what is tried out beside it."""
-    registry = Registry(uri)
-    record = registry.serving_record()
-    if record.served is None:
-        registry.check_there()
+    record = Registry(uri).serving_record()
     served = "no version is served" if record.served is None else f"version {record.served} is served"
     if record.canary is None:
         return f"{served}; there is no canary"
@@ -77,7 +74,6 @@ def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str
     registry = Registry(uri)
     labels = registry.labels()
     if labels.keys() != {STABLE, CANARY}:
-        registry.check_there()
         raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
     if pictures:
         found, refused = _compare(registry, labels, _files(pictures), url)
@@ -99,7 +95,6 @@ def _candidate(registry: Registry) -> int:
         return canary.version
     record = registry.serving_record()
     if not registry.versions():
-        registry.check_there()
         raise UserError(f"the registry {registry.uri} has no version")
     newer = [m.version for m in registry.versions() if m.version > (record.served or 0)]
     fit = [version for version in newer if version not in record.withdrawn]

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from components.compatibility import import_tensorflow
 from components.errors import UserError
 from components.settings_errors import mistakes_in
-from pipeline.command_line import check_registry
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
 
@@ -42,19 +41,18 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
         UserError: an option is wrong, or a port cannot be had.
     """
     settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
-    check_registry(registry)
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
     if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
-        from serving import model_server
-
         if settings.allow_origins:
             raise UserError(
                 "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
                 "add the headers, or choose --engine embedded"
             )
+        from serving import model_server
+
         # Its batches fail as a whole: one broken picture would fail the requests of others.
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
@@ -73,7 +71,7 @@ def _prefers_model_server(settings: ServerSettings) -> bool:
 
 
 def _origins(given: Sequence[str]) -> tuple[str, ...]:
-    from serving.cors import parse_origin
+    from serving.origins import parse_origin
 
     try:
         return tuple(dict.fromkeys(parse_origin(origin) for origin in given))

@@ -9,7 +9,6 @@ import click
 from components.errors import UserError
 from pipeline.command_line import (
     CommandGroup,
-    check_registry,
     registry_option,
     registry_uri,
     says_errors_plainly,
@@ -86,7 +85,6 @@ def sync(
         poll_seconds=poll,
         grace_seconds=grace,
     )
-    check_registry(settings.registry)
     run(settings, once, metrics_port)
 
 

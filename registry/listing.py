@@ -53,7 +53,6 @@ def version_rows(uri: str) -> list[VersionRow]:
     registry = Registry(uri)
     versions = registry.versions()
     if not versions:
-        registry.check_there()
         raise no_registry(uri)
     record = registry.serving_record()
     return [_row(manifest, record) for manifest in versions]

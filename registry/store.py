@@ -347,7 +347,6 @@ class Registry:
     def _canary_version(self, expected: int | None = None) -> int:
         canary = self.canary()
         if canary is None:
-            self.check_there()
             raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
         if canary.version != (expected or canary.version):
             raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
@@ -362,7 +361,6 @@ class Registry:
     def _check_exists(self, version: int) -> None:
         numbers = self._numbers()
         if not numbers:
-            self.check_there()
             raise no_registry(self.uri)
         if version not in numbers:
             known = ", ".join(map(str, numbers))
@@ -400,7 +398,6 @@ class Registry:
 
     def _before(self, record: ServingRecord) -> int:
         if record.served is None:
-            self.check_there()
             raise NoRegistryError(f"the registry {self.uri} serves no version: there is nothing to go back from")
         before = record.before(self._numbers())
         if before is None:

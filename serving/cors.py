@@ -4,49 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
+from serving.origins import ANY
 from serving.rest_json import error_json
 
-ANY = "*"
 _EXPOSED = f"{VERSION_HEADER}, Retry-After"
 _METHODS = "GET, POST"
 _SECONDS = "600"
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PRIVATE_NETWORK = "Access-Control-Request-Private-Network"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def parse_origin(text: str) -> str:
-    """An origin as browsers send it: lower case, no default port; or `*` for any.
-
-    Raises:
-        ValueError: it is not an origin; the text says what one is.
-    """
-    if text == ANY:
-        return text
-    form = "an origin is SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example.org, or * for any"
-    if text == "null":
-        raise ValueError(f"a page that is opened from a file has no origin of its own, and only * lets it in; {form}")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-        host = (parts.hostname or "").encode("idna").decode() if ":" not in (parts.hostname or "") else parts.hostname
-    except (ValueError, UnicodeError):
-        raise ValueError(f"{shortened(text)!r} is not an origin; {form}") from None
-    if not host or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme) or not re.fullmatch(r"[a-z0-9_.:-]+", host):
-        raise ValueError(f"{shortened(text)!r} is not an origin; {form}")
-    host = f"[{host}]" if ":" in host else host
-    origin = f"{parts.scheme}://{host}" + ("" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}")
-    if parts.path or parts.query or parts.fragment or parts.username is not None or text.endswith(("?", "#")):
-        raise ValueError(f"{shortened(text)!r} is more than an origin: {origin} is meant; {form}")
-    return origin
 
 
 def allow_origins(app: web.Application, origins: Sequence[str]) -> None:

@@ -41,7 +41,6 @@ class Predictor:
 
         number = registry.served() if version is None else version
         if number is None:
-            registry.check_there()
             raise UserError(f"the registry {registry.uri} serves no model yet; `segpipe run` pushes a blessed one")
         self.manifest: Manifest = registry.manifest(number)
         with tempfile.TemporaryDirectory(prefix="segpipe-") as scratch:

@@ -67,7 +67,10 @@ def decoded_rgb(picture: bytes) -> npt.NDArray[np.uint8]:
         if image.format == "GIF":
             black = Image.new("RGBA", image.size, (0, 0, 0, 255))
             return np.asarray(Image.alpha_composite(black, image.convert("RGBA")).convert("RGB"))
-        return np.asarray(turned(_eight_bits(image).convert("RGB"), orientation_of(picture)))
+        narrow = _eight_bits(image)
+        is_translucent = narrow.mode == "P" and isinstance(narrow.info.get("transparency"), bytes)
+        colours = (narrow.convert("RGBA") if is_translucent else narrow).convert("RGB")
+        return np.asarray(turned(colours, orientation_of(picture)))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -44,6 +44,23 @@ def test_what_goes_wrong_is_told_in_one_sentence(server: Hosted, tmp_path: Path)
     assert "…/v1/models/NAME/versions/3" in predict(tmp_path, bad, "--url", url, "--version", "3").stderr
 
 
+def test_a_bad_image_stops_no_other_and_is_listed_at_the_end(server: Hosted, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(picture())
+    (folder / "b.jpg").write_bytes(picture(kind="JPEG")[:-200])
+    (folder / "deep" / "c.png").write_bytes(picture(24, 24))
+    (folder / "notes.txt").write_text("x")
+    done = predict(tmp_path, str(folder), "--url", f"{server.http}/v1/models/{MODEL}")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first == "error: 1 of 3 images could not be segmented; the other 2 are written"
+    assert second.startswith(f"  {folder}/b.jpg: picture refused: the JPEG file ends early: ")
+    assert "skipped, not images: 1 .txt" in done.stdout
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
+    assert written == ["a.mask.png", "a.overlay.png", "deep/c.mask.png", "deep/c.overlay.png"]
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

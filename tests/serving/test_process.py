@@ -127,6 +127,7 @@ def test_what_is_no_http_is_refused_without_a_word_in_the_log(process: Served, l
 
 
 def test_without_a_served_version_the_log_says_so_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     with Served(str(tmp_path / "empty"), until_ready=False) as process:
         process.wait_for_log("nothing_to_serve")
         time.sleep(1)

@@ -12,6 +12,7 @@ from tests.support.serving import CLASS_NAMES, CLASSES, Hosted, classes_in, pict
 
 B64 = {"b64": base64.b64encode(picture()).decode()}
 PREDICT = "/v1/models/tiny:predict"
+FORM = '{"instances": [{"b64": "<base64 of the JPEG, PNG, GIF or BMP file>"}]}'
 
 
 def send(server: Hosted, document: object, path: str = PREDICT) -> tuple[int, dict]:  # type: ignore[type-arg]
@@ -81,11 +82,11 @@ def test_base64_may_have_line_breaks_and_lack_its_padding(server: Hosted, text: 
 @pytest.mark.parametrize(
     ("document", "error"),
     [
-        (b"", "JSON Parse error: The document is empty"),
-        ([1], "JSON Value: [1] Is not object"),
-        ({}, "Missing 'inputs' or 'instances' key"),
-        ({"instances": []}, """JSON Value: {"instances":[]} No values in 'instances' array"""),
-        ({"instances": 5}, """JSON Value: {"instances":5} Expecting 'instances' to be an list/array"""),
+        (b"", f"JSON Parse error: The document is empty; send {FORM}"),
+        ([1], f"JSON Value: [1] Is not object; send {FORM}"),
+        ({}, f"Missing 'inputs' or 'instances' key; send {FORM}"),
+        ({"instances": []}, """JSON Value: {"instances":[]} No values in 'instances' array; send """ + FORM),
+        ({"instances": 5}, """JSON Value: {"instances":5} Expecting 'instances' to be an list/array; send """ + FORM),
         (
             {"instances": [1], "inputs": [1]},
             """JSON Value: {"instances":[1],"inputs":[1]} Not formatted correctly expecting only one of 'inputs' or """
@@ -100,13 +101,13 @@ def test_base64_may_have_line_breaks_and_lack_its_padding(server: Hosted, text: 
         (
             {"instances": [5]},
             "Failed to process element: 0 of 'instances' list. Error: INVALID_ARGUMENT: "
-            "JSON Value: 5 Type: Number is not of expected type: string",
+            f"JSON Value: 5 Type: Number is not of expected type: string; send {FORM}",
         ),
-        ({"inputs": [True]}, "JSON Value: true Type: True is not of expected type: string"),
+        ({"inputs": [True]}, f"JSON Value: true Type: True is not of expected type: string; send {FORM}"),
         (
             {"instances": [{"picture": B64}]},
             "Failed to process element: 0 key: picture of 'instances' list. Error: INVALID_ARGUMENT: "
-            "JSON object: does not have named input: picture",
+            "JSON object: does not have named input: picture; the input is image",
         ),
         (
             {"instances": [{}]},
@@ -119,9 +120,12 @@ def test_base64_may_have_line_breaks_and_lack_its_padding(server: Hosted, text: 
             {"inputs": [{"b64": "AAAA", "x": 1}]},
             """JSON Value: {"b64":"AAAA","x":1} not formatted correctly for base64 data""",
         ),
-        ({"inputs": [{"b64": "A*=="}]}, "Unable to base64 decode"),
-        ({"inputs": [{"b64": "-_-_"}]}, "Unable to base64 decode"),
-        ({"inputs": [[B64]]}, "Encountered list at unexpected level: 1 expected < 1"),
+        ({"inputs": [{"b64": "A*=="}]}, "Unable to base64 decode: its alphabet is A–Z, a–z, 0–9, + and /"),
+        (
+            {"inputs": [{"b64": "-_-_"}]},
+            "Unable to base64 decode: it is base64 for URLs (- and _), send the standard alphabet (+ and /)",
+        ),
+        ({"inputs": [[B64]]}, f"Encountered list at unexpected level: 1 expected < 1; send {FORM}"),
         (
             {"inputs": ["text"]},
             "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
@@ -161,8 +165,8 @@ def test_json_in_json_in_json_is_refused(server: Hosted) -> None:
         ("POST", "/v1/models/tiny:regress", 501, "regress is not offered: a segmentation model answers predict"),
         ("POST", "/v1/models/tiny", 400, "Malformed request: POST /v1/models/tiny"),
         ("POST", "/v1/models/tiny:explain", 400, "Malformed request: POST /v1/models/tiny:explain"),
-        ("PUT", PREDICT, 400, f"Malformed request: PUT {PREDICT}"),
-        ("GET", PREDICT, 400, f"Malformed request: GET {PREDICT}"),
+        ("PUT", PREDICT, 405, f"{PREDICT} takes POST, not PUT: send {FORM}"),
+        ("GET", PREDICT, 405, f"{PREDICT} takes POST, not GET: send {FORM}"),
         ("GET", "/v1/", 400, "Malformed request: GET /v1/"),
         ("GET", "/v1/models", 400, "Missing model name in request."),
         ("GET", "/v1/models/other", 404, "Could not find any versions of model other"),

@@ -203,6 +203,17 @@ def test_a_model_that_appears_later_is_served_then(host: Host, registry: Registr
     assert server.predict(picture()).model_spec.version.value == 1
 
 
+def test_a_registry_that_vanishes_is_named_and_what_is_loaded_goes_on(host: Host, registry: Registry) -> None:
+    server = host(registry)
+    away = Path(registry.uri).rename(f"{registry.uri}-away")
+    wait_until(lambda: b"registry" in server.get("/readyz")[1])
+    status, body = server.get("/readyz")
+    assert (status, registry.uri.encode() in body) == (200, False)
+    assert server.predict(picture()).model_spec.version.value == 1
+    away.rename(registry.uri)
+    wait_until(lambda: b"registry" not in server.get("/readyz")[1])
+
+
 def test_a_registry_that_cannot_be_read_changes_nothing(host: Host, registry: Registry) -> None:
     server = host(registry)
     served = Path(registry.uri, "served.json")

@@ -209,7 +209,7 @@ class Hosted(Address):
         self._server, ports = asyncio.run_coroutine_threadsafe(start(), self._loop).result(60)
         self.http, self.grpc = f"http://127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}"
         if until_ready:
-            wait_until(lambda: self.get("/readyz")[0] == 200)
+            wait_until(lambda: self.get("/readyz")[0] == 200, 300)
 
     def __enter__(self) -> Hosted:
         return self

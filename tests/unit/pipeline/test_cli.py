@@ -82,6 +82,37 @@ def test_an_error_is_one_sentence_without_a_traceback(tmp_path: Path, arguments:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["versions"],
+        ["rollback"],
+        ["predict", "{here}/image.png"],
+        ["serve"],
+        ["sync", "--to", "{here}/pod"],
+        ["rollout"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_registry_that_does_not_exist_is_said_to_be_that(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "image.png").write_bytes(b"x")
+    done = segpipe(*(part.format(here=tmp_path) for part in arguments), "--registry", f"{tmp_path}/nowhere")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: there is no registry at {tmp_path}/nowhere: there is no folder {tmp_path}/nowhere; check --registry\n",
+    )
+
+
+def test_an_origin_that_is_none_and_an_engine_that_cannot_are_refused(tmp_path: Path) -> None:
+    wrong = segpipe("serve", "--registry", str(tmp_path), "--allow-origin", "app.example.org")
+    assert wrong.stderr.startswith(
+        "error: --allow-origin: 'app.example.org' is not an origin; an origin is SCHEME://HOST"
+    )
+    options = ["--host", "0.0.0.0", "--engine", "tensorflow_model_server", "--allow-origin", "*"]
+    cannot = segpipe("serve", "--registry", str(tmp_path), *options)
+    assert cannot.stderr.splitlines()[-1].startswith("error: tensorflow_model_server answers no pages of other origins")
+
+
 def test_a_file_that_cannot_be_written_is_named() -> None:
     done = segpipe("compile", "pipeline/configs/sample.yaml", "--out", "/proc/sample.yaml")
     assert done.returncode == 1

@@ -381,7 +381,9 @@ def test_the_command_that_can_bring_nothing_says_why(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 1
-    assert "serves no version yet" in done.stderr.splitlines()[-1]
+    assert done.stderr == (
+        f"error: there is no registry at {tmp_path}/none: there is no folder {tmp_path}/none; check --registry\n"
+    )
 
 
 def test_a_process_that_is_killed_leaves_whole_versions_only(local: str, tmp_path: Path) -> None:

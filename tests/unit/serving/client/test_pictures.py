@@ -34,10 +34,52 @@ def test_pixels_are_sent_without_loss() -> None:
         np.testing.assert_array_equal(decoded_rgb(encoded(picture)), RGB)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"])
 def test_a_pillow_image_of_any_mode_is_sent_as_it_looks(mode: str) -> None:
     image = Image.fromarray(RGB).convert(mode)
     np.testing.assert_array_equal(decoded_rgb(encoded(image)), np.asarray(image.convert("RGB")))
+
+
+def test_an_open_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"bytes")
+    with (tmp_path / "picture.png").open("rb") as file:
+        assert encoded(file) == b"bytes"
+
+
+GREY_16 = np.random.default_rng(3).integers(0, 65536, [20, 30]).astype(np.uint16)
+PALETTE = Image.fromarray(RGB).quantize(16)
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        (Image.fromarray(GREY_16), {}),
+        (Image.fromarray(np.dstack([RGB, RGB[..., 0]])), {}),
+        (Image.fromarray(np.dstack([RGB, RGB[..., 0]])).convert("LA"), {}),
+        (Image.fromarray(RGB), {"transparency": tuple(RGB[0, 0])}),
+        (PALETTE, {}),
+        (PALETTE, {"transparency": bytes([0, 128] + [255] * 14)}),
+        (Image.fromarray(RGB).convert("1"), {}),
+    ],
+    ids=["16 bit", "RGBA", "LA", "RGB tRNS", "palette", "palette tRNS", "1 bit"],
+)
+def test_a_file_its_pillow_image_and_the_overlay_have_the_pixels_that_tensorflow_decodes(
+    image: Image.Image, options: dict[str, object]
+) -> None:
+    import tensorflow as tf
+
+    data = file_of(image, "PNG", **options)
+    served_HWC = tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
+    with Image.open(io.BytesIO(data)) as opened:
+        sent = encoded(opened)
+    np.testing.assert_array_equal(tf.io.decode_image(sent, channels=3).numpy(), served_HWC)
+    np.testing.assert_array_equal(decoded_rgb(data), served_HWC)
+    np.testing.assert_array_equal(decoded_rgb(sent), served_HWC)
+
+
+def test_sixteen_bits_of_the_other_byte_order_are_the_same_image() -> None:
+    swapped = Image.frombytes("I;16B", (30, 20), GREY_16.astype(">u2").tobytes())
+    np.testing.assert_array_equal(decoded_rgb(encoded(swapped))[..., 0], GREY_16 >> 8)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
@@ -85,7 +127,17 @@ def test_of_a_gif_transparent_pixels_are_black_as_the_server_sees_them() -> None
 @pytest.mark.parametrize(
     ("picture", "error", "words"),
     [
-        (RGB / 255, TypeError, "pixels are uint8, 0 to 255, not float64"),
+        (RGB / 255, TypeError, r"pixels are uint8, 0 to 255, not float64; give np.rint\(255"),
+        (RGB > 9, TypeError, "not bool; give"),
+        (RGB.astype(np.uint16), TypeError, r"not uint16; give \(pixels >> 8\)"),
+        (RGB.astype(np.int64), TypeError, "not int64; give"),
+        (Image.fromarray(RGB).convert("L").convert("I"), ValueError, "mode I has pixels of 32 bits.* scale them"),
+        (Image.fromarray(RGB).convert("F"), ValueError, "mode F has pixels of 32 bits.* scale them"),
+        ([], TypeError, "not list; predict_many takes several"),
+        ("https://example.org/cat.jpg", ValueError, "is an address, not a file"),
+        ("data:image/png;base64,AAAA", ValueError, "is an address, not a file"),
+        ("iVBORw0KGgo" * 1000, ValueError, "is not a path; of base64, give base64"),
+        (io.StringIO("x"), TypeError, "open it with mode 'rb'"),
         (RGB[0, 0], ValueError, r"not \[3\]"),
         (RGB[..., :2], ValueError, r"not \[20, 30, 2\]"),
         (RGB[:0], ValueError, r"not \[0, 30, 3\]"),

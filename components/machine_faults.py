@@ -7,6 +7,7 @@ SQLite and TensorFlow have for them are looked for, anywhere in the chain of an 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -209,7 +210,7 @@ def _existing(path: Path) -> Path:
 
 def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
     """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
-    folder = path if path is not None else min(folders, key=_free_share)
+    folder = path if path is not None else min(folders, key=_free)
     folder = _existing(folder)
     return f"the disk of {folder} is full: {describe_room(folder)}"
 
@@ -223,9 +224,10 @@ def describe_room(folder: Path) -> str:
     return f"{megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
 
 
-def _free_share(folder: Path) -> float:
+def _free(folder: Path) -> float:
+    """Bytes that are left; a failed step may have given some back, so that no disk needs to be full by now."""
     usage = shutil.disk_usage(_existing(folder))
-    return usage.free / usage.total if usage.total else 1.0
+    return usage.free if usage.total else math.inf
 
 
 def _owner(path: Path) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from components.errors import UserError
 
 _WILDCARD = re.compile(r"[*?\[\]\\\x00-\x1f]")
+_ALIAS = re.compile(r"/[^\s'\":]*/segpipe-\d+/[0-9a-f]{16}\b")
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder of the user's own is made there.
 
 
@@ -55,6 +56,11 @@ def plain_uri(uri: str) -> str:
     return uri if "://" in uri else str(plain_path(uri))
 
 
+def without_aliases(text: str) -> str:
+    """A message in which each alias is the path that it stands for."""
+    return _ALIAS.sub(lambda alias: _target(alias[0]), text)
+
+
 @contextlib.contextmanager
 def plain_temporary_files() -> Iterator[None]:
     """Lets temporary files, the libraries' and child processes' too, have plain paths if TMPDIR has wildcards."""
@@ -67,6 +73,10 @@ def plain_temporary_files() -> Iterator[None]:
         yield
     finally:
         os.environ["TMPDIR"], tempfile.tempdir = given, before
+
+
+def _target(alias: str) -> str:
+    return str(Path(alias).readlink()) if Path(alias).is_symlink() else alias
 
 
 def _places() -> Iterator[str]:

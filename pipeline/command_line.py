@@ -15,7 +15,7 @@ import click
 from components.errors import UserError, user_error_in
 from components.interruption import Interruption, output_closed
 from components.machine_faults import describe, machine_fault_in
-from components.plain_path import plain_temporary_files
+from components.plain_path import plain_temporary_files, without_aliases
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -106,7 +106,7 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
             if debug:
                 traceback.print_exc()
-            click.echo(f"error: {_sentence(error)}", err=True)
+            click.echo(f"error: {without_aliases(_sentence(error))}", err=True)
             sys.exit(1)
 
     return wrapped

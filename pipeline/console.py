@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.interruption import output_closed
+from components.plain_path import without_aliases
 from components.progress import LOGGER_NAME
 
 _WIDTH_OF_FILES = 160
@@ -122,10 +123,11 @@ class StepWatcher(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows what a step reports."""
+        message = without_aliases(record.getMessage())
         if getattr(record, "transient", False):
-            self._status.update(escape(f"{self._current}: {record.getMessage()}"))
+            self._status.update(escape(f"{self._current}: {message}"))
         else:
-            self.console.print(f"  {record.getMessage()}", markup=False, soft_wrap=True)
+            self.console.print(f"  {message}", markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:

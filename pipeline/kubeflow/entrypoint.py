@@ -12,11 +12,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from components.compatibility import import_tensorflow
 from components.errors import UserError, user_error_in
+from components.machine_faults import describe, machine_fault_in
 from pipeline.kubeflow.launcher import Json, Places
 from pipeline.kubeflow.pod_log import give_reason, log_to_pod, say
 
@@ -66,6 +68,9 @@ def _reason(error: Exception) -> str:
     if user_error is not None:
         return str(user_error)
     traceback.print_exc()
+    fault = machine_fault_in(error)
+    if fault is not None:
+        return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug, or a fault of the cluster; the traceback is above)"
 

@@ -27,6 +27,7 @@ StartPod = Callable[
     [Sequence[str], Mapping[str, Path], Mapping[str, str], Path],
     contextlib.AbstractContextManager[subprocess.Popen[str]],
 ]
+_READ_ONLY = "remount,bind,ro,nosuid,nodev"  # A user namespace may take none of these away, but set them.
 _LINK = "links"
 _NAMESPACE = "a mount namespace"
 
@@ -95,11 +96,11 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
         inside, outside = shlex.quote(f"{root}{entry}"), shlex.quote(str(entry))
         if entry.is_symlink():
             # One that is gone by then was a pod's, played by links in another process.
-            yield f"cp -a {outside} {inside} || [ ! -L {outside} ]"
+            yield f"cp -P {outside} {inside} || [ ! -L {outside} ]"
         elif entry.is_dir() and entry.name not in hidden:
             yield f"mkdir {inside} && mount --rbind {outside} {inside}"
             if entry.name not in ("dev", "proc", "sys"):
-                yield f"mount -o remount,bind,ro {inside}"
+                yield f"mount -o {_READ_ONLY} {inside}"
     for path, folder in sorted(mounts.items()):
         inside = shlex.quote(f"{root}{path}")
         yield f"mkdir -p {inside} && mount --bind {shlex.quote(str(folder))} {inside}"
@@ -108,7 +109,7 @@ def _root_folder(root: Path, mounts: Mapping[str, Path]) -> Iterator[str]:
     for folder in _needed(hidden):  # Below a volume or the empty /tmp, where this repository may lie.
         inside = shlex.quote(f"{root}{folder}")
         yield f"mkdir -p {inside} && mount --rbind {shlex.quote(str(folder))} {inside}"
-        yield f"mount -o remount,bind,ro {inside}"
+        yield f"mount -o {_READ_ONLY} {inside}"
 
 
 def _needed(hidden: Set[str]) -> list[Path]:

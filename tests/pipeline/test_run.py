@@ -56,6 +56,7 @@ def test_the_first_run_blesses_and_pushes_and_says_that_there_was_no_baseline(fi
     assert "version 1 pushed and served" in first
     assert re.search(r"^blessed: .*no (baseline|version)", first, re.MULTILINE | re.IGNORECASE)
     assert not CACHED.findall(first)
+    assert "/segpipe-" not in first, "the alias of a folder with wildcard characters"
 
 
 def test_the_first_run_needs_no_second_command(first: str, root: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from components import plain_path as module
 from components.errors import UserError
-from components.plain_path import is_plain, plain_path, plain_temporary_files, plain_uri
+from components.plain_path import is_plain, plain_path, plain_temporary_files, plain_uri, without_aliases
 
 ODD = ["a [1]", "b*", "c?", "[d]", "e]", "[!f]", "g\\h", "i\nj", "ü [v2] *", "[[k]]"]
 
@@ -104,6 +104,12 @@ def test_without_a_place_for_aliases_a_sentence_names_the_path(tmp_path: Path, m
     monkeypatch.delenv("TMPDIR", raising=False)
     with pytest.raises(UserError, match=r"\[1\] has characters that TensorFlow takes for wildcards"):
         plain_path(tmp_path / "[1]")
+
+
+def test_a_message_names_the_path_that_an_alias_stands_for(tmp_path: Path) -> None:
+    folder = tmp_path / "a [1]"
+    text = without_aliases(f"report: {plain_path(folder)}/x.html; 'segpipe-0/0123456789abcdef' and /tmp stay")
+    assert text == f"report: {folder}/x.html; 'segpipe-0/0123456789abcdef' and /tmp stay"
 
 
 def test_a_buckets_address_stays_as_it_is() -> None:

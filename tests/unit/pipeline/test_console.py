@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,23 @@ def test_a_person_sees_steps_and_the_log_gets_the_noise(tmp_path: Path) -> None:
     text = log.read_text()
     for noise in ("C++ on 1", "C++ on 2", "from Python", "from absl", "from a library", "epoch 1/2"):
         assert noise in text
+
+
+FULL = """
+import os, resource, sys
+from pathlib import Path
+from pipeline.console import quiet_streams
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+with quiet_streams(Path(sys.argv[1])) as console:
+    print("noise " * 100)
+print("afterwards")
+"""
+
+
+def test_a_log_that_cannot_be_written_is_dropped_and_does_not_come_on_the_screen(tmp_path: Path) -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "log")], capture_output=True, text=True, env=buffered, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "afterwards\n", "")

@@ -74,7 +74,7 @@ class Ingestion:
         return self._config.labels
 
     def listing(self) -> Listing:
-        """All that the source holds, files with two parts and groups settled; raises `UserError` where it is not usable."""
+        """All that the source holds, shared files and groups settled; raises `UserError` where it is not usable."""
         listing = self._source.listing()
         taken = {column for pair in listing.pairs[:1] for column in pair.slices} & set(self._config.buckets)
         if taken:

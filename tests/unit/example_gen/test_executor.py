@@ -185,7 +185,8 @@ def test_beam_counts_values_and_palettes_as_a_survey_does(data_set: DataSet, tmp
     colours = [[(0, 0, 0), (255, 0, 0), (9, 0, 0)], [(255, 0, 0), (0, 0, 0), (9, 0, 0)]]
     for number in range(20):
         mask = palette_image(blocks(values=(0, 1)), colours[number % 7 == 3])
-        data_set.add(f"{number:02d}", mask=mask if number % 2 else blocks(values=(0, 1, 2, 7, 255)))
+        mask = mask if number % 2 else blocks(values=(0, 1, 2, 7, 255))
+        data_set.add(f"{number:02d}", image=photo(seed=number), mask=mask)
     config = data_set.config(labels=IndexLabels(unknown="void"), shard_bytes=10_000)
     ingest(config, tmp_path / "out")
     summary, quarantined = account(tmp_path / "out")

@@ -15,11 +15,19 @@ import components
 
 _ROOT = Path(components.__file__).parent
 _STEPS = {
-    "example_gen": ("example_gen", "hostile.py"),
+    "example_gen": ("example_gen", "hostile.py", "orientation.py"),
     "data_gate": ("data_gate",),
     "transform": ("transform",),
-    "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py"),
-    "tuner": ("tuner", "trainer", "transform", "evaluator/confusion.py", "hostile.py", "compatibility.py"),
+    "trainer": ("trainer", "transform", "evaluator/confusion.py", "hostile.py", "orientation.py", "compatibility.py"),
+    "tuner": (
+        "tuner",
+        "trainer",
+        "transform",
+        "evaluator/confusion.py",
+        "hostile.py",
+        "orientation.py",
+        "compatibility.py",
+    ),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "serving_check": (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +18,7 @@ from components.palette import overlay
 from pipeline.console import quiet_streams
 from registry.store import Registry
 from serving.client import SegmentationClient
+from serving.client.pictures import decoded_rgb
 from serving.predictor import Predictor
 from serving.shadow import segment
 
@@ -100,8 +101,7 @@ def _predict(images: Sequence[Path], ask: Ask, out: Path, console: Console) -> N
 
 def _write(image: Path, found: Found, out: Path) -> None:
     Image.fromarray(found.mask_HW).save(out / f"{image.stem}.mask.png")
-    with Image.open(image) as picture:
-        pixels_HWC = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    pixels_HWC = decoded_rgb(image.read_bytes())
     Image.fromarray(overlay(pixels_HWC, found.mask_HW)).save(out / f"{image.stem}.overlay.png")
 
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -18,12 +19,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from components.example_gen.frames import check_single, webp_chunks
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
+from components.example_gen.tiff import TiffFile
 from components.hostile import PNG_START, excess
-
-ORIENTATION = 0x0112
-"""The Exif and TIFF tag for how a picture must be turned to stand upright; 1 is upright."""
+from components.orientation import orientation, orientation_in_tiff
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,6 +36,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+
 _MAGIC = (
     (PNG_START, "png"),
     (b"\xff\xd8\xff", "jpeg"),
@@ -44,11 +47,21 @@ _MAGIC = (
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
     (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
+    (_BIG_ENDIAN_BIGTIFF, "tiff"),
 )
 
+_PHOTOMETRIC = 262  # TIFF 6.0, section 8.
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # Of a tile of a TIFF file (TIFF 6.0, section 15).
 _MAX_RLE_WIDTH = 1 << 16
+
+
+class _StoredTiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF file whose pixels stay as they are stored: Pillow would turn them, by XMP too."""
+
+    def getexif(self) -> Image.Exif:
+        return Image.Exif()
+
 
 # Pillow's plugins are asked by name: `Image.open` would also try those that nobody needs here (one of them starts
 # Ghostscript), and has a limit on pixels of its own, for the whole process.
@@ -57,7 +70,7 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "gif": GifImagePlugin.GifImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
+    "tiff": _StoredTiff,
     "webp": WebPImagePlugin.WebPImageFile,
 }
 
@@ -82,6 +95,12 @@ class Picture:
         """Width and height as stored, before turning."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
+    @property
+    def signed(self) -> bool:
+        """Whether the file says that its samples have a sign (TIFF 6.0, section 19)."""
+        kinds = self.lazy.tag_v2.get(_SAMPLE_FORMAT) if isinstance(self.lazy, _StoredTiff) else None
+        return _SIGNED in kinds if isinstance(kinds, tuple) else kinds == _SIGNED
+
     def decode(self) -> Image.Image:
         """All pixels of the first frame, upright; raises `Rejected` where they are cut off or damaged."""
         try:
@@ -90,8 +109,7 @@ class Picture:
             raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
         except Exception as error:  # Whatever a decoder says to damaged bytes.
             raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
-        # Pillow turns TIFF files while loading.
-        return self.lazy if self.format == "tiff" else turn(self.lazy, self.orientation)
+        return turn(_like_8_bits(self.lazy), self.orientation)
 
 
 def turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -108,8 +126,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     kind = _format(data)
     if kind == "webp":
         _check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
+    stored = _as_stored(data, kind)
     try:
-        lazy = _PLUGINS[kind](io.BytesIO(data))
+        lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
         raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any picture may be: {error}") from error
     except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.
@@ -118,10 +137,11 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     _check_size(width, height, max_pixels)
     _check_demands(lazy, data, kind, max_pixels)
     mode, raw_mode = lazy.mode, _raw_mode(lazy)
-    orientation = _orientation(lazy, data, kind)
-    if orientation >= 5 and kind != "tiff":  # Pillow gives the upright size of TIFF files.
+    check_single(data, kind)
+    turned = _orientation(data, kind)
+    if turned >= 5:
         width, height = height, width
-    return Picture(kind, width, height, orientation, mode, raw_mode, lazy)
+    return Picture(kind, width, height, turned, mode, raw_mode, lazy)
 
 
 def _format(data: bytes) -> str:
@@ -180,14 +200,35 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     raise Rejected(Reason.UNREADABLE, "the webp header is cut off or damaged")
 
 
-def _orientation(lazy: ImageFile.ImageFile, data: bytes, kind: str) -> int:
-    if kind in ("gif", "bmp") or (kind == "png" and b"eXIf" not in data and b"exif" not in data):
-        return 1  # Asking Pillow for a PNG file's Exif data decodes all of it.
+def _as_stored(data: bytes, kind: str) -> bytes:
+    """The file as Pillow is to see it: of a TIFF, libtiff too turns some kinds of pixels."""
+    if kind != "tiff":
+        return data
+    if data.startswith(_BIG_ENDIAN_BIGTIFF):
+        raise Rejected(
+            Reason.UNSUPPORTED_FORMAT,
+            "the file is a big-endian BigTIFF, which Pillow does not read; write it in little-endian, or as PNG",
+        )
     try:
-        value = lazy.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 – damaged Exif data says nothing; the picture itself may be fine.
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+        return TiffFile(data).as_stored()
+    except ValueError as error:
+        raise Rejected(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
+
+
+def _orientation(data: bytes, kind: str) -> int:
+    """How the image is turned; of WebP files as Skia and Pillow read it, which the format's own tools do not."""
+    if kind == "tiff":
+        return TiffFile(data).orientation()
+    if kind == "webp":
+        exif = next((content for name, content in webp_chunks(data) if name == b"EXIF"), b"")
+        return orientation_in_tiff(exif)
+    return orientation(data)
+
+
+def _like_8_bits(image: Image.Image) -> Image.Image:
+    """16-bit greys where white is 0 as Pillow gives those of 8 bits: turned to where black is."""
+    white_is_zero = isinstance(image, _StoredTiff) and image.tag_v2.get(_PHOTOMETRIC) == 0
+    return Image.fromarray(~np.asarray(image)) if white_is_zero and image.mode.startswith("I;16") else image
 
 
 def _raw_mode(lazy: ImageFile.ImageFile) -> str:

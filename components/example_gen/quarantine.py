@@ -22,6 +22,7 @@ class Reason(str, enum.Enum):
     UNREADABLE = "unreadable"
     UNSUPPORTED_FORMAT = "unsupported_format"
     TOO_LARGE = "too_large"
+    SEVERAL_IMAGES = "several_images"
     SIZE_MISMATCH = "size_mismatch"
     UNKNOWN_LABEL = "unknown_label"
     ALL_VOID = "all_void"

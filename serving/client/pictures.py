@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
+
+from .orientation import orientation_in_exif, orientation_of, turned
 
 Picture = str | os.PathLike[str] | bytes | npt.NDArray[np.uint8] | Image.Image
 """A file's path, a file's bytes (JPEG, PNG, GIF, BMP), pixels [H, W, 3] or [H, W], or a Pillow image."""
@@ -28,18 +30,27 @@ def encoded(picture: Picture) -> bytes:
     if isinstance(picture, np.ndarray):
         return _png(_image(picture))
     if isinstance(picture, Image.Image):
-        return _png(ImageOps.exif_transpose(picture))
+        return _png(turned(picture, _orientation(picture)))
     raise TypeError(f"a picture is a path, bytes, a NumPy array or a Pillow image, not {type(picture).__name__}")
 
 
 def decoded_rgb(picture: bytes) -> npt.NDArray[np.uint8]:
-    """The pixels [H, W, 3] as the server sees them: upright, the first frame.
+    """The pixels [H, W, 3] as the server sees them: upright, the first frame, a GIF's transparent pixels black.
 
     Raises:
         OSError: Pillow cannot decode it.
     """
     with Image.open(io.BytesIO(picture)) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        if image.format == "GIF":
+            black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+            return np.asarray(Image.alpha_composite(black, image.convert("RGBA")).convert("RGB"))
+        return np.asarray(turned(image.convert("RGB"), orientation_of(picture)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """How an image that Pillow has opened must be turned: as the server would turn its file."""
+    exif = image.info.get("exif")
+    return orientation_in_exif(exif.removeprefix(b"Exif\0\0")) if isinstance(exif, bytes) else 1
 
 
 def _image(pixels: npt.NDArray[np.uint8]) -> Image.Image:

@@ -1,14 +1,17 @@
 """The first frame of a GIF (GIF89a, sections 18 to 23), found in the graph.
 
 TensorFlow's decoder reads every frame and allocates for the largest, whatever the logical screen says: a few kilobytes
-can ask for 12 GB.  So the size is that of the first frame, and what follows it is cut off before anything is decoded.
+can ask for 12 GB.  So what follows the first frame is cut off before anything is decoded.  It also takes the frame for
+the whole image; here, as in every viewer, the image is the logical screen, made larger where the frame reaches beyond.
+What the frame leaves free is black, as what is transparent in it.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from components.trainer.inference.raw import joined
+from components.trainer.inference.raw import bytes_at, joined
+from components.transform.picture import decode_image
 
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _SCREEN_BYTES, _IMAGE_BYTES = 13, 10
@@ -16,27 +19,56 @@ _MAX_BLOCKS = 1000  # Blocks that are passed over in front of the first frame.
 _BLOCK_BYTES = 255
 
 
-def first_frame_size(encoded: tf.Tensor) -> tf.Tensor:
-    """Height and width, int32 [2], of the first frame; [0, 0] where there is none."""
+def image_size(encoded: tf.Tensor) -> tf.Tensor:
+    """Height and width, int32 [2], of the screen with the first frame on it; [0, 0] where there is no frame."""
     raw_N = _padded(encoded)
     start = _first_frame(raw_N)
-    size_22 = tf.gather(raw_N, start + tf.constant([[7, 8], [5, 6]]))
-    return tf.where(raw_N[start] == _IMAGE, joined(size_22, big_endian=False), 0)
+    corner_2, frame_2 = _placed(raw_N, start)
+    size_2 = tf.maximum(_sides(raw_N, 8, 6), corner_2 + frame_2)
+    return tf.where((raw_N[start] == _IMAGE) & tf.reduce_all(frame_2 > 0), size_2, 0)
 
 
 def first_frame_alone(encoded: tf.Tensor) -> tf.Tensor:
-    """The file with all that follows its first frame cut off."""
+    """A file that TensorFlow decodes to the image: a GIF of the first frame, or a PNG where that is not all of it."""
     raw_N = _padded(encoded)
     start = _first_frame(raw_N)
-    pixels = tf.reduce_prod(first_frame_size(encoded))
+    corner_2, frame_2 = _placed(raw_N, start)
     # Codes have at most 12 bits, one for a pixel at most: twice as many blocks as that takes are passed over.
     end, _ = _after_blocks(
         raw_N,
         start + _IMAGE_BYTES + _colour_table(raw_N[start + 9]) + 1,
         tf.constant(True),
-        _MAX_BLOCKS + 3 * (pixels // _BLOCK_BYTES),
+        _MAX_BLOCKS + 3 * (tf.reduce_prod(frame_2) // _BLOCK_BYTES),
     )
-    return tf.strings.substr(encoded, 0, tf.minimum(end, tf.strings.length(encoded))) + b";"
+    # The decoder's screen is as large as the frame: the frame is put into the corner first, and then to its place.
+    parts = [
+        bytes_at(encoded, 0, start + 1),
+        b"\0\0\0\0",
+        bytes_at(encoded, start + 5, tf.maximum(end - start - 5, 0)),
+        b";",
+    ]
+    cornered = tf.strings.join(parts)
+    size_2 = image_size(encoded)
+    return tf.cond(
+        tf.reduce_all(frame_2 == size_2), lambda: cornered, lambda: _on_screen(cornered, corner_2, frame_2, size_2)
+    )
+
+
+def _on_screen(gif: tf.Tensor, corner_2: tf.Tensor, frame_2: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
+    """A PNG of the frame in `gif` at its place on the black screen."""
+    margins_22 = tf.stack([corner_2, size_2 - corner_2 - frame_2], axis=1)
+    return tf.io.encode_png(tf.pad(decode_image(gif), tf.concat([margins_22, [[0, 0]]], axis=0)), compression=0)
+
+
+def _placed(raw_N: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Top and left, height and width of the frame whose descriptor is at `start`."""
+    return _sides(raw_N, start + 3, start + 1), _sides(raw_N, start + 7, start + 5)
+
+
+def _sides(raw_N: tf.Tensor, vertical: int | tf.Tensor, horizontal: int | tf.Tensor) -> tf.Tensor:
+    """Two numbers of two bytes each, int32 [2], from their places."""
+    places_2 = tf.stack([vertical, horizontal])
+    return joined(tf.gather(raw_N, tf.stack([places_2, places_2 + 1], axis=1)), big_endian=False)
 
 
 def _padded(encoded: tf.Tensor) -> tf.Tensor:

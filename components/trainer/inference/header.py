@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.hostile import COMPRESSED_TEXT, MAX_SCANS, MAX_TEXTS, PNG_START, REFUSED, SCAN, TOO_MUCH_DATA, png_bytes
-from components.trainer.inference.gif import first_frame_alone, first_frame_size
+from components.trainer.inference.gif import first_frame_alone, image_size
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
 
 _IHDR = b"\0\0\0\x0dIHDR"
@@ -34,7 +34,7 @@ def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 def picture_size(encoded: tf.Tensor) -> tf.Tensor:
     """Height and width, int32 [2], of a JPEG, PNG, GIF or BMP; a size of [0, 0] stands for any other format.
 
-    Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is the first frame's size.  A PNG whose
+    Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is its screen's size.  A PNG whose
     first chunk is another one has no size here: libpng passes over it, to an IHDR that says what it likes.
     """
 
@@ -47,7 +47,7 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
         [
             (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
             (is_png(encoded), lambda: tf.where(bytes_at(encoded, 8, 8) == _IHDR, at(20, 16, 4, big_endian=True), 0)),
-            (_starts_with(encoded, _GIF), lambda: first_frame_size(encoded)),
+            (_starts_with(encoded, _GIF), lambda: image_size(encoded)),
             (_starts_with(encoded, _BMP), lambda: tf.abs(at(22, 18, 4, big_endian=False))),
         ],
         default=lambda: tf.zeros([2], tf.int32),

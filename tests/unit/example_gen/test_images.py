@@ -12,6 +12,18 @@ from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from tests.support.data_set import encode, photo
+from tests.support.image_files import (
+    TURNS,
+    GifFrame,
+    TiffPage,
+    app1,
+    exif_data,
+    gif_file,
+    noise,
+    tiff_file,
+    with_segments,
+)
+from tests.support.served_graph import served_pixels
 
 LIMIT = 1_000_000
 ALPHA = Image.fromarray(np.random.default_rng(7).integers(0, 256, (24, 32), dtype=np.uint8))
@@ -101,20 +113,32 @@ def test_16_bit_grey_becomes_its_high_byte_in_whatever_format(kind: str, stays: 
     np.testing.assert_array_equal(image.image_HWC, by_tensorflow(image.encoded))
 
 
-def test_of_an_animated_gif_the_first_frame_counts() -> None:
+def test_an_animated_gif_is_set_aside() -> None:
     frames = [photo(seed=seed).convert("P") for seed in (1, 2)]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    np.testing.assert_array_equal(canonical_image(data, LIMIT).image_HWC, np.asarray(frames[0].convert("RGB")))
+    with pytest.raises(Rejected) as caught:
+        canonical_image(data, LIMIT)
+    assert caught.value.reason is Reason.SEVERAL_IMAGES
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_a_picture_that_exif_turns_stands_upright(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encode(photo(), kind, exif=exif)
     image = canonical_image(data, LIMIT)
     np.testing.assert_array_equal(image.image_HWC, by_pillow(data))
+    np.testing.assert_array_equal(image.image_HWC, by_tensorflow(image.encoded))
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_jpeg_that_exif_turns_has_the_pixels_of_the_one_that_stands_upright(orientation: int) -> None:
+    upright = encode(photo(31, 23), "JPEG", quality=80)
+    data = with_segments(upright, app1(exif_data(orientation)))
+    image = canonical_image(data, LIMIT)
+    np.testing.assert_array_equal(image.image_HWC, TURNS[orientation](by_tensorflow(upright)))
+    np.testing.assert_array_equal(image.image_HWC, served_pixels(data))
     np.testing.assert_array_equal(image.image_HWC, by_tensorflow(image.encoded))
 
 
@@ -152,3 +176,32 @@ def test_32_bit_samples_are_refused_since_their_range_is_unknown(mode: str) -> N
     with pytest.raises(Rejected) as caught:
         canonical_image(encode(photo().convert("L").convert(mode), "TIFF"), LIMIT)
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_samples_with_a_sign_are_refused_since_their_range_is_unknown() -> None:
+    for bits in (8, 16):
+        page = TiffPage(noise(0, 4, 5), bits, tags=((339, 3, (2,)),))
+        with pytest.raises(Rejected) as caught:
+            canonical_image(tiff_file([page]), LIMIT)
+        assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+        assert "with a sign" in caught.value.detail
+
+
+def test_transparent_pixels_of_a_gif_are_black_in_record_and_graph() -> None:
+    indices = np.repeat(np.array([[0, 1]], np.uint16), 16, axis=1).repeat(32, axis=0)
+    bright = np.array([[200, 30, 30], [250, 240, 10]], np.uint16)
+    data = gif_file([GifFrame(indices, transparent=1)], bright)
+    image = canonical_image(data, LIMIT)
+    np.testing.assert_array_equal(image.image_HWC, served_pixels(data))
+    assert image.image_HWC[0, 0].tolist() == [200, 30, 30]
+    assert image.image_HWC[0, -1].tolist() == [0, 0, 0]
+
+
+def test_a_jpeg_of_two_sizes_is_refused() -> None:
+    data = encode(photo(), "JPEG")
+    at = data.index(b"\xff\xc0")
+    length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    other = data[: at + 5] + b"\0\x10\0\x10" + data[at + 9 : at + length]
+    with pytest.raises(Rejected) as caught:
+        canonical_image(other + data[at:], LIMIT)
+    assert caught.value.reason is Reason.UNREADABLE

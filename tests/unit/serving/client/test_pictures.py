@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.orientation import orientation
 from serving.client.pictures import decoded_rgb, encoded
+from tests.support.image_files import XMP, GifFrame, app1, exif_data, gif_file, gif_image, segment, with_segments
 
 RGB = np.random.default_rng(2).integers(0, 256, [20, 30, 3]).astype(np.uint8)
 
@@ -53,6 +55,31 @@ def test_a_picture_that_its_exif_data_turns_is_upright() -> None:
         sent = encoded(image)
     np.testing.assert_array_equal(decoded_rgb(sent), decoded_rgb(data))
     assert Image.open(io.BytesIO(sent)).size == (20, 30)
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+def test_an_opened_image_is_sent_as_its_file_would_be_seen(value: int) -> None:
+    for exif in (exif_data(value), exif_data(value, kind=4), exif_data(value, count=2)):
+        data = with_segments(file_of(Image.fromarray(RGB), quality=100), app1(exif))
+        with Image.open(io.BytesIO(data)) as image:
+            sent = encoded(image)
+        np.testing.assert_array_equal(decoded_rgb(sent), decoded_rgb(data))
+        assert decoded_rgb(data).shape[:2] == ((30, 20) if orientation(data) >= 5 else (20, 30))
+
+
+def test_xmp_turns_no_image() -> None:
+    data = with_segments(file_of(Image.fromarray(RGB)), segment(0xFFE1, XMP))
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x0112] == 6, "Pillow obeys it"
+        assert decoded_rgb(encoded(image)).shape == RGB.shape
+    assert decoded_rgb(data).shape == RGB.shape
+
+
+def test_of_a_gif_transparent_pixels_are_black_as_the_server_sees_them() -> None:
+    frame = GifFrame(np.array([[0, 1], [1, 0]], np.uint16), left=1, transparent=1)
+    palette = np.array([[200, 30, 30], [250, 240, 10]], np.uint16)
+    shown = decoded_rgb(gif_file([frame], palette, screen=(3, 2)))
+    np.testing.assert_array_equal(shown, gif_image(frame, palette, (3, 2)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,169 @@
+"""The directories of a TIFF file (TIFF 6.0, section 2; BigTIFF): how many images it holds, and how the first stands."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from components.orientation import ORIENTATION_TAG, SHORT, UPRIGHT, first_orientation
+
+MAX_DIRECTORIES = 1000
+"""Directories that are looked at: a file of more holds more than one image in any case."""
+
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 255, 330
+_REDUCED, _MASK = 1, 4
+_REDUCED_OLD = 2
+_INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+"""TIFF's type of an unsigned number or an offset → NumPy's."""
+
+
+class _Layout(NamedTuple):
+    """Where things lie in a file; TIFF has offsets of four bytes, BigTIFF of eight."""
+
+    order: str
+    offset: str
+    first: int
+    """Where the first directory's offset stands."""
+    entries: str
+    """NumPy's type of a directory's number of entries."""
+    field: int
+    """Bytes of an entry's value."""
+
+    @property
+    def entry(self) -> np.dtype[np.void]:
+        order, offset = self.order, self.offset
+        fields = [("tag", f"{order}u2"), ("kind", f"{order}u2"), ("count", f"{order}{offset}")]
+        return np.dtype([*fields, ("value", f"V{self.field}")])
+
+
+_LAYOUTS = {
+    b"II*\0": _Layout("<", "u4", 4, "u2", 4),
+    b"MM\0*": _Layout(">", "u4", 4, "u2", 4),
+    b"II+\0": _Layout("<", "u8", 8, "u8", 8),
+    b"MM\0+": _Layout(">", "u8", 8, "u8", 8),
+}
+
+
+@dataclass(frozen=True)
+class _Directory:
+    place: int
+    """Offset of its first entry."""
+    entries: npt.NDArray[np.void]
+    following: int
+    """Offset of the next directory; 0 where there is none."""
+
+
+class TiffFile:
+    """The directories of a TIFF file's bytes; nothing is decoded.
+
+    Methods raise `ValueError` where a list of directories or of their entries is damaged.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._layout = _LAYOUTS[data[:4]]
+
+    def images(self) -> int:
+        """How many images the file holds; `MAX_DIRECTORIES` stands for any number from there on.
+
+        Copies of lower resolution (overviews, thumbnails) and transparency masks are no images of their own, unless
+        such a copy is what comes first, and would be read.
+        """
+        directories = list(self._directories())
+        own = [self._is_image(directory) for directory in directories]
+        return sum(own) + (not own[0])
+
+    def orientation(self) -> int:
+        """The orientation of the first image: the tag as a SHORT, alone, 1 to 8; else 1."""
+        found = self._tagged(self._first(), ORIENTATION_TAG)
+        return first_orientation(
+            (ORIENTATION_TAG, int(entry["kind"]), int(entry["count"]), self._number(entry) or 0) for entry in found
+        )
+
+    def as_stored(self) -> bytes:
+        """The file with whatever it says of the first image's orientation changed to upright."""
+        first = self._first()
+        if not (first.entries["tag"] == ORIENTATION_TAG).any():
+            return self._data
+        patched = bytearray(self._data)
+        size = self._layout.entry.itemsize
+        for index in np.flatnonzero(first.entries["tag"] == ORIENTATION_TAG):
+            kind = f"{self._layout.order}HH{'I' if self._layout.field == 4 else 'Q'}H"
+            upright = struct.pack(kind, ORIENTATION_TAG, SHORT, 1, UPRIGHT)
+            place = first.place + int(index) * size
+            patched[place : place + size] = upright.ljust(size, b"\0")
+        return bytes(patched)
+
+    def _first(self) -> _Directory:
+        return self._directory(self._integer(self._layout.first, self._layout.offset))
+
+    def _directories(self) -> Iterator[_Directory]:
+        """The first directory, those that follow it, and their sub-directories, each once."""
+        seen: set[int] = set()
+        waiting = [self._integer(self._layout.first, self._layout.offset)]
+        while waiting and len(seen) < MAX_DIRECTORIES:
+            place = waiting.pop(0)
+            if place in seen:
+                raise ValueError("the tiff file's list of pages runs in a circle")
+            seen.add(place)
+            directory = self._directory(place)
+            yield directory
+            waiting += [place for place in (*self._offsets(directory), directory.following) if place]
+
+    def _directory(self, place: int) -> _Directory:
+        count, entry = self._layout.entries, self._layout.entry
+        entries = self._integer(place, count)
+        start = place + np.dtype(count).itemsize
+        end = start + entries * entry.itemsize
+        if not 0 < place < end <= len(self._data):
+            raise ValueError("the tiff file's list of pages is damaged or cut off")
+        table = np.frombuffer(self._data, entry, entries, start)
+        # Some writers end a file with its last directory and leave out the word that says so.
+        following = self._integer(end, self._layout.offset) if end + self._layout.field <= len(self._data) else 0
+        return _Directory(start, table, following)
+
+    def _is_image(self, directory: _Directory) -> bool:
+        kind = self._value(directory, _NEW_SUBFILE_TYPE)
+        if kind is None:
+            return self._value(directory, _SUBFILE_TYPE) != _REDUCED_OLD
+        return not kind & (_REDUCED | _MASK)
+
+    def _offsets(self, directory: _Directory) -> list[int]:
+        """Where the sub-directories of a directory are."""
+        for entry in self._tagged(directory, _SUB_DIRECTORIES):
+            number = _INTEGERS.get(int(entry["kind"]))
+            if number is None:
+                continue
+            many, size = int(entry["count"]), np.dtype(number).itemsize
+            if many * size <= self._layout.field:
+                raw = entry["value"].tobytes()[: many * size]
+            else:
+                at = int.from_bytes(entry["value"].tobytes(), "little" if self._layout.order == "<" else "big")
+                raw = self._data[at : at + min(many, MAX_DIRECTORIES) * size]
+            return np.frombuffer(raw[: len(raw) // size * size], self._layout.order + number).tolist()
+        return []
+
+    def _value(self, directory: _Directory, tag: int) -> int | None:
+        """The number that a tag holds; None where it is not there, or not a number."""
+        return next((self._number(entry) for entry in self._tagged(directory, tag)), None)
+
+    def _number(self, entry: np.void) -> int | None:
+        number = _INTEGERS.get(int(entry["kind"]))
+        if number is None or entry["count"] != 1:
+            return None
+        return int(np.frombuffer(entry["value"].tobytes(), self._layout.order + number, 1)[0])
+
+    @staticmethod
+    def _tagged(directory: _Directory, tag: int) -> npt.NDArray[np.void]:
+        return directory.entries[directory.entries["tag"] == tag]
+
+    def _integer(self, place: int, kind: str) -> int:
+        number = np.dtype(self._layout.order + kind)
+        if not 0 <= place <= len(self._data) - number.itemsize:
+            raise ValueError("the tiff file's list of pages is damaged or cut off")
+        return int(np.frombuffer(self._data, number, 1, place)[0])

@@ -358,3 +358,42 @@ def test_a_truncated_mask_is_unreadable() -> None:
 
 def test_a_mask_over_the_limit_is_refused_by_its_header() -> None:
     assert refusal(encode(np.zeros((1000, 2000), np.uint8))).reason is Reason.TOO_LARGE
+
+
+def test_a_1_bit_bmp_has_a_palette_and_so_the_greys_0_and_255() -> None:
+    data = encode(Image.fromarray(SHAPE * 255).convert("1"), "BMP")
+    labels = ValueLabels(classes={0: "background", 255: "thing"})
+    np.testing.assert_array_equal(take(data, labels).mask_HW, SHAPE)
+    np.testing.assert_array_equal(take(data, THRESHOLD).mask_HW, SHAPE)
+
+
+@pytest.mark.parametrize("labels", [DEFAULT, THRESHOLD, COLOURS])
+def test_16_bits_a_channel_are_refused(labels: Labels) -> None:
+    rows = np.repeat(np.repeat(SHAPE[..., None], 3, -1).astype(">u2"), 1, -1)
+    refused = refusal(raw_png(32, 24, [row.tobytes() for row in rows], 16, colour=2), labels)
+    assert refused.reason is Reason.UNSUPPORTED_FORMAT
+    assert "16 bits a channel" in refused.detail
+
+
+@pytest.mark.parametrize("labels", [DEFAULT, COLOURS])
+def test_cmyk_has_no_exact_values(labels: Labels) -> None:
+    data = encode(Image.fromarray(SHAPE * 255).convert("CMYK"), "TIFF")
+    assert "CMYK" in refusal(data, labels).detail
+    np.testing.assert_array_equal(take(data, THRESHOLD).mask_HW, SHAPE)
+
+
+def test_lab_is_refused() -> None:
+    data = encode(Image.merge("LAB", [Image.fromarray(SHAPE)] * 3), "TIFF")
+    for labels in (DEFAULT, COLOURS, THRESHOLD):
+        assert refusal(data, labels).reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_a_bmp_of_8_bits_with_two_greys_is_refused_rather_than_misread() -> None:
+    data = encode(palette_image(SHAPE, [(0, 0, 0), (255, 255, 255)]), "BMP")
+    assert refusal(data).reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_an_index_without_a_colour_is_a_value_but_no_colour() -> None:
+    data = encode(Image.fromarray(SHAPE, "P"))
+    np.testing.assert_array_equal(take(data).mask_HW, SHAPE)
+    assert "index 1, but its palette has 1 colours" in refusal(data, COLOURS).detail

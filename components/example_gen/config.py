@@ -274,7 +274,12 @@ class ThresholdLabels(Settings):
     """Grey masks, anti-aliased perhaps: class 1 from a grey value on, class 0 below it."""
 
     type: Literal["threshold"] = "threshold"
-    at: int = Field(default=128, ge=1, le=255, description="The lowest grey value that is class 1.")
+    at: int = Field(
+        default=128,
+        ge=1,
+        le=255,
+        description="The lowest grey value that is class 1, in units of 8 bits; 1 is every value above 0.",
+    )
 
 
 Labels = Annotated[

@@ -114,17 +114,14 @@ class _NamedMap:
     def _written(value: int | float) -> str:
         return str(value)
 
-    def _labelled(self, places_HW: npt.NDArray[np.uint16], values_HW: np.ndarray) -> Labelled:
+    def _labelled(self, places_HW: np.ndarray, values_HW: np.ndarray) -> Labelled:
         """The classes of `places_HW`, which says where in the labels each of `values_HW` stands."""
-        counts = np.zeros(len(self._classes), np.int64)
-        flat = places_HW.ravel()
-        for start in range(0, flat.size, _CHUNK):
-            counts += np.bincount(flat[start : start + _CHUNK], minlength=counts.size)
+        counts = _counted(places_HW, self._classes.size)
         unknown: dict[str, int] = {}
         if counts[_UNKNOWN]:
             values, pixels = np.unique(values_HW[places_HW == _UNKNOWN], return_counts=True)
             unknown = {self._written(v): n for v, n in zip(values.tolist(), pixels.tolist(), strict=True)}
-        return self._decided(self._classes[places_HW], counts, unknown)
+        return self._decided(_looked_up(self._classes, places_HW), counts, unknown)
 
     def _decided(self, mask_HW: Mask, counts: npt.NDArray[np.int64], unknown: dict[str, int]) -> Labelled:
         if unknown and not self._unknown.is_void:
@@ -155,11 +152,13 @@ class ValueMap(_NamedMap):
 
     def _read_narrow(self, samples: npt.NDArray[np.uint8]) -> Labelled:
         """The same for 8 bits, which most masks have: their histogram says all but the place of each pixel."""
-        histogram = np.array(Image.fromarray(np.ascontiguousarray(samples)).histogram(), np.int64)
+        histogram = _counted(samples, 256)
         counts = np.bincount(self._table[:256], histogram, self._classes.size).astype(np.int64)
         strangers = np.flatnonzero((histogram > 0) & (self._table[:256] == _UNKNOWN)).tolist()
         unknown = {self._written(value): int(histogram[value]) for value in strangers}
-        return self._decided(self._narrow_classes[samples], counts, unknown)
+        is_mask = (self._narrow_classes[histogram > 0] == np.flatnonzero(histogram)).all()
+        mask_HW = samples if is_mask else _looked_up(self._narrow_classes, samples)
+        return self._decided(mask_HW, counts, unknown)
 
 
 class ColourMap(_NamedMap):
@@ -242,9 +241,28 @@ def _packed(colour: str) -> int:
     return int(colour.removeprefix("#"), 16)
 
 
-def _table(places: Mapping[int, int], length: int) -> npt.NDArray[np.uint16]:
+def _counted(places_HW: np.ndarray, length: int) -> npt.NDArray[np.int64]:
+    """How often each of 0…length − 1 occurs; Pillow counts 8 bits in place, NumPy makes 64 of them first."""
+    if places_HW.dtype == np.uint8:
+        return np.array(Image.fromarray(np.ascontiguousarray(places_HW)).histogram()[:length], np.int64)
+    counts = np.zeros(length, np.int64)
+    flat = places_HW.ravel()
+    for start in range(0, flat.size, _CHUNK):
+        counts += np.bincount(flat[start : start + _CHUNK], minlength=length)
+    return counts
+
+
+def _looked_up(table: npt.NDArray[np.uint8], places_HW: np.ndarray) -> Mask:
+    if places_HW.dtype != np.uint8:
+        return table[places_HW]
+    padded = np.zeros(256, np.uint8)
+    padded[: min(table.size, 256)] = table[:256]
+    return np.asarray(Image.fromarray(np.ascontiguousarray(places_HW)).point(padded.tolist()))
+
+
+def _table(places: Mapping[int, int], length: int) -> np.ndarray:
     # Zeros are not resident until they are touched, so that the table of all colours costs what is looked up.
-    table = np.zeros(length, np.uint16)
+    table = np.zeros(length, np.uint8 if len(places) < 256 else np.uint16)
     for value, place in places.items():
         if 0 <= value < length:
             table[value] = place

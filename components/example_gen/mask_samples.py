@@ -24,7 +24,7 @@ from components.example_gen.images import rgb
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 
-_PHOTOMETRIC, _SAMPLE_FORMAT, _SIGNED = 262, 339, 2  # TIFF 6.0, sections 8 and 19.
+_PHOTOMETRIC = 262  # TIFF 6.0, section 8.
 _SHOWN = 6
 
 
@@ -99,14 +99,8 @@ def _refuse(detail: str, remedy: str) -> None:
 
 
 def _is_white_zero(picture: Picture) -> bool:
-    return _tiff_tag(picture, _PHOTOMETRIC) == 0
-
-
-def _tiff_tag(picture: Picture, tag: int) -> object:
-    if not isinstance(picture.lazy, TiffImagePlugin.TiffImageFile):
-        return None
-    value = picture.lazy.tag_v2.get(tag)
-    return value[0] if isinstance(value, tuple) and value else value
+    lazy = picture.lazy
+    return isinstance(lazy, TiffImagePlugin.TiffImageFile) and lazy.tag_v2.get(_PHOTOMETRIC) == 0
 
 
 def _values(image: Image.Image, picture: Picture) -> np.ndarray:
@@ -116,7 +110,7 @@ def _values(image: Image.Image, picture: Picture) -> np.ndarray:
     if image.mode == "L":
         return _narrow(np.asarray(image), picture)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _wide(image, picture)
+        return _wide(image)
     image_HWC = np.asarray(rgb(image, picture))
     value = image_HWC[..., 0]
     coloured = (image_HWC != value[..., None]).any(axis=-1)
@@ -138,26 +132,24 @@ def _narrow(grey_HW: npt.NDArray[np.uint8], picture: Picture) -> np.ndarray:
     for few_bits, step in (("L;2", 85), ("L;4", 17)):
         if picture.raw_mode.startswith(few_bits):
             return grey_HW // np.uint8(step)
-    return grey_HW.view(np.int8) if _tiff_tag(picture, _SAMPLE_FORMAT) == _SIGNED else grey_HW
+    return grey_HW.view(np.int8) if picture.signed else grey_HW
 
 
-def _wide(image: Image.Image, picture: Picture) -> np.ndarray:
+def _wide(image: Image.Image) -> np.ndarray:
     """Greys of 16 and 32 bits, which Pillow gives as stored."""
     wide_HW = np.asarray(image)
     if not image.mode.startswith("I;16"):
         return wide_HW
-    wide_HW = wide_HW.astype(np.uint16, copy=False)
-    return 65_535 - wide_HW if _is_white_zero(picture) else wide_HW
+    return wide_HW.astype(np.uint16, copy=False)
 
 
 def _greys(image: Image.Image, picture: Picture, alpha_HW: npt.NDArray[np.uint8] | None) -> MaskSamples:
     """Greys 0…255, or of more bits as stored; colours as their luma (ITU-R BT.601)."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return MaskSamples(_wide(image, picture))
+        return MaskSamples(_wide(image))
     if image.mode in ("1", "L"):
         grey_HW = np.asarray(image.convert("L"))
-        signed = _tiff_tag(picture, _SAMPLE_FORMAT) == _SIGNED
-        return MaskSamples(grey_HW.view(np.int8).astype(np.int32) if signed else grey_HW)
+        return MaskSamples(grey_HW.view(np.int8).astype(np.int32) if picture.signed else grey_HW)
     if image.mode == "LA":
         return MaskSamples(np.asarray(image.getchannel("L")), alpha_HW=alpha_HW)
     colours = rgb(image, picture)
@@ -167,7 +159,7 @@ def _greys(image: Image.Image, picture: Picture, alpha_HW: npt.NDArray[np.uint8]
 def _colours(image: Image.Image, picture: Picture) -> np.ndarray:
     """[H, W, 3] of 8 bits."""
     if image.mode.startswith("I;16"):
-        wide_HW = _wide(image, picture)
+        wide_HW = _wide(image)
         if (wide_HW % 257).any():
             cause, remedy = "the mask has grey values of 16 bits, which are not colours", "use labels of type values"
             detail = f"{cause} (up to {wide_HW.max()}); {remedy}"

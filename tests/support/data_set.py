@@ -39,11 +39,14 @@ def blocks(width: int = 32, height: int = 24, values: tuple[int, ...] = (0, 1, 2
     return np.tile(np.array(values)[stripe], (height, 1)).astype(np.uint8)
 
 
-def raw_png(width: int, height: int, rows: Iterable[bytes], bits: int = 8) -> bytes:
-    """A grey PNG of few bits or many pixels, which Pillow does not write; `rows` are packed as they lie in the file."""
+def raw_png(width: int, height: int, rows: Iterable[bytes], bits: int = 8, colour: int = 0) -> bytes:
+    """A PNG of few bits or many pixels, which Pillow does not write; `rows` are packed as they lie in the file.
+
+    `colour` is the PNG colour type: 0 grey, 2 RGB.
+    """
     packer = zlib.compressobj(9)
     body = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks

@@ -151,3 +151,41 @@ def test_the_count_of_pixels_is_exact_over_many_pairs(data_set: DataSet) -> None
         data_set.add(str(number), mask=mask)
     summary, _ = data_set.survey()
     assert np.sum(list(summary.class_pixels.values()), axis=0).tolist() == total.tolist()
+
+
+def test_one_image_with_contradicting_masks_is_set_aside_under_both_names(data_set: DataSet) -> None:
+    data_set.add("a", image=photo(seed=1))
+    data_set.add("b", image=photo(seed=1), mask=blocks(values=(2, 1, 0)))
+    data_set.add("c")
+    summary, quarantined = data_set.survey()
+    assert {entry.id: entry.reason for entry in quarantined} == dict.fromkeys("ab", Reason.CONTRADICTING_MASKS)
+    assert sum(summary.used.values()) == 1
+
+
+def test_masks_that_differ_as_files_and_agree_as_classes_do_not_contradict(data_set: DataSet) -> None:
+    data_set.add("a", image=photo(seed=1))
+    data_set.add("b", image=photo(seed=1), mask=np.dstack([blocks()] * 3))
+    summary, quarantined = data_set.survey(split=Split(train=1, eval=0, test=0))
+    assert not quarantined
+    assert summary.repeated == {"train": 1}
+
+
+@pytest.mark.parametrize("way", ["copy", "link", "hard link"])
+def test_an_image_that_is_its_own_mask_is_set_aside_under_any_name(data_set: DataSet, way: str) -> None:
+    data_set.add("a", image=blocks(values=(0, 1)), mask=blocks())
+    mask = data_set.root / "masks/a.png"
+    mask.unlink()
+    image = data_set.root / "images/a.png"
+    if way == "copy":
+        mask.write_bytes(image.read_bytes())
+    elif way == "link":
+        mask.symlink_to(image)
+    else:
+        mask.hardlink_to(image)
+    assert data_set.reasons() == {"a": Reason.SAME_FILE}
+
+
+def test_masks_of_equal_content_in_files_of_their_own_are_fine(data_set: DataSet) -> None:
+    for name in "abc":
+        data_set.add(name, mask=blocks(values=(0,)))
+    assert not data_set.reasons()

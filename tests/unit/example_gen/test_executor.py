@@ -21,11 +21,12 @@ from components import progress, records
 from components.artifacts import Quarantine
 from components.errors import UserError
 from components.example_gen.check import survey
-from components.example_gen.config import DataConfig, ManifestSource, Split
+from components.example_gen.config import DataConfig, IndexLabels, ManifestSource, Split
 from components.example_gen.executor import Executor
 from components.example_gen.quarantine import IngestionSummary, Quarantined, Reason
 from components.example_gen.sources import data_fingerprint
 from tests.support.data_set import DataSet, blocks, encode, photo
+from tests.support.mask_files import palette_image
 
 ONE_MACHINE = ["--runner=FnApiRunner", "--sdk_container_image=unused"]
 
@@ -156,6 +157,51 @@ def test_a_leak_is_found_on_beam_too(data_set: DataSet, tmp_path: Path) -> None:
     summary, [leak] = account(tmp_path / "out")
     assert (leak.id, leak.reason) == ("images/a", Reason.LEAK)
     assert summary.used == {"train": 1, "eval": 1, "test": 0}
+
+
+def test_contradictions_and_shared_files_are_found_on_beam_too(data_set: DataSet, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 4)):
+        data_set.add(name, image=photo(seed=seed), mask=blocks(values=(0, 1) if name == "a" else (0, 2)))
+    shared = ["a,a", "b,b", "c,c", "d,c"]
+    rows = [f"images/{image}.png,masks/{mask}.png" for image, mask in (row.split(",") for row in shared)]
+    rows.append("images/e.png,images/e.png")
+    data_set.add("f")
+    rows.append("images/f.png,masks/f.png")
+    data_set.write("index.csv", ("image,mask\n" + "\n".join(rows) + "\n").encode())
+    config = data_set.config(source=ManifestSource(root=str(data_set.root)))
+    ingest(config, tmp_path / "out")
+    summary, quarantined = account(tmp_path / "out")
+    assert {entry.id: entry.reason for entry in quarantined} == {
+        "images/a": Reason.CONTRADICTING_MASKS,
+        "images/b": Reason.CONTRADICTING_MASKS,
+        "images/c": Reason.SHARED_MASK,
+        "images/d": Reason.SHARED_MASK,
+        "images/e": Reason.SAME_FILE,
+    }
+    assert (summary, quarantined) == survey(config, seed=1)
+
+
+def test_beam_counts_values_and_palettes_as_a_survey_does(data_set: DataSet, tmp_path: Path) -> None:
+    colours = [[(0, 0, 0), (255, 0, 0), (9, 0, 0)], [(255, 0, 0), (0, 0, 0), (9, 0, 0)]]
+    for number in range(20):
+        mask = palette_image(blocks(values=(0, 1)), colours[number % 7 == 3])
+        mask = mask if number % 2 else blocks(values=(0, 1, 2, 7, 255))
+        data_set.add(f"{number:02d}", image=photo(seed=number), mask=mask)
+    config = data_set.config(labels=IndexLabels(unknown="void"), shard_bytes=10_000)
+    ingest(config, tmp_path / "out")
+    summary, quarantined = account(tmp_path / "out")
+    assert (summary, quarantined) == survey(config, seed=1)
+    assert [(c.index, c.first, c.second) for c in summary.labels.palettes] == [
+        (0, "masks/01.png", "masks/03.png"),
+        (1, "masks/01.png", "masks/03.png"),
+    ]
+    assert {value.value: (value.class_name, value.masks) for value in summary.labels.values} == {
+        "0": ("background", 20),
+        "1": ("thing", 20),
+        "2": ("other", 10),
+        "255": (None, 10),
+    }
+    assert [(value.value, value.masks) for value in summary.labels.unknown] == [("7", 10)]
 
 
 def test_a_person_is_told_how_it_went(

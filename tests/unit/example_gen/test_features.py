@@ -10,6 +10,7 @@ from components import records
 from components.example_gen.config import SizeBuckets
 from components.example_gen.features import bucket, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage
+from components.example_gen.label_map import Labelled
 from components.example_gen.masks import CanonicalMask
 from tests.support.data_set import CLASSES, blocks, photo
 
@@ -56,7 +57,7 @@ def test_a_record_holds_what_the_contract_says() -> None:
     example = build_example(
         "a/1",
         CanonicalImage(b"image", "jpeg", image_HWC, (32, 24), 1),
-        CanonicalMask(b"mask", mask_HW),
+        CanonicalMask(b"mask", mask_HW, Labelled(mask_HW)),
         measures,
         CLASSES,
         slices,

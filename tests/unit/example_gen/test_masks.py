@@ -15,6 +15,7 @@ from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.records import VOID
 from tests.support.data_set import CLASSES, blocks, encode, photo, raw_png
+from tests.support.mask_files import palette_image, raw_tiff
 
 LIMIT = 1_000_000
 COLOURS = ColourLabels(classes={"#000000": "background", "#ff0000": "thing", "#00ff00": "other"}, void=("#ffffff",))
@@ -112,7 +113,7 @@ def test_colour_masks_are_read_by_colour_whatever_their_alpha(alpha: bool) -> No
     rgb = RGB[blocks(values=(0, 1, 2, 3))]
     mask = Image.fromarray(rgb)
     if alpha:
-        mask.putalpha(Image.fromarray(blocks(values=(0, 90, 255))))
+        mask.putalpha(Image.fromarray(blocks(values=(40, 90, 255))))
     np.testing.assert_array_equal(take(mask, COLOURS).mask_HW, blocks(values=(0, 1, 2, VOID)))
 
 
@@ -124,6 +125,144 @@ def test_a_coloured_mask_read_by_value_is_refused_with_a_colour() -> None:
     refused = refusal(RGB[blocks(values=(0, 1))])
     assert refused.reason is Reason.UNKNOWN_LABEL
     assert "384 pixels, such as #ff0000" in refused.detail
+
+
+SHAPE = blocks(values=(0, 1))
+FLAT = np.zeros_like(SHAPE)
+DEFAULT, THRESHOLD = IndexLabels(), ThresholdLabels()
+
+
+def layers(*channels: np.ndarray) -> np.ndarray:
+    return np.dstack([channel.astype(np.uint8) for channel in channels])
+
+
+@pytest.mark.parametrize(
+    ("mask", "labels", "where"),
+    [
+        pytest.param(layers(FLAT, FLAT, FLAT, SHAPE * 255), DEFAULT, "alpha channel", id="black, index"),
+        pytest.param(layers(FLAT, FLAT, FLAT, SHAPE * 255), THRESHOLD, "alpha channel", id="black, threshold"),
+        pytest.param(layers(FLAT, FLAT, FLAT, SHAPE * 255), COLOURS, "alpha channel", id="black, colours"),
+        pytest.param(layers(FLAT, FLAT, FLAT, SHAPE * 90 + 90), THRESHOLD, "alpha from 90 to 180", id="half opaque"),
+        pytest.param(
+            Image.merge("LA", [Image.fromarray(FLAT), Image.fromarray(SHAPE * 255)]), DEFAULT, "alpha", id="LA"
+        ),
+        pytest.param(layers(SHAPE, SHAPE, SHAPE, FLAT), DEFAULT, "every pixel of the mask is transparent", id="hidden"),
+        pytest.param(
+            layers(*[255 - SHAPE * 255] * 3, SHAPE * 255),
+            THRESHOLD,
+            "transparent pixels of the mask are white",
+            id="white",
+        ),
+        pytest.param(
+            layers(FLAT, FLAT, SHAPE * 255),
+            THRESHOLD,
+            "colours (#000000, #0000ff) whose greys are all below",
+            id="blue",
+        ),
+        pytest.param(layers(SHAPE * 255, FLAT, FLAT), THRESHOLD, "(#000000, #ff0000)", id="red"),
+        pytest.param(SHAPE * 100, THRESHOLD, "several values, from 0 to 100, all below", id="dark"),
+        pytest.param(SHAPE * 50 + 200, THRESHOLD, "several values, from 200 to 250, all at or above", id="bright"),
+    ],
+)
+def test_a_shape_that_is_not_where_the_labels_look_is_refused(mask: Any, labels: Labels, where: str) -> None:
+    refused = refusal(mask, labels)
+    assert refused.reason is Reason.HIDDEN_SHAPE
+    assert where in refused.detail
+    assert refused.cause and refused.remedy
+
+
+@pytest.mark.parametrize("labels", [DEFAULT, THRESHOLD, COLOURS])
+def test_a_mask_without_a_shape_may_be_transparent(labels: Labels) -> None:
+    assert not take(layers(FLAT, FLAT, FLAT, FLAT), labels).mask_HW.any()
+
+
+def test_what_is_drawn_on_a_transparent_layer_is_read_by_its_colour() -> None:
+    mask = layers(SHAPE * 255, FLAT, FLAT, SHAPE * 255)
+    np.testing.assert_array_equal(take(mask, COLOURS).mask_HW, SHAPE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_palette_of_greys_means_the_grey_values(kind: str, order: int) -> None:
+    mask = palette_image(SHAPE, [(0, 0, 0), (255, 255, 255), (9, 9, 9)][: 2 if kind == "GIF" else 3])
+    if order < 0:
+        mask = palette_image(1 - SHAPE, [(255, 255, 255), (0, 0, 0), (9, 9, 9)])
+    labels = ValueLabels(classes={0: "background", 255: "thing"})
+    taken = take(encode(mask, kind), labels)
+    np.testing.assert_array_equal(taken.mask_HW, SHAPE)
+    assert taken.labelled.named == {"0": 384, "255": 384}
+
+
+def test_a_black_palette_says_nothing_so_that_the_index_is_the_value() -> None:
+    np.testing.assert_array_equal(take(encode(Image.fromarray(SHAPE, "P"), "GIF")).mask_HW, SHAPE)
+
+
+def test_indices_with_one_grey_are_refused() -> None:
+    refused = refusal(palette_image(SHAPE, [(7, 7, 7)] * 2))
+    assert refused.reason is Reason.HIDDEN_SHAPE
+    assert refusal(palette_image(SHAPE, [(7, 7, 7)] * 2), THRESHOLD).reason is Reason.HIDDEN_SHAPE
+
+
+def test_the_colours_of_a_palette_are_kept_for_the_comparison_with_others() -> None:
+    palette = take(palette_image(SHAPE, [(0, 0, 0), (200, 0, 0), (0, 9, 0)])).palette
+    assert palette is not None
+    assert palette.coloured
+    assert palette.colours == {0: 0x000000, 1: 0xC80000}
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_tiff_that_counts_from_white_gives_what_a_viewer_shows(bits: int) -> None:
+    stored = (1 << bits) - 1 - SHAPE.astype(np.uint16)
+    np.testing.assert_array_equal(take(raw_tiff(stored, bits, photometric=0)).mask_HW, SHAPE)
+
+
+def test_negative_values_of_a_tiff_are_read_as_such() -> None:
+    labels = ValueLabels(classes={0: "background", 1: "thing"}, void=(-1,))
+    signed = blocks(values=(0, 1, 2)).astype(np.int8)
+    signed[signed == 2] = -1
+    for bits in (8, 16, 32):
+        taken = take(raw_tiff(signed, bits, sample_format=2), labels)
+        np.testing.assert_array_equal(taken.mask_HW, blocks(values=(0, 1, VOID)))
+
+
+@pytest.mark.parametrize("white", [255, 1023, 4095, 16_383, 65_535])
+def test_a_threshold_is_applied_in_the_range_of_the_file(white: int) -> None:
+    np.testing.assert_array_equal(take(SHAPE.astype(np.uint16) * white, THRESHOLD).mask_HW, SHAPE)
+    for kind in (np.int32, np.float32):
+        wide = Image.fromarray(SHAPE.astype(kind) * kind(white))
+        np.testing.assert_array_equal(take(encode(wide, "TIFF"), THRESHOLD).mask_HW, SHAPE)
+
+
+def test_floats_of_0_and_1_are_black_and_white() -> None:
+    shares = Image.fromarray(SHAPE.astype(np.float32))
+    np.testing.assert_array_equal(take(encode(shares, "TIFF"), THRESHOLD).mask_HW, SHAPE)
+
+
+@pytest.mark.parametrize("high", [237, 3000, 12_000])
+def test_a_16_bit_mask_whose_white_is_not_known_is_refused(high: int) -> None:
+    refused = refusal(SHAPE.astype(np.uint16) * high, THRESHOLD)
+    assert f"range is not known: its greatest value is {high}" in refused.detail
+    np.testing.assert_array_equal(take(SHAPE.astype(np.uint16) * high, ThresholdLabels(at=1)).mask_HW, SHAPE)
+
+
+def test_16_bit_greys_are_colours_only_where_8_bits_say_the_same() -> None:
+    wide = np.array([0, 65_535], np.uint16)[SHAPE]
+    np.testing.assert_array_equal(take(wide, COLOURS).mask_HW, blocks(values=(0, VOID)))
+    assert "use labels of type values" in refusal(np.array([0, 255], np.uint16)[SHAPE], COLOURS).detail
+
+
+def test_a_jpeg_is_refused_where_exact_values_are_wanted() -> None:
+    refused = refusal(encode(SHAPE, "JPEG"))
+    assert refused.reason is Reason.UNSUPPORTED_FORMAT
+    assert "compression (jpeg) changes values" in refused.detail
+    np.testing.assert_array_equal(take(encode(SHAPE * 255, "JPEG"), THRESHOLD).mask_HW, SHAPE)
+
+
+def test_the_line_for_an_unknown_value_can_be_pasted() -> None:
+    refused = refusal(blocks(values=(0, 1, 11)))
+    assert refused.cause == "the mask holds the value 11, which no label names"
+    assert refused.remedy == "data.labels.void: [11, 255], or one more class"
+    assert refused.values == {"11": 240}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -219,3 +358,42 @@ def test_a_truncated_mask_is_unreadable() -> None:
 
 def test_a_mask_over_the_limit_is_refused_by_its_header() -> None:
     assert refusal(encode(np.zeros((1000, 2000), np.uint8))).reason is Reason.TOO_LARGE
+
+
+def test_a_1_bit_bmp_has_a_palette_and_so_the_greys_0_and_255() -> None:
+    data = encode(Image.fromarray(SHAPE * 255).convert("1"), "BMP")
+    labels = ValueLabels(classes={0: "background", 255: "thing"})
+    np.testing.assert_array_equal(take(data, labels).mask_HW, SHAPE)
+    np.testing.assert_array_equal(take(data, THRESHOLD).mask_HW, SHAPE)
+
+
+@pytest.mark.parametrize("labels", [DEFAULT, THRESHOLD, COLOURS])
+def test_16_bits_a_channel_are_refused(labels: Labels) -> None:
+    rows = np.repeat(np.repeat(SHAPE[..., None], 3, -1).astype(">u2"), 1, -1)
+    refused = refusal(raw_png(32, 24, [row.tobytes() for row in rows], 16, colour=2), labels)
+    assert refused.reason is Reason.UNSUPPORTED_FORMAT
+    assert "16 bits a channel" in refused.detail
+
+
+@pytest.mark.parametrize("labels", [DEFAULT, COLOURS])
+def test_cmyk_has_no_exact_values(labels: Labels) -> None:
+    data = encode(Image.fromarray(SHAPE * 255).convert("CMYK"), "TIFF")
+    assert "CMYK" in refusal(data, labels).detail
+    np.testing.assert_array_equal(take(data, THRESHOLD).mask_HW, SHAPE)
+
+
+def test_lab_is_refused() -> None:
+    data = encode(Image.merge("LAB", [Image.fromarray(SHAPE)] * 3), "TIFF")
+    for labels in (DEFAULT, COLOURS, THRESHOLD):
+        assert refusal(data, labels).reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_a_bmp_of_8_bits_with_two_greys_is_refused_rather_than_misread() -> None:
+    data = encode(palette_image(SHAPE, [(0, 0, 0), (255, 255, 255)]), "BMP")
+    assert refusal(data).reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_an_index_without_a_colour_is_a_value_but_no_colour() -> None:
+    data = encode(Image.fromarray(SHAPE, "P"))
+    np.testing.assert_array_equal(take(data).mask_HW, SHAPE)
+    assert "index 1, but its palette has 1 colours" in refusal(data, COLOURS).detail

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from components.example_gen.config import Split
 from components.example_gen.pairing import Pair
 from components.example_gen.quarantine import Reason
-from components.example_gen.splits import Candidate, choose_split, content_hash, settle_groups, settle_twins
+from components.example_gen.splits import (
+    Candidate,
+    choose_split,
+    content_hash,
+    settle_contradictions,
+    settle_files,
+    settle_groups,
+    settle_twins,
+)
 from components.records import SPLITS
 
 WORDS = st.text(max_size=8)
@@ -98,3 +106,35 @@ def test_splits_stay_what_they_were_in_every_version() -> None:
     splits = [choose_split(pair("a"), content_hash(bytes([i])), 1, Split()) for i in range(48)]
     initials = {"train": "t", "eval": "E", "test": "T"}
     assert "".join(initials[split] for split in splits) == "tttttttttttttttEttEttTttTtttEtttttTEtttttEtTtTtt"
+
+
+def test_a_mask_of_several_images_and_a_file_in_both_parts_are_set_aside() -> None:
+    pairs = [
+        Pair("a", "images/a.png", "masks/one.png"),
+        Pair("b", "images/b.png", "./masks/one.png"),
+        Pair("c", "images/c.png", "images/c.png"),
+        Pair("d", "images/d.png", "masks/d.png"),
+        Pair("d again", "images/d.png", "masks/d.png"),
+    ]
+    kept, refused = settle_files(pairs)
+    assert [entry.id for entry in kept] == ["d", "d again"]
+    assert {entry.id: entry.reason for entry in refused} == {
+        "a": Reason.SHARED_MASK,
+        "b": Reason.SHARED_MASK,
+        "c": Reason.SAME_FILE,
+    }
+    assert "masks/one.png is the mask of 2 images (images/a.png, images/b.png)" in refused[0].detail
+
+
+def test_of_twins_that_contradict_each_other_all_are_set_aside_and_named() -> None:
+    twins = [Candidate(pair(name), "same", "train") for name in "abc"]
+    kept, refused = settle_contradictions(twins, {"a": "1", "b": "2"})
+    assert [candidate.pair.id for candidate in kept] == ["c"]
+    assert {entry.id: entry.reason for entry in refused} == dict.fromkeys("ab", Reason.CONTRADICTING_MASKS)
+    assert "'a', 'b'" in refused[0].detail
+    assert settle_contradictions(twins, {"a": "1", "b": "1"}) == (twins, [])
+
+
+def test_twins_that_stay_are_marked_as_repeated_but_for_the_first() -> None:
+    kept, _ = settle_twins(Candidate(pair(name), "same", "train") for name in "abc")
+    assert [candidate.repeats for candidate in kept] == [False, True, True]

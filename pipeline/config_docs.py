@@ -73,6 +73,9 @@ def _default_text(field: FieldInfo) -> str:
         return f"type `{default.type}`" if "type" in type(default).model_fields else "as below"  # type: ignore[attr-defined]
     if isinstance(default, tuple) and any(isinstance(item, BaseModel) for item in default):
         return "; ".join(f"`{item.model_dump(exclude_none=True)}`" for item in default)
+    if isinstance(default, dict) and any(isinstance(item, BaseModel) for item in default.values()):
+        sections = {key: item.model_dump(exclude_none=True) for key, item in default.items()}
+        return f"`{sections}`"
     if default is None:
         return "–"
     shown = list(default) if isinstance(default, tuple) else default

@@ -35,8 +35,8 @@ class Situation(NamedTuple):
     steps_per_epoch: int
     replicas: int
     """Among which each step is shared out."""
-    alone: bool
-    """False with several workers, which must all end at the same step."""
+    workers: int
+    """Which must all end at the same step."""
     rate: Callable[[int], float]
     """Step of the phase, counted from 0 → learning rate."""
     kept: Callable[[], str]
@@ -78,7 +78,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         """
         self._steps, self._logs = batch + 1, logs or {}
         now = time.monotonic()
-        if self._situation.alone and not self._skips and now - self._looked > _LOOK_SECONDS:
+        if self._situation.workers == 1 and not self._skips and now - self._looked > _LOOK_SECONDS:
             self._looked = now
             self._look()
 
@@ -100,7 +100,8 @@ class StopOnDivergence(keras.callbacks.Callback):
             raise self._diverged("weights of the network are not finite", self._steps, untouched=False)
 
     def _look(self) -> None:
-        bad = float(self._logs.get(NONFINITE_STEPS, 0.0))
+        # With several workers Keras adds up over them what is a sum over all replicas already.
+        bad = float(self._logs.get(NONFINITE_STEPS, 0.0)) / self._situation.workers
         loss = float(self._logs.get("loss", 0.0))
         if math.isfinite(loss) and not bad:
             return

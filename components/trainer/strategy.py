@@ -32,6 +32,14 @@ def is_alone(strategy: tf.distribute.Strategy) -> bool:
     return resolver is None or not resolver.cluster_spec().jobs
 
 
+def worker_count(strategy: tf.distribute.Strategy) -> int:
+    """Workers that train together; 1 without others."""
+    resolver = strategy.cluster_resolver
+    if is_alone(strategy):
+        return 1
+    return sum(len(tasks) for job, tasks in resolver.cluster_spec().as_dict().items() if job in ("chief", "worker"))
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes: the chief of several workers, or the only one."""
     resolver = strategy.cluster_resolver

@@ -35,7 +35,7 @@ from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_alone, is_chief, shared_out
+from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out, worker_count
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
@@ -209,7 +209,7 @@ def _train_phase(
         phase=phase,
         steps_per_epoch=task.steps_per_epoch,
         replicas=strategy.num_replicas_in_sync,
-        alone=is_alone(strategy),
+        workers=worker_count(strategy),
         rate=lambda step: float(learning.rate(step)),
         kept=lambda: course.kept,
     )

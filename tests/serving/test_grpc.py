@@ -78,7 +78,8 @@ def test_of_several_pictures_the_refused_one_is_told_where_each_is_asked_for_its
     assert list(outputs["errors"].string_val) == [
         b"",
         b"picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
-        b"picture refused: the PNG file ends early: its last chunk, IEND, is missing, as after an upload that broke off",
+        b"picture refused: the PNG file ends early: its last chunk, IEND, is missing, "
+        b"as after an upload that broke off",
         b"",
     ]
     masks = outputs["mask_bytes"].string_val

@@ -210,8 +210,11 @@ def _existing(path: Path) -> Path:
 
 def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
     """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
-    folder = path if path is not None else min(folders, key=_free)
-    folder = _existing(folder)
+    if path is None:
+        folder = _existing(min(folders, key=_free))
+    else:  # A folder that the user knows, where it is on the same disk.
+        device = _existing(path).lstat().st_dev
+        folder = next((known for known in map(_existing, folders) if known.lstat().st_dev == device), _existing(path))
     return f"the disk of {folder} is full: {describe_room(folder)}"
 
 

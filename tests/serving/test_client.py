@@ -185,7 +185,7 @@ def test_a_server_that_is_not_there_is_told_when_the_deadline_comes(way: str) ->
     port = free_port()
     client = Blocking(way, f"http://127.0.0.1:{port}", f"127.0.0.1:{port}", timeout=0.6)
     began = time.monotonic()
-    with pytest.raises(ServerUnavailableError, match=r"\(tried \d+ times in 0.6 s\)"):
+    with pytest.raises(ServerUnavailableError, match=r"\(tried \d+ times in 0\.\d+ s\)"):
         client.predict(picture())
     assert time.monotonic() - began < 3
 

@@ -78,7 +78,8 @@ def test_of_several_pictures_the_refused_one_is_told_where_each_is_asked_for_its
     assert list(outputs["errors"].string_val) == [
         b"",
         b"picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
-        b"picture refused: it is cut off or damaged",
+        b"picture refused: the PNG file ends early: its last chunk, IEND, is missing, "
+        b"as after an upload that broke off",
         b"",
     ]
     masks = outputs["mask_bytes"].string_val
@@ -172,7 +173,7 @@ def test_a_tensor_of_another_type_or_rank_is_refused(prediction) -> None:  # typ
 def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None:  # type: ignore[no-untyped-def]
     for encoded, text in [
         (b"no picture", "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"),
-        (b"", "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        (b"", "picture refused: it is empty: 0 bytes"),
         (
             picture()[:16] + (60_000).to_bytes(4, "big") * 2 + picture()[24:],
             "picture refused: height and width 60000 60000 are over the limit of 4000000 pixels",

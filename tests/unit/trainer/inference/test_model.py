@@ -185,10 +185,10 @@ def test_of_a_batch_only_the_bad_pictures_are_refused_where_each_is_asked_for_it
     bad = {
         b"no picture": "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
         good[0][:16] + (20_000).to_bytes(4, "big") * 2 + good[0][24:]: "20000 are over the limit of 100000 pixels",
-        b"\xff\xd8\xff" + bytes(50): "picture refused: it is cut off or damaged",
-        good[0][:-200]: "picture refused: it is cut off or damaged",
-        encode(Image.fromarray(RGB), "JPEG")[:-300]: "picture refused: it is cut off or damaged",
-        b"": "picture refused: it is no JPEG",
+        b"\xff\xd8\xff" + bytes(50): "picture refused: the JPEG data is damaged or ends early",
+        good[0][:-200]: "picture refused: the PNG file ends early: its last chunk, IEND, is missing",
+        encode(Image.fromarray(RGB), "JPEG")[:-300]: "picture refused: the JPEG file ends early",
+        b"": "picture refused: it is empty: 0 bytes",
     }
     mixed = [picture for pair in zip(good, bad, strict=False) for picture in pair]
     answer = model.serve(*mixed, signature="serving_each")

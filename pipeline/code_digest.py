@@ -16,7 +16,7 @@ import components
 _ROOT = Path(components.__file__).parent
 _STEPS = {
     "example_gen": ("example_gen", "hostile.py", "machine_faults.py", "orientation.py"),
-    "data_gate": ("data_gate", "example_gen/causes.py"),
+    "data_gate": ("data_gate", "example_gen/causes.py", "example_gen/label_lines.py", "example_gen/quarantine.py"),
     "transform": ("transform",),
     "trainer": (
         "trainer",

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from components.settings import Settings
+from components.settings_types import shown
 
 
 def _list_of_names(value: Any) -> Any:
     # One sentence here, where pydantic would have one for each kind that the value could be.
     if value == "all" or (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)):
         return value
-    raise ValueError(f"{value!r} is not a list of class names, such as [hat, tie], or the word all")
+    raise ValueError(f"{shown(value)} is not a list of class names, such as [hat, tie], or the word all")
 
 
 Absent = Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_list_of_names)]

@@ -45,4 +45,4 @@ def test_what_was_sent_is_shortened_and_has_no_control_characters() -> None:
     assert shortened("a" * 10_000) == "a" * 64 + "…"
     assert shortened("a\n\x1b[31mb") == "a\ufffd\ufffd[31mb"
     assert sentence("Detected at node 'x' defined at\nOut of tiles") == "Out of tiles"
-    assert sentence("") == ""
+    assert sentence("") == "the graph failed"

@@ -101,6 +101,11 @@ def test_nothing_is_trained_where_the_survey_says_so_and_the_webhook_is_told(mak
     assert (told["run_id"], told["run_name"]) == ("run-id", "a run")
 
 
+def test_the_first_task_gets_the_time_of_the_run_s_creation(make_drivers: Make) -> None:
+    driven = make_drivers({"survey": {"retrain": "false"}}).run(*documents(EVERYTHING))
+    assert driven["survey"].inputs["parameterValues"]["schedule_time"] == "2026-01-01T00:00:00Z"
+
+
 def test_the_small_spec_is_driven(make_drivers: Make) -> None:
     driven = make_drivers({"first": {"word": "yes"}}).run(small_spec(), EXECUTORS)
     assert driven["second"].triggered

@@ -32,7 +32,7 @@ def describe_cause(cause: QuarantineCause) -> str:
         line = f"{cause.count} × {first.reason.value}: {first.detail}; the first is {first.id}"
     else:
         line = f"{cause.count} × {first.reason.value}: {cause.cause}; for example {first.id}: {first.detail}"
-    return f"{line}; {first.remedy}" if first.remedy else line
+    return f"{line}; {first.remedy}" if first.remedy and first.remedy not in line else line
 
 
 def describe_causes(causes: Sequence[QuarantineCause], shown: int) -> list[str]:

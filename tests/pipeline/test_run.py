@@ -66,8 +66,8 @@ def test_the_first_run_needs_no_second_command(first: str, root: Path) -> None:
 def test_it_ends_with_steps_classes_slices_and_places(first: str) -> None:
     for row in (*ALL_STEPS, "all steps", "background", "square", "disc", "mean", "light = dim", "light = bright"):
         assert re.search(rf"^{re.escape(row)} ", first, re.MULTILINE), row
-    report = re.search(r"^report +(\S+)$", first, re.MULTILINE)
-    log = re.search(r"^log +(\S+)$", first, re.MULTILINE)
+    report = re.search(r"^report +(\S.*)$", first, re.MULTILINE)
+    log = re.search(r"^log +(\S.*)$", first, re.MULTILINE)
     assert report and "<html" in Path(report[1]).read_text()
     assert log and "absl" in Path(log[1]).read_text()
 

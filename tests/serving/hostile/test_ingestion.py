@@ -28,11 +28,14 @@ def honest_pairs(root: Path) -> Path:
 
 
 def hostile_pairs(root: Path, files: list[Hostile]) -> Path:
-    """Each file as an image with a sound mask, and as the mask of a sound image."""
+    """Each file as an image with a sound mask, and as the mask of a sound image.
+
+    No two masks are those of one image: bytes behind the end of a PNG change its hash alone.
+    """
     data_set = DataSet(root)
-    for name, data in files:
+    for index, (name, data) in enumerate(files):
         data_set.add(f"image-{name}", data, MASK)
-        data_set.add(f"mask-{name}", IMAGE, data)
+        data_set.add(f"mask-{name}", IMAGE + index.to_bytes(4, "big"), data)
     return root
 
 

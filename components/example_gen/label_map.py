@@ -92,7 +92,7 @@ class _Unknown:
             cause = f"the mask holds more than {_SHOWN_VALUES} {noun}s that no label names"
         return Rejected(
             Reason.UNKNOWN_LABEL,
-            f"the mask holds {nouns} that no label names: {detail}",
+            f"the mask holds {nouns if len(counts) > 1 else 'a ' + noun} that no label names: {detail}",
             cause,
             unknown_remedy(self.labels, self.class_names, shown if not more else []),
             dict(list(counts.items())[:_KEPT_VALUES]),

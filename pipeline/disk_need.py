@@ -1,7 +1,7 @@
 """How many bytes a run will need on the disk, estimated from its data and configuration, and how many are left.
 
-The factors were set by runs of the shipped sample and of a smaller one.  A run that needs more than twice what is left is
-refused before it begins; one that may just fit is warned of.
+The factors were set by runs of the shipped sample and of a smaller one.  A run that needs more than twice what is left
+is refused before it begins; one that may just fit is warned of.
 """
 
 from __future__ import annotations

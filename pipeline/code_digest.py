@@ -14,29 +14,21 @@ from pathlib import Path
 import components
 
 _ROOT = Path(components.__file__).parent
+_TRAINING = (
+    "trainer",
+    "transform",
+    "evaluator/confusion.py",
+    "hostile.py",
+    "orientation.py",
+    "compatibility.py",
+    "plain_path.py",
+)
 _STEPS = {
     "example_gen": ("example_gen", "hostile.py", "machine_faults.py", "orientation.py"),
     "data_gate": ("data_gate", "example_gen/causes.py", "example_gen/label_lines.py", "example_gen/quarantine.py"),
     "transform": ("transform",),
-    "trainer": (
-        "trainer",
-        "transform",
-        "evaluator/confusion.py",
-        "hostile.py",
-        "orientation.py",
-        "compatibility.py",
-        "plain_path.py",
-    ),
-    "tuner": (
-        "tuner",
-        "trainer",
-        "transform",
-        "evaluator/confusion.py",
-        "hostile.py",
-        "orientation.py",
-        "compatibility.py",
-        "plain_path.py",
-    ),
+    "trainer": _TRAINING,
+    "tuner": ("tuner", *_TRAINING),
     "baseline": ("baseline",),
     "evaluator": ("evaluator", "baseline/fetching.py"),
     "serving_check": (

@@ -84,9 +84,8 @@ def void_shares(ingestion: IngestionSummary) -> str:
 
 def void_share(ingestion: IngestionSummary, split: str) -> float | None:
     """The share of a split's pixels that do not count; `None` where it has no pixel."""
-    void = ingestion.void_pixels.get(split, 0)
-    pixels = void + sum(ingestion.class_pixels.get(split, ()))
-    return void / pixels if pixels else None
+    has_pixels = ingestion.void_pixels.get(split, 0) or any(ingestion.class_pixels.get(split, ()))
+    return ingestion.void_share(split) if has_pixels else None
 
 
 def is_number(value: float | None) -> TypeGuard[float]:

@@ -15,13 +15,14 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
     from pipeline.console import StepWatcher
     from pipeline.dag import create_steps
     from pipeline.local import BEAM_ARGUMENTS
-    from pipeline.look_around import look_around
+    from pipeline.run_state import capture_run_state
+    from pipeline.steps import display_name
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
-    watcher = StepWatcher(Console(file=io.StringIO()), {})
-    steps = create_steps(config, look_around(config))
+    watcher = StepWatcher(Console(file=io.StringIO()), display_name)
+    steps = create_steps(config, capture_run_state(config))
     wanted = steps[: [step.id for step in steps].index(last) + 1]
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(

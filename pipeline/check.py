@@ -87,9 +87,9 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
 
 def _rehearse(config: RunConfig, status: Status) -> Rehearsal:
     from components.data_gate.rehearsal import rehearse
-    from pipeline.look_around import look_around
+    from pipeline.run_state import capture_run_state
 
-    look_around(config)
+    capture_run_state(config)
     return rehearse(config.data, config.seed, _shown_on(status), lambda: status.update("computing the statistics"))
 
 

@@ -1,72 +1,50 @@
-"""What makes a cached step stale besides its inputs: its own code.
+"""Digest of a step's source code, which invalidates TFX's cache when the code changes.
 
-TFX's cache looks at inputs and parameters alone, so an edited loss would go on giving yesterday's model.  Each step
-therefore carries a digest of the sources that it runs as a parameter.
+TFX's cache looks at inputs and parameters alone, so that an edited loss would go on giving yesterday's model.  So each
+step takes a digest of the sources that it runs as a parameter.  Which these are is read from the import statements.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import components
+from pipeline.import_closure import import_closure
+from pipeline.steps import StepSpec
 
-_ROOT = Path(components.__file__).parent
-_TRAINING = (
-    "trainer",
-    "transform",
-    "evaluator/confusion.py",
-    "hostile.py",
-    "orientation.py",
-    "compatibility.py",
-    "plain_path.py",
-)
-_STEPS = {
-    "example_gen": ("example_gen", "hostile.py", "machine_faults.py", "orientation.py"),
-    "data_gate": ("data_gate", "example_gen/causes.py", "example_gen/label_lines.py", "example_gen/quarantine.py"),
-    "transform": ("transform",),
-    "trainer": _TRAINING,
-    "tuner": ("tuner", *_TRAINING),
-    "baseline": ("baseline",),
-    "evaluator": ("evaluator", "baseline/fetching.py"),
-    "serving_check": (
-        "serving_check",
-        "trainer/inference/full_size.py",
-        "transform/picture.py",
-        "evaluator/counts.py",
-        "hostile.py",
-        "../serving",
-    ),
-    "pusher": ("pusher",),
-    "report": (
-        "report",
-        "palette.py",
-        "data_gate/result.py",
-        "evaluator/counts.py",
-        "evaluator/results.py",
-        "evaluator/thresholds.py",
-        "evaluator/wording.py",
-        "example_gen/quarantine.py",
-        "pusher/pushing.py",
-        "serving_check/result.py",
-    ),
-}
+_ROOT = Path(components.__file__).parent.parent
 
 
-@functools.cache
-def code_digest(step: str) -> str:
-    """A short digest of the sources that a step runs: its own folder, what it borrows, and the record contract."""
+def code_digest(step: StepSpec) -> str:
+    """A short digest of all sources that a step runs: the import closure of its entry points, and their data files."""
+    return _digest(step.entry_points, _ROOT)
+
+
+def code_files(entry_points: Iterable[str], root: Path) -> list[Path]:
+    """The source files of the entry points' import closure, and the data files beside them, such as templates."""
+    sources = import_closure(entry_points, root)
+    data = {path for folder in {source.parent for source in sources} for path in _data_files(folder)}
+    return sorted(sources | data)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(entry_points: tuple[str, ...], root: Path) -> str:
     digest = hashlib.sha256()
-    for place in (*_STEPS[step], "records.py"):
-        for path in _sources(_ROOT / place):
-            digest.update(os.path.relpath(path, _ROOT).encode())
-            digest.update(path.read_bytes())
+    for path in code_files(entry_points, root):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _sources(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    return sorted(path for path in place.rglob("*") if path.suffix in {".py", ".html", ".css", ".jinja"})
+def _data_files(package: Path) -> Iterator[Path]:
+    """What a package has besides modules: files beside them, and in folders that are not packages."""
+    for path in package.iterdir():
+        if path.name.startswith((".", "__pycache__")) or path.name.endswith("~"):
+            continue
+        if path.is_file() and path.suffix not in {".py", ".pyc"}:
+            yield path
+        elif path.is_dir() and not (path / "__init__.py").exists():
+            yield from (file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)

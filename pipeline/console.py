@@ -111,11 +111,11 @@ def _logging_to_stderr() -> Iterator[None]:
 class StepWatcher(logging.Handler):
     """Draws a run: which step is at work, what it reports, and how long each took."""
 
-    def __init__(self, console: Console, labels: dict[str, str]) -> None:
+    def __init__(self, console: Console, display_name: Callable[[str], str]) -> None:
         super().__init__(logging.INFO)
         self.steps: list[Step] = []
         self.console = console
-        self._labels = labels
+        self._display_name = display_name
         self._status = console.status("preparing")
         self._current = ""
         self.node = ""
@@ -144,7 +144,7 @@ class StepWatcher(logging.Handler):
     @contextlib.contextmanager
     def step(self, node: str, was_cached: Callable[[str], bool]) -> Iterator[None]:
         """Draws one step, and remembers it if it ends well."""
-        self.node, self._current = node, self._labels.get(node, node)
+        self.node, self._current = node, self._display_name(node)
         self._status.update(self._current)
         began = time.monotonic()
         try:

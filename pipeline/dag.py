@@ -5,6 +5,7 @@ Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
@@ -27,9 +28,20 @@ from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
-from pipeline.found import Found
-from pipeline.parameters import data_config, run_config, search_settings, trainer_settings, trainer_settings_text
+from pipeline.parameters import RunValues, run_values
+from pipeline.run_state import RunState
 from pipeline.schema_file import read_schema
+from pipeline.steps import (
+    BASELINE,
+    DATA_GATE,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    PUSHER,
+    REPORT,
+    SCHEMA_IMPORTER,
+    SERVING_CHECK,
+    TRANSFORM,
+)
 
 
 class DataSteps(NamedTuple):
@@ -59,30 +71,31 @@ class ReleaseSteps(NamedTuple):
     report: RunReport
 
 
-def create_steps(config: RunConfig, found: Found) -> list[BaseNode]:
+def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     """All steps of the pipeline, each wired to those before it.
 
     Raises:
         UserError: the curated schema does not exist or cannot be read.
     """
-    data = _data_steps(config, found)
-    baseline = Baseline(registry=config.registry_uri, registry_state=found.registry_state, code=code_digest("baseline"))
-    model = _model_steps(config, found, data, baseline)
+    values = run_values(config, state)
+    data = _data_steps(config, values)
+    baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
+    model = _model_steps(config, values, data, baseline)
     # What is not needed before the training is not fetched before it either.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
-    release = _release_steps(config, found, data, model, baseline)
+    release = _release_steps(config, values, data, model, baseline)
     return [step for step in (*data, *model, baseline, *release) if step is not None]
 
 
-def _data_steps(config: RunConfig, found: Found) -> DataSteps:
+def _data_steps(config: RunConfig, values: RunValues) -> DataSteps:
     schema_text = read_schema(config.schema_file)
     ingestion = ImageMaskExampleGen(
-        data_config=data_config(config),
+        data_config=values.data_config,
         seed=config.seed,
-        data_fingerprint=found.data_fingerprint,
-        code=code_digest("example_gen"),
+        data_fingerprint=values.data_fingerprint,
+        code=code_digest(EXAMPLE_GEN),
     )
-    schema = SchemaImporter(schema_text=schema_text)
+    schema = SchemaImporter(schema_text=schema_text, code=code_digest(SCHEMA_IMPORTER))
     statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options())
     validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
     gate = DataGate(
@@ -92,13 +105,13 @@ def _data_steps(config: RunConfig, found: Found) -> DataSteps:
         quarantine=ingestion.outputs["quarantine"],
         validation_config=config.validation.model_dump_json(by_alias=True),
         registry=config.registry_uri,
-        drift_baseline=found.drift_baseline,
-        code=code_digest("data_gate"),
+        drift_baseline=values.drift_baseline,
+        code=code_digest(DATA_GATE),
     )
     return DataSteps(ingestion, schema, statistics, validator, gate)
 
 
-def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Baseline) -> ModelSteps:
+def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline: Baseline) -> ModelSteps:
     transform = Transform(
         examples=data.ingestion.outputs["examples"],
         schema=data.schema.outputs["schema"],
@@ -106,7 +119,7 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
         custom_config={
             "transform": config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
-            "code": code_digest("transform"),
+            "code": code_digest(TRANSFORM),
         },
         disable_statistics=True,
     )
@@ -120,19 +133,19 @@ def _model_steps(config: RunConfig, found: Found, data: DataSteps, baseline: Bas
     }
     search = None
     if config.tuner:
-        settings = search_settings(config, found)
+        settings = json.loads(values.search_settings)
         search = HyperbandTuner(tuner_fn="components.tuner.run.tuner_fn", custom_config=settings, **inputs)
     trainer = Trainer(
         run_fn="components.trainer.run.run_fn",
         hyperparameters=search.outputs["best_hyperparameters"] if search else None,
-        custom_config=trainer_settings(config, found),
+        custom_config=json.loads(values.trainer_settings),
         **inputs,
     )
     return ModelSteps(transform, search, trainer)
 
 
 def _release_steps(
-    config: RunConfig, found: Found, data: DataSteps, model: ModelSteps, baseline: Baseline
+    config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps, baseline: Baseline
 ) -> ReleaseSteps:
     evaluator = SegmentationEvaluator(
         examples=data.ingestion.outputs["examples"],
@@ -140,9 +153,9 @@ def _release_steps(
         baseline_model=baseline.outputs["model"],
         config=config.evaluator,
         classes=config.data.classes,
-        code=code_digest("evaluator"),
+        code=code_digest(EVALUATOR),
     )
-    check = _serving_check(config, found, data, model)
+    check = _serving_check(config, values, data, model)
     if check:
         check.add_upstream_node(evaluator)
     pusher = RegistryPusher(
@@ -152,11 +165,11 @@ def _release_steps(
         evaluation=evaluator.outputs["evaluation"],
         quarantine=data.ingestion.outputs["quarantine"],
         registry=config.registry_uri,
-        registry_state=found.registry_state,
-        holdings_state=found.holdings_state,
-        run_config=run_config(config),
+        registry_state=values.registry_state,
+        holdings_state=values.holdings_state,
+        run_config=values.run_config,
         model_name=config.name,
-        code=code_digest("pusher"),
+        code=code_digest(PUSHER),
     )
     report = RunReport(
         examples=data.ingestion.outputs["examples"],
@@ -167,20 +180,20 @@ def _release_steps(
         evaluation=evaluator.outputs["evaluation"],
         infra_blessing=check.outputs["blessing"] if check else None,
         pushed_model=pusher.outputs["pushed_model"],
-        run_config=run_config(config),
-        code=code_digest("report"),
+        run_config=values.run_config,
+        code=code_digest(REPORT),
     )
     return ReleaseSteps(evaluator, check, pusher, report)
 
 
-def _serving_check(config: RunConfig, found: Found, data: DataSteps, model: ModelSteps) -> ServingCheck | None:
+def _serving_check(config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps) -> ServingCheck | None:
     if config.serving_check is None:
         return None
     return ServingCheck(
         examples=data.ingestion.outputs["examples"],
         model=model.trainer.outputs["model"],
         config=config.serving_check,
-        trainer_settings=trainer_settings_text(config, found),
+        trainer_settings=values.trainer_settings,
         model_name=config.name,
-        code=code_digest("serving_check"),
+        code=code_digest(SERVING_CHECK),
     )

@@ -17,6 +17,7 @@ from components.errors import UserError
 from components.machine_faults import megabytes
 from components.trainer.architectures import Architecture
 from pipeline.config import RunConfig
+from pipeline.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
 _COMPRESSED = 0.75  # TFX compresses the transformed records; photographs stay about this large.
@@ -47,12 +48,12 @@ class DiskNeed(NamedTuple):
     def step(self, name: str) -> int | None:
         """The need of one step, by its id in the pipeline, where it is more than a few files."""
         needs = {
-            "ImageMaskExampleGen": self.records,
-            "Transform": self.transformed,
-            "Trainer": self.model + self.checkpoints,
-            "ServingCheck": self.model,
-            "Baseline": self.model,
-            "RegistryPusher": self.model,
+            EXAMPLE_GEN.component: self.records,
+            TRANSFORM.component: self.transformed,
+            TRAINER.component: self.model + self.checkpoints,
+            SERVING_CHECK.component: self.model,
+            BASELINE.component: self.model,
+            PUSHER.component: self.model,
         }
         return needs.get(name)
 

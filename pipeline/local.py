@@ -18,8 +18,8 @@ from components.plain_path import plain_path
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.disk_need import check_disk, measure_need
-from pipeline.labels import LABELS
 from pipeline.run_date import on_date
+from pipeline.steps import display_name
 from pipeline.unchanged import needs_training
 from registry.store import Registry
 
@@ -49,7 +49,7 @@ def run_pipeline(
     Raises:
         UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
     """
-    watcher = StepWatcher(console, LABELS)
+    watcher = StepWatcher(console, display_name)
     with _machine_faults_told(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
         if config.trainer.workers > 1:
@@ -91,7 +91,7 @@ def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[No
         if fault is None:
             raise
         registry = [] if "://" in config.registry_uri else [Path(config.registry_uri)]
-        step = LABELS.get(watcher.node, watcher.node)
+        step = display_name(watcher.node)
         need = _need_of_step(config, watcher.node) if fault.kind is Kind.DISK_FULL else None
         raise UserError(
             describe(fault, [config.workspace_dir, *registry], step and f"the step {step!r}", need)
@@ -128,7 +128,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
 
     from components.trainer.models import check_encoder
     from pipeline.dag import create_steps
-    from pipeline.look_around import look_around
+    from pipeline.run_state import capture_run_state
     from pipeline.schema_file import provide_schema
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
@@ -136,10 +136,10 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
     check_encoder(config.trainer.model, config.transform)
-    found = look_around(config, resume_root=str(workspace / "resume"))
+    state = capture_run_state(config, resume_root=str(workspace / "resume"))
     check_disk(config, measure_need(config), watcher.console)
     provide_schema(config)
-    steps = create_steps(config, found)
+    steps = create_steps(config, state)
     record.move_to(workspace / "artifacts")
     StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
         pipeline.Pipeline(

@@ -16,39 +16,35 @@ from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.formats import void_shares
 from components.report.page import REPORT_FILE
-from pipeline.labels import LABELS
 from pipeline.local import RunOutcome
+from pipeline.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:
     """Prints a table a thing: steps, classes, slices; then the verdict and the places."""
-    evaluation = Evaluation.model_validate_json(_read(outcome, "SegmentationEvaluator", "evaluation", RESULTS_FILE))
-    push = PushResult.model_validate_json(_read(outcome, "RegistryPusher", "pushed_model", PUSHED_FILE))
-    ingestion = IngestionSummary.model_validate_json(
-        _read(outcome, "ImageMaskExampleGen", "quarantine", INGESTION_FILE)
-    )
-    gate = GateReport.model_validate_json(_read(outcome, "DataGate", "gate", GATE_FILE))
+    evaluation = Evaluation.model_validate_json(_read(outcome, EVALUATOR, "evaluation", RESULTS_FILE))
+    push = PushResult.model_validate_json(_read(outcome, PUSHER, "pushed_model", PUSHED_FILE))
+    ingestion = IngestionSummary.model_validate_json(_read(outcome, EXAMPLE_GEN, "quarantine", INGESTION_FILE))
+    gate = GateReport.model_validate_json(_read(outcome, DATA_GATE, "gate", GATE_FILE))
     parts: list[RenderableType] = [_steps(outcome), _data(ingestion, gate), _classes(evaluation)]
     if evaluation.candidate.slices:
         parts.append(_slices(evaluation))
     console.print()
     console.print(Group(*parts))
     console.print(_verdict(evaluation, push))
-    console.print(f"report   {outcome.outputs['RunReport']['report'] / REPORT_FILE}", markup=False, soft_wrap=True)
+    console.print(f"report   {outcome.outputs[REPORT.component]['report'] / REPORT_FILE}", markup=False, soft_wrap=True)
     console.print(f"registry {push.registry}", markup=False, soft_wrap=True)
     console.print(f"log      {log_file}", markup=False, soft_wrap=True)
 
 
-def _read(outcome: RunOutcome, step: str, output: str, name: str) -> str:
-    return (outcome.outputs[step][output] / name).read_text()
+def _read(outcome: RunOutcome, step: StepSpec, output: str, name: str) -> str:
+    return (outcome.outputs[step.component][output] / name).read_text()
 
 
 def _steps(outcome: RunOutcome) -> Table:
     table = _table("step", "seconds", "")
     for step in outcome.steps:
-        table.add_row(
-            LABELS.get(step.name, step.name), f"{step.seconds:.1f}", "cached" if step.cached else "run", style=None
-        )
+        table.add_row(display_name(step.name), f"{step.seconds:.1f}", "cached" if step.cached else "run", style=None)
     table.add_section()
     table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", "")
     return table

@@ -12,9 +12,12 @@ from components.schema_importer.executor import Executor
 
 
 class SchemaImporterSpec(component_spec.ComponentSpec):
-    """Output and parameter of `SchemaImporter`."""
+    """Output and parameters of `SchemaImporter`."""
 
-    PARAMETERS: ClassVar = {"schema_text": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS: ClassVar = {
+        "schema_text": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
 
@@ -37,12 +40,13 @@ class SchemaImporter(base_component.BaseComponent):
     SPEC_CLASS = SchemaImporterSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_text: str) -> None:
+    def __init__(self, schema_text: str, code: str = "") -> None:
         """Declares the step.
 
         Args:
             schema_text: the schema, as protobuf text.
+            code: Fingerprint of the step's code; another one makes the cache miss.
         """
         super().__init__(
-            SchemaImporterSpec(schema_text=schema_text, schema=types.Channel(type=standard_artifacts.Schema))
+            SchemaImporterSpec(schema_text=schema_text, code=code, schema=types.Channel(type=standard_artifacts.Schema))
         )

@@ -37,9 +37,9 @@ def compile_pipeline(config: RunConfig) -> str:
     check_spec(spec)
     check_platform(platform, spec)
     text = to_yaml(spec, platform)
-    for mark in placeholders():
+    for mark in placeholders().values():
         if mark in text:
-            raise ValueError(f"{mark} is compiled into the pipeline; names.SURVEYED lacks where it goes")
+            raise ValueError(f"{mark} is compiled in; run_values in pipeline/steps.py lacks its parameter")
     return text
 
 

@@ -1,16 +1,12 @@
-"""What tasks are called on a cluster, and what flows between TFX's steps and the tasks that TFX knows nothing of."""
+"""Names of the tasks on a cluster that are not steps of TFX, and of what flows between them."""
 
 from __future__ import annotations
-
-import re
-
-from pipeline.labels import LABELS
 
 COMMAND = "segpipe-step"
 """The command of every container; the first argument says which one it is, see `entrypoint`."""
 
 SURVEY = "survey"
-"""The first task: looks at data and registry, as `pipeline.local.look_around` does, when a run begins."""
+"""The first task: captures the state of data and registry when a run starts, see `run_state`."""
 
 RETRAIN = "retrain"
 """The group of all of TFX's steps, where it may be skipped."""
@@ -19,7 +15,7 @@ PIPELINE = "pipeline"
 """The group of everything whose end the webhook is told."""
 
 NOTIFY = "notify"
-"""The last task, also of a run that failed: tells the webhook."""
+"""The exit task: notifies the webhook, also after a failure."""
 
 TASK_LABELS = {
     SURVEY: "Look around",
@@ -28,33 +24,5 @@ TASK_LABELS = {
     NOTIFY: "Tell the webhook",
 }
 
-SURVEYED = {
-    ("ImageMaskExampleGen", "data_config"): "data_config",
-    ("ImageMaskExampleGen", "data_fingerprint"): "data_fingerprint",
-    ("DataGate", "drift_baseline"): "drift_baseline",
-    ("Baseline", "registry_state"): "registry_state",
-    ("HyperbandTuner", "custom_config"): "search_settings",
-    ("Trainer", "custom_config"): "trainer_settings",
-    ("ServingCheck", "trainer_settings"): "trainer_settings",
-    ("RegistryPusher", "registry_state"): "registry_state",
-    ("RegistryPusher", "holdings_state"): "holdings_state",
-    ("RegistryPusher", "run_config"): "run_config",
-    ("RunReport", "run_config"): "run_config",
-}
-"""What a step is told by the survey instead of at compile time: step and parameter → output of the survey.
-
-It is all that depends on the state of the world or on a run's parameters.
-"""
-
-VERDICT = "retrain"
-"""The survey's output that says, as `true` or `false`, whether there is anything to train."""
-
-
-def task_name(step: str) -> str:
-    """TFX's name of a step as a task is called: `ImageMaskExampleGen` → `image-mask-example-gen`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", step).lower()
-
-
-def label(step: str) -> str:
-    """What a person calls a step of TFX."""
-    return LABELS.get(step, step)
+IS_TRAINING_DUE = "retrain"
+"""Output of the survey: `true` or `false`, whether there is anything to train."""

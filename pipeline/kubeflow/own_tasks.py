@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.kubeflow.names import COMMAND, NOTIFY, PIPELINE, SURVEY, SURVEYED, VERDICT
+from pipeline.kubeflow.names import COMMAND, IS_TRAINING_DUE, NOTIFY, PIPELINE, SURVEY
+from pipeline.steps import run_value_parameters
 
 Json = dict[str, Any]
 
@@ -53,8 +54,13 @@ def survey_component(config: RunConfig) -> Json:
     """From the run's parameters and the time of its creation to what the steps depend on."""
     return {
         "inputDefinitions": {"parameters": {**types_of(run_parameters(config)), CREATED: STRING}},
-        "outputDefinitions": {"parameters": dict.fromkeys(sorted({*SURVEYED.values(), VERDICT}), STRING)},
+        "outputDefinitions": {"parameters": dict.fromkeys(survey_outputs(), STRING)},
     }
+
+
+def survey_outputs() -> list[str]:
+    """Names of the survey's output parameters: the run's values that a step takes, and whether a training is due."""
+    return sorted({value for _, _, value in run_value_parameters()} | {IS_TRAINING_DUE})
 
 
 def survey_inputs(config: RunConfig) -> Json:

@@ -15,32 +15,39 @@ from components.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.names import SURVEY
+from pipeline.steps import DATA_PATHS, INITIAL_WEIGHTS_PATHS, REGISTRY_PATHS, STEPS
 
-_TRAINING = ("trainer",)
+_SURVEY_PATHS = (*DATA_PATHS, *REGISTRY_PATHS, *INITIAL_WEIGHTS_PATHS)
 
 
-class Place(NamedTuple):
-    """A key of the configuration that may be a path, and the tasks that go there."""
+class PathField(NamedTuple):
+    """A key of the configuration that may be a path; `names` are the values that are not paths."""
 
-    keys: tuple[str, ...]
-    tasks: tuple[str, ...]
+    title: str
     names: frozenset[str] = frozenset()
 
     @property
-    def title(self) -> str:
-        """The key as `--set` spells it."""
-        return ".".join(self.keys)
+    def keys(self) -> tuple[str, ...]:
+        """The key of each level."""
+        return tuple(self.title.split("."))
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """The tasks that follow the path in their pod."""
+        steps = {step.task for step in STEPS if self.title in step.paths}
+        return frozenset(steps | ({SURVEY} if self.title in _SURVEY_PATHS else set()))
 
 
-PLACES = (
-    Place(("data", "source", "root"), (SURVEY, "image-mask-example-gen")),
-    Place(("data", "source", "data_dir"), (SURVEY, "image-mask-example-gen")),
-    Place(("registry",), (SURVEY, "data-gate", "baseline", "registry-pusher")),
-    Place(("trainer", "warm_start"), (SURVEY, *_TRAINING), frozenset({"none", "blessed"})),
-    Place(("trainer", "model", "encoder", "weights"), (SURVEY, *_TRAINING), frozenset({"none", "imagenet"})),
-    Place(("kubeflow", "resume_dir"), _TRAINING),
+_NAMES = {
+    "trainer.warm_start": frozenset({"none", "blessed"}),
+    "trainer.model.encoder.weights": frozenset({"none", "imagenet"}),
+}
+
+PATH_FIELDS = tuple(
+    PathField(title, _NAMES.get(title, frozenset()))
+    for title in dict.fromkeys(path for step in STEPS for path in step.paths)
 )
-"""Every path that a step follows in its pod; `names` are the values that are no path."""
+"""Every path that a step follows in its pod."""
 
 
 def on_cluster(config: RunConfig) -> RunConfig:
@@ -56,10 +63,10 @@ def on_cluster(config: RunConfig) -> RunConfig:
     source = raw["data"]["source"]
     if source["type"] == "tfds" and source["data_dir"] is None:
         source["data_dir"] = "tensorflow_datasets"
-    for place in PLACES:
-        parent, value = _find(raw, place)
+    for field in PATH_FIELDS:
+        parent, value = _find(raw, field)
         if value is not None:
-            parent[place.keys[-1]] = _placed(value, place, config.kubeflow.volume)
+            parent[field.keys[-1]] = _placed(value, field, config.kubeflow.volume)
     return RunConfig.model_validate(raw)
 
 
@@ -76,44 +83,44 @@ def mounts(config: RunConfig, task: str, options: StepOptions) -> tuple[Volume, 
     """
     own, common = options.volumes or (), config.kubeflow.volume
     needs_common = False
-    for place, path in _local_paths(config, task):
+    for field, path in _local_paths(config, task):
         if any(_is_below(path, volume) for volume in own):
             continue
         if common is None or not _is_below(path, common):
-            raise UserError(_unreachable(place, path, task, common))
+            raise UserError(_unreachable(field, path, task, common))
         needs_common = True
     volumes = (*own, common) if needs_common and common is not None else tuple(own)
     _check_distinct(volumes, task)
     return volumes
 
 
-def _local_paths(config: RunConfig, task: str) -> Iterator[tuple[Place, str]]:
+def _local_paths(config: RunConfig, task: str) -> Iterator[tuple[PathField, str]]:
     raw = config.model_dump(by_alias=True)
-    for place in PLACES:
-        _, value = _find(raw, place)
-        if task in place.tasks and value is not None and "://" not in value and value not in place.names:
-            yield place, value
+    for field in PATH_FIELDS:
+        _, value = _find(raw, field)
+        if task in field.tasks and value is not None and "://" not in value and value not in field.names:
+            yield field, value
 
 
-def _find(raw: dict[str, Any], place: Place) -> tuple[dict[str, Any], str | None]:
+def _find(raw: dict[str, Any], field: PathField) -> tuple[dict[str, Any], str | None]:
     node: Any = raw
-    for key in place.keys[:-1]:
+    for key in field.keys[:-1]:
         node = node.get(key) or {}
-    value = node.get(place.keys[-1])
+    value = node.get(field.keys[-1])
     return node, value
 
 
-def _placed(value: str, place: Place, volume: Volume | None) -> str:
-    if value in place.names or "://" in value or value.startswith("/"):
+def _placed(value: str, field: PathField, volume: Volume | None) -> str:
+    if value in field.names or "://" in value or value.startswith("/"):
         return value
     if volume is None:
         raise UserError(
-            f"{place.title} is {value!r}, a relative path, which means nothing on a cluster without kubeflow.volume; "
+            f"{field.title} is {value!r}, a relative path, which means nothing on a cluster without kubeflow.volume; "
             "give an address (gs://, s3://), an absolute path on a volume, or kubeflow.volume"
         )
     parts = PurePosixPath(value).parts
     if ".." in parts:
-        raise UserError(f"{place.title} is {value!r}, which leaves the volume that stands for this folder on a cluster")
+        raise UserError(f"{field.title} is {value!r}, which leaves the volume that stands for this folder on a cluster")
     return str(PurePosixPath(volume.mount, *parts))
 
 
@@ -121,10 +128,10 @@ def _is_below(path: str, volume: Volume) -> bool:
     return ".." not in PurePosixPath(path).parts and PurePosixPath(path).is_relative_to(volume.mount)
 
 
-def _unreachable(place: Place, path: str, task: str, volume: Volume | None) -> str:
+def _unreachable(field: PathField, path: str, task: str, volume: Volume | None) -> str:
     there = f" or a path below kubeflow.volume ({volume.mount})" if volume else ""
     return (
-        f"{place.title} is {path}, which is on no volume of the step {task}; give an address (gs://, s3://){there}, "
+        f"{field.title} is {path}, which is on no volume of the step {task}; give an address (gs://, s3://){there}, "
         f"or name the volume that it is on in kubeflow.steps.{task}.volumes"
     )
 

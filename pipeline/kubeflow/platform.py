@@ -13,9 +13,9 @@ from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.paths import mounts
+from pipeline.steps import TRAINER
 
 Json = dict[str, Any]
-_TRAINER = "trainer"
 
 
 def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
@@ -57,7 +57,7 @@ def _tolerations(config: RunConfig, task: str, options: StepOptions) -> tuple[To
     """
     if options.tolerations is not None:
         return options.tolerations
-    workers = config.kubeflow.workers if task == _TRAINER else None
+    workers = config.kubeflow.workers if task == TRAINER.task else None
     devices = options.accelerator or (workers and workers.accelerator)
     return (Toleration(key=devices.resource, effect="NoSchedule"),) if devices else ()
 

@@ -12,7 +12,7 @@ from typing import Any
 from components.compatibility import portable_stats_options
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
-from pipeline.kubeflow.names import NOTIFY, PIPELINE, RETRAIN, SURVEY, SURVEYED, TASK_LABELS, VERDICT, label, task_name
+from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
 from pipeline.kubeflow.own_tasks import (
     NOTIFY_RETRIES,
     STRING,
@@ -24,8 +24,10 @@ from pipeline.kubeflow.own_tasks import (
     survey_component,
     survey_container,
     survey_inputs,
+    survey_outputs,
     types_of,
 )
+from pipeline.steps import run_value_parameters, step_of
 
 Json = dict[str, Any]
 
@@ -71,7 +73,7 @@ class _Spec:
 
     def add_tfx_steps(self, tfx: Json) -> Json:
         """Takes over each step of TFX; returns their tasks, which ask the survey beside them."""
-        _check_surveyed(tfx["root"]["dag"]["tasks"])
+        _check_run_values(tfx["root"]["dag"]["tasks"])
         for step, component in tfx["components"].items():
             container = tfx["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
             own = {
@@ -79,8 +81,8 @@ class _Spec:
                 for key in ("inputDefinitions", "outputDefinitions")
                 if key in component
             }
-            self._add_container(task_name(step), own, {**container, "args": _with_input_types(container["args"], own)})
-        return {task_name(step): self._tfx_task(step, task) for step, task in tfx["root"]["dag"]["tasks"].items()}
+            self._add_container(_task_name(step), own, {**container, "args": _with_input_types(container["args"], own)})
+        return {_task_name(step): self._tfx_task(step, task) for step, task in tfx["root"]["dag"]["tasks"].items()}
 
     def add_survey(self) -> Json:
         """Puts the survey in front."""
@@ -89,14 +91,14 @@ class _Spec:
 
     def in_skippable_group(self, tasks: Json) -> Json:
         """Puts `tasks` into a group that runs only if the survey, now outside, says so."""
-        outputs = (*sorted({*SURVEYED.values()}), VERDICT)
+        outputs = survey_outputs()
         for task in tasks.values():
             task["inputs"]["parameters"] = {
                 name: _from_outside(value) for name, value in task["inputs"]["parameters"].items()
             }
             task["dependentTasks"] = [name for name in task["dependentTasks"] if name != SURVEY]
         group = self._group(RETRAIN, tasks, dict.fromkeys(outputs, STRING), {name: _surveyed(name) for name in outputs})
-        condition = f"inputs.parameter_values['{VERDICT}'] == 'true'"
+        condition = f"inputs.parameter_values['{IS_TRAINING_DUE}'] == 'true'"
         return {RETRAIN: {**group, "dependentTasks": [SURVEY], "triggerPolicy": {"condition": condition}}}
 
     def with_last_word(self, tasks: Json) -> Json:
@@ -129,25 +131,29 @@ class _Spec:
         return {**_task(task, values), "cachingOptions": caching, **(_retry_policy(retries) if retries else {})}
 
     def _tfx_task(self, step: str, task: Json) -> Json:
-        inputs = task.get("inputs", {})
+        inputs, surveyed = task.get("inputs", {}), step_of(step).run_values
         values = {
-            name: _surveyed(SURVEYED[step, name]) if (step, name) in SURVEYED else _constant(name, value)
+            name: _surveyed(surveyed[name]) if name in surveyed else _constant(name, value)
             for name, value in inputs.get("parameters", {}).items()
         }
         artifacts = {name: _artifact(value) for name, value in inputs.get("artifacts", {}).items()}
         asks = any("taskOutputParameter" in value for value in values.values())
-        before = {task_name(name) for name in task.get("dependentTasks", [])} | ({SURVEY} if asks else set())
-        own = self._container_task(task_name(step), values)
-        own["taskInfo"] = {"name": label(step)}
+        before = {_task_name(name) for name in task.get("dependentTasks", [])} | ({SURVEY} if asks else set())
+        own = self._container_task(_task_name(step), values)
+        own["taskInfo"] = {"name": step_of(step).display_name}
         own["inputs"] |= {"artifacts": artifacts} if artifacts else {}
         return {**own, "dependentTasks": sorted(before)}
 
 
-def _check_surveyed(tasks: Json) -> None:
-    """Keeps a renamed step or parameter from being compiled in where the survey has the word."""
-    for step, name in SURVEYED:
-        if step in tasks and name not in tasks[step]["inputs"]["parameters"]:
-            raise ValueError(f"{step} has no parameter {name}, which names.SURVEYED tells the survey to make")
+def _check_run_values(tasks: Json) -> None:
+    """Fails if a renamed parameter would bypass the survey's run-time value."""
+    for step, name, _ in run_value_parameters():
+        if step.component in tasks and name not in tasks[step.component]["inputs"]["parameters"]:
+            raise ValueError(f"{step.component} has no parameter {name}, which its record in pipeline/steps.py names")
+
+
+def _task_name(component: str) -> str:
+    return step_of(component).task
 
 
 def _task(name: str, values: Json) -> Json:
@@ -187,7 +193,7 @@ def _with_input_types(args: list[str], component: Json) -> list[str]:
 
 def _artifact(tfx: Json) -> Json:
     output = tfx["taskOutputArtifact"]
-    producer = task_name(output["producerTask"])
+    producer = _task_name(output["producerTask"])
     return {"taskOutputArtifact": {"producerTask": producer, "outputArtifactKey": output["outputArtifactKey"]}}
 
 

@@ -1,7 +1,7 @@
-"""The first task of a run: what the run finds, as parameters of the steps that depend on it.
+"""The first task of a run: resolves the run-time parameters of the steps that depend on them.
 
-The pipeline is compiled once and runs often.  What TFX's other runners ask for when a run begins (the data's
-fingerprint, what is served), and what a person may change for a single run, comes to the steps from here.
+The pipeline is compiled once and runs often.  What a local run captures when it starts (the data's fingerprint, what is
+served), and what a person may change for a single run, comes to the steps from here.
 """
 
 from __future__ import annotations
@@ -19,41 +19,28 @@ from components.errors import UserError
 from components.example_gen.window import depends_on_date
 from components.trainer.config import BLESSED
 from pipeline.config import RunConfig, make_config
-from pipeline.found import Found
 from pipeline.kubeflow.launcher import Json
+from pipeline.kubeflow.names import IS_TRAINING_DUE
 from pipeline.kubeflow.own_tasks import CREATED
-from pipeline.look_around import look_around
-from pipeline.parameters import data_config, run_config, search_settings_text, trainer_settings_text
+from pipeline.parameters import run_values
 from pipeline.run_date import is_placeholder, on_date, parse_run_date
+from pipeline.run_state import RunState, capture_run_state
 from pipeline.unchanged import needs_training
 from registry.store import Registry
-
-OUTPUTS = (
-    "data_config",
-    "search_settings",
-    "trainer_settings",
-    "run_config",
-    "data_fingerprint",
-    "drift_baseline",
-    "registry_state",
-    "holdings_state",
-    "retrain",
-)
-"""The task's output parameters, all of them texts."""
 
 _CHANGEABLE = ("data", "trainer", "report")
 _FIXED = ("data.classes", "trainer.workers")
 
 
 def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Looks around.
+    """Resolves the run-time parameters.
 
     Args:
         compiled: The configuration that the pipeline was compiled from.
         parameters: The run's, see `effective_config`; `run_date`; and `schedule_time`, when the run was created.
 
     Returns:
-        A text for each of `OUTPUTS`.
+        A text for each output parameter: the fields of `RunValues`, and whether a training is due.
 
     Raises:
         UserError: the parameters do not fit the compiled pipeline, or data or registry are not usable.
@@ -61,20 +48,9 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
     config = effective_config(compiled, parameters)
     config = on_date(config, _run_date(config, parameters))
     _check_encoder(config)
-    found = look_around(config, _resume_root(config))
-    retrain = _retrain(config, found)
-    values = (
-        data_config(config),
-        search_settings_text(config, found),
-        trainer_settings_text(config, found),
-        run_config(config),
-        found.data_fingerprint,
-        found.drift_baseline,
-        found.registry_state,
-        found.holdings_state,
-        "true" if retrain else "false",
-    )
-    return dict(zip(OUTPUTS, values, strict=True))
+    state = capture_run_state(config, _resume_root(config))
+    is_due = "true" if _is_training_due(config, state) else "false"
+    return {**run_values(config, state).as_texts(), IS_TRAINING_DUE: is_due}
 
 
 def write_outputs(executor_input: Json, values: Mapping[str, str]) -> None:
@@ -169,12 +145,12 @@ def _resume_root(config: RunConfig) -> str:
     return f"{folder.rstrip('/')}/{config.name}"
 
 
-def _retrain(config: RunConfig, found: Found) -> bool:
+def _is_training_due(config: RunConfig, state: RunState) -> bool:
     served = Registry(config.registry_uri).served_manifest()
-    state = "nothing is served yet" if served is None else f"version {served.version} is served"
-    progress.report(f"data {found.data_fingerprint[:12]}; {state}")
+    served_now = "nothing is served yet" if served is None else f"version {served.version} is served"
+    progress.report(f"data {state.data_fingerprint[:12]}; {served_now}")
     if config.when_unchanged == "run":
         return True
-    reason = needs_training(config, found.data_fingerprint, served)
+    reason = needs_training(config, state.data_fingerprint, served)
     progress.report(f"a training is due: {reason}" if reason else "data and configuration are those of that version")
     return bool(reason)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.found import Found
 from pipeline.kubeflow.names import COMMAND
+from pipeline.run_state import RunState
 
 
 def tfx_spec(config: RunConfig) -> dict[str, Any]:
     """What TFX's KubeflowV2DagRunner makes of the pipeline, schema version 2.1.
 
-    Whatever a run finds when it begins is not known yet; a mark (`placeholders`) is in its place.
+    The state of a run is not known yet; a mark (`placeholders`) stands in its place.
 
     Raises:
         UserError: the curated schema does not exist.
@@ -24,7 +25,7 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
     from pipeline.dag import create_steps
     from pipeline.local import BEAM_ARGUMENTS
 
-    steps = create_steps(config, placeholders())
+    steps = create_steps(config, RunState(**placeholders()))
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         config=kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
             default_image=config.kubeflow.image,
@@ -45,6 +46,6 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
     return json.loads(json.dumps(job["pipelineSpec"]))
 
 
-def placeholders() -> Found:
-    """A mark in the place of each thing that only a run finds; none may be left in what is compiled."""
-    return Found(**{field: f"<found:{field}>" for field in Found._fields})
+def placeholders() -> dict[str, str]:
+    """A mark for each field of `RunState`; none may be left in what is compiled."""
+    return {field.name: f"<run state:{field.name}>" for field in dataclasses.fields(RunState)}

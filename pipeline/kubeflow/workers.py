@@ -22,6 +22,7 @@ from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.worker import WorkerSpec, run_worker
 from pipeline.kubeflow.worker_manifests import Training, worker_job, worker_service
 from pipeline.kubeflow.worker_watch import watch_workers
+from pipeline.steps import TRAINER
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -31,7 +32,6 @@ Json = dict[str, Any]
 WORKERS_VARIABLE = "SEGPIPE_WORKERS"
 """Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""
 
-_TRAINER = "trainer"
 _OWN_RUN_FN = "components.trainer.run.run_fn"
 _HANDING_OVER = "pipeline.kubeflow.workers.run_fn"
 _GONE_SECONDS = 20.0  # Of the 30 that a pod that is stopped has.
@@ -51,12 +51,12 @@ def with_workers(config: RunConfig) -> RunConfig:
             f"trainer.workers is {config.trainer.workers}, so the pods need storage that they share: give "
             "kubeflow.workers a volume (ReadWriteMany) or a bucket"
         )
-    options = config.kubeflow.options_of(_TRAINER)
+    options = config.kubeflow.options_of(TRAINER.task)
     changes: Json = {"env": {**(options.env or {}), WORKERS_VARIABLE: meeting.model_dump_json(exclude_none=True)}}
     if meeting.volume and meeting.volume not in (options.volumes or ()):
         changes["volumes"] = (*(options.volumes or ()), meeting.volume)
     changed = options.model_copy(update=changes)
-    steps = {**config.kubeflow.steps, _TRAINER: changed}
+    steps = {**config.kubeflow.steps, TRAINER.task: changed}
     return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update={"steps": steps})})
 
 

@@ -12,7 +12,7 @@ import yaml
 from components.errors import UserError
 from pipeline.config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
-from pipeline.kubeflow.names import SURVEYED, task_name
+from pipeline.steps import run_value_parameters
 from tests.support.compiled_pipelines import EVERYTHING, SHIPPED, documents
 
 SAMPLE = Path("pipeline/configs/sample.yaml")
@@ -43,8 +43,8 @@ def test_tasks_have_the_names_of_persons_and_of_steps() -> None:
 def test_what_depends_on_a_run_comes_from_the_survey() -> None:
     spec = sample("tuner={max_epochs: 2}")
     outputs = spec["components"]["comp-survey"]["outputDefinitions"]["parameters"]
-    for (step, name), output in SURVEYED.items():
-        value = tasks(spec)[task_name(step)]["inputs"]["parameters"][name]
+    for step, name, output in run_value_parameters():
+        value = tasks(spec)[step.task]["inputs"]["parameters"][name]
         assert value == {"taskOutputParameter": {"producerTask": "survey", "outputParameterKey": output}}
         assert output in outputs
     assert "retrain" in outputs

@@ -11,6 +11,7 @@ import yaml
 
 from pipeline.config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.steps import StepSpec
 
 SHIPPED = sorted(Path("pipeline/configs").glob("*.yaml"))
 EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")
@@ -21,8 +22,8 @@ EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")
 def compiled(config: Path, *overrides: str) -> str:
     """The YAML, with names in the place of the digests of code, which change with each edit."""
     with (
-        mock.patch("pipeline.dag.code_digest", "code-of-{}".format),
-        mock.patch("pipeline.parameters.code_digest", "code-of-{}".format),
+        mock.patch("pipeline.dag.code_digest", _code_of),
+        mock.patch("pipeline.parameters.code_digest", _code_of),
     ):
         return compile_pipeline(load_config(config, overrides))
 
@@ -31,3 +32,7 @@ def documents(config: Path, *overrides: str) -> tuple[dict[str, Any], dict[str, 
     """The PipelineSpec, and the executors of the platform document."""
     spec, platform = yaml.safe_load_all(compiled(config, *overrides))
     return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def _code_of(step: StepSpec) -> str:
+    return f"code-of-{step.task}"

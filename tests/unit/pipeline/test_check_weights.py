@@ -11,7 +11,7 @@ from components.errors import UserError
 from pipeline.check import check_data
 from pipeline.config import RunConfig, load_config
 from pipeline.local import run_pipeline
-from pipeline.look_around import look_around
+from pipeline.run_state import capture_run_state
 from tests.support.tiny import write_use_case
 
 WEIGHTS = "nowhere/mobilenet.h5"
@@ -44,5 +44,5 @@ def test_other_content_in_the_file_makes_the_training_stale(without_weights: Run
     digests = set()
     for content in (b"one", b"two"):
         (tmp_path / "weights.h5").write_bytes(content)
-        digests.add(look_around(config).encoder_weights)
+        digests.add(capture_run_state(config).encoder_weights)
     assert len(digests) == 2

@@ -8,8 +8,9 @@ import pytest
 
 from components.errors import UserError
 from pipeline.config import load_config
-from pipeline.kubeflow.survey import OUTPUTS, effective_config, survey, write_outputs
-from pipeline.parameters import trainer_settings_text
+from pipeline.kubeflow.own_tasks import survey_outputs
+from pipeline.kubeflow.survey import effective_config, survey, write_outputs
+from pipeline.parameters import run_values
 from registry.store import Registry
 from tests.support.tiny import write_data, write_use_case
 
@@ -92,7 +93,7 @@ def test_the_data_of_tensorflow_datasets_has_no_root(compiled):
 
 def test_it_says_all_that_steps_depend_on(config, compiled):
     values = survey(compiled, {"epochs": 3})
-    assert tuple(values) == OUTPUTS
+    assert sorted(values) == survey_outputs()
     assert all(isinstance(value, str) for value in values.values())
     assert values["registry_state"] == "none" and values["retrain"] == "true"
     assert json.loads(json.loads(values["trainer_settings"])["trainer"])["epochs"] == 3
@@ -136,10 +137,10 @@ def test_outputs_are_written_to_where_the_launcher_reads_them(tmp_path):
 
 def test_the_trainers_settings_are_byte_for_byte_those_of_tfxs_trainer(config):
     from pipeline.dag import create_steps
-    from pipeline.look_around import look_around
+    from pipeline.run_state import capture_run_state
     from tests.support.tiny import segpipe
 
     assert segpipe("schema", "infer", config.schema_file.with_name("tiny.yaml")).returncode == 0
-    found = look_around(config)
-    trainer = next(step for step in create_steps(config, found) if step.id == "Trainer")
-    assert trainer.exec_properties["custom_config"] == trainer_settings_text(config, found)
+    state = capture_run_state(config)
+    trainer = next(step for step in create_steps(config, state) if step.id == "Trainer")
+    assert trainer.exec_properties["custom_config"] == run_values(config, state).trainer_settings

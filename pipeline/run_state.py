@@ -1,20 +1,48 @@
-"""What a run finds when it starts, wherever it runs: the state of the data and of the registry."""
+"""The state outside the pipeline that a run depends on, captured once when the run starts.
+
+A change of any of it makes the steps that depend on it run again, see `parameters.RunValues`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from components.trainer.config import BLESSED, NONE
 from pipeline.config import RunConfig
-from pipeline.found import Found
 from registry.state import holdings_state, registry_state
 from registry.store import Registry
 
 
-def look_around(config: RunConfig, resume_root: str = "") -> Found:
-    """The state of data and registry as the run begins.
+@dataclass(frozen=True)
+class RunState:
+    """The state of data, registry and initial weights when a run starts.
+
+    Attributes:
+        data_fingerprint: Digest of the data's listing.
+        drift_baseline: Fingerprint of the data that the gate last let through, whose statistics drift is measured
+            against; empty where there is none.
+        registry_state: Digest of what is served.
+        holdings_state: Digest of which versions the registry has.
+        resume_root: Checkpoint directory from which an interrupted training resumes.
+        encoder_weights: Digest of the encoder's initial weights; empty without an encoder.
+        initial_model: State of the model that `trainer.warm_start` names; empty where it names none.
+    """
+
+    data_fingerprint: str
+    drift_baseline: str
+    registry_state: str
+    holdings_state: str
+    resume_root: str
+    encoder_weights: str = ""
+    initial_model: str = ""
+
+
+def capture_run_state(config: RunConfig, resume_root: str = "") -> RunState:
+    """Reads the state of data and registry.
 
     Args:
         config: The configuration.
-        resume_root: Folder in which a killed training finds itself again; the workspace's without it.
+        resume_root: Checkpoint directory for resuming an interrupted training; the workspace's by default.
 
     Raises:
         UserError: the data, the registry or the model to begin with is not usable, or the data does not have a slice
@@ -29,7 +57,7 @@ def look_around(config: RunConfig, resume_root: str = "") -> Found:
     check_slices(config, listing)
     fingerprint = listing.fingerprint
     statistics = registry.latest_statistics(other_than=fingerprint)
-    return Found(
+    return RunState(
         data_fingerprint=fingerprint,
         drift_baseline=statistics[0] if statistics else "",
         registry_state=registry_state(config.registry_uri),

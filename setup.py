@@ -82,6 +82,7 @@ setup(
     name="segpipe",
     version=version(),
     description="From pictures and masks to a blessed, pushed and served segmentation model, on TFX.",
+    license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     package_dir={"": "."},
     packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),

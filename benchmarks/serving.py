@@ -39,7 +39,8 @@ from benchmarks.inference import picture, transform_layer
 from components import records
 from components.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
-from components.trainer.export import ServedModel, export
+from components.trainer.export import export
+from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.transform import features
 from components.transform.config import TransformConfig

@@ -20,11 +20,11 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.hostile import PNG_START, TOO_MUCH_DATA, inflates_too_far
+from components.signatures import SERVING_DEFAULT
 from serving.client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.tensors import strings_from_proto
 
-DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _WARMUP_RECORDS = 1000
 _WARMUP_SECONDS = 120
@@ -102,7 +102,7 @@ class Model:
 
     def signature(self, name: str) -> Signature | None:
         """The signature of that name; an empty name means `serving_default`."""
-        name = name or DEFAULT_SIGNATURE
+        name = name or SERVING_DEFAULT
         definition = self.definitions.get(name)
         return None if definition is None else Signature(name, definition)
 
@@ -169,7 +169,7 @@ def warm_up(model: Model, folder: str) -> int:
         ServingError: the model does not answer one of them, so it would not answer others either.
     """
     requests = list(_recorded_requests(folder))
-    for signature_name, inputs in requests or [(DEFAULT_SIGNATURE, [_picture()])]:
+    for signature_name, inputs in requests or [(SERVING_DEFAULT, [_picture()])]:
         signature = model.signature(signature_name)
         if signature is None:
             raise ServingError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.')

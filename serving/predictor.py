@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from components.errors import UserError
+from components.signatures import CLASS_FRACTIONS, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
 from registry.manifest import Manifest
 from registry.store import Registry
 from serving.errors import FailedPictureError, RefusedPictureError, sentence
@@ -47,7 +48,7 @@ class Predictor:
             target = os.path.join(scratch, "model")
             registry.fetch(number, target)
             self._model = tf.saved_model.load(target)
-        self._serve = self._model.signatures["serving_default"]
+        self._serve = self._model.signatures[SERVING_DEFAULT]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -71,5 +72,5 @@ class Predictor:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
             raise RefusedPictureError(f"{picture}: {sentence(error.message)}") from None
-        mask_HW = np.asarray(Image.open(io.BytesIO(answer["mask_bytes"].numpy()[0])))
-        return Prediction(mask_HW, answer["class_fractions"].numpy()[0], float(answer["mean_confidence"].numpy()[0]))
+        mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])))
+        return Prediction(mask_HW, answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0]))

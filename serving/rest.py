@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
+from components.signatures import SERVING_DEFAULT
 from serving import logs
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
@@ -25,7 +26,7 @@ from serving.endpoint import SIGNATURE_DEF, Endpoint
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
 from serving.http_errors import first_words
 from serving.metrics import METRICS_PATH
-from serving.model import DEFAULT_SIGNATURE, Signature
+from serving.model import Signature
 from serving.rest_json import error_json, parse_predict, predict_json
 from serving.wrong_bodies import RIGHT_FORM
 
@@ -131,7 +132,7 @@ class RestHandler:
                 def find_signature(name: str) -> Signature:
                     signature = servable.model.signature(name)
                     if signature is None:
-                        wanted = name or DEFAULT_SIGNATURE
+                        wanted = name or SERVING_DEFAULT
                         raise invalid(f'Serving signature name: "{shortened(wanted)}" not found in signature def')
                     return signature
 

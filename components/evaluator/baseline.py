@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 
 from components.baseline.fetching import NO_BASELINE_FILE
 from components.errors import UserError
-from components.evaluator.confusion import CONFUSION_OUTPUT, EVALUATE_SIGNATURE
+from components.signatures import CONFUSION, EVALUATE
 
 _NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
@@ -61,10 +61,10 @@ def counts_classes(model_folder: str, num_classes: int) -> bool:
     Raises:
         UserError: the model has no such signature.
     """
-    signature = loader_impl.parse_saved_model(model_folder).meta_graphs[0].signature_def.get(EVALUATE_SIGNATURE)
-    if signature is None or CONFUSION_OUTPUT not in signature.outputs:
-        raise UserError(f"the model in {model_folder} has no signature {EVALUATE_SIGNATURE!r}: export it with segpipe.")
-    shape = signature.outputs[CONFUSION_OUTPUT].tensor_shape
+    signature = loader_impl.parse_saved_model(model_folder).meta_graphs[0].signature_def.get(EVALUATE)
+    if signature is None or CONFUSION not in signature.outputs:
+        raise UserError(f"the model in {model_folder} has no signature {EVALUATE!r}: export it with segpipe.")
+    shape = signature.outputs[CONFUSION].tensor_shape
     return not shape.dim or shape.dim[-1].size in (-1, num_classes**2)
 
 

@@ -6,17 +6,6 @@ import tensorflow as tf
 
 from components.records import VOID
 
-EVALUATE_SIGNATURE = "evaluate"
-"""The signature of the exported model that turns records into confusion counts."""
-
-EXAMPLES_INPUT = "examples"
-"""Its input, string [B]: serialized records."""
-
-CONFUSION_OUTPUT = "confusion"
-"""Its output, int64 [B, C·C]: pixels counted as [truth][prediction], at the model's size; at the picture's
-own, if the model works in tiles."""
-
-
 INDICES = 256
 """Values that a pixel of an index mask can have."""
 

@@ -10,9 +10,9 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
-from components.evaluator.confusion import EVALUATE_SIGNATURE
 from components.evaluator.metrics import SegmentationMetrics
 from components.records import slice_feature
+from components.signatures import EVALUATE
 
 CANDIDATE = constants.CANDIDATE_KEY
 BASELINE = constants.BASELINE_KEY
@@ -39,7 +39,7 @@ def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_basel
 
 def _model_spec(name: str) -> config_pb2.ModelSpec:
     return config_pb2.ModelSpec(
-        name=name, signature_name=EVALUATE_SIGNATURE, model_type=constants.TF_GENERIC, is_baseline=name == BASELINE
+        name=name, signature_name=EVALUATE, model_type=constants.TF_GENERIC, is_baseline=name == BASELINE
     )
 
 

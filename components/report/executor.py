@@ -30,6 +30,7 @@ from components.report.config import ReportConfig
 from components.report.data import Picture, ReportData
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
 from components.serving_check.result import ServingCheckResult
+from components.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 _QUARANTINED_SHOWN = 50
@@ -108,10 +109,10 @@ def _predictions(
 
 def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[pictures.Scored]:
     """The score of each record that has pixels that count."""
-    evaluate = model.signatures["evaluate"]
+    evaluate = model.signatures[EVALUATE]
     numbered = enumerate(serialized)
     while batch := list(itertools.islice(numbered, _SCORING_BATCH)):
-        confusion = evaluate(examples=tf.constant([record for _, record in batch]))["confusion"].numpy()
+        confusion = evaluate(examples=tf.constant([record for _, record in batch]))[CONFUSION].numpy()
         counts_BCC = np.rint(confusion).astype(np.int64).reshape(len(batch), num_classes, num_classes)
         for (index, _), counts_CC in zip(batch, counts_BCC, strict=True):
             if scored := pictures.score(index, counts_CC):
@@ -123,7 +124,7 @@ def _draw(
     model: Any, serialized: Iterable[bytes], chosen: Sequence[pictures.Scored], longer_side: int
 ) -> dict[int, Picture]:
     """The chosen records as pictures, by index.  They are read once more, so that not all need be held in memory."""
-    predict = model.signatures["serving_default"]
+    predict = model.signatures[SERVING_DEFAULT]
     wanted = {scored.index: scored for scored in chosen}
     drawn = {}
     for index, record in enumerate(serialized):
@@ -137,7 +138,7 @@ def _draw(
             scored=wanted[index],
             image=image,
             truth=_first(features, records.MASK_ENCODED),
-            prediction=predict(image=tf.constant([image]))["mask_bytes"].numpy()[0],
+            prediction=predict(image=tf.constant([image]))[MASK_BYTES].numpy()[0],
             longer_side=longer_side,
         )
     return drawn

@@ -16,6 +16,8 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
+from components.signatures import CLASS_FRACTIONS, IMAGE, MASK_BYTES, SERVING_DEFAULT
+
 HOST = "127.0.0.1"
 INVALID_ARGUMENT = "INVALID_ARGUMENT"
 UNAVAILABLE = "UNAVAILABLE"
@@ -54,8 +56,8 @@ def predict_request(model_name: str, encoded: bytes) -> predict_pb2.PredictReque
     """The request for one picture's mask."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model_name
-    request.model_spec.signature_name = "serving_default"
-    tensor = request.inputs["image"]
+    request.model_spec.signature_name = SERVING_DEFAULT
+    tensor = request.inputs[IMAGE]
     tensor.dtype = types_pb2.DT_STRING
     tensor.tensor_shape.dim.add(size=1)
     tensor.string_val.append(encoded)
@@ -78,8 +80,8 @@ def ask_grpc(port: int, model_name: str, encoded: bytes) -> Answer:
             raise RefusedError(error.code().name, str(error.details())) from None
         seconds = time.monotonic() - began
     return Answer(
-        response.outputs["mask_bytes"].string_val[0],
-        np.array(response.outputs["class_fractions"].float_val, np.float32),
+        response.outputs[MASK_BYTES].string_val[0],
+        np.array(response.outputs[CLASS_FRACTIONS].float_val, np.float32),
         seconds,
     )
 
@@ -97,8 +99,8 @@ def ask_rest(port: int, model_name: str, encoded: bytes) -> Answer:
         raise RefusedError(_NAMES.get(status, f"HTTP {status}"), str(document.get("error", document)))
     (prediction,) = document["predictions"]
     return Answer(
-        base64.b64decode(prediction["mask_bytes"]["b64"]),
-        np.array(prediction["class_fractions"], np.float32),
+        base64.b64decode(prediction[MASK_BYTES]["b64"]),
+        np.array(prediction[CLASS_FRACTIONS], np.float32),
         time.monotonic() - began,
     )
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from components import records
 from components.evaluator.counts import confusion_counts
 from components.serving_check.pictures import Picture
+from components.signatures import CONFUSION, EVALUATE, PROBABILITIES
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.full_size import at_own_size
 from components.transform.config import TransformConfig
@@ -52,12 +53,12 @@ class Reference:
         Tiles have no such signature; there `evaluate` counts, on the picture's own pixels, what it finds by the truth.
         """
         if self._export.in_tiles:
-            counts = self._model.signatures["evaluate"](examples=tf.constant([picture.record]))["confusion"]
+            counts = self._model.signatures[EVALUATE](examples=tf.constant([picture.record]))[CONFUSION]
             return np.rint(counts.numpy()).astype(np.int64).reshape([self._export.num_classes] * 2)
         transform, size_2 = self._export.transform, tf.constant([picture.height, picture.width])
-        answer = self._model.signatures["probabilities"](image=tf.constant([picture.encoded]))
+        answer = self._model.signatures[PROBABILITIES](image=tf.constant([picture.encoded]))
         place = placement(size_2, transform.height, transform.width, transform.aspect)
-        mask_HW: np.ndarray = at_own_size(answer["probabilities"][0], place, size_2).class_HW.numpy()
+        mask_HW: np.ndarray = at_own_size(answer[PROBABILITIES][0], place, size_2).class_HW.numpy()
         return mask_HW
 
     def agreement(self, picture: Picture, expected: np.ndarray, served_HW: np.ndarray) -> float:

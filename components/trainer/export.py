@@ -5,11 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from components.compatibility import skip_autograph_for_keras
+from components.signatures import SIGNATURES
 from components.trainer.inference.model import ServedModel
-
-SIGNATURES = ("serving_default", "serving_each", "probabilities", "evaluate")
-
-__all__ = ["SIGNATURES", "ServedModel", "export"]
 
 
 def export(served: ServedModel, directory: str) -> None:

@@ -10,9 +10,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import progress
 from components.trainer.arguments import read_arguments
-from components.trainer.export import ServedModel, export
+from components.trainer.export import export
 from components.trainer.history import HISTORY_FILE
 from components.trainer.hyperparameters import described
+from components.trainer.inference.model import ServedModel
 from components.trainer.strategy import choose_strategy
 from components.trainer.training import Places, train
 

@@ -17,6 +17,17 @@ import tf_keras as keras
 
 from components import records
 from components.evaluator.confusion import confusion_counts_BCC
+from components.signatures import (
+    CLASS_FRACTIONS,
+    CLASS_NAMES,
+    CONFUSION,
+    ERRORS,
+    EXAMPLES,
+    IMAGE,
+    MASK_BYTES,
+    MEAN_CONFIDENCE,
+    PROBABILITIES,
+)
 from components.trainer.inference.attempt import attempt
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.damage import damage, undecodable
@@ -61,7 +72,7 @@ class ServedModel(tf.Module):
         self._max_pixels = max_pixels
         self._inference = inference
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
         `mean_confidence` [B].
@@ -75,7 +86,7 @@ class ServedModel(tf.Module):
         encoded_B, size_B2 = self._checked(image)
         return self._outputs(self._answers(encoded_B, size_B2))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
     def serving_each(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `serving_default`, with `errors` [B], a sentence for each picture that is refused, and "" for the others.
 
@@ -95,15 +106,15 @@ class ServedModel(tf.Module):
             tf.where(fine_B[:, tf.newaxis], answers.class_fractions_C, 0),
             tf.where(fine_B, answers.mean_confidence, 0),
         )
-        return self._outputs(kept) | {"errors": refusal_B}
+        return self._outputs(kept) | {ERRORS: refusal_B}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
         image_BHWC, _ = self._seen(*self._checked(image))
-        return {"probabilities": self._network(image_BHWC)}
+        return {PROBABILITIES: self._network(image_BHWC)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EXAMPLES)])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
 
@@ -112,7 +123,7 @@ class ServedModel(tf.Module):
         keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
         counts_BCC = self._tiled_counts(parsed) if self._is_tiled else self._resized_counts(parsed)
-        return {"confusion": tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
+        return {CONFUSION: tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
 
     @property
     def _is_tiled(self) -> bool:
@@ -163,10 +174,10 @@ class ServedModel(tf.Module):
 
     def _outputs(self, answers: Answer) -> dict[str, tf.Tensor]:
         return {
-            "mask_bytes": answers.mask,
-            "class_fractions": answers.class_fractions_C,
-            "class_names": tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
-            "mean_confidence": answers.mean_confidence,
+            MASK_BYTES: answers.mask,
+            CLASS_FRACTIONS: answers.class_fractions_C,
+            CLASS_NAMES: tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            MEAN_CONFIDENCE: answers.mean_confidence,
         }
 
     def _answers(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:

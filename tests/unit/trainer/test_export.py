@@ -15,7 +15,8 @@ from PIL import Image
 from components import records
 from components.evaluator.counts import confusion_counts
 from components.trainer.architectures import UNet
-from components.trainer.export import ServedModel, export
+from components.trainer.export import export
+from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC
 from components.transform import features

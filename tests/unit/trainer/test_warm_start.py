@@ -12,7 +12,8 @@ import tf_keras as keras
 
 from components.errors import UserError
 from components.trainer.config import UNet
-from components.trainer.export import ServedModel, export
+from components.trainer.export import export
+from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.trainer.warm_start import exported_state, find_warm_start, load_warm_start
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed

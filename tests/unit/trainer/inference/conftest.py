@@ -12,9 +12,11 @@ import tensorflow_transform as tft
 import tf_keras as keras
 
 from components.compatibility import skip_autograph_for_keras
+from components.signatures import SIGNATURES
 from components.trainer.config import UNet
-from components.trainer.export import SIGNATURES, ServedModel, export
+from components.trainer.export import export
 from components.trainer.inference.config import InferenceConfig
+from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair, run_transform

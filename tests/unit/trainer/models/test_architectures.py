@@ -14,7 +14,8 @@ import tf_keras as keras
 
 from components import records
 from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, Encoder, EncoderName, EncoderUNet, UNet
-from components.trainer.export import ServedModel, export
+from components.trainer.export import export
+from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model, encoder_of
 from components.trainer.models.fcn8 import Bilinear
 from components.trainer.predictions import probabilities_BHWC

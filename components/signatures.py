@@ -1,0 +1,36 @@
+"""Names of the exported model's signatures, and of their inputs and outputs.
+
+`components/trainer/inference/model.py` defines what each does; `serving/client` repeats the names that it needs, since
+it imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+SERVING_DEFAULT = "serving_default"
+"""Encoded images to masks; one image that is refused fails the call."""
+SERVING_EACH = "serving_each"
+"""The same, and `ERRORS`; an image that is refused fails no other."""
+PROBABILITIES = "probabilities"
+"""Encoded images to class probabilities at the model's size; also the name of its output."""
+EVALUATE = "evaluate"
+"""Serialized records to confusion counts."""
+SIGNATURES = (SERVING_DEFAULT, SERVING_EACH, PROBABILITIES, EVALUATE)
+
+IMAGE = "image"
+"""Input of all but `EVALUATE`, string [B]: encoded images."""
+EXAMPLES = "examples"
+"""Input of `EVALUATE`, string [B]: serialized records."""
+
+MASK_BYTES = "mask_bytes"
+"""Output, string [B]: PNG index masks at the images' own sizes."""
+CLASS_FRACTIONS = "class_fractions"
+"""Output, float32 [B, C]."""
+CLASS_NAMES = "class_names"
+"""Output, string [B, C]."""
+MEAN_CONFIDENCE = "mean_confidence"
+"""Output, float32 [B]."""
+ERRORS = "errors"
+"""Output of `SERVING_EACH`, string [B]: the reason of each refusal, empty for the others."""
+CONFUSION = "confusion"
+"""Output of `EVALUATE`, int64 [B, C·C]: pixels counted as [truth][prediction], at the model's size, or at the image's
+own if the model works in tiles."""

@@ -23,6 +23,7 @@ from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH
 from serving.model_config import model_config
+from serving.refusals import Refusals
 from serving.settings import Batching, ServerSettings
 from serving.versions import served_labels
 
@@ -59,7 +60,7 @@ class ModelServer:
         self._labels: dict[str, int] = {}
         self._name = ""
         self._process: asyncio.subprocess.Process | None = None
-        self._refused: dict[int, float] = {}
+        self._refusals = Refusals()
         self._trouble = ""
 
     def command(self) -> list[str]:
@@ -134,20 +135,21 @@ class ModelServer:
                 await self._tell(stub, held, self._labels)
                 await self._available(stub, {version})
             except Exception:
-                self._refused[version] = time.monotonic() + _LOAD_SECONDS
+                self._refusals.refuse(version)
                 if self._labels:
                     await self._tell(stub, self._labels.values(), self._labels)
                 raise
         await self._tell(stub, set(wanted.values()), wanted)
         self._labels = wanted
+        for version in wanted.values():
+            self._refusals.forgive(version)
         self._remove_others(set(wanted.values()))
         logs.event("labels_moved", model=self._name, **wanted)
 
     def _trusted(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """The labels; one whose version was refused a moment ago stays where it is."""
-        now = time.monotonic()
         chosen = {
-            label: self._labels.get(label) if self._refused.get(version, 0) > now else version
+            label: self._labels.get(label) if self._refusals.holds(version) else version
             for label, version in wanted.items()
         }
         return {label: version for label, version in chosen.items() if version is not None}

@@ -20,7 +20,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from components.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
@@ -29,24 +29,16 @@ from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
 from serving.model_config import Told, from_text, to_text
+from serving.refusals import Refusals
 from serving.settings import SyncSettings
 from serving.sync_metrics import SyncMetrics
 
 CONFIG = "models.config"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # It becomes a folder, and a part of addresses.
-_FIRST_RETRY_SECONDS = 5.0
-_LAST_RETRY_SECONDS = 300.0
 _SOON_SECONDS = 1.0
 _ASK_SECONDS = 5.0
 
 StateOf = Callable[[str, int], str | None]
-
-
-class _Refusal(NamedTuple):
-    """A version that was refused, and when it is tried again."""
-
-    again_at: float
-    wait: float
 
 
 class Sync:
@@ -65,7 +57,7 @@ class Sync:
         self._held_since = dict.fromkeys(self._told.versions if self._told else (), time.monotonic())
         self._left_at: dict[int, float] = {}
         self._held_before: set[int] = set()
-        self._refusals: dict[int, _Refusal] = {}
+        self._refusals = Refusals()
         self._trouble = ""
         self._trouble_with_registry = False
         metrics.labels_are(self._told.labels if self._told else {})
@@ -137,8 +129,7 @@ class Sync:
 
     def _bring(self, version: int) -> bool:
         """Whether the version lies in the folder as it was pushed; it is copied if it is not there yet."""
-        refusal = self._refusals.get(version)
-        if refusal and refusal.again_at > time.monotonic():
+        if self._refusals.holds(version):
             return False
         if version in self._checked:
             return True
@@ -178,7 +169,7 @@ class Sync:
         settled = held >= self._settings.settle_seconds
         if state == "AVAILABLE" and (settled or version not in self._held_before):
             self._metrics.version_loaded("loaded")
-            self._refusals.pop(version, None)
+            self._refusals.forgive(version)
             return True
         if state == "END" and settled:
             self._refuse(version, "failed", "TensorFlow Serving could not load it; its log says why")
@@ -189,9 +180,7 @@ class Sync:
         return None
 
     def _refuse(self, version: int, outcome: str, reason: str) -> None:
-        before = self._refusals.get(version)
-        wait = min(2 * before.wait, _LAST_RETRY_SECONDS) if before else _FIRST_RETRY_SECONDS
-        self._refusals[version] = _Refusal(time.monotonic() + wait, wait)
+        wait = self._refusals.refuse(version)
         self._trouble = reason
         self._metrics.version_loaded(outcome)
         logs.warning(f"version_{outcome}", version=version, again_in_seconds=wait, reason=reason)

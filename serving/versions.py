@@ -27,9 +27,7 @@ from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
-
-_FIRST_RETRY_SECONDS = 5.0
-_LAST_RETRY_SECONDS = 300.0
+from serving.refusals import Refusals
 
 Labels = Mapping[str, int]
 
@@ -40,13 +38,6 @@ class State(NamedTuple):
     state: int
     code: int = 0
     message: str = ""
-
-
-class _Refusal(NamedTuple):
-    """A version that was refused, and when it is tried again."""
-
-    again_at: float
-    wait: float
 
 
 def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
@@ -72,7 +63,7 @@ class Versions:
         self._loaded: dict[int, Servable] = {}
         self._labels: dict[str, int] = {}
         self._states: dict[int, State] = {}
-        self._refusals: dict[int, _Refusal] = {}
+        self._refusals = Refusals()
         self._changing = asyncio.Lock()
         self._unloading: set[asyncio.Task[None]] = set()
         self._trouble = ""
@@ -177,8 +168,7 @@ class Versions:
         self._was_empty = is_empty
 
     async def _load(self, version: int) -> None:
-        refusal = self._refusals.get(version)
-        if refusal and refusal.again_at > time.monotonic():
+        if self._refusals.holds(version):
             return
         self._states[version] = State(ModelVersionStatus.LOADING)
         began = time.monotonic()
@@ -190,7 +180,7 @@ class Versions:
             return
         self._loaded[version] = Servable(name, version, model)
         self._states[version] = State(ModelVersionStatus.AVAILABLE)
-        self._refusals.pop(version, None)
+        self._refusals.forgive(version)
         self._metrics.version_loaded("loaded")
         logs.event("version_loaded", model=name, version=version, seconds=time.monotonic() - began)
 
@@ -220,9 +210,7 @@ class Versions:
         return model
 
     def _refuse(self, version: int, error: ServingError) -> None:
-        before = self._refusals.get(version)
-        wait = min(2 * before.wait, _LAST_RETRY_SECONDS) if before else _FIRST_RETRY_SECONDS
-        self._refusals[version] = _Refusal(time.monotonic() + wait, wait)
+        wait = self._refusals.refuse(version)
         self._states[version] = State(ModelVersionStatus.END, error.number, error.message)
         outcome = "refused" if error.code is StatusCode.DATA_LOSS else "failed"
         self._metrics.version_loaded(outcome)

@@ -71,11 +71,10 @@ def test_an_entry_point_that_does_not_exist_is_an_error(root: Path) -> None:
         import_closure(["components.gone"], root)
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step.entry_points], ids=lambda step: step.task)
-def test_what_python_loads_is_in_the_closure(step: object) -> None:
-    entry_points = step.entry_points  # type: ignore[attr-defined]
+def test_what_python_loads_is_in_the_closure() -> None:
+    entry_points = [name for step in STEPS for name in step.entry_points]
     command = [sys.executable, "-c", LOADED % (PACKAGES,), *entry_points]
     loaded = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     closure = {str(path) for path in import_closure(entry_points, Path.cwd())}
-    assert loaded
+    assert len(loaded) > 100
     assert set(loaded) <= closure

@@ -10,7 +10,8 @@ A photograph that its Exif data turns is seen upright, and so is its mask, as in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -45,6 +46,11 @@ WHOLE = InferenceConfig()
 """Pictures as a whole, without flips: what a model does of which nothing else is said."""
 
 
+def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
+    """Makes a method the graph of a batch of texts called `name`; AutoGraph would take longer than the tracing."""
+    return tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name)], autograph=False)
+
+
 class ServedModel(tf.Module):
     """The network behind the transform graph that made its training records."""
 
@@ -72,7 +78,7 @@ class ServedModel(tf.Module):
         self._max_pixels = max_pixels
         self._inference = inference
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
+    @_graph(IMAGE)
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
         `mean_confidence` [B].
@@ -86,7 +92,7 @@ class ServedModel(tf.Module):
         encoded_B, size_B2 = self._checked(image)
         return self._outputs(self._answers(encoded_B, size_B2))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
+    @_graph(IMAGE)
     def serving_each(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `serving_default`, with `errors` [B], a sentence for each picture that is refused, and "" for the others.
 
@@ -108,13 +114,13 @@ class ServedModel(tf.Module):
         )
         return self._outputs(kept) | {ERRORS: refusal_B}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=IMAGE)])
+    @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
         image_BHWC, _ = self._seen(*self._checked(image))
         return {PROBABILITIES: self._network(image_BHWC)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EXAMPLES)])
+    @_graph(EXAMPLES)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
 
@@ -124,6 +130,14 @@ class ServedModel(tf.Module):
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
         counts_BCC = self._tiled_counts(parsed) if self._is_tiled else self._resized_counts(parsed)
         return {CONFUSION: tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
+        """What is saved beside the signatures: weights and assets, not the methods.
+
+        As attributes of the saved object the methods would be traced once more each, for nobody who calls them.
+        """
+        del save_type
+        return super()._trackable_children("checkpoint", **kwargs)
 
     @property
     def _is_tiled(self) -> bool:

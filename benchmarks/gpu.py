@@ -7,7 +7,8 @@ is copied to the device in each step, on both sides.  `--torch` names an interpr
 another one; without it that side is left out.  Its step does the same: it scales the pixels, trains by cross-entropy
 and Adam, and counts the confusion matrix; the image is channels-last.  A side and a network are a process of their own,
 in which the variants follow each other; a variant that fails says why, and the next one goes on.  A figure is the
-median of five rounds, which begin after the compilation (`first step`).  Without a GPU the processor is measured.
+median of five rounds, which begin after the compilation (`first step`); its row goes to standard error at once, for a
+compilation by XLA may take a minute.  Without a GPU the processor is measured.
 """
 
 from __future__ import annotations
@@ -190,13 +191,16 @@ def _measured(network: Network, variant: Variant, seconds: float) -> dict[str, A
 
 def _left_out(what: str) -> ExitStack:
     """In it, the step is traced without a part of it."""
+    import tensorflow as tf
+
     from components.trainer.divergence import NonFiniteSteps
     from components.trainer.metrics import SegmentationMetrics
 
     stack = ExitStack()
     if what:
         part = {"metric": SegmentationMetrics, "divergence": NonFiniteSteps}[what]
-        stack.enter_context(mock.patch.object(part, "update_state", lambda *arguments, **more: None))
+        nothing = tf.autograph.experimental.do_not_convert(lambda *arguments, **more: None)
+        stack.enter_context(mock.patch.object(part, "update_state", nothing))
     return stack
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from components.errors import UserError
+from components.gpus import share_gpus
 from components.interruption import interrupted_by_sigterm
 from pipeline import __version__
 from pipeline.command_line import (
@@ -58,6 +59,7 @@ def cli() -> None:
     segpipe run pipeline/configs/sample.yaml
     segpipe predict picture.jpg
     """
+    share_gpus()
 
 
 @cli.command()

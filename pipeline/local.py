@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from components.errors import UserError, user_error_in
+from components.gpus import share_gpus
 from components.machine_faults import Kind, describe, machine_fault_in
 from components.plain_path import plain_path
 from pipeline.config import RunConfig
@@ -121,8 +121,7 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
 
 
 def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
-    # All steps share this process: Transform must not take all of a GPU's memory before the Trainer comes.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    share_gpus()  # Transform must not take all of a GPU's memory before the Trainer comes.
     # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
     from tfx.orchestration import metadata, pipeline
 

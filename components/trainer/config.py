@@ -72,7 +72,11 @@ class TrainerConfig(Settings):
         description="What the network computes in while training; its weights are float32 always. `auto` is "
         "mixed_bfloat16 on GPUs of compute capability 8 or newer, else float32.",
     )
-    xla: bool = Field(default=False, description="Whether the training step is compiled by XLA.")
+    xla: bool = Field(
+        default=False,
+        description="Whether the training step is compiled by XLA: on a GPU it was nearly twice as fast then, after a "
+        "minute or two of compiling.",
+    )
     deterministic: bool = Field(
         default=False,
         description="Whether the same seed gives the same weights on the same kind of device, at any cost.",

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from components.compatibility import import_tensorflow
 from components.errors import UserError, user_error_in
+from components.gpus import share_gpus
 from components.machine_faults import describe, machine_fault_in
 from pipeline.kubeflow.launcher import Json, Places
 from pipeline.kubeflow.pod_log import give_reason, log_to_pod, say
@@ -46,6 +47,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit status; the last line of the log says why it is not 0."""
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
+    share_gpus()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         options.run(options, more)

@@ -148,3 +148,12 @@ def test_an_argument_that_no_command_knows_is_refused() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == "error: segpipe-step does not know '--new'; is the image older than the compiled pipeline?\n"
+
+
+def test_a_step_takes_no_more_of_a_gpu_than_it_needs() -> None:
+    code = "import os; from pipeline.kubeflow.entrypoint import run_command\n"
+    code += "run_command(['notify', '--executor_input', '{}', '--new', '1'])\n"
+    code += "print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_FORCE_GPU_ALLOW_GROWTH"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "true"

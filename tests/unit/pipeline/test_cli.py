@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -131,3 +132,15 @@ def test_several_registries_are_told_apart_by_the_user(tmp_path: Path) -> None:
         (tmp_path / "runs" / name / "registry").mkdir(parents=True)
     done = segpipe("versions", cwd=tmp_path)
     assert "name one with --registry: runs/one/registry, runs/two/registry" in done.stderr
+
+
+@pytest.mark.parametrize(("set_before", "then"), [(None, "true"), ("false", "false")])
+def test_a_command_takes_no_more_of_a_gpu_than_it_needs(
+    set_before: str | None, then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", set_before or "")
+    if not set_before:
+        monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH")
+    with pytest.raises(SystemExit):
+        cli(["versions", "--registry", str(tmp_path)], standalone_mode=False)
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == then

@@ -18,6 +18,9 @@ RETRAIN = "retrain"
 PIPELINE = "pipeline"
 """The group of everything whose end the webhook is told."""
 
+GROUPS = frozenset({"root", RETRAIN, PIPELINE})
+"""Tasks that are not pods: the whole run, as Argo calls it, and groups of tasks.  Their drivers are pods."""
+
 NOTIFY = "notify"
 """The last task, also of a run that failed: tells the webhook."""
 
@@ -58,3 +61,9 @@ def task_name(step: str) -> str:
 def label(step: str) -> str:
     """What a person calls a step of TFX."""
     return LABELS.get(step, step)
+
+
+def task_label(task: str) -> str:
+    """What a person calls a task; one that is not known is called as it is."""
+    steps = {task_name(step): text for step, text in LABELS.items()}
+    return TASK_LABELS.get(task) or steps.get(task, task)

@@ -28,6 +28,10 @@ import yaml
 Json = dict[str, Any]
 
 NOT_YET = "1970-01-01T00:00:00Z"
+BEGAN, ENDED = "2026-08-21T10:00:00Z", "2026-08-21T10:01:04Z"
+"""When a node began, and when it ended."""
+
+_AT_WORK = {"RUNNING", "PENDING"}
 _CODES = {3: 400, 5: 404, 6: 409, 7: 403, 13: 500, 16: 401}  # google.rpc.Code → HTTP, as grpc-gateway does.
 _LISTING = {"page_size", "page_token", "sort_by", "filter", "namespace"}
 _ENDED = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}
@@ -49,6 +53,13 @@ class Refusal(Exception):
 
 class Hangup(Exception):
     """The connection is closed without an answer."""
+
+
+class Html(NamedTuple):
+    """A text that the dashboard's server sends: Express calls it text/html, whatever it is."""
+
+    status: int
+    text: str
 
 
 class Request(NamedTuple):
@@ -87,6 +98,14 @@ class KfpApi:
         self.script: Callable[[list[str]], Iterator[Json]] = lambda tasks: iter(())
         """How runs go: what each further look at one shows."""
         self.logs: dict[str, str] = {}
+        self.workflows: dict[str, Json] = {}
+        """What the persistence agent has reported of runs; an empty one is a run that nobody has taken up."""
+        self.tells_workflows = True
+        """Whether there is an API v1beta1."""
+        self.has_metadata = True
+        """Whether the backend is one with ML Metadata: without it, a run has no task details."""
+        self.pods: dict[str, Json] = {}
+        self.events: dict[str, list[Json]] = {}
         self.faults: list[Exception] = []
         """What went wrong in here; raised when the server is stopped."""
         self.before: Callable[[Request], None] = lambda request: None
@@ -141,6 +160,8 @@ class KfpApi:
             except Refusal as refusal:
                 return _error(request, refusal)
             self._watch_schedules()
+            if isinstance(answer, Html):
+                return answer.status, {"content-type": "text/html; charset=utf-8"}, answer.text
             if isinstance(answer, str):
                 return status, {"content-type": "text/plain; charset=utf-8"}, answer
             return status, {"content-type": "application/json"}, json.dumps(answer)
@@ -149,7 +170,7 @@ class KfpApi:
         names = [schedule["display_name"] for schedule in self.enabled()]
         self.most_enabled = max([self.most_enabled, *(names.count(name) for name in names)])
 
-    def _route(self, request: Request) -> Json | str:
+    def _route(self, request: Request) -> Json | str | Html:
         for method, pattern, handler, queries in self._routes():
             match = re.fullmatch(pattern, request.path)
             if match and method == request.method:
@@ -178,6 +199,9 @@ class KfpApi:
             ("POST", f"{v2}/recurringruns/{one}:(enable|disable)", self._switch_schedule, set()),
             ("DELETE", f"{v2}/recurringruns/{one}", self._delete_schedule, {"propagation_policy"}),
             ("GET", f"/apis/v1alpha1/runs/{one}/nodes/{one}/log", self._log, set()),
+            ("GET", f"/apis/v1beta1/runs/{one}", self._get_run_v1, set()),
+            ("GET", "/k8s/pod", self._pod, {"podname", "podnamespace"}),
+            ("GET", "/k8s/pod/events", self._pod_events, {"podname", "podnamespace"}),
         ]
 
     def _pipeline_by_name(self, request: Request, name: str) -> Json:
@@ -296,9 +320,32 @@ class KfpApi:
     def _get_run(self, request: Request, run_id: str) -> Json:
         run = self._run(run_id)
         if run["state"] not in _ENDED:
-            run.update(next(self.scripts[run_id], {}))
+            look = dict(next(self.scripts[run_id], {}))
+            self.workflows[run_id] = look.pop("workflow", self.workflows.get(run_id, {}))
+            if not self.has_metadata:
+                look.pop("run_details", None)
+            run.update(look)
             run["finished_at"] = self._now() if run["state"] in _ENDED else NOT_YET
         return checked("V2beta1Run", run)
+
+    def _get_run_v1(self, request: Request, run_id: str) -> Json:
+        """api_converter.go, toApiRunDetailV1: the workflow as it was reported last, nothing before that."""
+        if not self.tells_workflows:
+            raise Refusal(5, "Not Found")
+        run, workflow = self._run(run_id), self.workflows.get(run_id)
+        runtime = {"workflow_manifest": json.dumps(workflow)} if workflow else {}
+        return {"run": {"id": run["run_id"], "name": run["display_name"]}, "pipeline_runtime": runtime}
+
+    def _pod(self, request: Request) -> Html:
+        """frontend/server/handlers/pod-info.ts, podInfoHandler."""
+        name, namespace = request.query["podname"], request.query["podnamespace"]
+        if name not in self.pods:
+            return Html(500, f"Could not get pod {name} in namespace {namespace}")
+        return Html(200, json.dumps(self.pods[name]))
+
+    def _pod_events(self, request: Request) -> Html:
+        """frontend/server/handlers/pod-info.ts, podEventsHandler."""
+        return Html(200, json.dumps({"kind": "EventList", "items": self.events.get(request.query["podname"], [])}))
 
     def _run(self, run_id: str) -> Json:
         if run_id not in self.runs:
@@ -391,38 +438,70 @@ class KfpApi:
 
 
 class Nodes:
-    """The nodes of an Argo workflow as they come out of a run's details (workflow.go, NodeStatuses)."""
+    """The nodes of an Argo workflow: as a run's details have them (workflow.go, NodeStatuses), and as they are."""
 
     def __init__(self, workflow: str = "sample-x7k2p") -> None:
         self._workflow = workflow
         self._nodes: dict[str, Json] = {}
         self.set("root", "RUNNING")
 
-    def set(self, name: str, state: str | None, children: tuple[str, ...] = ()) -> None:
-        """A node called `name`; a driver is `x-driver`, an executor `x/executor(n)`."""
-        shown = name.rpartition("/")[2]
-        template = "system-container-impl" if shown.startswith("executor") else "system-container-driver"
-        node: Json = {
-            "run_id": "ignored",
-            "display_name": shown,
-            "pod_name": f"{self._workflow}-{template}-{_hash(name)}",
-            "create_time": "2026-08-21T10:00:00Z",
-            "start_time": "2026-08-21T10:00:00Z",
-            "end_time": NOT_YET if state in {"RUNNING", "PENDING"} else "2026-08-21T10:01:04Z",
-        }
-        if state is not None:  # Argo's "Omitted" has no counterpart, and protojson leaves out what is unspecified.
-            node["state"] = state
-        if children:
-            node["child_tasks"] = [{"pod_name": f"{self._workflow}-{_hash(child)}"} for child in children]
-        self._nodes[name] = node
+    def set(self, name: str, state: str | None, children: tuple[str, ...] = (), message: str = "") -> None:
+        """A node called `name`; a driver is `x-driver`, an executor `x/executor(n)`; `message` is Argo's."""
+        self._nodes[name] = {"state": state, "children": children, "message": message}
 
     def pod(self, name: str) -> str:
-        """The pod of a node."""
-        return str(self._nodes[name]["pod_name"])
+        """The pod of a node: workflow.go, RetrievePodName."""
+        return f"{self._workflow}-{_template(name)}-{_hash(name)}"
 
     def run(self, state: str) -> Json:
-        """The fields of a run with these nodes."""
-        return {"state": state, "run_details": {"task_details": [dict(node) for node in self._nodes.values()]}}
+        """The fields of a run with these nodes, and the workflow that was reported."""
+        details = [self._detail(name, node) for name, node in self._nodes.items()]
+        return {"state": state, "run_details": {"task_details": details}, "workflow": self.workflow()}
+
+    def workflow(self, message: str = "") -> Json:
+        """The workflow as the persistence agent reports it (workflow.go, ToStringForStore)."""
+        nodes = {f"{self._workflow}-{_hash(name)}": self._status(name, node) for name, node in self._nodes.items()}
+        metadata = {"name": self._workflow, "namespace": "kubeflow", "annotations": {}}
+        return {"metadata": metadata, "status": {"phase": "Running", "message": message, "nodes": nodes}}
+
+    def _detail(self, name: str, node: Json) -> Json:
+        detail: Json = {
+            "run_id": "ignored",
+            "display_name": _shown(name),
+            "pod_name": self.pod(name),
+            "create_time": BEGAN,
+            "start_time": BEGAN,
+            "end_time": NOT_YET if node["state"] in _AT_WORK else ENDED,
+        }
+        if (
+            node["state"] is not None
+        ):  # Argo's "Omitted" has no counterpart, and protojson leaves out what is unspecified.
+            detail["state"] = node["state"]
+        if node["children"]:
+            detail["child_tasks"] = [{"pod_name": f"{self._workflow}-{_hash(child)}"} for child in node["children"]]
+        return detail
+
+    def _status(self, name: str, node: Json) -> Json:
+        """A NodeStatus of pkg/apis/workflow/v1alpha1/workflow_types.go of Argo Workflows."""
+        return {
+            "id": f"{self._workflow}-{_hash(name)}",
+            "name": f"{self._workflow}.{name}",
+            "displayName": _shown(name),
+            "templateName": _template(name),
+            "phase": "Omitted" if node["state"] is None else node["state"].title(),
+            "startedAt": BEGAN,
+            "finishedAt": None if node["state"] in _AT_WORK else ENDED,
+            "children": [f"{self._workflow}-{_hash(child)}" for child in node["children"]],
+            "message": node["message"],
+        }
+
+
+def _shown(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _template(name: str) -> str:
+    return "system-container-impl" if _shown(name).startswith("executor") else "system-container-driver"
 
 
 def going_well(tasks: list[str]) -> Iterator[Json]:

@@ -458,11 +458,12 @@ class Nodes:
         details = [self._detail(name, node) for name, node in self._nodes.items()]
         return {"state": state, "run_details": {"task_details": details}, "workflow": self.workflow()}
 
-    def workflow(self, message: str = "") -> Json:
+    def workflow(self, message: str = "", **specification: Any) -> Json:
         """The workflow as the persistence agent reports it (workflow.go, ToStringForStore)."""
         nodes = {f"{self._workflow}-{_hash(name)}": self._status(name, node) for name, node in self._nodes.items()}
         metadata = {"name": self._workflow, "namespace": "kubeflow", "annotations": {}}
-        return {"metadata": metadata, "status": {"phase": "Running", "message": message, "nodes": nodes}}
+        status = {"phase": "Running", "message": message, "nodes": nodes}
+        return {"metadata": metadata, "spec": specification, "status": status}
 
     def _detail(self, name: str, node: Json) -> Json:
         detail: Json = {

@@ -151,7 +151,7 @@ class _Run(Workflow):
             return dag.inputs[spec["componentInputParameter"]]
         if "runtimeValue" in spec:
             value = spec["runtimeValue"]["constant"]
-            return self._placeholders().get(value, value) if isinstance(value, str) else value
+            return self._expanded(value) if isinstance(value, str) else value
         if "taskFinalStatus" in spec:
             producer = self.store.children(dag)[task["dependentTasks"][0]]
             return {
@@ -164,19 +164,23 @@ class _Run(Workflow):
         producer, key = self._producer(dag, source["producerTask"], source["outputParameterKey"], "parameters")
         return producer.outputs[key]
 
-    def _placeholders(self) -> dict[str, str]:
+    def _expanded(self, constant: str) -> str:
         """v2/driver/resolve.go, resolveInputParameter; only a constant that is nothing else is expanded.
 
         The scheduled time is the creation time for all runs: v2/cmd/driver/main.go, resolvePipelineJobTimes, takes it
         from the workflow's label `workflowEpoch`, which apiserver/resource/resource_manager.go, CreateRun, sets to
         CreatedAtInSec, and without the label the workflow's creation time.
         """
-        return {
+        if "{{$.workspace_path}}" in constant or constant.startswith("{{$.pipeline_task_"):
+            raise NotImplementedError(constant)
+        placeholders = {
             "{{$.pipeline_job_uuid}}": self.result.id,
             "{{$.pipeline_job_name}}": f"run of {self.pipeline}",
+            "{{$.pipeline_job_resource_name}}": f"{self.pipeline}-x7k2p",
             "{{$.pipeline_job_create_time_utc}}": self.created,
             "{{$.pipeline_job_schedule_time_utc}}": self.created,
         }
+        return placeholders.get(constant, constant)
 
     def _resolve_artifact(self, spec: Json, dag: Execution) -> list[Json]:
         """v2/driver/resolve.go, resolveInputArtifact."""

@@ -690,7 +690,23 @@ class TestSchedule:
         (run,) = api.tick()
         outcome = keep(client, compiled, HOURLY)
         assert outcome.left_running == (run["run_id"],)
-        assert run["state"] == "PENDING"
+        assert api.orphaned == {run["run_id"]}
+        assert not api.deleted
+
+    def test_a_run_of_it_gets_the_macro_of_the_scheduled_time_as_it_is(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        macros = {"run_date": "[[ScheduledTime]]", "data_root": "{{$.pipeline_job_schedule_time_utc}}"}
+        before = wanted(client, compiled, DAILY)
+        work_with_macros = before.work._replace(parameters={**macros, "overrides": "name=[[CurrentTime]]"})
+        keep_schedule(client, before._replace(work=work_with_macros))
+        (run,) = api.tick()
+        given = api.given[run["run_id"]]
+        assert {name: given[name] for name in ("run_date", "data_root")} == {
+            "run_date": "[[ScheduledTime]]",
+            "data_root": "{{$.pipeline_job_schedule_time_utc}}",
+        }
+        assert re.fullmatch(r"name=\d{14}", given["overrides"])
 
     @pytest.mark.parametrize("paused", [False, True])
     @pytest.mark.parametrize("changes", range(6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,32 @@ def test_a_failed_task_is_tried_again_and_ends_the_run(there: Backend | Installa
     assert not run.succeeded and run.in_state("OMITTED") == {"b"}
     assert run.tasks["a"].attempts == 3
     assert {path.name for path in tmp_path.glob("b/root/p/*/a/*/*")} == {f"executor-logs-{n}" for n in range(3)}
+
+
+def test_a_constant_that_is_a_placeholder_is_expanded_by_the_driver_and_nothing_else(
+    there: Backend | Installation,
+) -> None:
+    """v2/driver/resolve.go, resolveInputParameter; the time of the schedule is that of the creation."""
+    texts = {
+        "id": "{{$.pipeline_job_uuid}}",
+        "name": "{{$.pipeline_job_name}}",
+        "resource": "{{$.pipeline_job_resource_name}}",
+        "created": "{{$.pipeline_job_create_time_utc}}",
+        "scheduled": "{{$.pipeline_job_schedule_time_utc}}",
+        "part": "run {{$.pipeline_job_uuid}}",
+        "macro": "[[ScheduledTime]]",
+        "older": "{{$.pipeline_job_schedule_time_utc_placeholder}}",
+    }
+    constants = {name: {"runtimeValue": {"constant": text}} for name, text in texts.items()}
+    text = compiled({"a": task("a", constants)}, {"a": component("a", inputs=texts)}, {"a": executor("")})
+    run = there.run(text)
+    values = given(run, "a")["parameterValues"]
+    assert (values["id"], values["name"], values["resource"]) == (run.id, "run of p", "p-x7k2p")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", values["created"])
+    assert values["scheduled"] == values["created"]
+    assert {name: values[name] for name in ("part", "macro", "older")} == {
+        name: texts[name] for name in ("part", "macro", "older")
+    }
 
 
 def guarded(*arguments: str) -> str:

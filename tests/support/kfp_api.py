@@ -91,7 +91,15 @@ class KfpApi:
         self.versions: dict[str, Json] = {}
         self.experiments: dict[str, Json] = {}
         self.runs: dict[str, Json] = {}
+        self.given: dict[str, Json] = {}
+        """The parameters of runs as their workflows get them; the API shows them as they were sent."""
         self.schedules: dict[str, Json] = {}
+        self.orphaned: set[str] = set()
+        self.deleted: set[str] = set()
+        """Runs whose workflow was left alone, or went, when their schedule was deleted.
+
+        What becomes of the latter nobody reports: their state stays as it was.
+        """
         self.most_enabled = 0
         """The most schedules of one name that were enabled at a time."""
         self.scripts: dict[str, Iterator[Json]] = {}
@@ -121,27 +129,24 @@ class KfpApi:
         return [schedule for schedule in self.schedules.values() if schedule["mode"] == "ENABLE"]
 
     def tick(self) -> list[Json]:
-        """The scheduled time comes: each enabled schedule without a run at work starts one.
+        """The scheduled time comes: each enabled schedule that has not as many runs at work as it may starts one.
 
-        crd/controller/scheduledworkflow/controller.go, submitNewWorkflowIfNotAlreadySubmitted, creates it by CreateRun
-        and does not say what time it was scheduled for, so that the macro [[ScheduledTime]] in a parameter stays as is
-        (apiserver/template/v2_template.go, RunWorkflow).
+        crd/controller/scheduledworkflow/util/scheduled_workflow.go, GetNextScheduledEpoch and NextResourceName, and
+        controller.go, submitNewWorkflowIfNotAlreadySubmitted, which creates it by CreateRun and does not say what time
+        it was scheduled for.
         """
-        return [
-            self._new_run(
-                {key: schedule[key] for key in ("experiment_id", "pipeline_version_reference", "service_account")}
-                | {
-                    "display_name": f"{schedule['display_name']}-1",
-                    "recurring_run_id": schedule["recurring_run_id"],
-                    "runtime_config": schedule["runtime_config"],
-                }
-            )
-            for schedule in self.enabled()
-            if not any(
-                run.get("recurring_run_id") == schedule["recurring_run_id"] and run["state"] not in _ENDED
-                for run in self.runs.values()
-            )
-        ]
+        return [self._scheduled_run(schedule) for schedule in self.enabled() if self._may_start(schedule)]
+
+    def _may_start(self, schedule: Json) -> bool:
+        runs = [run for run in self.runs.values() if run.get("recurring_run_id") == schedule["recurring_run_id"]]
+        return sum(run["state"] not in _ENDED for run in runs) < int(schedule["max_concurrency"])
+
+    def _scheduled_run(self, schedule: Json) -> Json:
+        index = 1 + sum(run.get("recurring_run_id") == schedule["recurring_run_id"] for run in self.runs.values())
+        name = f"{schedule['display_name']}-{index}"
+        taken = ("experiment_id", "pipeline_version_reference", "service_account", "recurring_run_id", "runtime_config")
+        wanted = {key: schedule[key] for key in taken}
+        return self._new_run({**wanted, "display_name": f"{name}-{_fnv(name)}"})
 
     def handle(self, request: Request, headers: Any) -> tuple[int, dict[str, str], str]:
         """The answer to a request: status, headers, text."""
@@ -292,8 +297,10 @@ class KfpApi:
             raise Refusal(5, f"Experiment {wanted.get('experiment_id')} not found")
         reference = wanted.get("pipeline_version_reference") or {}
         version = self.versions.get(reference.get("pipeline_version_id", ""))
-        if version is None or version["pipeline_id"] != reference.get("pipeline_id"):
+        if version is None:
             raise Refusal(5, "Failed to fetch a pipeline version and its manifest")
+        if version["pipeline_id"] != reference.get("pipeline_id"):
+            raise Refusal(3, f"Pipeline version {version['pipeline_version_id']} belongs to another pipeline")
         spec = version["pipeline_spec"]
         known = spec.get("pipeline_spec", spec)["root"].get("inputDefinitions", {}).get("parameters", {})
         for name, value in wanted.get("runtime_config", {}).get("parameters", {}).items():
@@ -313,6 +320,8 @@ class KfpApi:
             "state": "PENDING",
         }
         self.runs[run["run_id"]] = run
+        given = (wanted.get("runtime_config") or {}).get("parameters", {})
+        self.given[run["run_id"]] = {name: _formatted(value, run["run_id"], now) for name, value in given.items()}
         spec = self.versions[run["pipeline_version_reference"]["pipeline_version_id"]]["pipeline_spec"]
         self.scripts[run["run_id"]] = self.script(_tasks(spec.get("pipeline_spec", spec)))
         return run
@@ -365,20 +374,18 @@ class KfpApi:
         return checked("V2beta1ListRecurringRunsResponse", page)
 
     def _create_schedule(self, request: Request) -> Json:
-        """api_converter.go, toModelJob."""
+        """api_converter.go, toModelJob, toModelJobEnabled; robfig/cron 1.2, Parse: the sixth field may be left out."""
         wanted = checked("V2beta1RecurringRun", request.body, Refusal)
         if not 1 <= int(wanted.get("max_concurrency", 0)) <= 10:
             raise Refusal(3, "Max concurrency of a recurring run must be at least 1 and at most 10.")
-        if wanted.get("mode") not in {"ENABLE", "DISABLE"}:
-            raise Refusal(3, "the mode of a recurring run must be given")
         cron = wanted["trigger"]["cron_schedule"]["cron"]
-        if len(cron.split()) != 6 and not cron.startswith("@"):
+        if len(cron.split()) not in {5, 6} and not cron.startswith("@"):
             raise Refusal(3, "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron).")
         self._check_work(wanted)
         now = self._now()
         made = wanted | {"recurring_run_id": _id(), "created_at": now, "updated_at": now}
         self.schedules[made["recurring_run_id"]] = made
-        return self._switched(made, wanted["mode"])
+        return self._switched(made, "ENABLE" if wanted.get("mode") == "ENABLE" else "DISABLE")
 
     def _switched(self, schedule: Json, mode: str) -> Json:
         schedule.update(mode=mode, status={"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[mode])
@@ -397,10 +404,10 @@ class KfpApi:
         """resource_manager.go, DeleteJob: workflows belong to the schedule, and go with it unless orphaned."""
         self._schedule(schedule_id)
         del self.schedules[schedule_id]
-        if request.query.get("propagation_policy") != "ORPHAN":
-            for run in self.runs.values():
-                if run.get("recurring_run_id") == schedule_id and run["state"] not in _ENDED:
-                    run["state"] = "FAILED"
+        runs = [run for run in self.runs.values() if run.get("recurring_run_id") == schedule_id]
+        at_work = {run["run_id"] for run in runs if run["state"] not in _ENDED}
+        is_orphan = request.query.get("propagation_policy") == "ORPHAN"
+        (self.orphaned if is_orphan else self.deleted).update(at_work)
         return {}
 
     def _log(self, request: Request, run_id: str, pod: str) -> str:
@@ -417,7 +424,7 @@ class KfpApi:
         if query.get("page_token"):
             token = json.loads(base64.b64decode(query["page_token"]))
             start = token.pop("start")
-            if token != asked:
+            if any(asked.values()) and token != asked:
                 raise Refusal(3, "page token does not match the supplied sort by and/or filtering criteria.")
         size = min(int(query.get("page_size") or 20), self.largest_page)
         field, _, direction = asked["sort_by"].partition(" ")
@@ -707,6 +714,23 @@ def _tasks(spec: Json) -> list[str]:
             yield from walk(inner) if "dag" in inner else [ready]
 
     return list(walk(spec["root"]))
+
+
+def _formatted(value: Any, run_id: str, now: str) -> Any:
+    """v2_template.go, RunWorkflow, and common/util/parameter_formatter.go, Format: texts alone, for a run that was
+    created without `scheduled_at`, as all of ours: then [[ScheduledTime]] and [[Index]] stay as they are, and so does
+    what the driver's placeholders look like."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("[[RunUUID]]", run_id).replace("[[CurrentTime]]", re.sub(r"[-:TZ]", "", now))
+
+
+def _fnv(text: str) -> int:
+    """hash/fnv, New32a."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 % 2**32
+    return value
 
 
 def _id() -> str:

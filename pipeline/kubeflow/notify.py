@@ -4,7 +4,9 @@ What the backend hands it is `PipelineTaskFinalStatus` (api/v2alpha1/pipeline_sp
 driver fills it in (resolveInputParameter in backend/src/v2/driver/resolve.go, release 2.17): the state is that of the
 metadata store, and the error is always empty.  The state of a group is written by the launcher of its last task alone,
 so that it stays RUNNING where that task was cached or skipped, or its pod was killed, as it is when somebody terminates
-the run.  So the task asks the pipelines' API first, see `outcome`; what was handed over is told where that is silent.
+the run.  A backend without ML Metadata says SUCCEEDED, CACHED, SKIPPED or FAILED, also where no launcher ran
+(resolveTaskFinalStatus in driver/resolver/parameters.go).  So the task asks the pipelines' API first, see `outcome`;
+what was handed over is told where that is silent.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from components.errors import UserError
 from pipeline.kubeflow.outcome import ask
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 
-_WELL = ("COMPLETE", "CACHED", "SUCCEEDED")
+_WELL = ("COMPLETE", "CACHED", "SUCCEEDED", "SKIPPED")
 _FAILED = ("FAILED",)
 _CANCELLED = ("CANCELED", "CANCELLED")
 _SECONDS = 10.0

@@ -9,7 +9,7 @@ import pytest
 
 TABLE = Path("tests/support/README.md")
 NAMED = sorted(set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", TABLE.read_text())))
-FILES = [path for path in Path("tests").rglob("test_*.py") if path.parts[1] in {"kubeflow", "unit"}]
+FILES = [path for path in Path("tests").rglob("test_*.py") if path.parts[1] in {"kubeflow", "unit", "k8s"}]
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED)

@@ -63,6 +63,8 @@ def webhook() -> Iterator[Webhook]:
     [
         ("COMPLETE", "✅ cells: run nightly 3 ended well"),
         ("CACHED", "✅ cells: run nightly 3 ended well"),
+        ("SUCCEEDED", "✅ cells: run nightly 3 ended well"),
+        ("SKIPPED", "✅ cells: run nightly 3 ended well"),
         ("FAILED", "❌ cells: run nightly 3 failed"),
         ("CANCELED", "⏹ cells: run nightly 3 was terminated"),
         ("RUNNING", "❔ cells: run nightly 3 ended; the backend has not recorded how"),

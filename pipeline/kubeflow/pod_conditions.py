@@ -40,12 +40,13 @@ _REMEDIES = (
     ),
     Remedy(r"failed quota: ([^:]+): must specify (.+?)(?: for:.*)?$", "the quota {0} demands {1}: set it in {step}"),
     Remedy(r"Insufficient (cpu|memory)", "a request of {step}.{0} is larger than what is free on a node"),
+    Remedy(r"enough resource: (cpu|memory)", "a request of {step}.{0} is larger than what the node has"),
     Remedy(r"Insufficient ([\w.-]+/[\w.-]+)", "{step}.accelerator asks for more {0} than is free on a node"),
     Remedy(r"Too many pods|Insufficient pods", "the nodes run as many pods as they may", of_step=False),
     Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod bears"),
     Remedy(r"node affinity|node selector|match Pod's node", "{step}.node_selector names labels that such a node lacks"),
     Remedy(
-        r'persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)',
+        r'persistentvolumeclaims? "([^"]+)" (?:not found|is being deleted)',
         "make the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
         of_step=False,
     ),
@@ -73,6 +74,7 @@ _REMEDIES = (
         r"ImagePull|ErrImage|InvalidImageName|ImageInspectError|[Ff]ailed to pull image",
         "kubeflow.image names the image, kubeflow.pull_secrets what it is pulled with",
     ),
+    Remedy(r"executable file not found", "kubeflow.image must be an image of segpipe: it has the command segpipe-step"),
     Remedy(r"runAsNonRoot|non-root", "kubeflow.image must be an image whose user is not root"),
     Remedy(r"violates PodSecurity", "the namespace's level of pod security refuses the pod", of_step=False),
     Remedy(

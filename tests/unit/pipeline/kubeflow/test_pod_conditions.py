@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from pipeline.kubeflow.pod_conditions import ended, held, pod_end, pod_message, 
 
 Json = dict[str, Any]
 
+REAL: dict[str, Json] = json.loads(Path(__file__).with_name("pod_texts.json").read_text())
 TRAINER = "kubeflow.steps.trainer"
 NO_CPU = (
     "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: "
@@ -175,6 +178,52 @@ class TestEnded:
             said_at_the_end("main: Error (exit code 1): error: the loss is no number") == "error: the loss is no number"
         )
         assert said_at_the_end("main: Error (exit code 1)") == said_at_the_end("pod deleted") == ""
+
+
+class TestRealPods:
+    """The status and the events of pods of Kubernetes 1.34.2 with containerd, as they were read from its API."""
+
+    @pytest.mark.parametrize(
+        ("name", "remedy"),
+        [
+            ("image that cannot be pulled", "kubeflow.image names the image"),
+            ("image that is not there, pull policy Never", "kubeflow.image names the image"),
+            ("image name that is invalid", "kubeflow.image names the image"),
+            (
+                "Secret of a variable is missing",
+                "make the secret chat in the namespace of the runs, or name another in",
+            ),
+            ("Secret of a volume is missing", "make the secret chat in the namespace of the runs"),
+            ("ConfigMap of a volume is missing", "make the config map nowhere in the namespace of the runs"),
+            ("claim is missing", "make the claim segpipe in the namespace of the runs"),
+            ("runAsNonRoot, image runs as root", "kubeflow.image must be an image whose user is not root"),
+        ],
+    )
+    def test_what_holds_one_is_told_with_a_remedy(self, name: str, remedy: str) -> None:
+        pod = REAL[name]
+        reason = held(pod_message(pod, pod["events"]), "trainer")
+        assert reason is not None
+        assert remedy in reason.remedy
+        assert pod_end(pod) == ""
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("rejected by the kubelet, cpu", f"a request of {TRAINER}.cpu is larger than what the node has"),
+            ("rejected by the kubelet, memory", f"a request of {TRAINER}.memory is larger than what the node has"),
+            ("rejected by the kubelet, node selector", f"{TRAINER}.node_selector names labels"),
+            ("OOMKilled", f"main: OOMKilled (exit code 137); raise {TRAINER}.memory"),
+            ("evicted, emptyDir full", "the pod's own disk was full"),
+            ("command not in the image", "kubeflow.image must be an image of segpipe"),
+            ("deadline", f"{TRAINER}.timeout_minutes is its deadline"),
+        ],
+    )
+    def test_what_ended_one_is_told_with_a_remedy(self, name: str, text: str) -> None:
+        assert text in str(ended(pod_end(REAL[name]), "trainer"))
+
+    def test_one_that_ended_of_itself_has_the_last_word(self) -> None:
+        assert pod_end(REAL["exit status 3"]) == "main: Error (exit code 3)"
+        assert ended(pod_end(REAL["exit status 3"]), "trainer") is None
 
 
 class TestPod:

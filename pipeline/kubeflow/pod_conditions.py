@@ -26,34 +26,38 @@ _DRIVER = "the pod is the driver of Kubeflow Pipelines, not the step's"
 
 
 class Remedy(NamedTuple):
-    """Words of a cluster, and what to do: `{step}` is the step's section of the configuration, `{0}` a part found."""
+    """Words of a cluster, and what to do: `{step}` is the step's section of the configuration, `{0}` a part found.
+
+    `driver` is what to do where the pod is a driver of Kubeflow Pipelines; the same if it is empty.
+    """
 
     words: str
     text: str
-    of_step: bool = True
+    driver: str = _DRIVER
 
 
 _REMEDIES = (
     Remedy(
         r"exceeded quota: ([^,]+)",
         "the quota {0} of the namespace is used up: wait until other pods end, or lower what {step} requests",
+        driver="the quota {0} of the namespace is used up: wait until other pods end, or ask for more",
     ),
     Remedy(r"failed quota: ([^:]+): must specify (.+?)(?: for:.*)?$", "the quota {0} demands {1}: set it in {step}"),
     Remedy(r"Insufficient (cpu|memory)", "a request of {step}.{0} is larger than what is free on a node"),
     Remedy(r"enough resource: (cpu|memory)", "a request of {step}.{0} is larger than what the node has"),
     Remedy(r"Insufficient ([\w.-]+/[\w.-]+)", "{step}.accelerator asks for more {0} than is free on a node"),
-    Remedy(r"Too many pods|Insufficient pods", "the nodes run as many pods as they may", of_step=False),
+    Remedy(r"Too many pods|Insufficient pods", "the nodes run as many pods as they may", driver=""),
     Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod bears"),
     Remedy(r"node affinity|node selector|match Pod's node", "{step}.node_selector names labels that such a node lacks"),
     Remedy(
         r'persistentvolumeclaims? "([^"]+)" (?:not found|is being deleted)',
         "make the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
-        of_step=False,
+        driver="",
     ),
     Remedy(
         r"unbound immediate PersistentVolumeClaims",
         "a claim has no volume: `kubectl describe pvc` in the namespace of the runs says why",
-        of_step=False,
+        driver="",
     ),
     Remedy(
         r"couldn't find key (\S+) in Secret (\S+)", "add the key {0} to the secret {1}, or name another in {secret}"
@@ -62,13 +66,11 @@ _REMEDIES = (
         r'[Ss]ecrets? "([^"]+)" not found',
         "make the secret {0} in the namespace of the runs, or name another in {secret}",
     ),
-    Remedy(
-        r'[Cc]onfigmaps? "([^"]+)" not found', "make the config map {0} in the namespace of the runs", of_step=False
-    ),
+    Remedy(r'[Cc]onfigmaps? "([^"]+)" not found', "make the config map {0} in the namespace of the runs", driver=""),
     Remedy(
         r'service ?account "?([\w.:/-]+?)"? not found',
         "make the service account {0} in the namespace of the runs, or name another in kubeflow.service_account",
-        of_step=False,
+        driver="",
     ),
     Remedy(
         r"ImagePull|ErrImage|InvalidImageName|ImageInspectError|[Ff]ailed to pull image",
@@ -76,7 +78,7 @@ _REMEDIES = (
     ),
     Remedy(r"executable file not found", "kubeflow.image must be an image of segpipe: it has the command segpipe-step"),
     Remedy(r"runAsNonRoot|non-root", "kubeflow.image must be an image whose user is not root"),
-    Remedy(r"violates PodSecurity", "the namespace's level of pod security refuses the pod", of_step=False),
+    Remedy(r"violates PodSecurity", "the namespace's level of pod security refuses the pod", driver=""),
     Remedy(
         r"\bOOMKilled\b", "raise {step}.memory, and memory_limit where it is set, or make batches and images smaller"
     ),
@@ -207,11 +209,10 @@ def _remedy(words: str, task: str, is_driver: bool) -> str:
         found = re.search(remedy.words, words)
         if found is None:
             continue
-        if "kubeflow.image" in remedy.text and _BACKEND_IMAGE.search(words):
+        if "kubeflow.image" in remedy.text and (is_driver or _BACKEND_IMAGE.search(words)):
             return "the image is one of Kubeflow Pipelines, which its API server or Argo's controller names"
-        if is_driver and remedy.of_step:
-            return _DRIVER
         step = f"kubeflow.steps.{task}"
         secret = "kubeflow.webhook" if task == "notify" else f"{step}.secrets"
-        return remedy.text.format(*found.groups(), step=step, secret=secret)
+        text = (is_driver and remedy.driver) or remedy.text
+        return text.format(*found.groups(), step=step, secret=secret)
     return _DRIVER if is_driver else ""

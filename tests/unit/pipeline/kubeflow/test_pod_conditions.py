@@ -109,6 +109,20 @@ class TestHeld:
         assert reason is not None
         assert reason.remedy == "the pod is the driver of Kubeflow Pipelines, not the step's"
 
+    @pytest.mark.parametrize(
+        ("message", "remedy"),
+        [
+            (
+                "exceeded quota: team, requested: pods=1",
+                "the quota team of the namespace is used up: wait until other pods",
+            ),
+            ("ErrImagePull: example.com/driver:2: not found", "the image is one of Kubeflow Pipelines"),
+            ('serviceaccount "segpipe-pipeline" not found', "make the service account segpipe-pipeline"),
+        ],
+    )
+    def test_of_a_driver_what_is_not_the_step_s_is_told(self, message: str, remedy: str) -> None:
+        assert remedy in str(held(message, "trainer", is_driver=True))
+
     def test_of_the_webhook_s_task_its_own_key_is_named(self) -> None:
         assert str(held('secret "chat" not found', "notify")).endswith("or name another in kubeflow.webhook")
 

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 _KLOG = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d")
 _LONGEST = 500
+_KILLED = "main: Error (exit code 137)"
 
 
 class Seen(NamedTuple):
@@ -80,9 +81,12 @@ def why_task_failed(client: Client, close: Seen, task: str) -> str:
         return ""
     messages = [(pod.message or pod_end(client.pod(pod.pod)), _is_driver(pod)) for pod in pods[:1]]
     messages += [(pod.message, _is_driver(pod)) for pod in pods[1:]]
+    log = client.pod_log(close.run.run_id, pods[0].pod) or ""
+    if _was_killed(log):
+        messages.append((_KILLED, _is_driver(pods[0])))
     ends = (ended(message, task, is_driver) for message, is_driver in messages)
     end = next((str(reason) for reason in ends if reason is not None), "")
-    words = last_words(client.pod_log(close.run.run_id, pods[0].pod), said_at_the_end(messages[0][0]))
+    words = last_words(log, said_at_the_end(messages[0][0]))
     if words.is_error or not end:
         parts = (words.text, end)
     else:
@@ -90,17 +94,19 @@ def why_task_failed(client: Client, close: Seen, task: str) -> str:
     return "; ".join(part for part in parts if part) or " ".join(messages[0][0].split())
 
 
-def last_words(log: str | None, left: str = "") -> Words:
+def last_words(log: str, left: str = "") -> Words:
     """The last line that begins with `error:`, else what the container left, or else the last line of its own."""
-    lines = [line.strip() for line in (log or "").splitlines()]
+    lines = [line.strip() for line in log.splitlines()]
     own = [line for line in lines if line and not _KLOG.match(line)]
-    killed = [line for line in lines if _KLOG.match(line) and "signal: killed" in line]
-    errors = [line for line in (*own, left) if line.startswith("error:")]
+    errors = [line for line in (left, *own) if line.startswith("error:")]
     if errors:
         return Words(errors[-1].removeprefix("error:").strip()[:_LONGEST], is_error=True)
-    if killed:
-        return Words("its process was killed, as it is when memory runs out", is_error=True)
     return Words((left or (own[-1] if own else ""))[:_LONGEST], is_error=False)
+
+
+def _was_killed(log: str) -> bool:
+    """Whether the launcher, which outlived it, says so of the process (`execute` in component/launcher_v2.go)."""
+    return any(_KLOG.match(line) and "signal: killed" in line for line in log.splitlines())
 
 
 def why_run_failed(close: Seen) -> str:
@@ -122,7 +128,9 @@ def _is_driver(node: Node) -> bool:
 
 def _not_taken_up(workflow: Json | None) -> Held | None:
     if workflow is None:
-        return None
+        return Held(
+            "the API does not tell the steps of this run, or it has none yet", "its page in the dashboard shows it"
+        )
     if not workflow:
         return Held(
             "nothing is reported of the run's workflow",

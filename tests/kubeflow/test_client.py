@@ -524,6 +524,13 @@ class TestHeld:
         assert run.state == "SUCCEEDED"
         assert shown.splitlines() == ["… Train · starting", "✓ Train · 64 s"]
 
+    def test_a_run_whose_steps_nobody_tells_is_said_to_be_one(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.has_metadata = api.tells_workflows = False
+        api.script = _for_a_while(_at_train())
+        assert watched(client, compiled)[0].startswith("… Run · starting: the API does not tell the steps of this run")
+
     def test_the_dashboard_answers_where_the_workflow_is_not_told(
         self, api: KfpApi, client: Client, compiled: Compiled
     ) -> None:
@@ -582,7 +589,7 @@ class TestHeld:
             (
                 "main: Error (exit code 1)",
                 "epoch 3/16\nF0821 10:00:00.0 main.go:57] failed to execute component: signal: killed\n",
-                "its process was killed, as it is when memory runs out",
+                "its process was killed (exit status 137), as it is when memory runs out; raise kubeflow.steps.train",
             ),
             (
                 "The node was low on resource: memory.",

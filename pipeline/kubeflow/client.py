@@ -27,6 +27,8 @@ ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 TERMINATED = "TERMINATED"
 """How a run ended that somebody ended."""
 
+Json = dict[str, Any]
+
 _ROOT = "/apis/v2beta1"
 _PAGE = 100
 
@@ -174,6 +176,36 @@ class Client:
     def run(self, run_id: str) -> Any:
         """The run, as a `V2beta1Run`."""
         return self._api.get(f"{_ROOT}/runs/{quote(run_id, safe='')}", "V2beta1Run")
+
+    def workflow(self, run_id: str) -> Json | None:
+        """The run's Argo workflow as it was reported last, empty before the first report; `None` if it is not told.
+
+        It alone has what Argo says of a node.  The API v2beta1 does not pass it on; v1beta1 does, of the same run
+        (`toApiRunDetailV1` in apiserver/server/api_converter.go), in 2.17 and after the removal of ML Metadata.
+        """
+        try:
+            found = self._api.get(f"/apis/v1beta1/runs/{quote(run_id, safe='')}", "object")
+            manifest = (found.get("pipeline_runtime") or {}).get("workflow_manifest")
+            workflow = json.loads(manifest) if manifest else {}
+        except (ApiError, ValueError, AttributeError):
+            return None
+        return workflow if isinstance(workflow, dict) else None
+
+    def pod(self, pod: str) -> Json:
+        """A pod as the dashboard shows it (frontend/server/handlers/pod-info.ts); empty where it does not."""
+        return self._of_dashboard("/k8s/pod", pod)
+
+    def pod_events(self, pod: str) -> list[Json]:
+        """The events of a pod as the dashboard shows them; none where it does not."""
+        items = self._of_dashboard("/k8s/pod/events", pod).get("items")
+        return [event for event in items if isinstance(event, dict)] if isinstance(items, list) else []
+
+    def _of_dashboard(self, path: str, pod: str) -> Json:
+        try:
+            found = self._api.get(path, "object", podname=pod, podnamespace=self._namespace)
+        except ApiError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def runs(self, experiment_id: str, pipeline_id: str, most: int) -> list[Any]:
         """The latest runs of a pipeline in an experiment, newest first."""

@@ -132,7 +132,7 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
       segpipe runs pipeline/configs/sample.yaml --host http://localhost:8080
     """
     from pipeline.console import make_console
-    from pipeline.kubeflow.listing import runs_table
+    from pipeline.kubeflow.listing import held_lines, runs_table
 
     settings, client = _connect(config, overrides, host, certificate)
     pipeline_id = client.find_pipeline(settings.name)
@@ -142,6 +142,8 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
         click.echo(f"{settings.name} has no runs; `segpipe submit {config}` starts one")
         return
     make_console().print(runs_table(found, client.run_address), soft_wrap=True)
+    for line in held_lines(client, found):
+        click.echo(line)
 
 
 @click.command()

@@ -173,7 +173,9 @@ class Api(kfp_server_api.ApiClient):
             raise _refusal(host, error) from None
         except urllib3.exceptions.HTTPError as error:
             raise _silence(host, error) from None
-        if "text/html" in response.urllib3_response.headers.get("content-type", ""):
+        # The dashboard calls a pod in JSON text/html too: Express's `res.send` of a text (handlers/pod-info.ts).
+        is_html = "text/html" in response.urllib3_response.headers.get("content-type", "")
+        if is_html and not response.data.lstrip().startswith(b"{"):
             raise ApiError(_login_page(host))
         return response
 

@@ -4,6 +4,10 @@ The launcher (`backend/src/v2/component/launcher_v2.go` of kubeflow/pipelines) c
 bucket and local folders, but names them by their URIs in the bucket; artifacts come from the metadata store without
 their types and with changed values (`backend/src/v2/metadata/{client,converter}.go`).  TFX reads neither `minio://` nor
 an artifact without a type.
+
+A backend without ML Metadata (kubeflow/pipelines after 2.17, `backend/src/v2/driver/container.go`) gives artifacts an
+`artifactId` and their metadata as they were; of metrics it takes numbers alone, and an output must be there
+(`uploadOutputArtifacts` of its launcher).
 """
 
 from __future__ import annotations
@@ -29,6 +33,10 @@ _LAUNCHERS_METADATA = ("display_name", "store_session_info")
 
 _TFX_VERSION = "tfx_version"  # would be a row among the metrics
 _RENAMED = "custom:"  # what TFX puts before a custom property that is called like a property of the type
+_IDENTITY = "artifactId"
+"""What a backend without ML Metadata has beside the name, which with ML Metadata is the id."""
+
+_METRICS = "system.Metrics"
 _WRAPPERS = {"list": list, "struct": dict}
 _SINGLE_FILES = ("system.HTML", "system.Markdown")
 
@@ -87,19 +95,31 @@ def for_tfx(executor_input: Json, inputs_spec: Json, places: Places) -> Json:
     for key, artifacts in inputs.get("artifacts", {}).items():
         for artifact in artifacts.get("artifacts", ()):
             artifact["type"] = _declared_type(inputs_spec, key)
-            artifact["metadata"] = _read_metadata(artifact.get("metadata") or {}, places)
+            identity = artifact.pop(_IDENTITY, None)
+            artifact["name"] = identity or artifact.get("name", "")
+            artifact["metadata"] = _read_metadata(artifact.get("metadata") or {}, places, wrapped=identity is None)
     for artifact in _artifacts(result):
         artifact["uri"] = places.to_local(artifact.get("uri", ""))
     return result
 
 
-def for_launcher(executor_output: Json, places: Places) -> Json:
-    """What TFX's executor runner writes, as the launcher understands it."""
+def for_launcher(executor_output: Json, places: Places, executor_input: Json | None = None) -> Json:
+    """What TFX's executor runner writes, as the launcher understands it.
+
+    Args:
+        executor_output: What the runner has written.
+        places: Of this step's artifacts.
+        executor_input: The launcher's `{{$}}`, which knows the types of the outputs.
+    """
     result = copy.deepcopy(executor_output)
-    for artifacts in result.get("artifacts", {}).values():
+    declared = (executor_input or {}).get("outputs", {}).get("artifacts", {})
+    for key, artifacts in result.get("artifacts", {}).items():
+        kinds = [artifact.get("type", {}) for artifact in declared.get(key, {}).get("artifacts", ())]
+        is_metrics = any(_title(kind) == _METRICS for kind in kinds)
         for artifact in artifacts.get("artifacts", ()):
             artifact["uri"] = places.to_uri(artifact.get("uri", ""))
-            artifact["metadata"] = _written_metadata(artifact.get("metadata") or {}, places)
+            metadata = _written_metadata(artifact.get("metadata") or {}, places)
+            artifact["metadata"] = {k: v for k, v in metadata.items() if not is_metrics or _is_number(v)}
     return result
 
 
@@ -159,9 +179,10 @@ def _title(kind: Mapping[str, str]) -> str | None:
     return next((line.removeprefix("title:").strip() for line in lines if line.startswith("title:")), None)
 
 
-def _read_metadata(metadata: Json, places: Places) -> Json:
+def _read_metadata(metadata: Json, places: Places, wrapped: bool) -> Json:
     kept = {key: value for key, value in metadata.items() if value is not None and key not in _LAUNCHERS_METADATA}
-    return {key: _translated(_unwrapped(value), places.to_local) for key, value in kept.items()}
+    plain = {key: _unwrapped(value) if wrapped else value for key, value in kept.items()}
+    return {key: _translated(value, places.to_local) for key, value in plain.items()}
 
 
 def _unwrapped(value: Any) -> Any:
@@ -179,6 +200,10 @@ def _written_metadata(metadata: Json, places: Places) -> Json:
     renamed = {key.removeprefix(_RENAMED): value for key, value in kept.items() if key.startswith(_RENAMED)}
     plain = {key: value for key, value in kept.items() if not key.startswith(_RENAMED)}
     return {key: _translated(value, places.to_uri) for key, value in {**renamed, **plain}.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _storable(value: Any) -> bool:

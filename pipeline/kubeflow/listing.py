@@ -1,17 +1,20 @@
-"""The runs as a table that a person reads."""
+"""The runs as a table that a person reads, and what holds those that have not ended."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.kubeflow.client import state_of
+from pipeline.kubeflow.client import ENDED, Client, state_of
+from pipeline.kubeflow.holds import find_holds, seen
+from pipeline.kubeflow.names import GROUPS, task_label
 from pipeline.kubeflow.watching import duration, run_seconds
 
+_JUST_BEGUN = 30.0  # Seconds.
 _STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "TERMINATED": "yellow", "CANCELING": "yellow"}
 
 
@@ -34,6 +37,23 @@ def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
             address(run.run_id),
         )
     return table
+
+
+def held_lines(client: Client, runs: Sequence[Any]) -> Iterator[str]:
+    """A line for each of the runs, and each of its steps, that wait for something.
+
+    Only those that have not ended are asked for, and not those that have only just begun.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for run in runs:
+        if run.state in ENDED or (run_seconds(run, now) or 0.0) < _JUST_BEGUN:
+            continue
+        tasks = [task for task in seen(client, run).nodes.tasks if task not in GROUPS]
+        holds = find_holds(client, run, tasks)
+        whole = {"Run": holds.run} if holds.run is not None else {}
+        named = {task_label(task): reason for task, reason in holds.tasks.items()}
+        for name, reason in {**whole, **named}.items():
+            yield f"… {name} · starting: {reason}; {client.run_address(run.run_id)}"
 
 
 def _parameters(run: Any) -> str:

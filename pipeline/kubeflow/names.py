@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.steps import STEPS
+
 COMMAND = "segpipe-step"
 """The command of every container; the first argument says which one it is, see `entrypoint`."""
 
@@ -13,6 +15,9 @@ RETRAIN = "retrain"
 
 PIPELINE = "pipeline"
 """The group of everything whose end the webhook is told."""
+
+GROUPS = frozenset({"root", RETRAIN, PIPELINE})
+"""Tasks that are not pods: the whole run, as Argo calls it, and groups of tasks.  Their drivers are pods."""
 
 NOTIFY = "notify"
 """The exit task: notifies the webhook, also after a failure."""
@@ -26,3 +31,9 @@ TASK_LABELS = {
 
 IS_TRAINING_DUE = "retrain"
 """Output of the survey: `true` or `false`, whether there is anything to train."""
+
+
+def task_label(task: str) -> str:
+    """The display name of a task; the task's own name where it is unknown."""
+    steps = {step.task: step.display_name for step in STEPS}
+    return TASK_LABELS.get(task) or steps.get(task, task)

@@ -3,7 +3,10 @@
 What the backend hands it is `PipelineTaskFinalStatus` (api/v2alpha1/pipeline_spec.proto of kubeflow/pipelines), as the
 driver fills it in (resolveInputParameter in backend/src/v2/driver/resolve.go, release 2.17): the state is that of the
 metadata store, and the error is always empty.  The state of a group is written by the launcher of its last task alone,
-so that it stays RUNNING where that task was cached or skipped, or its pod was killed.
+so that it stays RUNNING where that task was cached or skipped, or its pod was killed, as it is when somebody terminates
+the run.  A backend without ML Metadata says SUCCEEDED, CACHED, SKIPPED or FAILED, also where no launcher ran
+(resolveTaskFinalStatus in driver/resolver/parameters.go).  So the task asks the pipelines' API first, see `outcome`;
+what was handed over is told where that is silent.
 """
 
 from __future__ import annotations
@@ -20,14 +23,16 @@ from urllib.parse import urlsplit
 
 from components import progress
 from components.errors import UserError
+from pipeline.kubeflow.outcome import ask
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 
-_WELL = ("COMPLETE", "CACHED", "SUCCEEDED")
+_WELL = ("COMPLETE", "CACHED", "SUCCEEDED", "SKIPPED")
 _FAILED = ("FAILED",)
 _CANCELLED = ("CANCELED", "CANCELLED")
 _SECONDS = 10.0
 _WAITS = (1.0, 4.0)
 _LONGEST_ERROR = 500
+_MOST_FINDINGS = 5  # A block of Slack has 3000 characters.
 
 
 def main_from(parameters: Mapping[str, Any]) -> None:
@@ -44,9 +49,19 @@ def main_from(parameters: Mapping[str, Any]) -> None:
     if not url:
         raise UserError(f"the secret of kubeflow.webhook is empty: {WEBHOOK_VARIABLE} has no address")
     texts = {name: str(parameters.get(name) or "") for name in ("run_id", "run_name", "pipeline", "ui")}
-    message = compose(parameters.get("status") or {}, **texts)
+    message = compose(_status(parameters), **texts)
     send(url, message)
     progress.report(f"told the webhook: {message['text']}")
+
+
+def _status(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the API says of the run, over what was handed to the task."""
+    handed: Mapping[str, Any] = parameters.get("status") or {}
+    outcome = ask(str(parameters.get("run_id") or ""))
+    if outcome is None:
+        return handed
+    error = {"error": {"message": "\n".join(outcome.findings)}} if outcome.findings else {}
+    return {**handed, "state": outcome.state, **error}
 
 
 def compose(
@@ -65,12 +80,13 @@ def compose(
     run = run_name or str(status.get("pipelineJobResourceName", "")) or run_id
     what = f"{_escaped(pipeline or 'pipeline')}: run {_escaped(run)} {ended}"
     lines = [f"{mark} *{what}*"]
-    if error := _first_line((status.get("error") or {}).get("message")):
-        lines.append(f"```{_escaped(error)}```")
+    findings = _findings((status.get("error") or {}).get("message"))
+    if findings:
+        lines.append(f"```{_escaped(_shown(findings))}```")
     if ui and run_id:
         lines.append(f"<{ui.rstrip('/')}/#/runs/details/{run_id}|The run's page>")
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": line}} for line in lines]
-    return {"text": f"{mark} {what}" + (f": {_escaped(error)}" if error else ""), "blocks": blocks}
+    return {"text": f"{mark} {what}" + (f": {_escaped(_in_brief(findings))}" if findings else ""), "blocks": blocks}
 
 
 def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits: tuple[float, ...] = _WAITS) -> None:
@@ -119,13 +135,26 @@ def _ended(state: str) -> tuple[str, str]:
     if state in _FAILED:
         return "❌", "failed"
     if state in _CANCELLED:
-        return "⏹", "was cancelled"
+        return "⏹", "was terminated"
     return "❔", "ended; the backend has not recorded how"
 
 
-def _first_line(text: Any) -> str:
-    lines = [line.strip() for line in str(text or "").splitlines()]
-    return next((line for line in lines if line), "")[:_LONGEST_ERROR]
+def _findings(text: Any) -> list[str]:
+    """The lines of an error, without the traceback that a library may have added."""
+    lines = [line.strip() for line in str(text or "").partition("Traceback (most recent call last)")[0].splitlines()]
+    return [line[:_LONGEST_ERROR] for line in lines if line]
+
+
+def _in_brief(findings: list[str]) -> str:
+    """The first finding, and how many more there are, for where only one line is shown."""
+    more = len(findings) - 1
+    return findings[0] + (f" (and {more} more)" if more else "")
+
+
+def _shown(findings: list[str]) -> str:
+    """The first findings, a line each, and how many are left out."""
+    more = len(findings) - _MOST_FINDINGS
+    return "\n".join([*findings[:_MOST_FINDINGS], *([f"… and {more} more"] if more > 0 else [])])
 
 
 def _escaped(text: str) -> str:

@@ -42,7 +42,7 @@ def run_executor(
         kubeflow_v2_run_executor._run_executor(arguments, list(beam_arguments))
     make_single_files(translated)
     output_file = Path(executor_input["outputs"]["outputFile"])
-    output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), places)))
+    output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), places, executor_input)))
 
 
 @contextlib.contextmanager

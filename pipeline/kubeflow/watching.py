@@ -1,9 +1,7 @@
 """A run as it goes: a row a step, until it ends.
 
-The API tells of Argo's nodes, not of tasks (`backend/src/common/util/workflow.go`, `NodeStatuses`): for a task `train`
-there are `train-driver`, which decides on caching and conditions, `train`, and below that the pod, `executor`, or
-`executor(0)`, `executor(1)` … where it was tried again (`argocompiler/container.go`).  Why a pod failed is in its log
-alone.
+The API tells of Argo's nodes, not of tasks, see `nodes`.  What holds a step is asked for when it has been starting for
+some time, see `holds`: a healthy run costs one small request a look.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -25,6 +22,18 @@ from rich.text import Text
 from pipeline.kubeflow.client import ENDED, TERMINATED, Client, state_of
 from pipeline.kubeflow.compiled import Step
 from pipeline.kubeflow.connection import UnreachableError
+from pipeline.kubeflow.holds import (
+    NOTHING,
+    Holds,
+    Seen,
+    find_holds,
+    seen,
+    seen_closely,
+    why_run_failed,
+    why_task_failed,
+)
+from pipeline.kubeflow.nodes import Nodes
+from pipeline.kubeflow.pod_conditions import Held
 
 _SIGNS = {
     "waiting": ("·", "dim"),
@@ -36,16 +45,28 @@ _SIGNS = {
     "failed": ("✗", "red"),
 }
 _PATIENCE = 300.0  # Seconds without an answer: a port-forward or an API server that starts again comes back sooner.
-_KLOG = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d")
-_LONGEST_REASON = 500
+_LOOKS = 4  # Before it is asked what holds a step: some ten seconds, which a driver or a pod takes to start.
+_LOOKS_BETWEEN = 3
+_WHOLE = ""
 
 
 class Row(NamedTuple):
-    """A step at a moment; seconds since it began, or that it took."""
+    """A step at a moment; seconds since it began, or that it took; and what holds it."""
 
     label: str
     state: str
     seconds: float | None
+    held: Held | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """The state, and why it lasts."""
+        return self.state if self.held is None else f"{self.state}: {self.held}"
+
+    @property
+    def change(self) -> tuple[str, str]:
+        """What is worth a line when it changes."""
+        return self.state, self.held.topic if self.held is not None else ""
 
 
 def duration(seconds: float) -> str:
@@ -62,10 +83,18 @@ def run_seconds(run: Any, now: datetime.datetime) -> float | None:
     return _seconds(run.created_at, run.finished_at, now)
 
 
-def rows(run: Any, steps: Sequence[Step], now: datetime.datetime) -> list[Row]:
-    """The steps of a run as they are."""
-    nodes = _Nodes(run)
-    return [Row(step.label, nodes.state(step.task), nodes.seconds(step.task, now)) for step in steps]
+def rows(nodes: Nodes, steps: Sequence[Step], now: datetime.datetime, holds: Holds = NOTHING) -> list[Row]:
+    """The steps of a run as they are, after the run itself where it is held as a whole."""
+    whole = [] if holds.run is None else [Row("Run", "starting", None, holds.run)]
+    return [*whole, *(_row(nodes, step, now, holds) for step in steps)]
+
+
+def _row(nodes: Nodes, step: Step, now: datetime.datetime, holds: Holds) -> Row:
+    state, (began, ended) = nodes.state(step.task), nodes.times(step.task)
+    if state in {"waiting", "skipped"}:
+        return Row(step.label, state, None)
+    seconds = _seconds(began, None if state in {"starting", "running"} else ended, now)
+    return Row(step.label, state, seconds, holds.tasks.get(step.task) if state == "starting" else None)
 
 
 class Watched(NamedTuple):
@@ -84,10 +113,11 @@ def watch(
         UserError: the API refuses, or does not answer for five minutes.
     """
     screen = _LiveScreen(console) if console.is_terminal else _PlainScreen(console)
-    was_canceling = False
+    was_canceling, patience = False, _Patience(client, [step.task for step in steps])
     with screen:
         for run in _polls(client, run_id, sleep):
-            screen.show(rows(run, steps, _now()))
+            look = seen(client, run)
+            screen.show(rows(look.nodes, steps, _now(), patience.holds(look)))
             was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:
                 return Watched(run, state_of(run, was_canceling))
@@ -95,95 +125,40 @@ def watch(
 
 
 def why_failed(client: Client, watched: Watched, steps: Sequence[Step]) -> str:
-    """The step that failed, and the last thing it said; of a run that was terminated, that."""
-    run = watched.run
+    """The step that failed, and why; of a run that was terminated, that."""
     if watched.state == TERMINATED:
         return "the run was terminated"
-    nodes = _Nodes(run)
+    close = seen_closely(client, watched.run)
     for step in steps:
-        if nodes.state(step.task) == "failed":
-            reason = nodes.error(step.task) or _last_words(client.pod_log(run.run_id, nodes.failed_pod(step.task)))
+        if close.nodes.state(step.task) == "failed":
+            reason = why_task_failed(client, close, step.task)
             return f"the step {step.label!r} failed" + (f": {reason}" if reason else "")
-    error = run.error.message if run.error is not None else None
-    return f"the run ended as {run.state}" + (f": {error}" if error else "")
+    error = watched.run.error.message if watched.run.error is not None else None
+    reason = error or why_run_failed(close)
+    return f"the run ended as {watched.run.state}" + (f": {reason}" if reason else "")
 
 
-class _Nodes:
-    """The nodes of a run, by name."""
+class _Patience:
+    """Asks what holds a run once it, or a step of it, has been starting for some looks, and then now and then."""
 
-    def __init__(self, run: Any) -> None:
-        details = (run.run_details.task_details if run.run_details is not None else None) or []
-        self._by_name = {detail.display_name: detail for detail in details}
-        self._by_id = {_node_id(detail.pod_name): detail for detail in details}
+    def __init__(self, client: Client, tasks: Sequence[str]) -> None:
+        self._client, self._tasks = client, tasks
+        self._looks: dict[str, int] = {}
+        self._found = NOTHING
 
-    def state(self, task: str) -> str:
-        driver, node = self._by_name.get(f"{task}-driver"), self._by_name.get(task)
-        pods = list(self._pods(node))
-        if any(self._in(detail, "FAILED") for detail in (driver, node)):
-            return "failed"
-        if self._in(node, "SUCCEEDED"):
-            return "cached" if pods and all(self._in(pod, "SKIPPED") for pod in pods) else "done"
-        if self._in(node, "SKIPPED"):
-            return "skipped"
-        if self._in(node, "RUNNING") and any(self._in(pod, "RUNNING", "FAILED") for pod in pods):
-            return "running"
-        # The API has no word, and so no state, for Argo's "omitted": a step that comes after one that failed.
-        started = driver if node is None else node
-        return "starting" if self._in(started, "PENDING", "RUNNING", "SUCCEEDED") else "waiting"
-
-    def seconds(self, task: str, now: datetime.datetime) -> float | None:
-        found = [self._by_name[name] for name in (f"{task}-driver", task) if name in self._by_name]
-        state = self.state(task)
-        if not found or state in {"waiting", "skipped"}:
-            return None
-        ended = None if state in {"starting", "running"} else found[-1].end_time
-        return _seconds(found[0].start_time, ended, now)
-
-    def error(self, task: str) -> str | None:
-        """What the API itself says; it does not always."""
-        details = (self._by_name.get(task), self._by_name.get(f"{task}-driver"))
-        said = (detail.error.message for detail in details if detail is not None and detail.error is not None)
-        return next((text for text in said if text), None)
-
-    def failed_pod(self, task: str) -> str:
-        """The pod of the last attempt, or the driver's."""
-        node = self._by_name.get(task)
-        failed = [pod for pod in self._pods(node) if self._in(pod, "FAILED")]
-        if failed:
-            return str(max(failed, key=lambda pod: (_attempt(pod.display_name), pod.display_name)).pod_name)
-        driver = self._by_name.get(f"{task}-driver")
-        alone = driver if driver is not None and driver.state == "FAILED" else node
-        return str(alone.pod_name) if alone is not None else ""
-
-    def _pods(self, node: Any) -> Iterator[Any]:
-        """The executors below a task's node; below these are the steps that follow."""
-        for child in (node.child_tasks if node is not None else None) or []:
-            detail = self._by_id.get(_node_id(child.pod_name))
-            if detail is not None and detail.display_name.startswith("executor"):
-                yield detail
-                yield from self._pods(detail)
-
-    @staticmethod
-    def _in(detail: Any, *states: str) -> bool:
-        return detail is not None and detail.state in states
-
-
-def _node_id(pod_name: str | None) -> str:
-    """What a node's id and its pod's name have in common: the hash at the end (workflow.go, RetrievePodName)."""
-    return (pod_name or "").rpartition("-")[2]
-
-
-def _attempt(display_name: str) -> int:
-    number = re.search(r"\((\d+)\)$", display_name)
-    return int(number[1]) if number else -1
-
-
-def _last_words(log: str | None) -> str:
-    """The last line that begins with `error:`, or else the last line that is not the launcher's."""
-    lines = [line.strip() for line in (log or "").splitlines()]
-    own = [line for line in lines if line and not _KLOG.match(line)]
-    said = [line for line in own if line.startswith("error:")] or own
-    return said[-1].removeprefix("error:").strip()[:_LONGEST_REASON] if said else ""
+    def holds(self, look: Seen) -> Holds:
+        """What holds the run, as it was known when it was asked last."""
+        states = {task: look.nodes.state(task) for task in self._tasks}
+        starting = [task for task, state in states.items() if state == "starting"]
+        idle = "running" not in states.values()
+        waiting = [] if look.run.state in ENDED else starting or ([_WHOLE] if idle else [])
+        self._looks = {task: self._looks.get(task, 0) + 1 for task in waiting}
+        due = [looks - _LOOKS for looks in self._looks.values() if looks >= _LOOKS]
+        if any(late % _LOOKS_BETWEEN == 0 for late in due):
+            self._found = find_holds(self._client, look.run, self._tasks)
+        elif not due:
+            self._found = NOTHING
+        return self._found
 
 
 def _polls(client: Client, run_id: str, sleep: Callable[[float], None]) -> Iterator[Any]:
@@ -218,16 +193,16 @@ class _PlainScreen(contextlib.AbstractContextManager[Any]):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._states: dict[str, str] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
 
     def __exit__(self, *exception: object) -> None:
         return None
 
     def show(self, now: Sequence[Row]) -> None:
         for row in now:
-            if row.state not in {"waiting", self._states.get(row.label)}:
+            if row.state != "waiting" and row.change != self._shown.get(row.label):
                 self._console.print(_line(row), soft_wrap=True)
-            self._states[row.label] = row.state
+            self._shown[row.label] = row.change
 
 
 class _LiveScreen(_PlainScreen):
@@ -249,12 +224,12 @@ class _LiveScreen(_PlainScreen):
         for row in now:
             sign, style = _SIGNS[row.state]
             took = "" if row.seconds is None else duration(row.seconds)
-            table.add_row(Text(sign, style), Text(row.label), Text(row.state, "dim"), Text(took, "dim"))
+            table.add_row(Text(sign, style), Text(row.label), Text(row.shown_state, "dim"), Text(took, "dim"))
         self._live.update(table, refresh=True)
 
 
 def _line(row: Row) -> str:
     sign, style = _SIGNS[row.state]
     took = "" if row.seconds is None or row.state in {"starting", "running"} else f" · {duration(row.seconds)}"
-    state = "" if row.state in {"done", "failed"} else f" · {row.state}"
+    state = "" if row.state in {"done", "failed"} else f" · {escape(row.shown_state)}"
     return f"[{style}]{sign}[/] {escape(row.label)}[dim]{state}{took}[/]"

@@ -151,6 +151,38 @@ def test_no_container_gets_a_secret_as_a_plain_value(overlay: str) -> None:
                 assert "valueFrom" in variable or not re.search("(?i)key|token|secret", variable["name"]), name
 
 
+@each_overlay
+@pytest.mark.parametrize(
+    ("group", "resource", "verbs"),
+    [
+        ("argoproj.io", "workflowtaskresults", {"create", "patch"}),
+        # Releases without ML Metadata: pipeline-runner-role.yaml of kubeflow/pipelines.
+        ("pipelines.kubeflow.org", "runs", {"get", "list", "update"}),
+        ("pipelines.kubeflow.org", "artifacts", {"get", "list", "create"}),
+    ],
+)
+def test_pods_of_a_run_may_do_what_driver_and_launcher_ask(
+    overlay: str, group: str, resource: str, verbs: set[str]
+) -> None:
+    rules = [rule for rule in _rules(overlay) if group in rule["apiGroups"] and resource in rule["resources"]]
+    assert {verb for rule in rules for verb in rule["verbs"]} >= verbs
+
+
+@each_overlay
+@pytest.mark.parametrize(
+    ("labels", "port"),
+    [
+        ({"app": "ml-pipeline"}, 8887),
+        ({"app": "ml-pipeline"}, 8888),
+        ({"component": "metadata-grpc-server"}, 8080),  # Up to 2.17; of later releases no pod has this label.
+    ],
+)
+def test_pods_of_a_run_reach_what_keeps_their_tasks(overlay: str, labels: dict[str, str], port: int) -> None:
+    rules = named(overlay, "NetworkPolicy", "runs")["spec"]["egress"]
+    opened = [rule for rule in rules if {"podSelector": {"matchLabels": labels}} in rule["to"]]
+    assert port in {entry["port"] for rule in opened for entry in rule["ports"]}
+
+
 # ---- network ---------------------------------------------------------------------------------------------------------
 
 

@@ -24,13 +24,27 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from tests.kubeflow.pods import StartPod, start_pod
-from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Execution, Json, Store, fingerprint, go_json
+from tests.kubeflow.store import (
+    CACHED,
+    COMPLETE,
+    FAILED,
+    NOT_TRIGGERED,
+    UNFILED,
+    Execution,
+    Json,
+    Store,
+    fingerprint,
+    go_json,
+)
 from tests.kubeflow.workflow import PipelineRun, TaskRun, Workflow
 
 _SCRATCH = ("/gcs", "/s3", "/minio")  # v2/compiler/argocompiler/container.go, addContainerExecutorTemplate
 _CONDITION = re.compile(r"^inputs\.parameter_values\['([^']+)'\] (==|!=) '([^']*)'$")
 _PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['(.+?)'\]\}\}")
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # strconv.ParseBool
+_TASK_STATES = {COMPLETE: "SUCCEEDED", NOT_TRIGGERED: "SKIPPED"}
+"""As they are called without ML Metadata: backend/api/v2beta1/run.proto, PipelineTask.TaskState."""
+
 _KINDS = {"NUMBER_INTEGER": float, "NUMBER_DOUBLE": float, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}
 
 
@@ -49,6 +63,7 @@ class Backend:
         on_start: Callable[[str, int], None] | None = None,
         pipeline_root: str = "minio://mlpipeline/v2/artifacts",
         start: StartPod = start_pod,
+        has_metadata: bool = True,
     ) -> None:
         """Sets it up.
 
@@ -59,8 +74,9 @@ class Backend:
             on_start: Is told of each container that starts: task and process id.
             pipeline_root: Of all runs.  The one in the compiled file is not read: v2/driver/root_dag.go, RootDAG.
             start: Starts a container's process, see `pods.start_pod`.
+            has_metadata: Whether there is ML Metadata, as in 2.17; afterwards the API server keeps what it kept.
         """
-        self.store = Store(bucket)
+        self.store = Store(bucket, has_metadata)
         self.claims = claims or {}
         self.secrets = secrets or {}
         self.on_start = on_start
@@ -89,9 +105,15 @@ class _Run(Workflow):
         dag = self.store.create(name, parent=parent.id, expected=len(component["dag"]["tasks"]), **fields)
         if not triggered:
             dag.state = NOT_TRIGGERED
+            self._settle(parent)
             self.result.tasks[name] = TaskRun(name, NOT_TRIGGERED, execution=dag)
             return None
         return dag
+
+    def _settle(self, parent: Execution) -> None:
+        """Without ML Metadata drivers settle the state of a group too: v2/driver/container.go, UpdateStatuses."""
+        if not self.store.has_metadata:
+            self.store.update_dag_state(parent)
 
     def _run_container(self, name: str, task: Json, component: Json, parent: Execution) -> bool | None:
         """v2/driver/container.go, Container, and v2/component/launcher_v2.go, Execute."""
@@ -106,6 +128,7 @@ class _Run(Workflow):
         run = self.result.tasks[name] = TaskRun(name, NOT_TRIGGERED, execution=execution)
         if not _holds(task, inputs):
             execution.state = NOT_TRIGGERED
+            self._settle(parent)
             return None
         executor_input = {"inputs": inputs, "outputs": self._provision_outputs(name, component)}
         platform: Json = self.platform.get(component["executorLabel"], {})
@@ -115,6 +138,7 @@ class _Run(Workflow):
             earlier = self.store.executions[self.store.cache[key]]
             execution.outputs, execution.artifacts = earlier.outputs, earlier.artifacts
             execution.state = run.state = CACHED
+            self._settle(parent)
             return True
         for attempt in range(1 + int(task.get("retryPolicy", {}).get("maxRetryCount", 0))):
             launcher = _Launcher(self, run, component, container, platform, executor_input, attempt)
@@ -151,32 +175,38 @@ class _Run(Workflow):
             return dag.inputs[spec["componentInputParameter"]]
         if "runtimeValue" in spec:
             value = spec["runtimeValue"]["constant"]
-            return self._placeholders().get(value, value) if isinstance(value, str) else value
+            return self._expanded(value) if isinstance(value, str) else value
         if "taskFinalStatus" in spec:
             producer = self.store.children(dag)[task["dependentTasks"][0]]
             return {
-                "state": producer.state,
+                "state": producer.state
+                if self.store.has_metadata
+                else _TASK_STATES.get(producer.state, producer.state),
                 "pipelineJobResourceName": f"{self.pipeline}-x7k2p",
                 "pipelineTaskName": producer.task,
-                "error": {},
+                "error": {} if self.store.has_metadata or producer.state != FAILED else {"code": 2},
             }
         source = spec["taskOutputParameter"]
         producer, key = self._producer(dag, source["producerTask"], source["outputParameterKey"], "parameters")
         return producer.outputs[key]
 
-    def _placeholders(self) -> dict[str, str]:
+    def _expanded(self, constant: str) -> str:
         """v2/driver/resolve.go, resolveInputParameter; only a constant that is nothing else is expanded.
 
         The scheduled time is the creation time for all runs: v2/cmd/driver/main.go, resolvePipelineJobTimes, takes it
         from the workflow's label `workflowEpoch`, which apiserver/resource/resource_manager.go, CreateRun, sets to
         CreatedAtInSec, and without the label the workflow's creation time.
         """
-        return {
+        if "{{$.workspace_path}}" in constant or constant.startswith("{{$.pipeline_task_"):
+            raise NotImplementedError(constant)
+        placeholders = {
             "{{$.pipeline_job_uuid}}": self.result.id,
             "{{$.pipeline_job_name}}": f"run of {self.pipeline}",
+            "{{$.pipeline_job_resource_name}}": f"{self.pipeline}-x7k2p",
             "{{$.pipeline_job_create_time_utc}}": self.created,
             "{{$.pipeline_job_schedule_time_utc}}": self.created,
         }
+        return placeholders.get(constant, constant)
 
     def _resolve_artifact(self, spec: Json, dag: Execution) -> list[Json]:
         """v2/driver/resolve.go, resolveInputArtifact."""
@@ -219,7 +249,7 @@ class _Run(Workflow):
         types: Json = component.get("outputDefinitions", {}).get("parameters", {})
         key = {
             "inputArtifactNames": {
-                name: [artifact["name"] for artifact in artifacts["artifacts"]]
+                name: [artifact.get("artifactId") or artifact["name"] for artifact in artifacts["artifacts"]]
                 for name, artifacts in inputs["artifacts"].items()
             },
             "inputParameterValues": inputs["parameterValues"],
@@ -362,7 +392,7 @@ class _Launcher:
             written = output.get("artifacts", {}).get(name, {}).get("artifacts", ())
             if written and name != "executor-logs":
                 _merge_runtime_artifacts(written[0], artifact)
-            there = self._upload_files(local, name, artifact["uri"])
+            there = self._upload_files(local, name, artifact)
             if there or name != "executor-logs":
                 try:
                     recorded[name] = self.store.record(name, artifact)
@@ -370,15 +400,21 @@ class _Launcher:
                     raise StepFailed(f"unable to produce MLMD artifact for output {name!r}: {error}") from None
         return recorded
 
-    def _upload_files(self, local: _LocalDisk, name: str, uri: str) -> bool:
+    def _upload_files(self, local: _LocalDisk, name: str, artifact: Json) -> bool:
         """What is in no store is not taken along; what is not below the run's root is refused (KeyFromURI)."""
+        uri = artifact["uri"]
+        if not self.store.has_metadata and artifact["type"].get("schemaTitle") in UNFILED:
+            return True
         try:
             path = local_path_for_uri(uri)
         except StepFailed:
             return False
         if not uri.startswith(f"{self.run.result.root}/"):
             raise StepFailed(f"failed to upload output artifact {name!r}: {uri} is not in {self.run.result.root}")
-        return self.store.upload(local.path(path), uri)
+        there = self.store.upload(local.path(path), uri)
+        if not there and not self.store.has_metadata and name != "executor-logs":
+            raise StepFailed(f"declared output artifact {name!r} is missing at {path!r}")
+        return there
 
 
 class _LocalDisk:
@@ -482,7 +518,10 @@ def _holds(task: Json, inputs: Json) -> bool:
 
 def _ids(inputs: Json) -> dict[str, list[int]]:
     """v2/metadata/client.go, GenerateExecutionConfig."""
-    return {name: [int(a["name"]) for a in artifacts["artifacts"]] for name, artifacts in inputs["artifacts"].items()}
+    return {
+        name: [int(a.get("artifactId") or a["name"]) for a in artifacts["artifacts"]]
+        for name, artifacts in inputs["artifacts"].items()
+    }
 
 
 def _extra(spec: Json) -> Json:

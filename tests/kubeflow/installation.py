@@ -38,13 +38,14 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _OBJECT_STORE_ACCOUNT = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
 
 BY_HAND, INSTALLED = "rules written by hand", "the programs of Kubeflow Pipelines"
+WITHOUT_METADATA = "rules written by hand, without ML Metadata"
 
 
 @contextlib.contextmanager
 def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Backend | Installation]:
-    """`BY_HAND` or `INSTALLED`, at work while the context is open; skips the test where programs cannot be had."""
-    if kind == BY_HAND:
-        yield Backend(bucket, **options)
+    """One of these, at work while the context is open; skips the test where programs cannot be had."""
+    if kind != INSTALLED:
+        yield Backend(bucket, has_metadata=kind != WITHOUT_METADATA, **options)
     else:
         with Installation(program(DRIVER), program(LAUNCHER), bucket, **options) as there:
             yield there

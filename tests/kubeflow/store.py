@@ -1,6 +1,7 @@
 """What Kubeflow Pipelines 2.17 keeps of runs: metadata, as unkind as the real one, and the bucket.
 
-Paths are those of kubeflow/pipelines, `v2/` standing for `backend/src/v2/`.
+Paths are those of kubeflow/pipelines, `v2/` standing for `backend/src/v2/`.  What is marked as "without ML Metadata" is
+a backend after 2.17, in which the API server keeps tasks and artifacts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ import yaml
 Json = dict[str, Any]
 
 COMPLETE, FAILED, CACHED, RUNNING, NOT_TRIGGERED = "COMPLETE", "FAILED", "CACHED", "RUNNING", "CANCELED"
+METRICS = "system.Metrics"
+UNFILED = (METRICS, "system.ClassificationMetrics", "system.SlicedClassificationMetrics")
+"""Types of which a backend without ML Metadata keeps the metadata alone."""
+
 ENDED_WELL = (COMPLETE, CACHED, NOT_TRIGGERED)
 
 
@@ -51,8 +56,9 @@ class Execution:
 class Store:
     """The metadata store, the cache's table, and the bucket's folder."""
 
-    def __init__(self, bucket: Path) -> None:
+    def __init__(self, bucket: Path, has_metadata: bool = True) -> None:
         self.bucket = bucket
+        self.has_metadata = has_metadata
         self.executions: dict[int, Execution] = {}
         self.artifacts: dict[int, Artifact] = {}
         self.cache: dict[tuple[str, str], int] = {}
@@ -70,10 +76,26 @@ class Store:
 
     def record(self, name: str, artifact: Json) -> int:
         """v2/metadata/client.go, RecordArtifact, and v2/metadata/converter.go, toMLMDArtifact."""
+        if not self.has_metadata:
+            return self._record_plainly(artifact)
         properties = {key: to_mlmd(value) for key, value in (artifact.get("metadata") or {}).items()}
         properties.setdefault("display_name", ("string", name))
         properties.setdefault("store_session_info", ("string", '{"Provider":"minio","Params":{"fromEnv":"true"}}'))
         recorded = Artifact(next(self._ids), artifact["uri"], _title(artifact["type"]), properties)
+        self.artifacts[recorded.id] = recorded
+        return recorded.id
+
+    def _record_plainly(self, artifact: Json) -> int:
+        """Without ML Metadata: v2/component/launcher_v2.go, uploadOutputArtifacts; figures are numbers without URI."""
+        title, metadata = _title(artifact["type"]), artifact.get("metadata") or {}
+        strange = [
+            key for key, value in metadata.items() if isinstance(value, bool) or not isinstance(value, (int, float))
+        ]
+        if title == METRICS and strange:
+            raise ValueError(f"metric value {strange[0]!r} must be a number")
+        uri = "" if title in UNFILED else artifact["uri"]
+        properties = {key: ("plain", value) for key, value in metadata.items()}
+        recorded = Artifact(next(self._ids), uri, title, properties)
         self.artifacts[recorded.id] = recorded
         return recorded.id
 
@@ -83,6 +105,11 @@ class Store:
         The empty schema is of GetOutputArtifactsByExecutionId ("TODO: figure out how to get schema").
         """
         artifact = self.artifacts[identity]
+        if not self.has_metadata:
+            # v2/driver/container.go, convertArtifactToRuntimeArtifact; the name is that of the output, here the id's.
+            plain = {key: value for key, (_, value) in artifact.properties.items()}
+            kind = {"schemaTitle": artifact.type}
+            return {"name": "made", "artifactId": str(identity), "uri": artifact.uri, "type": kind, "metadata": plain}
         metadata = {key: from_mlmd(value) for key, value in artifact.properties.items()}
         return {"name": str(identity), "uri": artifact.uri, "type": {"instanceSchema": ""}, "metadata": metadata}
 
@@ -92,12 +119,26 @@ class Store:
         if dag.expected == 0:
             return
         states = [task.state for task in self.children(dag).values()]
+        if not self.has_metadata:
+            self._update_plainly(dag, states)
+            return
         if sum(state in ENDED_WELL for state in states) == dag.expected:
             dag.state = COMPLETE
         elif FAILED in states:
             dag.state = FAILED
         else:
             return
+        if dag.parent is not None:
+            self.update_dag_state(self.executions[dag.parent])
+
+    def _update_plainly(self, dag: Execution, states: list[str]) -> None:
+        """Without ML Metadata: v2/apiclient/kfpapi/api.go, updateStatuses and evaluateAndUpdateParentStatus."""
+        if FAILED in states:
+            dag.state = FAILED
+        elif RUNNING in states or len(states) < dag.expected:
+            return
+        else:
+            dag.state = next((s for s in (CACHED, NOT_TRIGGERED) if set(states) == {s}), COMPLETE)
         if dag.parent is not None:
             self.update_dag_state(self.executions[dag.parent])
 

@@ -47,6 +47,13 @@ def test_a_run_may_give_parameters_of_their_types_alone() -> None:
     assert "not required by pipeline: epoch" in ask_backend(text, {"epoch": 2}).refusal
 
 
+def test_macros_in_a_run_s_texts_are_expanded_but_that_of_the_scheduled_time() -> None:
+    """As `kfp_api` has it: RunWorkflow in v2_template.go, of a run that the scheduled workflow's controller creates."""
+    macros = "[[ScheduledTime]] [[CurrentTime]] [[RunUUID]] {{$.pipeline_job_schedule_time_utc}}"
+    workflow = json.dumps(yaml.safe_load(ask_backend(compiled(EVERYTHING), {"run_date": macros}).workflow))
+    assert "[[ScheduledTime]] 19700101000001 run-id {{$.pipeline_job_schedule_time_utc}}" in workflow
+
+
 def test_the_backend_takes_the_small_spec() -> None:
     assert not ask_backend(_upload(small_spec())).refusal
 

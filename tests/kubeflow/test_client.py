@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
+import gzip
 import http.server
 import io
 import itertools
@@ -31,15 +33,26 @@ from pipeline.kubeflow.client import Client, Work
 from pipeline.kubeflow.commands import commit_of
 from pipeline.kubeflow.compiled import Compiled, Step, read_compiled
 from pipeline.kubeflow.connection import Api, UnreachableError, find_connection
+from pipeline.kubeflow.nodes import nodes_of_run, nodes_of_workflow
 from pipeline.kubeflow.recurring import Outcome, Wanted, keep_schedule
 from pipeline.kubeflow.watching import Watched
 from tests.support import kfp_api
 from tests.support.compiled_pipeline import compile_pipeline
-from tests.support.kfp_api import KfpApi, Nodes, Request
+from tests.support.kfp_api import Json, KfpApi, Nodes, Request
 
 CONFIG = Path("pipeline/configs/sample.yaml")
 DAILY, HOURLY = "0 0 3 * * *", "0 0 * * * *"
 UTC = datetime.timezone.utc
+NO_CPU = (
+    "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes "
+    "are available: 1 No preemption victims found for incoming pod."
+)
+BACK_OFF = 'ImagePullBackOff: Back-off pulling image "segpipe:9"'
+ERR_PULL = 'ErrImagePull: failed to pull and unpack image "segpipe:9": not found'
+RETRIED = [
+    ("train", "RUNNING", ("train/executor",)),
+    ("train/executor", "RUNNING", ("train/executor(0)", "train/executor(1)")),
+]
 
 
 @pytest.fixture
@@ -367,6 +380,9 @@ class TestWatching:
             ([("train-driver", "SUCCEEDED", ())], "starting"),
             ([("train", "RUNNING", ("train/executor",)), ("train/executor", "PENDING", ())], "starting"),
             ([("train", "RUNNING", ("train/executor",)), ("train/executor", "RUNNING", ())], "running"),
+            ([*RETRIED, ("train/executor(0)", "FAILED", ())], "running"),
+            ([*RETRIED, ("train/executor(0)", "FAILED", ()), ("train/executor(1)", "PENDING", ())], "starting"),
+            ([*RETRIED, ("train/executor(0)", "PENDING", ())], "starting"),
             ([("train", "SUCCEEDED", ("train/executor",)), ("train/executor", "SUCCEEDED", ())], "done"),
             ([("train", "SUCCEEDED", ("train/executor",)), ("train/executor", "SKIPPED", ())], "cached"),
             ([("train-driver", "SUCCEEDED", ()), ("train", "SKIPPED", ())], "skipped"),
@@ -380,8 +396,10 @@ class TestWatching:
         argo = Nodes()
         for node in nodes:
             argo.set(*node)
-        (row,) = watching.rows(_as_model(argo), [Step("train", "Train")], datetime.datetime.now(UTC))
-        assert row.state == state
+        of_run, of_workflow = nodes_of_run(_as_model(argo)), nodes_of_workflow(argo.workflow())
+        for source in (of_run, of_workflow):
+            (row,) = watching.rows(source, [Step("train", "Train")], datetime.datetime.now(UTC))
+            assert row.state == state
 
     def test_the_last_of_several_attempts_tells_why(self, api: KfpApi, client: Client) -> None:
         argo = Nodes()
@@ -406,6 +424,231 @@ class TestWatching:
     )
     def test_durations_are_short(self, seconds: float, text: str) -> None:
         assert watching.duration(seconds) == text
+
+
+class TestHeld:
+    """What keeps a run from going on, and what a pod could not say itself."""
+
+    def test_a_step_that_finds_no_node_says_why_and_again_when_that_changes(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        def script(tasks: list[str]) -> Iterator[Json]:
+            nodes = _at_train()
+            for message in ([NO_CPU] * 8) + ([NO_CPU.replace("1", "2")] * 4) + ([BACK_OFF, ERR_PULL] * 4):
+                nodes.set("train/executor(0)", "PENDING", message=message)
+                yield nodes.run("RUNNING")
+            nodes.set("train", "SUCCEEDED", ("train/executor",))
+            yield nodes.run("SUCCEEDED")
+
+        api.script = script
+        shown, run = watched(client, compiled)
+        assert run.state == "SUCCEEDED"
+        assert shown.splitlines() == [
+            "… Train · starting",
+            "… Train · starting: 0/1 nodes are available: 1 Insufficient cpu; a request of kubeflow.steps.train.cpu is "
+            "larger than what is free on a node",
+            f"… Train · starting: {BACK_OFF}; kubeflow.image names the image, kubeflow.pull_secrets what it is pulled "
+            "with",
+            "✓ Train · 64 s",
+        ]
+        assert api.count("GET", "/apis/v1beta1/runs/.*") < 7
+
+    def test_nothing_is_asked_of_a_run_that_goes_well(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        api.script = kfp_api.going_well
+        watched(client, compiled)
+        assert not api.count("GET", "/apis/v1beta1/.*|/k8s/.*")
+
+    def test_a_table_shows_it_too(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        api.script = _held_at("train/executor(0)", NO_CPU)
+        shown, _ = watched(client, compiled, force_terminal=True)
+        assert "1 Insufficient cpu" in shown
+
+    def test_a_driver_that_is_held_is_told_from_the_step(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        nodes = Nodes()
+        nodes.set("train-driver", "PENDING", message=NO_CPU)
+        api.script = _for_a_while(nodes)
+        assert "the pod is the driver of Kubeflow Pipelines, not the step's" in watched(client, compiled)[0]
+
+    @pytest.mark.parametrize("driver", ["root-driver", "pipeline-driver"])
+    def test_the_driver_of_the_run_holds_the_run(
+        self, api: KfpApi, client: Client, compiled: Compiled, driver: str
+    ) -> None:
+        nodes = Nodes()
+        nodes.set(driver, "PENDING", message=NO_CPU)
+        api.script = _for_a_while(nodes)
+        assert watched(client, compiled)[0].startswith(
+            "… Run · starting: 0/1 nodes are available: 1 Insufficient cpu; "
+        )
+
+    @pytest.mark.parametrize(
+        ("workflow", "sentence"),
+        [
+            (
+                {},
+                "nothing is reported of the run's workflow; look whether the deployments ml-pipeline-persistenceagent",
+            ),
+            (
+                {"metadata": {"name": "sample-x7"}},
+                "Argo has not taken up the workflow sample-x7; look whether the depl",
+            ),
+            (
+                {"status": {"phase": "Pending", "message": "Workflow processing has been postponed because too many"}},
+                "Workflow processing has been postponed because too many",
+            ),
+        ],
+    )
+    def test_a_workflow_that_nobody_takes_up_is_the_run_s(
+        self, api: KfpApi, client: Client, compiled: Compiled, workflow: Json, sentence: str
+    ) -> None:
+        def script(tasks: list[str]) -> Iterator[Json]:
+            yield from itertools.repeat({"state": "PENDING", "workflow": workflow}, 6)
+            yield Nodes().run("SUCCEEDED")
+
+        api.script = script
+        assert watched(client, compiled)[0].startswith(f"… Run · starting: {sentence}")
+
+    def test_the_dashboard_is_asked_where_argo_is_silent(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        api.script = _held_at("train/executor(0)", "PodInitializing")
+        pod = _at_train().pod("train/executor(0)")
+        api.pods[pod] = {"kind": "Pod", "status": {"phase": "Pending"}}
+        api.events[pod] = [{"type": "Warning", "reason": "FailedMount", "message": 'secret "keys" not found'}]
+        shown, _ = watched(client, compiled)
+        assert 'Train · starting: FailedMount: secret "keys" not found; make the secret keys in the namespace' in shown
+
+    def test_without_rights_the_step_is_starting_and_no_more(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.script = _held_at("train/executor(0)", NO_CPU)
+        api.tells_workflows = False
+        shown, run = watched(client, compiled)
+        assert run.state == "SUCCEEDED"
+        assert shown.splitlines() == ["… Train · starting", "✓ Train · 64 s"]
+
+    def test_a_run_whose_steps_nobody_tells_is_said_to_be_one(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.has_metadata = api.tells_workflows = False
+        api.script = _for_a_while(_at_train())
+        assert watched(client, compiled)[0].startswith("… Run · starting: the API does not tell the steps of this run")
+
+    def test_the_dashboard_answers_where_the_workflow_is_not_told(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.script = _held_at("train/executor(0)", NO_CPU)
+        api.tells_workflows = False
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}
+        api.pods[_at_train().pod("train/executor(0)")] = {"status": {"conditions": [condition]}}
+        assert "Train · starting: no node\n" in watched(client, compiled)[0]
+
+    def test_a_backend_without_ml_metadata_is_watched_by_its_workflow(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.has_metadata = False
+        api.script = kfp_api.failing_at("ingest")
+        api.logs[kfp_api.pod_of("ingest")] = "error: there is no folder\n"
+        shown, run = watched(client, compiled)
+        assert "✓ Look around · 64 s" in shown
+        assert "✗ Ingest pairs · 64 s" in shown
+        assert watching.why_failed(client, run, compiled.steps) == "the step 'Ingest pairs' failed: there is no folder"
+
+    def test_a_packed_workflow_is_read(self) -> None:
+        workflow = _at_train().workflow()
+        packed = gzip.compress(json.dumps(workflow["status"].pop("nodes")).encode())
+        workflow["status"]["compressedNodes"] = base64.b64encode(packed).decode()
+        assert nodes_of_workflow(workflow).tasks == ["train"]
+
+    def test_runs_are_listed_with_what_holds_them(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        held, ended = (client.start_run(f"sample {n}", work(client, compiled)) for n in range(2))
+        nodes = Nodes()
+        nodes.set("trainer-driver", "SUCCEEDED", ("trainer",))
+        nodes.set("trainer", "RUNNING", ("trainer/executor",))
+        nodes.set("trainer/executor", "PENDING", message=NO_CPU)
+        for run_id, state in ((held, "RUNNING"), (ended, "FAILED")):
+            look = nodes.run(state)
+            api.workflows[run_id] = look.pop("workflow")
+            api.runs[run_id].update(look)
+        listed = segpipe(api, "runs", CONFIG).stdout.splitlines()
+        assert listed[3:] == [
+            "… Train · starting: 0/1 nodes are available: 1 Insufficient cpu; a request of kubeflow.steps.trainer.cpu "
+            f"is larger than what is free on a node; {api.url}/#/runs/details/{held}"
+        ]
+        assert api.count("GET", "/apis/v1beta1/runs/.*") == 1
+
+    @pytest.mark.parametrize(
+        ("message", "log", "sentence"),
+        [
+            ("main: Error (exit code 1)", "a\nerror: the loss is no number\n", "the loss is no number"),
+            ("main: Error (exit code 1): error: the loss is no number", None, "the loss is no number"),
+            ("main: Error (exit code 1)", None, "main: Error (exit code 1)"),
+            (
+                "main: OOMKilled (exit code 137)",
+                "epoch 3/16\n",
+                "main: OOMKilled (exit code 137); raise kubeflow.steps.train.memory, and memory_limit where it is set, "
+                "or make batches and images smaller; the last line of its log is: epoch 3/16",
+            ),
+            (
+                "main: Error (exit code 1)",
+                "epoch 3/16\nF0821 10:00:00.0 main.go:57] failed to execute component: signal: killed\n",
+                "its process was killed (exit status 137), as it is when memory runs out; raise kubeflow.steps.train",
+            ),
+            (
+                "The node was low on resource: memory.",
+                None,
+                "The node was low on resource: memory; raise kubeflow.steps.train.memory, so that the pod is put where "
+                "it has room",
+            ),
+            (
+                "Pod was active on the node longer than the specified deadline",
+                "error: the volume does not answer\n",
+                "the volume does not answer; Pod was active on the node longer than the specified deadline; "
+                "kubeflow.steps.train.timeout_minutes is its deadline",
+            ),
+            (
+                "pod deleted",
+                None,
+                "pod deleted; somebody deleted it, or its node was removed; kubeflow.steps.train.ret",
+            ),
+        ],
+    )
+    def test_a_failure_has_the_pod_s_words_and_the_cluster_s(
+        self, api: KfpApi, client: Client, compiled: Compiled, message: str, log: str | None, sentence: str
+    ) -> None:
+        nodes = _at_train()
+        nodes.set("train", "FAILED", ("train/executor",), message="child 'sample-x7k2p-1' failed")
+        nodes.set("train/executor", "FAILED", ("train/executor(0)",), message="No more retries left")
+        nodes.set("train/executor(0)", "FAILED", message=message)
+        api.script = lambda tasks: iter([nodes.run("FAILED")])
+        if log is not None:
+            api.logs[nodes.pod("train/executor(0)")] = log
+        _, run = watched(client, compiled)
+        said = watching.why_failed(client, run, compiled.steps)
+        assert said.startswith(f"the step 'Train' failed: {sentence}")
+
+    def test_a_pod_that_could_not_be_made_tells_why(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
+        nodes = Nodes()
+        nodes.set("train-driver", "FAILED", message='pods "a" is forbidden: violates PodSecurity "restricted:latest"')
+        api.script = lambda tasks: iter([nodes.run("FAILED")])
+        _, run = watched(client, compiled)
+        assert "level of pod security refuses" in watching.why_failed(client, run, compiled.steps)
+
+    def test_a_pod_s_end_is_asked_of_the_dashboard_where_the_workflow_is_not_told(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        api.tells_workflows = False
+        api.script = kfp_api.failing_at("train")
+        killed = {"name": "main", "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+        api.pods[kfp_api.pod_of("train")] = {"status": {"phase": "Failed", "containerStatuses": [killed]}}
+        _, run = watched(client, compiled)
+        assert "failed: main: OOMKilled (exit code 137); raise" in watching.why_failed(client, run, compiled.steps)
+
+    def test_a_workflow_that_failed_without_a_step_tells_why(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        workflow = Nodes().workflow("invalid spec: templates.x is unknown")
+        api.script = lambda tasks: iter([{**Nodes().run("FAILED"), "workflow": workflow}])
+        _, run = watched(client, compiled)
+        reason = watching.why_failed(client, run, compiled.steps)
+        assert reason == "the run ended as FAILED: invalid spec: templates.x is unknown"
 
 
 class TestSchedule:
@@ -454,7 +697,23 @@ class TestSchedule:
         (run,) = api.tick()
         outcome = keep(client, compiled, HOURLY)
         assert outcome.left_running == (run["run_id"],)
-        assert run["state"] == "PENDING"
+        assert api.orphaned == {run["run_id"]}
+        assert not api.deleted
+
+    def test_a_run_of_it_gets_the_macro_of_the_scheduled_time_as_it_is(
+        self, api: KfpApi, client: Client, compiled: Compiled
+    ) -> None:
+        macros = {"run_date": "[[ScheduledTime]]", "data_root": "{{$.pipeline_job_schedule_time_utc}}"}
+        before = wanted(client, compiled, DAILY)
+        work_with_macros = before.work._replace(parameters={**macros, "overrides": "name=[[CurrentTime]]"})
+        keep_schedule(client, before._replace(work=work_with_macros))
+        (run,) = api.tick()
+        given = api.given[run["run_id"]]
+        assert {name: given[name] for name in ("run_date", "data_root")} == {
+            "run_date": "[[ScheduledTime]]",
+            "data_root": "{{$.pipeline_job_schedule_time_utc}}",
+        }
+        assert re.fullmatch(r"name=\d{14}", given["overrides"])
 
     @pytest.mark.parametrize("paused", [False, True])
     @pytest.mark.parametrize("changes", range(6))
@@ -584,7 +843,7 @@ class TestCommands:
         assert "(already there)" in again.stdout
         assert len(api.versions) == 1
         listed = segpipe(api, "runs", CONFIG)
-        assert [line.split()[2] for line in listed.stdout.splitlines()[1:]] == ["pending", "succeeded"]
+        assert [line.split()[2] for line in listed.stdout.splitlines()[1:3]] == ["pending", "succeeded"]
         assert re.search(f"epochs=5 +{api.url}/#/runs/details/{run['run_id']}$", listed.stdout, re.MULTILINE)
 
     def test_submit_fails_when_the_run_does(self, api: KfpApi) -> None:
@@ -690,6 +949,28 @@ def segpipe(api: KfpApi, *arguments: object) -> subprocess.CompletedProcess[str]
     )
 
 
+def _at_train() -> Nodes:
+    """A run whose last step has a pod, which may be tried again."""
+    nodes = Nodes()
+    nodes.set("train-driver", "SUCCEEDED", ("train",))
+    nodes.set("train", "RUNNING", ("train/executor",))
+    nodes.set("train/executor", "RUNNING", ("train/executor(0)",))
+    return nodes
+
+
+def _for_a_while(nodes: Nodes) -> Callable[[list[str]], Iterator[Json]]:
+    """A run that is as it is for some looks, and then succeeds."""
+    return lambda tasks: itertools.chain(itertools.repeat(nodes.run("RUNNING"), 6), [Nodes().run("SUCCEEDED")])
+
+
+def _held_at(pod: str, message: str) -> Callable[[list[str]], Iterator[Json]]:
+    """A run of which a pod is held for some looks."""
+    nodes, after = _at_train(), _at_train()
+    nodes.set(pod, "PENDING", message=message)
+    after.set("train", "SUCCEEDED", ("train/executor",))
+    return lambda tasks: itertools.chain(itertools.repeat(nodes.run("RUNNING"), 6), [after.run("SUCCEEDED")])
+
+
 def _create(client: Client, wanted: Wanted, enabled: bool) -> Any:
     return client.create_schedule(wanted.name, wanted.cron, wanted.work, wanted.description(False), enabled)
 
@@ -700,6 +981,7 @@ def _no_sleep(seconds: float) -> None:
 
 def _as_model(nodes: Nodes) -> Any:
     run = {"run_id": "r-1", "created_at": kfp_api.NOT_YET, **nodes.run("FAILED")}
+    run.pop("workflow")
     text = json.dumps(kfp_api.checked("V2beta1Run", run))
     return Api(find_connection("http://host", environment={})).deserialize(
         types.SimpleNamespace(data=text), "V2beta1Run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from tests.kubeflow.emulator import Backend
-from tests.kubeflow.installation import BY_HAND, INSTALLED, Installation, backend
+from tests.kubeflow.installation import BY_HAND, INSTALLED, WITHOUT_METADATA, Installation, backend
 from tests.kubeflow.pods import isolation
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, RUNNING
 from tests.kubeflow.workflow import PipelineRun
@@ -128,6 +129,32 @@ def test_a_failed_task_is_tried_again_and_ends_the_run(there: Backend | Installa
     assert {path.name for path in tmp_path.glob("b/root/p/*/a/*/*")} == {f"executor-logs-{n}" for n in range(3)}
 
 
+def test_a_constant_that_is_a_placeholder_is_expanded_by_the_driver_and_nothing_else(
+    there: Backend | Installation,
+) -> None:
+    """v2/driver/resolve.go, resolveInputParameter; the time of the schedule is that of the creation."""
+    texts = {
+        "id": "{{$.pipeline_job_uuid}}",
+        "name": "{{$.pipeline_job_name}}",
+        "resource": "{{$.pipeline_job_resource_name}}",
+        "created": "{{$.pipeline_job_create_time_utc}}",
+        "scheduled": "{{$.pipeline_job_schedule_time_utc}}",
+        "part": "run {{$.pipeline_job_uuid}}",
+        "macro": "[[ScheduledTime]]",
+        "older": "{{$.pipeline_job_schedule_time_utc_placeholder}}",
+    }
+    constants = {name: {"runtimeValue": {"constant": text}} for name, text in texts.items()}
+    text = compiled({"a": task("a", constants)}, {"a": component("a", inputs=texts)}, {"a": executor("")})
+    run = there.run(text)
+    values = given(run, "a")["parameterValues"]
+    assert (values["id"], values["name"], values["resource"]) == (run.id, "run of p", "p-x7k2p")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", values["created"])
+    assert values["scheduled"] == values["created"]
+    assert {name: values[name] for name in ("part", "macro", "older")} == {
+        name: texts[name] for name in ("part", "macro", "older")
+    }
+
+
 def guarded(*arguments: str) -> str:
     """A group that runs if its parameter says so, in a group after which an exit task is told the state."""
     inner = {"dag": {"tasks": {"work": task("work")}}, "inputDefinitions": {"parameters": {}}}
@@ -174,3 +201,52 @@ def test_the_exit_task_is_told_of_a_group_that_was_cached_that_it_is_running(the
 def test_a_parameter_that_the_pipeline_does_not_have_is_refused(there: Backend | Installation, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not have"):
         there.run(guarded(), {"stop": "x"})
+
+
+class TestWithoutMetadata:
+    """A backend after 2.17, in which the API server keeps tasks and artifacts: by hand alone."""
+
+    @pytest.fixture
+    def there(self, tmp_path: Path) -> Iterator[Backend | Installation]:
+        with backend(WITHOUT_METADATA, tmp_path, pipeline_root=ROOT) as opened:
+            yield opened
+
+    def test_artifacts_come_with_types_and_as_they_were(self, there: Backend) -> None:
+        artifact = given(there.run(pair()), "take")["artifacts"]["x"]["artifacts"][0]
+        assert artifact["type"] == {"schemaTitle": "tfx.Model"} and artifact["artifactId"].isdigit()
+        assert artifact["metadata"] == {"list": [1], "flag": True, "text": "a"}
+
+    def test_a_second_run_is_cached(self, there: Backend) -> None:
+        there.run(pair())
+        assert there.run(pair()).in_state(CACHED) == {"make", "take"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "parameters", "state"),
+        [((), {}, "SUCCEEDED"), (("fail",), {}, FAILED), ((), {"go": "no"}, "SKIPPED")],
+    )
+    def test_the_exit_task_is_told_a_state_in_all_cases(
+        self, there: Backend, arguments: tuple[str, ...], parameters: Json, state: str
+    ) -> None:
+        assert given(there.run(guarded(*arguments), parameters), "told")["parameterValues"]["status"]["state"] == state
+
+    def test_of_a_group_that_was_cached_it_is_told_so(self, there: Backend) -> None:
+        there.run(guarded())
+        assert given(there.run(guarded()), "told")["parameterValues"]["status"]["state"] == CACHED
+
+    @pytest.mark.parametrize(
+        ("title", "reason"),
+        [("system.Metrics", "must be a number"), ("system.ClassificationMetrics", "")],
+    )
+    def test_figures_are_numbers(self, there: Backend, title: str, reason: str) -> None:
+        made = {"artifacts": {"made": {"artifactType": {"schemaTitle": title}}}}
+        text = compiled({"make": task("make")}, {"make": component("make", made)}, {"make": executor("")})
+        run = there.run(text)
+        assert run.succeeded is not bool(reason)
+        assert reason in run.tasks["make"].log
+
+    def test_an_output_must_be_there(self, there: Backend) -> None:
+        named = {"artifacts": {"made": MADE["artifacts"]["made"], "absent": MADE["artifacts"]["made"]}}
+        absent = TASK.replace('if name != "executor-logs":', 'if name == "made":')
+        words = {"container": {"image": "i", "command": ["python", "-c", absent], "args": ["{{$}}", ""]}}
+        run = there.run(compiled({"make": task("make")}, {"make": component("make", named)}, {"make": words}))
+        assert "declared output artifact 'absent' is missing" in run.tasks["make"].log

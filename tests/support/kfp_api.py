@@ -28,6 +28,10 @@ import yaml
 Json = dict[str, Any]
 
 NOT_YET = "1970-01-01T00:00:00Z"
+BEGAN, ENDED = "2026-08-21T10:00:00Z", "2026-08-21T10:01:04Z"
+"""When a node began, and when it ended."""
+
+_AT_WORK = {"RUNNING", "PENDING"}
 _CODES = {3: 400, 5: 404, 6: 409, 7: 403, 13: 500, 16: 401}  # google.rpc.Code → HTTP, as grpc-gateway does.
 _LISTING = {"page_size", "page_token", "sort_by", "filter", "namespace"}
 _ENDED = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}
@@ -49,6 +53,13 @@ class Refusal(Exception):
 
 class Hangup(Exception):
     """The connection is closed without an answer."""
+
+
+class Html(NamedTuple):
+    """A text that the dashboard's server sends: Express calls it text/html, whatever it is."""
+
+    status: int
+    text: str
 
 
 class Request(NamedTuple):
@@ -80,13 +91,29 @@ class KfpApi:
         self.versions: dict[str, Json] = {}
         self.experiments: dict[str, Json] = {}
         self.runs: dict[str, Json] = {}
+        self.given: dict[str, Json] = {}
+        """The parameters of runs as their workflows get them; the API shows them as they were sent."""
         self.schedules: dict[str, Json] = {}
+        self.orphaned: set[str] = set()
+        self.deleted: set[str] = set()
+        """Runs whose workflow was left alone, or went, when their schedule was deleted.
+
+        What becomes of the latter nobody reports: their state stays as it was.
+        """
         self.most_enabled = 0
         """The most schedules of one name that were enabled at a time."""
         self.scripts: dict[str, Iterator[Json]] = {}
         self.script: Callable[[list[str]], Iterator[Json]] = lambda tasks: iter(())
         """How runs go: what each further look at one shows."""
         self.logs: dict[str, str] = {}
+        self.workflows: dict[str, Json] = {}
+        """What the persistence agent has reported of runs; an empty one is a run that nobody has taken up."""
+        self.tells_workflows = True
+        """Whether there is an API v1beta1."""
+        self.has_metadata = True
+        """Whether the backend is one with ML Metadata: without it, a run has no task details."""
+        self.pods: dict[str, Json] = {}
+        self.events: dict[str, list[Json]] = {}
         self.faults: list[Exception] = []
         """What went wrong in here; raised when the server is stopped."""
         self.before: Callable[[Request], None] = lambda request: None
@@ -102,27 +129,24 @@ class KfpApi:
         return [schedule for schedule in self.schedules.values() if schedule["mode"] == "ENABLE"]
 
     def tick(self) -> list[Json]:
-        """The scheduled time comes: each enabled schedule without a run at work starts one.
+        """The scheduled time comes: each enabled schedule that has not as many runs at work as it may starts one.
 
-        crd/controller/scheduledworkflow/controller.go, submitNewWorkflowIfNotAlreadySubmitted, creates it by CreateRun
-        and does not say what time it was scheduled for, so that the macro [[ScheduledTime]] in a parameter stays as is
-        (apiserver/template/v2_template.go, RunWorkflow).
+        crd/controller/scheduledworkflow/util/scheduled_workflow.go, GetNextScheduledEpoch and NextResourceName, and
+        controller.go, submitNewWorkflowIfNotAlreadySubmitted, which creates it by CreateRun and does not say what time
+        it was scheduled for.
         """
-        return [
-            self._new_run(
-                {key: schedule[key] for key in ("experiment_id", "pipeline_version_reference", "service_account")}
-                | {
-                    "display_name": f"{schedule['display_name']}-1",
-                    "recurring_run_id": schedule["recurring_run_id"],
-                    "runtime_config": schedule["runtime_config"],
-                }
-            )
-            for schedule in self.enabled()
-            if not any(
-                run.get("recurring_run_id") == schedule["recurring_run_id"] and run["state"] not in _ENDED
-                for run in self.runs.values()
-            )
-        ]
+        return [self._scheduled_run(schedule) for schedule in self.enabled() if self._may_start(schedule)]
+
+    def _may_start(self, schedule: Json) -> bool:
+        runs = [run for run in self.runs.values() if run.get("recurring_run_id") == schedule["recurring_run_id"]]
+        return sum(run["state"] not in _ENDED for run in runs) < int(schedule["max_concurrency"])
+
+    def _scheduled_run(self, schedule: Json) -> Json:
+        index = 1 + sum(run.get("recurring_run_id") == schedule["recurring_run_id"] for run in self.runs.values())
+        name = f"{schedule['display_name']}-{index}"
+        taken = ("experiment_id", "pipeline_version_reference", "service_account", "recurring_run_id", "runtime_config")
+        wanted = {key: schedule[key] for key in taken}
+        return self._new_run({**wanted, "display_name": f"{name}-{_fnv(name)}"})
 
     def handle(self, request: Request, headers: Any) -> tuple[int, dict[str, str], str]:
         """The answer to a request: status, headers, text."""
@@ -141,6 +165,8 @@ class KfpApi:
             except Refusal as refusal:
                 return _error(request, refusal)
             self._watch_schedules()
+            if isinstance(answer, Html):
+                return answer.status, {"content-type": "text/html; charset=utf-8"}, answer.text
             if isinstance(answer, str):
                 return status, {"content-type": "text/plain; charset=utf-8"}, answer
             return status, {"content-type": "application/json"}, json.dumps(answer)
@@ -149,7 +175,7 @@ class KfpApi:
         names = [schedule["display_name"] for schedule in self.enabled()]
         self.most_enabled = max([self.most_enabled, *(names.count(name) for name in names)])
 
-    def _route(self, request: Request) -> Json | str:
+    def _route(self, request: Request) -> Json | str | Html:
         for method, pattern, handler, queries in self._routes():
             match = re.fullmatch(pattern, request.path)
             if match and method == request.method:
@@ -178,6 +204,9 @@ class KfpApi:
             ("POST", f"{v2}/recurringruns/{one}:(enable|disable)", self._switch_schedule, set()),
             ("DELETE", f"{v2}/recurringruns/{one}", self._delete_schedule, {"propagation_policy"}),
             ("GET", f"/apis/v1alpha1/runs/{one}/nodes/{one}/log", self._log, set()),
+            ("GET", f"/apis/v1beta1/runs/{one}", self._get_run_v1, set()),
+            ("GET", "/k8s/pod", self._pod, {"podname", "podnamespace"}),
+            ("GET", "/k8s/pod/events", self._pod_events, {"podname", "podnamespace"}),
         ]
 
     def _pipeline_by_name(self, request: Request, name: str) -> Json:
@@ -268,8 +297,10 @@ class KfpApi:
             raise Refusal(5, f"Experiment {wanted.get('experiment_id')} not found")
         reference = wanted.get("pipeline_version_reference") or {}
         version = self.versions.get(reference.get("pipeline_version_id", ""))
-        if version is None or version["pipeline_id"] != reference.get("pipeline_id"):
+        if version is None:
             raise Refusal(5, "Failed to fetch a pipeline version and its manifest")
+        if version["pipeline_id"] != reference.get("pipeline_id"):
+            raise Refusal(3, f"Pipeline version {version['pipeline_version_id']} belongs to another pipeline")
         spec = version["pipeline_spec"]
         known = spec.get("pipeline_spec", spec)["root"].get("inputDefinitions", {}).get("parameters", {})
         for name, value in wanted.get("runtime_config", {}).get("parameters", {}).items():
@@ -289,6 +320,8 @@ class KfpApi:
             "state": "PENDING",
         }
         self.runs[run["run_id"]] = run
+        given = (wanted.get("runtime_config") or {}).get("parameters", {})
+        self.given[run["run_id"]] = {name: _formatted(value, run["run_id"], now) for name, value in given.items()}
         spec = self.versions[run["pipeline_version_reference"]["pipeline_version_id"]]["pipeline_spec"]
         self.scripts[run["run_id"]] = self.script(_tasks(spec.get("pipeline_spec", spec)))
         return run
@@ -296,9 +329,32 @@ class KfpApi:
     def _get_run(self, request: Request, run_id: str) -> Json:
         run = self._run(run_id)
         if run["state"] not in _ENDED:
-            run.update(next(self.scripts[run_id], {}))
+            look = dict(next(self.scripts[run_id], {}))
+            self.workflows[run_id] = look.pop("workflow", self.workflows.get(run_id, {}))
+            if not self.has_metadata:
+                look.pop("run_details", None)
+            run.update(look)
             run["finished_at"] = self._now() if run["state"] in _ENDED else NOT_YET
         return checked("V2beta1Run", run)
+
+    def _get_run_v1(self, request: Request, run_id: str) -> Json:
+        """api_converter.go, toApiRunDetailV1: the workflow as it was reported last, nothing before that."""
+        if not self.tells_workflows:
+            raise Refusal(5, "Not Found")
+        run, workflow = self._run(run_id), self.workflows.get(run_id)
+        runtime = {"workflow_manifest": json.dumps(workflow)} if workflow else {}
+        return {"run": {"id": run["run_id"], "name": run["display_name"]}, "pipeline_runtime": runtime}
+
+    def _pod(self, request: Request) -> Html:
+        """frontend/server/handlers/pod-info.ts, podInfoHandler."""
+        name, namespace = request.query["podname"], request.query["podnamespace"]
+        if name not in self.pods:
+            return Html(500, f"Could not get pod {name} in namespace {namespace}")
+        return Html(200, json.dumps(self.pods[name]))
+
+    def _pod_events(self, request: Request) -> Html:
+        """frontend/server/handlers/pod-info.ts, podEventsHandler."""
+        return Html(200, json.dumps({"kind": "EventList", "items": self.events.get(request.query["podname"], [])}))
 
     def _run(self, run_id: str) -> Json:
         if run_id not in self.runs:
@@ -318,20 +374,18 @@ class KfpApi:
         return checked("V2beta1ListRecurringRunsResponse", page)
 
     def _create_schedule(self, request: Request) -> Json:
-        """api_converter.go, toModelJob."""
+        """api_converter.go, toModelJob, toModelJobEnabled; robfig/cron 1.2, Parse: the sixth field may be left out."""
         wanted = checked("V2beta1RecurringRun", request.body, Refusal)
         if not 1 <= int(wanted.get("max_concurrency", 0)) <= 10:
             raise Refusal(3, "Max concurrency of a recurring run must be at least 1 and at most 10.")
-        if wanted.get("mode") not in {"ENABLE", "DISABLE"}:
-            raise Refusal(3, "the mode of a recurring run must be given")
         cron = wanted["trigger"]["cron_schedule"]["cron"]
-        if len(cron.split()) != 6 and not cron.startswith("@"):
+        if len(cron.split()) not in {5, 6} and not cron.startswith("@"):
             raise Refusal(3, "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron).")
         self._check_work(wanted)
         now = self._now()
         made = wanted | {"recurring_run_id": _id(), "created_at": now, "updated_at": now}
         self.schedules[made["recurring_run_id"]] = made
-        return self._switched(made, wanted["mode"])
+        return self._switched(made, "ENABLE" if wanted.get("mode") == "ENABLE" else "DISABLE")
 
     def _switched(self, schedule: Json, mode: str) -> Json:
         schedule.update(mode=mode, status={"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[mode])
@@ -350,10 +404,10 @@ class KfpApi:
         """resource_manager.go, DeleteJob: workflows belong to the schedule, and go with it unless orphaned."""
         self._schedule(schedule_id)
         del self.schedules[schedule_id]
-        if request.query.get("propagation_policy") != "ORPHAN":
-            for run in self.runs.values():
-                if run.get("recurring_run_id") == schedule_id and run["state"] not in _ENDED:
-                    run["state"] = "FAILED"
+        runs = [run for run in self.runs.values() if run.get("recurring_run_id") == schedule_id]
+        at_work = {run["run_id"] for run in runs if run["state"] not in _ENDED}
+        is_orphan = request.query.get("propagation_policy") == "ORPHAN"
+        (self.orphaned if is_orphan else self.deleted).update(at_work)
         return {}
 
     def _log(self, request: Request, run_id: str, pod: str) -> str:
@@ -370,7 +424,7 @@ class KfpApi:
         if query.get("page_token"):
             token = json.loads(base64.b64decode(query["page_token"]))
             start = token.pop("start")
-            if token != asked:
+            if any(asked.values()) and token != asked:
                 raise Refusal(3, "page token does not match the supplied sort by and/or filtering criteria.")
         size = min(int(query.get("page_size") or 20), self.largest_page)
         field, _, direction = asked["sort_by"].partition(" ")
@@ -391,38 +445,71 @@ class KfpApi:
 
 
 class Nodes:
-    """The nodes of an Argo workflow as they come out of a run's details (workflow.go, NodeStatuses)."""
+    """The nodes of an Argo workflow: as a run's details have them (workflow.go, NodeStatuses), and as they are."""
 
     def __init__(self, workflow: str = "sample-x7k2p") -> None:
         self._workflow = workflow
         self._nodes: dict[str, Json] = {}
         self.set("root", "RUNNING")
 
-    def set(self, name: str, state: str | None, children: tuple[str, ...] = ()) -> None:
-        """A node called `name`; a driver is `x-driver`, an executor `x/executor(n)`."""
-        shown = name.rpartition("/")[2]
-        template = "system-container-impl" if shown.startswith("executor") else "system-container-driver"
-        node: Json = {
-            "run_id": "ignored",
-            "display_name": shown,
-            "pod_name": f"{self._workflow}-{template}-{_hash(name)}",
-            "create_time": "2026-08-21T10:00:00Z",
-            "start_time": "2026-08-21T10:00:00Z",
-            "end_time": NOT_YET if state in {"RUNNING", "PENDING"} else "2026-08-21T10:01:04Z",
-        }
-        if state is not None:  # Argo's "Omitted" has no counterpart, and protojson leaves out what is unspecified.
-            node["state"] = state
-        if children:
-            node["child_tasks"] = [{"pod_name": f"{self._workflow}-{_hash(child)}"} for child in children]
-        self._nodes[name] = node
+    def set(self, name: str, state: str | None, children: tuple[str, ...] = (), message: str = "") -> None:
+        """A node called `name`; a driver is `x-driver`, an executor `x/executor(n)`; `message` is Argo's."""
+        self._nodes[name] = {"state": state, "children": children, "message": message}
 
     def pod(self, name: str) -> str:
-        """The pod of a node."""
-        return str(self._nodes[name]["pod_name"])
+        """The pod of a node: workflow.go, RetrievePodName."""
+        return f"{self._workflow}-{_template(name)}-{_hash(name)}"
 
     def run(self, state: str) -> Json:
-        """The fields of a run with these nodes."""
-        return {"state": state, "run_details": {"task_details": [dict(node) for node in self._nodes.values()]}}
+        """The fields of a run with these nodes, and the workflow that was reported."""
+        details = [self._detail(name, node) for name, node in self._nodes.items()]
+        return {"state": state, "run_details": {"task_details": details}, "workflow": self.workflow()}
+
+    def workflow(self, message: str = "", **specification: Any) -> Json:
+        """The workflow as the persistence agent reports it (workflow.go, ToStringForStore)."""
+        nodes = {f"{self._workflow}-{_hash(name)}": self._status(name, node) for name, node in self._nodes.items()}
+        metadata = {"name": self._workflow, "namespace": "kubeflow", "annotations": {}}
+        status = {"phase": "Running", "message": message, "nodes": nodes}
+        return {"metadata": metadata, "spec": specification, "status": status}
+
+    def _detail(self, name: str, node: Json) -> Json:
+        detail: Json = {
+            "run_id": "ignored",
+            "display_name": _shown(name),
+            "pod_name": self.pod(name),
+            "create_time": BEGAN,
+            "start_time": BEGAN,
+            "end_time": NOT_YET if node["state"] in _AT_WORK else ENDED,
+        }
+        if (
+            node["state"] is not None
+        ):  # Argo's "Omitted" has no counterpart, and protojson leaves out what is unspecified.
+            detail["state"] = node["state"]
+        if node["children"]:
+            detail["child_tasks"] = [{"pod_name": f"{self._workflow}-{_hash(child)}"} for child in node["children"]]
+        return detail
+
+    def _status(self, name: str, node: Json) -> Json:
+        """A NodeStatus of pkg/apis/workflow/v1alpha1/workflow_types.go of Argo Workflows."""
+        return {
+            "id": f"{self._workflow}-{_hash(name)}",
+            "name": f"{self._workflow}.{name}",
+            "displayName": _shown(name),
+            "templateName": _template(name),
+            "phase": "Omitted" if node["state"] is None else node["state"].title(),
+            "startedAt": BEGAN,
+            "finishedAt": None if node["state"] in _AT_WORK else ENDED,
+            "children": [f"{self._workflow}-{_hash(child)}" for child in node["children"]],
+            "message": node["message"],
+        }
+
+
+def _shown(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _template(name: str) -> str:
+    return "system-container-impl" if _shown(name).startswith("executor") else "system-container-driver"
 
 
 def going_well(tasks: list[str]) -> Iterator[Json]:
@@ -627,6 +714,23 @@ def _tasks(spec: Json) -> list[str]:
             yield from walk(inner) if "dag" in inner else [ready]
 
     return list(walk(spec["root"]))
+
+
+def _formatted(value: Any, run_id: str, now: str) -> Any:
+    """v2_template.go, RunWorkflow, and common/util/parameter_formatter.go, Format: texts alone, for a run that was
+    created without `scheduled_at`, as all of ours: then [[ScheduledTime]] and [[Index]] stay as they are, and so does
+    what the driver's placeholders look like."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("[[RunUUID]]", run_id).replace("[[CurrentTime]]", re.sub(r"[-:TZ]", "", now))
+
+
+def _fnv(text: str) -> int:
+    """hash/fnv, New32a."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 % 2**32
+    return value
 
 
 def _id() -> str:

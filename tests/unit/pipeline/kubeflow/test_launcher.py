@@ -61,6 +61,25 @@ def test_what_the_launcher_adds_is_taken_away(executor_input):
     assert "executor-logs" in executor_input["outputs"]["artifacts"]  # What was given stays as it was.
 
 
+def test_a_backend_without_ml_metadata_has_ids_of_its_own_and_wraps_nothing(executor_input):
+    metadata = {"split_names": ["train"], "fields": {"list": ["as it is"]}}
+    kind = {"schemaTitle": "tfx.Model"}
+    model = listed(name="model", artifactId="6f1c", uri=MODEL, type=kind, metadata=metadata)
+    executor_input["inputs"]["artifacts"]["model"] = model
+    given = for_tfx(executor_input, SPEC, Places(executor_input))["inputs"]["artifacts"]["model"]["artifacts"][0]
+    assert given == {"name": "6f1c", "uri": local_path(MODEL), "type": kind, "metadata": metadata}
+
+
+def test_metrics_are_numbers_alone():
+    kind = {"schemaTitle": "system.Metrics"}
+    declared = {"outputs": {"artifacts": {"metrics": listed(uri=MODEL, type=kind), "model": listed(uri=MODEL)}}}
+    metadata = {"iou": 0.5, "pairs": 3, "note": "text", "flag": True}
+    written = {"artifacts": {name: listed(uri=MODEL, metadata=metadata) for name in ("metrics", "model")}}
+    kept = for_launcher(written, Places({}), declared)["artifacts"]
+    assert kept["metrics"]["artifacts"][0]["metadata"] == {"iou": 0.5, "pairs": 3}
+    assert kept["model"]["artifacts"][0]["metadata"] == metadata
+
+
 def test_an_input_that_was_not_compiled_is_refused(executor_input):
     with pytest.raises(UserError, match="without an input model"):
         for_tfx(executor_input, {}, Places(executor_input))

@@ -63,8 +63,10 @@ def webhook() -> Iterator[Webhook]:
     [
         ("COMPLETE", "✅ cells: run nightly 3 ended well"),
         ("CACHED", "✅ cells: run nightly 3 ended well"),
+        ("SUCCEEDED", "✅ cells: run nightly 3 ended well"),
+        ("SKIPPED", "✅ cells: run nightly 3 ended well"),
         ("FAILED", "❌ cells: run nightly 3 failed"),
-        ("CANCELED", "⏹ cells: run nightly 3 was cancelled"),
+        ("CANCELED", "⏹ cells: run nightly 3 was terminated"),
         ("RUNNING", "❔ cells: run nightly 3 ended; the backend has not recorded how"),
         ("", "❔ cells: run nightly 3 ended; the backend has not recorded how"),
     ],
@@ -73,11 +75,22 @@ def test_the_text_says_which_run_of_which_pipeline_ended_how(state: str, said: s
     assert compose({"state": state}, run_name="nightly 3", pipeline="cells")["text"] == said
 
 
-def test_the_first_line_of_an_error_is_told() -> None:
-    status = {"state": "FAILED", "error": {"code": 2, "message": "\nthe data gate stopped <mean> & more\nTraceback"}}
-    message = compose(status, run_name="r", pipeline="p")
+def failed(*lines: str) -> dict[str, Any]:
+    status = {"state": "FAILED", "error": {"code": 2, "message": "\n".join(lines)}}
+    return compose(status, run_name="r", pipeline="p")
+
+
+def test_an_error_is_told_without_a_traceback() -> None:
+    message = failed("", "the data gate stopped <mean> & more", "Traceback (most recent call last):", "  File a")
     assert message["text"].endswith("failed: the data gate stopped &lt;mean&gt; &amp; more")
     assert message["blocks"][1]["text"]["text"] == "```the data gate stopped &lt;mean&gt; &amp; more```"
+
+
+def test_of_several_findings_the_first_are_told_and_the_others_are_counted() -> None:
+    message = failed(*(f"finding {number}" for number in range(7)))
+    assert message["text"].endswith("failed: finding 0 (and 6 more)")
+    lines = message["blocks"][1]["text"]["text"].strip("`").splitlines()
+    assert lines == [*(f"finding {number}" for number in range(5)), "… and 2 more"]
 
 
 def test_the_runs_page_is_linked_where_the_dashboard_is_known() -> None:

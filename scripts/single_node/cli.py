@@ -14,12 +14,14 @@ from .errors import ClusterError
 from .places import find_places
 from .programs import ORDER
 
-_HELP = """A Kubernetes 1.34.2 of one node on this machine: etcd, API server, controllers, scheduler, kubelet, kube-proxy,
-coredns and local-path-provisioner from Go modules; containerd, runc, CNI plug-ins, nft and busybox from Debian."""
-_AFTER = """All of it is in namespaces and control groups of its own; of this machine it changes one interface, segpipe-node,
-and its routes. State is in build/cluster (SEGPIPE_CLUSTER), programs in build/kubernetes (SEGPIPE_KUBERNETES). `stop`
-leaves there what was built (build/kubernetes) and unpacked (build/cluster/debian), and nothing else. It needs root,
-Linux, and for the first start Go and half an hour."""
+_HELP = """A Kubernetes 1.34.2 of one node on this machine: etcd, API server, controllers, scheduler,
+kubelet, kube-proxy, coredns and local-path-provisioner from Go modules; containerd, runc, CNI
+plug-ins, nft and busybox from Debian."""
+_AFTER = """All of it is in namespaces and control groups of its own; of this machine it changes one
+interface, segpipe-node, and its routes. State is in build/cluster (SEGPIPE_CLUSTER), programs in
+build/kubernetes (SEGPIPE_KUBERNETES). `stop` leaves there what was built (build/kubernetes) and
+unpacked (build/cluster/debian), and nothing else. It needs root, Linux, and for the first start Go
+and half an hour."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -76,6 +76,7 @@ class Cluster:
             raise ClusterError(f"something is mounted below {self.places.run}, so it was not removed")
         if self.places.run.exists():
             shutil.rmtree(self.places.run)
+        (self.places.state / "lock").unlink(missing_ok=True)
 
     def restart(self, name: str) -> None:
         """Ends one program and starts it again."""

@@ -79,8 +79,6 @@ class Sandbox:
             stale.unlink()
         self._note.unlink(missing_ok=True)
         groups = make_groups(self.places)
-            'for group; do [ "$group" != -- ] || break; echo $$ >"$group/cgroup.procs"; shift; done; shift; exec "$@"'
-        )
         first = (sys.executable, Path(__file__).resolve().parents[1] / "cluster", "init")
         command = ("sh", "-c", _JOIN, "sh", *groups.values(), "--", "unshare", *_NAMESPACES, "--fork", *first)
         with (self.places.logs / "init.log").open("w") as log:

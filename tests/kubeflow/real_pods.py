@@ -56,45 +56,30 @@ class RealPods:
         claims: Mapping[str, Path] | None = None,
         secrets: Mapping[str, Mapping[str, str]] | None = None,
         pipeline_root: str = "minio://mlpipeline/v2/artifacts",
-        parts: Mapping[str, str] | None = None,
     ) -> None:
-        """As `Installation`, after the cluster; `parts` are further kustomizations to apply: name → folder."""
+        """As `Installation`, after the cluster."""
         self.cluster, self.store, self.pipeline_root = cluster, Store(bucket), pipeline_root
         self.claims, self.secrets = claims or {}, {"mlpipeline-minio-artifact": _KEYS, **(secrets or {})}
-        self.parts = parts or {}
         self.opened = contextlib.ExitStack()
 
     def __enter__(self) -> RealPods:
         bucket = self.pipeline_root.partition("://")[2].partition("/")[0]
         (self.store.bucket / bucket).mkdir(parents=True, exist_ok=True)
-        self.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+        open_namespace(self.cluster, self.claims, self.secrets)
         load_step_image(self.cluster)
         _load_programs(self.cluster)
         self.metadata, metadata_port = self.opened.enter_context(metadata_server(HOST))
         cache_port, _ = self.opened.enter_context(task_server(HOST))
         store_port = self.opened.enter_context(object_store(self.store.bucket, HOST)).rpartition(":")[2]
-        self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for name, folder in self.claims.items():
-            self.cluster.apply(*_claim(name, folder))
-        for name, keys in self.secrets.items():
-            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": keys}
-            self.cluster.apply(put_into(NAMESPACE, secret))
         ports = {"metadata-grpc-service": (8080, metadata_port), "ml-pipeline": (8887, cache_port)}
         for name, (port, target) in {**ports, "seaweedfs": (9000, int(store_port))}.items():
             self.cluster.apply(*_service(name, port, target))
-        self.apply_overlay("kind")
         self.opened.enter_context(_argo(self.cluster))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.opened.close()
         self.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--now", check=False)
-
-    def apply_overlay(self, name: str) -> str:
-        """Applies an overlay as k8s/README.md says."""
-        return self.cluster.kubectl(
-            "apply", "--server-side", "--force-conflicts", "-k", K8S / "overlays" / name, seconds=300
-        )
 
     def start(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> tuple[str, str]:
         """Creates the workflow of a run; the workflow's name, and the run's id."""
@@ -145,6 +130,26 @@ class RealPods:
             task.attempts += 1
             task.status = int(node.get("outputs", {}).get("exitCode", 0))
             task.log = self.cluster.logs(pod["metadata"]["name"], NAMESPACE, "-c", "main")
+
+
+def open_namespace(
+    cluster: Cluster, claims: Mapping[str, Path], secrets: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Makes the namespace `kubeflow` anew, as k8s/README.md says, with claims that stand for folders of this machine."""
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for name, folder in claims.items():
+        cluster.kubectl("delete", "persistentvolume", f"test-{name}", "--ignore-not-found", "--timeout=60s")
+        cluster.apply(*_claim(name, folder))
+    for name, keys in (secrets or {}).items():
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(keys)}
+        cluster.apply(put_into(NAMESPACE, secret))
+    apply_kustomization(cluster, K8S / "overlays" / "kind")
+
+
+def apply_kustomization(cluster: Cluster, folder: Path) -> str:
+    """Applies a folder as k8s/README.md says."""
+    return cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", folder, seconds=300)
 
 
 def _ended(workflow: Json) -> bool:

@@ -93,7 +93,7 @@ class Cluster:
         self._need()
         if not archive.is_file():
             raise ClusterError(f"{archive} is not a file; an image's archive is what `docker save` writes")
-        return run(*self.programs.ctr("images", "import", "--no-unpack", archive.resolve()))
+        return run(*self.programs.ctr("images", "import", archive.resolve()))
 
     def status(self) -> dict[str, bool]:
         """Program → whether it is at work."""

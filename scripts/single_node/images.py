@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 Skip = Callable[[str], bool]
+_LAYER = "layer.tar"
 
 
 def write_image(
@@ -33,20 +32,22 @@ def write_image(
         skip: Whether a path below `root` (`usr/lib/x`) is left out, with all below it.
         settings: `Env`, `User`, `Entrypoint`, `Cmd`, `WorkingDir`, as Docker calls them.
     """
-    with tempfile.NamedTemporaryFile(dir=archive.parent) as layer:
-        with tarfile.open(fileobj=layer, mode="w") as tar:
+    with archive.open("w+b") as out:
+        out.write(bytes(tarfile.BLOCKSIZE))  # For the layer's header, which has its size.
+        layer = _Layer(out)
+        with tarfile.open(fileobj=layer, mode="w|", bufsize=2**20) as tar:  # type: ignore[call-overload]
             if root is not None:
                 tar.add(root, arcname=".", filter=lambda entry: None if skip(entry.name.removeprefix("./")) else entry)
             for path, file in (files or {}).items():
                 _add_program(tar, path, file)
-        layer.flush()
+        _pad(out, layer.size)
         config = {
             "architecture": "amd64",
             "os": "linux",
             "config": dict(settings or {}),
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_digest(Path(layer.name))}"]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest.hexdigest()}"]},
         }
-        _write_archive(archive, name, config, Path(layer.name))
+        _finish(out, name, config, layer.size)
 
 
 def write_program_image(archive: Path, name: str, files: Mapping[str, Path], entrypoint: Sequence[str]) -> None:
@@ -61,21 +62,36 @@ def _add_program(tar: tarfile.TarFile, path: str, file: Path) -> None:
         tar.addfile(entry, content)
 
 
-def _write_archive(archive: Path, name: str, config: Mapping[str, Any], layer: Path) -> None:
+class _Layer:
+    """A layer as it is written into the archive: its size and digest are known at its end."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.out, self.size, self.digest = out, 0, hashlib.sha256()
+
+    def write(self, block: bytes) -> int:
+        """Passes a block on."""
+        self.size += len(block)
+        self.digest.update(block)
+        return self.out.write(block)
+
+
+def _finish(out: BinaryIO, name: str, config: Mapping[str, Any], layer: int) -> None:
     text = json.dumps(config).encode()
     config_name = f"{hashlib.sha256(text).hexdigest()}.json"
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
-    with tarfile.open(archive, "w") as tar:
-        tar.add(layer, arcname="layer.tar")
-        for file, content in ((config_name, text), ("manifest.json", json.dumps(manifest).encode())):
-            entry = tarfile.TarInfo(file)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+    manifest = json.dumps([{"Config": config_name, "RepoTags": [name], "Layers": [_LAYER]}]).encode()
+    for file, content in ((config_name, text), ("manifest.json", manifest)):
+        out.write(_header(file, len(content)) + content)
+        _pad(out, len(content))
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+    out.seek(0)
+    out.write(_header(_LAYER, layer))
 
 
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def _header(name: str, size: int) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def _pad(out: BinaryIO, size: int) -> None:
+    out.write(bytes(-size % tarfile.BLOCKSIZE))

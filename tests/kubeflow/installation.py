@@ -26,6 +26,7 @@ from tests.kubeflow.emulator import Backend
 from tests.kubeflow.pods import start_pod
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Artifact, Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun, Workflow
+from tests.support.cluster import running_cluster
 from tests.support.kubeflow_backend import DRIVER, LAUNCHER, program
 from tests.support.metadata_server import cluster, metadata_server
 from tests.support.object_store import object_store
@@ -38,13 +39,19 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _OBJECT_STORE_ACCOUNT = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
 
 BY_HAND, INSTALLED = "rules written by hand", "the programs of Kubeflow Pipelines"
+ON_PODS = "the programs of Kubeflow Pipelines and Argo Workflows on pods"
 
 
 @contextlib.contextmanager
-def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Backend | Installation]:
-    """`BY_HAND` or `INSTALLED`, at work while the context is open; skips the test where programs cannot be had."""
+def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Any]:
+    """One of the three, at work while the context is open; skips the test where it cannot be had."""
     if kind == BY_HAND:
         yield Backend(bucket, **options)
+    elif kind == ON_PODS:
+        from tests.kubeflow.real_pods import RealPods
+
+        with running_cluster() as cluster, RealPods(cluster, bucket, **options) as there:
+            yield there
     else:
         with Installation(program(DRIVER), program(LAUNCHER), bucket, **options) as there:
             yield there
@@ -85,7 +92,7 @@ class Installation:
     def run(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> PipelineRun:
         """Runs the pipeline to its end."""
         run = _Run(self, compiled, dict(parameters or {})).run()
-        _take_over(self.metadata, self.store, run)
+        take_over(self.metadata, self.store, run)
         return run
 
 
@@ -192,7 +199,7 @@ class _Run(Workflow):
         return self.there.secrets[reference["name"]][reference["key"]]
 
 
-def _take_over(metadata: MetadataStore, store: Store, run: PipelineRun) -> None:
+def take_over(metadata: MetadataStore, store: Store, run: PipelineRun) -> None:
     """Notes in `store` what the run has left in ML Metadata."""
     types = {kind.id: kind.name for kind in metadata.get_artifact_types()}
     for artifact in metadata.get_artifacts():

@@ -19,10 +19,10 @@ from typing import Any
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.kubeflow.installation import _take_over
+from tests.kubeflow.installation import take_over
 from tests.kubeflow.store import Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun
-from tests.support.cluster import Cluster, image_with, put_into
+from tests.support.cluster import HOST, Cluster, image_with, put_into
 from tests.support.kubeflow_backend import BACKEND, DRIVER, LAUNCHER, program
 from tests.support.manifests import K8S
 from tests.support.metadata_server import metadata_server
@@ -33,7 +33,6 @@ from tests.support.task_server import task_server
 NAMESPACE = "kubeflow"
 ACCOUNT = "segpipe-pipeline"
 STEP_IMAGE = "segpipe:1"
-HOST = "172.30.255.1"  # This machine, as pods see it.
 _IMAGES = {name: f"segpipe.local/{name}:1" for name in ("kfp-driver", "kfp-launcher", "argoexec")}
 _USER = "65532"  # As backend/Dockerfile.driver and Dockerfile.launcher.
 _KEYS = {"accesskey": "id", "secretkey": "key"}
@@ -111,7 +110,7 @@ class RealPods:
                 run.tasks[task] = TaskRun(task, state, execution=Execution(execution.id, task))
         for node in workflow["status"]["nodes"].values():
             self._note_pod(run, node)
-        _take_over(self.metadata, self.store, run)
+        take_over(self.metadata, self.store, run)
         return run
 
     def _note_pod(self, run: PipelineRun, node: Json) -> None:
@@ -135,7 +134,7 @@ class RealPods:
 def open_namespace(
     cluster: Cluster, claims: Mapping[str, Path], secrets: Mapping[str, Mapping[str, str]] | None = None
 ) -> None:
-    """Makes the namespace `kubeflow` anew, as k8s/README.md says, with claims that stand for folders of this machine."""
+    """Makes the namespace `kubeflow` anew, as k8s/README.md says; claims stand for folders of this machine."""
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     for name, folder in claims.items():

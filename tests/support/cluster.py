@@ -20,7 +20,11 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "scripts" / "cluster"
+HOST = "172.30.255.1"
+"""This machine, as pods see it."""
 SHELL_IMAGE = "segpipe.local/busybox:1"
+LOCK = Path(tempfile.gettempdir(), "segpipe-cluster.lock")
+"""Held by the tests that use the machine's one cluster."""
 Json = dict[str, Any]
 _USER = 10001
 
@@ -142,7 +146,7 @@ def running_cluster() -> Iterator[Cluster]:
     if reason:
         pytest.skip(reason)
     cluster = Cluster()
-    with Path(tempfile.gettempdir(), "segpipe-cluster.lock").open("w") as lock:
+    with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = "not running" not in cluster.run("status", check=False)
         cluster.run("start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def remove_groups(places: Places) -> None:
     if not notes.exists():
         return
     for group in map(Path, json.loads(notes.read_text()).values()):
-        wait(f"the control group {group} was not emptied", lambda group=group: _removed(group), 30)
+        wait(f"the control group {group} was not emptied", functools.partial(_removed, group), 30)
     notes.unlink()
 
 

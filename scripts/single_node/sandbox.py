@@ -180,10 +180,10 @@ def _mount_groups(hierarchies: list[str]) -> None:
         (top / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
         return
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", top)
-    for controllers in hierarchies:
-        point = top / controllers.removeprefix("name=")
+    for hierarchy in hierarchies:
+        point = top / hierarchy.removeprefix("name=")
         point.mkdir()
-        options = f"none,{controllers}" if controllers.startswith("name=") else controllers
+        options = f"none,{hierarchy}" if hierarchy.startswith("name=") else hierarchy
         run("mount", "-t", "cgroup", "-o", options, "cgroup", point)
         (point / "system").mkdir(exist_ok=True)
         for name in ("cpuset.cpus", "cpuset.mems"):

@@ -138,9 +138,10 @@ def _libraries(program: Path) -> list[str]:
 
 @contextlib.contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """A cluster that runs while the context is open; the machine has one at a time, so tests wait for each other.
+    """A cluster that runs while the context is open: a node of 4 GiB, with as many cores as the machine has.
 
-    One that a person has started is used as it is, and left running.
+    The machine has one at a time, so tests wait for each other.  One that a person has started is used as it is, and
+    left running.
     """
     reason = why_not()
     if reason:
@@ -148,8 +149,8 @@ def running_cluster() -> Iterator[Cluster]:
     cluster = Cluster()
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before = "not running" not in cluster.run("status", check=False)
-        cluster.run("start")
+        before = cluster.node.sandbox.init is not None
+        cluster.run("start", "--memory", "4Gi")
         try:
             yield cluster
         finally:

@@ -101,7 +101,8 @@ class Cluster:
 
     def kubectl(self, *words: object) -> tuple[str, ...]:
         """The command line of kubectl on this cluster."""
-        program = self.places.programs / "kubectl"
+        built = self.places.programs / "kubectl"
+        program = built if built.exists() else shutil.which("kubectl")
         return tuple(str(word) for word in (program, "--kubeconfig", self.places.kubeconfig, *words))
 
     def _need(self) -> None:
@@ -157,8 +158,14 @@ def check_machine() -> None:
         raise ClusterError("this machine lets nobody make namespaces, which every pod needs")
 
 
-def _build(places: Places) -> None:
+def missing_programs(places: Places) -> list[str]:
+    """What is to be built before a cluster can start; a kubectl of this machine will do."""
     missing = [name for name in BUILT if not (places.programs / name).exists()]
+    return [name for name in missing if name != "kubectl" or shutil.which("kubectl") is None]
+
+
+def _build(places: Places) -> None:
+    missing = missing_programs(places)
     if not missing:
         return
     if shutil.which("go") is None:

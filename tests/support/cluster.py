@@ -51,8 +51,7 @@ class Cluster:
 
     def kubectl(self, *words: object, stdin: str | None = None, check: bool = True, seconds: float = 180) -> str:
         """What kubectl says, warnings included."""
-        program = self.places.programs / "kubectl"
-        return _said([program, "--kubeconfig", self.kubeconfig, *words], stdin, check, seconds)
+        return _said(list(self.node.kubectl(*words)), stdin, check, seconds)
 
     def images(self) -> list[str]:
         """The names of the images that pods can have without a registry."""
@@ -61,9 +60,9 @@ class Cluster:
     def apply(self, *objects: Json, check: bool = True) -> str:
         """Creates objects, or changes them."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        return self.kubectl(
-            "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(items), check=check
-        )
+        # Under a name of their own, so that an overlay that is applied afterwards does not take their fields away.
+        words = ("apply", "--server-side", "--force-conflicts", "--field-manager=tests", "-f", "-")
+        return self.kubectl(*words, stdin=json.dumps(items), check=check)
 
     def get(self, kind: str, name: str, namespace: str) -> Json:
         """An object as it is now; empty if it is not there."""
@@ -164,12 +163,11 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "a cluster needs root"
     sys.path.insert(0, str(SCRIPT.parent))
-    from single_node.cluster import check_machine
+    from single_node.cluster import check_machine, missing_programs
     from single_node.errors import ClusterError
     from single_node.places import find_places
-    from single_node.programs import BUILT
 
-    missing = [name for name in BUILT if not (find_places().programs / name).exists()]
+    missing = missing_programs(find_places())
     if missing:
         return f"there is no {missing[0]}; `scripts/cluster start` builds it with Go, once, in half an hour"
     try:

@@ -56,8 +56,8 @@ class Cluster:
         self.sandbox.open()
         network.join(self.sandbox.init or 0)
         make_keys(self.places)
-        if new:
-            write_settings(self.places, memory)
+        if (new or memory is not None) and write_settings(self.places, memory):
+            self.programs.stop("kubelet")
         for name in ORDER:
             if name == "kubelet":
                 self._load_own_images()

@@ -79,8 +79,8 @@ class Programs:
         return succeeds(*(self.sandbox.inside(sys.executable, *ask) if ask else self.ctr("version")))
 
 
-def write_settings(places: Places, memory: int | None) -> None:
-    """Writes the files that the programs read.
+def write_settings(places: Places, memory: int | None) -> bool:
+    """Writes the files that the programs read; whether those of the kubelet are others than before.
 
     Args:
         places: Where to.
@@ -91,12 +91,15 @@ def write_settings(places: Places, memory: int | None) -> None:
         "kube-proxy.json": _kube_proxy(),
         "cni/10-segpipe.conflist": _cni(),
     }
+    before = places.run / "kubelet.json"
+    was = before.read_text() if before.exists() else ""
     for name, content in files.items():
         path = places.run / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=1))
     (places.run / "resolv.conf").write_text("")
     (places.run / "containerd.toml").write_text(_containerd(places))
+    return before.read_text() != was
 
 
 def _arguments(name: str) -> list[str]:

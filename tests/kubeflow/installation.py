@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
@@ -48,8 +49,10 @@ def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Any]:
     if kind == BY_HAND:
         yield Backend(bucket, **options)
     elif kind == ON_PODS:
-        from tests.kubeflow.real_pods import RealPods
+        from tests.kubeflow.real_pods import RealPods, why_not
 
+        if why_not():
+            pytest.skip(why_not())
         with running_cluster() as cluster, RealPods(cluster, bucket, **options) as there:
             yield there
     else:

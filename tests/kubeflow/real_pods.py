@@ -22,12 +22,12 @@ from ml_metadata.proto import metadata_store_pb2
 from tests.kubeflow.installation import take_over
 from tests.kubeflow.store import Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun
-from tests.support.cluster import HOST, Cluster, image_with, put_into
+from tests.support import step_image
+from tests.support.cluster import HOST, REPOSITORY, Cluster, image_with, put_into
 from tests.support.kubeflow_backend import BACKEND, DRIVER, LAUNCHER, program
 from tests.support.manifests import K8S
 from tests.support.metadata_server import metadata_server
 from tests.support.object_store import object_store
-from tests.support.step_image import load_step_image
 from tests.support.task_server import task_server
 
 NAMESPACE = "kubeflow"
@@ -65,7 +65,7 @@ class RealPods:
         bucket = self.pipeline_root.partition("://")[2].partition("/")[0]
         (self.store.bucket / bucket).mkdir(parents=True, exist_ok=True)
         open_namespace(self.cluster, self.claims, self.secrets)
-        load_step_image(self.cluster)
+        step_image.load_step_image(self.cluster)
         _load_programs(self.cluster)
         self.metadata, metadata_port = self.opened.enter_context(metadata_server(HOST))
         cache_port, _ = self.opened.enter_context(task_server(HOST))
@@ -129,6 +129,19 @@ class RealPods:
             task.attempts += 1
             task.status = int(node.get("outputs", {}).get("exitCode", 0))
             task.log = self.cluster.logs(pod["metadata"]["name"], NAMESPACE, "-c", "main")
+
+
+def why_not() -> str:
+    """Why there can be no runs here, beyond what a cluster needs; empty if there can."""
+    missing = [name for name in ("workflow-controller", "argoexec") if not (find_programs() / name).exists()]
+    if missing:
+        return f"there is no {missing[0]}; `scripts/kubernetes-programs workflow-controller argoexec` builds it with Go"
+    return step_image.why_not()
+
+
+def find_programs() -> Path:
+    """Where `scripts/kubernetes-programs` puts them."""
+    return Path(os.environ.get("SEGPIPE_KUBERNETES") or REPOSITORY / "build" / "kubernetes")
 
 
 def open_namespace(
@@ -228,7 +241,7 @@ def _argo(cluster: Cluster) -> Iterator[None]:
 
 def _module() -> Path:
     """Where Go keeps the module that controller and executor were built from."""
-    folder = next(Path(os.environ.get("SEGPIPE_KUBERNETES") or "build/kubernetes").glob("source/*argo-workflows*"))
+    folder = next(find_programs().glob("source/*argo-workflows*"))
     listed = subprocess.run(
         ["go", "list", "-mod=mod", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v4"],
         cwd=folder, capture_output=True, text=True, check=True,

@@ -1,6 +1,6 @@
 """The overlays before Kubernetes' own API server: accepted, and the rights and admissions as meant.
 
-`scripts/api-server` builds the server with Go.
+`scripts/kubernetes-programs etcd kube-apiserver` builds the programs with Go.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.manifests import K8S, OVERLAYS
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not is_built(), reason="there is no API server here; scripts/api-server builds it with Go"),
+    pytest.mark.skipif(not is_built(), reason="no API server: scripts/kubernetes-programs etcd kube-apiserver"),
 ]
 
 # A step's pod as Argo makes it of what Kubeflow's compiler, driver and our platform document say:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
@@ -26,6 +27,7 @@ from tests.kubeflow.emulator import Backend
 from tests.kubeflow.pods import start_pod
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED, Artifact, Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun, Workflow
+from tests.support.cluster import running_cluster
 from tests.support.kubeflow_backend import DRIVER, LAUNCHER, program
 from tests.support.metadata_server import cluster, metadata_server
 from tests.support.object_store import object_store
@@ -39,13 +41,21 @@ _OBJECT_STORE_ACCOUNT = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "ke
 
 BY_HAND, INSTALLED = "rules written by hand", "the programs of Kubeflow Pipelines"
 WITHOUT_METADATA = "rules written by hand, without ML Metadata"
+ON_PODS = "the programs of Kubeflow Pipelines and Argo Workflows on pods"
 
 
 @contextlib.contextmanager
-def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Backend | Installation]:
-    """One of these, at work while the context is open; skips the test where programs cannot be had."""
-    if kind != INSTALLED:
-        yield Backend(bucket, has_metadata=kind != WITHOUT_METADATA, **options)
+def backend(kind: str, bucket: Path, **options: Any) -> Iterator[Any]:
+    """One of these, at work while the context is open; skips the test where it cannot be had."""
+    if kind in (BY_HAND, WITHOUT_METADATA):
+        yield Backend(bucket, has_metadata=kind == BY_HAND, **options)
+    elif kind == ON_PODS:
+        from tests.kubeflow.real_pods import RealPods, why_not
+
+        if why_not():
+            pytest.skip(why_not())
+        with running_cluster() as cluster, RealPods(cluster, bucket, **options) as there:
+            yield there
     else:
         with Installation(program(DRIVER), program(LAUNCHER), bucket, **options) as there:
             yield there
@@ -86,7 +96,7 @@ class Installation:
     def run(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> PipelineRun:
         """Runs the pipeline to its end."""
         run = _Run(self, compiled, dict(parameters or {})).run()
-        _take_over(self.metadata, self.store, run)
+        take_over(self.metadata, self.store, run)
         return run
 
 
@@ -193,7 +203,7 @@ class _Run(Workflow):
         return self.there.secrets[reference["name"]][reference["key"]]
 
 
-def _take_over(metadata: MetadataStore, store: Store, run: PipelineRun) -> None:
+def take_over(metadata: MetadataStore, store: Store, run: PipelineRun) -> None:
     """Notes in `store` what the run has left in ML Metadata."""
     types = {kind.id: kind.name for kind in metadata.get_artifact_types()}
     for artifact in metadata.get_artifacts():

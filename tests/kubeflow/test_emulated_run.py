@@ -1,6 +1,7 @@
 """The whole pipeline from its compiled YAML alone, a pod a step; each test goes on from the one before it.
 
-First between rules written by hand, then between Kubeflow Pipelines' own driver and launcher.
+First between rules written by hand, then between Kubeflow Pipelines' own driver and launcher, then on the pods of a
+Kubernetes by these and Argo's controller.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from pipeline.config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from registry.store import Registry
 from tests.kubeflow.emulator import Backend
-from tests.kubeflow.installation import BY_HAND, INSTALLED, Installation, backend
+from tests.kubeflow.installation import BY_HAND, INSTALLED, ON_PODS, Installation, backend
 from tests.kubeflow.pods import isolation
 from tests.kubeflow.store import CACHED, COMPLETE, FAILED, NOT_TRIGGERED
 from tests.kubeflow.workflow import PipelineRun
+from tests.support.cluster import HOST
 from tests.support.tiny import segpipe, write_data, write_use_case
 
 pytestmark = [
@@ -46,7 +48,7 @@ ON_CLUSTER = [
 BAD_DATA = {"data_root": "/mnt/segpipe/bad"}
 
 
-@pytest.fixture(scope="module", params=[BY_HAND, INSTALLED])
+@pytest.fixture(scope="module", params=[BY_HAND, INSTALLED, ON_PODS])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -68,7 +70,6 @@ def config(volume: Path) -> Path:
 @pytest.fixture(scope="module")
 def told(kind: str) -> Iterator[list[dict[str, Any]]]:
     """What the webhook was told; the first entry is its address."""
-    del kind
     messages: list[dict[str, Any]] = []
 
     class Webhook(http.server.BaseHTTPRequestHandler):
@@ -80,9 +81,10 @@ def told(kind: str) -> Iterator[list[dict[str, Any]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Webhook) as server:
+    with http.server.HTTPServer(("", 0), Webhook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        messages.append({"address": f"http://127.0.0.1:{server.server_port}/secret"})
+        here = HOST if kind == ON_PODS else "127.0.0.1"
+        messages.append({"address": f"http://{here}:{server.server_port}/secret"})
         yield messages
         server.shutdown()
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-PROGRAMS = Path(os.environ.get("SEGPIPE_API_SERVER") or Path(__file__).resolve().parents[2] / "build" / "api-server")
+PROGRAMS = Path(os.environ.get("SEGPIPE_KUBERNETES") or Path(__file__).resolve().parents[2] / "build" / "kubernetes")
 _STARTS_WITHIN_SECONDS = 120
 
 
 def is_built() -> bool:
-    """Whether `scripts/api-server` has been run."""
+    """Whether `scripts/kubernetes-programs etcd kube-apiserver` has been run."""
     return all((PROGRAMS / name).exists() for name in ("etcd", "kube-apiserver"))
 
 

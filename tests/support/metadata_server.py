@@ -20,7 +20,7 @@ _SERVICE = metadata_store_service_pb2.DESCRIPTOR.services_by_name["MetadataStore
 
 
 @contextlib.contextmanager
-def metadata_server() -> Iterator[tuple[MetadataStore, int]]:
+def metadata_server(host: str = "127.0.0.1") -> Iterator[tuple[MetadataStore, int]]:
     """A store in memory, and the port on which its service answers while the context is open."""
     config = metadata_store_pb2.ConnectionConfig()
     config.fake_database.SetInParent()
@@ -28,7 +28,7 @@ def metadata_server() -> Iterator[tuple[MetadataStore, int]]:
     handlers = {method.name: _handler(store, method) for method in _SERVICE.methods}
     server = grpc.server(futures.ThreadPoolExecutor(1))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"{host}:0")
     server.start()
     try:
         yield store, port

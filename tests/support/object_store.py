@@ -19,7 +19,7 @@ _PAGE = 100
 
 
 @contextlib.contextmanager
-def object_store(folder: Path) -> Iterator[str]:
+def object_store(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """The host and port at which the buckets in `folder` are served while the context is open."""
     uploads: dict[str, dict[int, bytes]] = {}
     numbers = itertools.count(1)
@@ -29,10 +29,10 @@ def object_store(folder: Path) -> Iterator[str]:
             self.folder, self.uploads, self.numbers = folder, uploads, numbers
             super().__init__(*arguments)
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+    with http.server.ThreadingHTTPServer((host, 0), Requests) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"127.0.0.1:{server.server_port}"
+            yield f"{host}:{server.server_port}"
         finally:
             server.shutdown()
 

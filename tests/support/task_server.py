@@ -23,7 +23,7 @@ _TASK = {
 
 
 @contextlib.contextmanager
-def task_server() -> Iterator[tuple[int, list[Any]]]:
+def task_server(host: str = "127.0.0.1") -> Iterator[tuple[int, list[Any]]]:
     """The port on which the service answers while the context is open, and the tasks that it was told of."""
     messages = _messages()
     tasks: list[Any] = []
@@ -47,7 +47,7 @@ def task_server() -> Iterator[tuple[int, list[Any]]]:
     }
     server = grpc.server(futures.ThreadPoolExecutor(1))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("api.TaskService", handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"{host}:0")
     server.start()
     try:
         yield port, tasks

@@ -1,0 +1,249 @@
+"""Kubeflow Pipelines 2.17 on a real Kubernetes: its compiler's workflow by Argo's controller, driver and launcher.
+
+Namespace, rights, quota, policies and the launcher's settings are those of `k8s/overlays/kind`; pods are admitted by
+the profile "restricted".  What is not Kubeflow's own answers from this machine, behind Services of the names that
+Kubeflow's have: ML Metadata's Python package, an object store on a folder, and the cache's part of the API server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ml_metadata.proto import metadata_store_pb2
+
+from tests.kubeflow.installation import take_over
+from tests.kubeflow.store import Execution, Json, Store
+from tests.kubeflow.workflow import PipelineRun, TaskRun
+from tests.support import step_image
+from tests.support.cluster import HOST, REPOSITORY, Cluster, image_with, put_into
+from tests.support.kubeflow_backend import BACKEND, DRIVER, LAUNCHER, program
+from tests.support.manifests import K8S
+from tests.support.metadata_server import metadata_server
+from tests.support.object_store import object_store
+from tests.support.task_server import task_server
+
+NAMESPACE = "kubeflow"
+ACCOUNT = "segpipe-pipeline"
+STEP_IMAGE = "segpipe:1"
+_IMAGES = {name: f"segpipe.local/{name}:1" for name in ("kfp-driver", "kfp-launcher", "argoexec")}
+_USER = "65532"  # As backend/Dockerfile.driver and Dockerfile.launcher.
+_KEYS = {"accesskey": "id", "secretkey": "key"}
+_RESTRICTED = {
+    "runAsNonRoot": True,
+    "runAsUser": int(_USER),
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+class RealPods:
+    """As `installation.Installation`: where it is open as a context, runs can be made."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        bucket: Path,
+        claims: Mapping[str, Path] | None = None,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
+        pipeline_root: str = "minio://mlpipeline/v2/artifacts",
+    ) -> None:
+        """As `Installation`, after the cluster."""
+        self.cluster, self.store, self.pipeline_root = cluster, Store(bucket), pipeline_root
+        self.claims, self.secrets = claims or {}, {"mlpipeline-minio-artifact": _KEYS, **(secrets or {})}
+        self.opened = contextlib.ExitStack()
+
+    def __enter__(self) -> RealPods:
+        bucket = self.pipeline_root.partition("://")[2].partition("/")[0]
+        (self.store.bucket / bucket).mkdir(parents=True, exist_ok=True)
+        open_namespace(self.cluster, self.claims, self.secrets)
+        step_image.load_step_image(self.cluster)
+        _load_programs(self.cluster)
+        self.metadata, metadata_port = self.opened.enter_context(metadata_server(HOST))
+        cache_port, _ = self.opened.enter_context(task_server(HOST))
+        store_port = self.opened.enter_context(object_store(self.store.bucket, HOST)).rpartition(":")[2]
+        ports = {"metadata-grpc-service": (8080, metadata_port), "ml-pipeline": (8887, cache_port)}
+        for name, (port, target) in {**ports, "seaweedfs": (9000, int(store_port))}.items():
+            self.cluster.apply(*_service(name, port, target))
+        self.opened.enter_context(_argo(self.cluster))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.close()
+        self.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--now", check=False)
+
+    def start(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """Creates the workflow of a run; the workflow's name, and the run's id."""
+        run_id = str(uuid.uuid4())
+        images = {"V2_DRIVER_IMAGE": _IMAGES["kfp-driver"], "V2_LAUNCHER_IMAGE": _IMAGES["kfp-launcher"]}
+        command = [program(BACKEND), json.dumps(dict(parameters or {}))]
+        text = compiled.replace("segpipe:latest", STEP_IMAGE)
+        made = subprocess.run(
+            command, input=text, capture_output=True, text=True, check=True, env={**os.environ, **images}
+        ).stdout
+        workflow = yaml.safe_load(made.replace("run-id", run_id))
+        workflow["spec"]["serviceAccountName"] = ACCOUNT
+        workflow["metadata"]["name"] = f"{workflow['metadata'].pop('generateName')}{run_id[:5]}"
+        self.cluster.kubectl("create", "-f", "-", stdin=json.dumps(put_into(NAMESPACE, workflow)))
+        return workflow["metadata"]["name"], run_id
+
+    def run(self, compiled: str, parameters: Mapping[str, Any] | None = None, seconds: float = 1500) -> PipelineRun:
+        """Runs the pipeline to its end."""
+        before = {execution.id for execution in self.metadata.get_executions()}
+        name, run_id = self.start(compiled, parameters)
+        workflow = self.cluster.wait("workflow", name, NAMESPACE, _ended, seconds)
+        spec = next(document for document in yaml.safe_load_all(compiled) if document and "pipelineInfo" in document)
+        root = f"{self.pipeline_root}/{spec['pipelineInfo']['name']}/{run_id}"
+        run = PipelineRun(run_id, root, workflow["status"]["phase"] == "Succeeded")
+        for execution in self.metadata.get_executions():
+            task = execution.custom_properties["task_name"].string_value
+            if execution.id not in before and task:
+                state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+                run.tasks[task] = TaskRun(task, state, execution=Execution(execution.id, task))
+        for node in workflow["status"]["nodes"].values():
+            self._note_pod(run, node)
+        take_over(self.metadata, self.store, run)
+        return run
+
+    def _note_pod(self, run: PipelineRun, node: Json) -> None:
+        """What Argo says of the pod of a step, and what the pod has said."""
+        if node["type"] != "Pod" or "system-container-impl" not in node.get("templateName", ""):
+            return
+        pods = json.loads(self.cluster.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json"))["items"]
+        key = "workflows.argoproj.io/node-id"
+        pod = next((each for each in pods if each["metadata"].get("annotations", {}).get(key) == node["id"]), None)
+        if pod is None:
+            return
+        main = next(each for each in pod["spec"]["containers"] if each["name"] == "main")
+        names = [main["command"][at + 1] for at, word in enumerate(main["command"]) if word == "--task_name"]
+        task = run.tasks.get(names[0]) if names else None
+        if task is not None:
+            task.attempts += 1
+            task.status = int(node.get("outputs", {}).get("exitCode", 0))
+            task.log = self.cluster.logs(pod["metadata"]["name"], NAMESPACE, "-c", "main")
+
+
+def why_not() -> str:
+    """Why there can be no runs here, beyond what a cluster needs; empty if there can."""
+    missing = [name for name in ("workflow-controller", "argoexec") if not (find_programs() / name).exists()]
+    if missing:
+        return f"there is no {missing[0]}; `scripts/kubernetes-programs workflow-controller argoexec` builds it with Go"
+    return step_image.why_not()
+
+
+def find_programs() -> Path:
+    """Where `scripts/kubernetes-programs` puts them."""
+    return Path(os.environ.get("SEGPIPE_KUBERNETES") or REPOSITORY / "build" / "kubernetes")
+
+
+def open_namespace(
+    cluster: Cluster, claims: Mapping[str, Path], secrets: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Makes the namespace `kubeflow` anew, as k8s/README.md says; claims stand for folders of this machine."""
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for name, folder in claims.items():
+        cluster.kubectl("delete", "persistentvolume", f"test-{name}", "--ignore-not-found", "--timeout=60s")
+        cluster.apply(*_claim(name, folder))
+    for name, keys in (secrets or {}).items():
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(keys)}
+        cluster.apply(put_into(NAMESPACE, secret))
+    apply_kustomization(cluster, K8S / "overlays" / "kind")
+
+
+def apply_kustomization(cluster: Cluster, folder: Path) -> str:
+    """Applies a folder as k8s/README.md says."""
+    return cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", folder, seconds=300)
+
+
+def _ended(workflow: Json) -> bool:
+    return workflow.get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"}
+
+
+def _claim(name: str, folder: Path) -> tuple[Json, Json]:
+    """A claim that stands for a folder of this machine, as the overlay's own claim says it otherwise."""
+    folder.chmod(0o777)
+    common = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    claim = {**common, "volumeName": f"test-{name}", "resources": {"requests": {"storage": "5Gi"}}}
+    volume = {
+        **common,
+        "capacity": {"storage": "5Gi"},
+        "hostPath": {"path": str(folder)},
+        "claimRef": {"namespace": NAMESPACE, "name": name},
+    }
+    return (
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"test-{name}"}, "spec": volume},
+        put_into(
+            NAMESPACE, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": claim}
+        ),
+    )
+
+
+def _service(name: str, port: int, target: int) -> tuple[Json, Json]:
+    """A Service for what answers on this machine."""
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "main", "port": target, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [HOST], "conditions": {"ready": True}}],
+    }
+    ports = [{"name": "main", "port": port, "targetPort": target}]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": ports}}
+    return put_into(NAMESPACE, service), put_into(NAMESPACE, slice_)
+
+
+def _load_programs(cluster: Cluster) -> None:
+    argoexec = cluster.places.programs / "argoexec"
+    for name, path, file in (
+        ("kfp-driver", "/bin/driver", Path(program(DRIVER))),
+        ("kfp-launcher", "/bin/launcher-v2", Path(program(LAUNCHER))),
+        ("argoexec", "/bin/argoexec", argoexec),
+    ):
+        if _IMAGES[name] not in cluster.images():
+            settings = {"User": _USER, "Entrypoint": [path], "Env": ["PATH=/bin"], "WorkingDir": "/bin"}
+            archive = image_with({path: file}, _IMAGES[name], settings)
+            cluster.run("load", archive)
+            archive.unlink()
+
+
+@contextlib.contextmanager
+def _argo(cluster: Cluster) -> Iterator[None]:
+    """Argo's controller, set as Kubeflow's manifests do (manifests/kustomize/third-party/argo/base)."""
+    for file in sorted((_module() / "manifests/base/crds/full").glob("*.yaml")):
+        cluster.kubectl("apply", "--server-side", "-f", file)
+    cluster.kubectl("wait", "--for=condition=Established", "crd/workflows.argoproj.io", "--timeout=60s")
+    settings = {
+        "executor": json.dumps({"imagePullPolicy": "IfNotPresent", "securityContext": _RESTRICTED}),
+        "workflowDefaults": json.dumps(
+            {"spec": {"templateDefaults": {"retryStrategy": {"limit": "2", "retryPolicy": "OnError"}}}}
+        ),
+    }
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "workflow-controller-configmap"}}
+    cluster.apply(put_into(NAMESPACE, {**config, "data": settings}))
+    options = ("--namespaced", "--namespace", NAMESPACE, "--executor-image", _IMAGES["argoexec"])
+    command = (cluster.places.programs / "workflow-controller", "--kubeconfig", cluster.kubeconfig, *options)
+    cluster.node.sandbox.spawn("workflow-controller", command, {**os.environ, "LEADER_ELECTION_DISABLE": "true"})
+    try:
+        yield
+    finally:
+        cluster.node.sandbox.end("workflow-controller")
+
+
+def _module() -> Path:
+    """Where Go keeps the module that controller and executor were built from."""
+    folder = next(find_programs().glob("source/*argo-workflows*"))
+    listed = subprocess.run(
+        ["go", "list", "-mod=mod", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v4"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return Path(listed.stdout.strip())

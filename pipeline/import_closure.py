@@ -39,6 +39,11 @@ def import_closure(entry_points: Iterable[str], root: Path) -> set[Path]:
     return closure
 
 
+def imported_modules(file: Path, root: Path) -> set[str]:
+    """Names of the project's modules that a source imports itself, wherever the import stands."""
+    return {name for name in _imported(file, root) if _files_of(name, root)}
+
+
 def _files_of(name: str, root: Path) -> list[Path]:
     """A module's file and the `__init__` of each package around it; nothing of names that are not modules of ours."""
     parts = name.split(".")

@@ -1,0 +1,90 @@
+"""Imports point one way: pipeline → components, serving → registry; all may import the plain modules of components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.import_closure import PACKAGES, imported_modules
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PLAIN = {path.stem for path in (ROOT / "components").glob("*.py")}
+"""Modules beside the steps' folders, which belong to no step."""
+
+MAY_IMPORT = {
+    "pipeline": {"components", "registry", "serving"},
+    "components": {"registry"},
+    "serving": {"components", "registry"},
+    "registry": {"components"},
+}
+
+SHARED = {
+    "baseline": {"fetching"},
+    "data_gate": {"result"},
+    "evaluator": {"confusion", "counts", "results", "thresholds", "wording"},
+    "example_gen": {"causes", "check", "config", "label_lines", "quarantine"},
+    "pusher": {"pushing", "result"},
+    "serving_check": {"result"},
+    "trainer": {
+        "arguments",
+        "augmentation",
+        "config",
+        "divergence",
+        "history",
+        "hyperparameters",
+        "inference",
+        "losses",
+        "strategy",
+        "training",
+    },
+    "transform": {"config", "features", "picture"},
+}
+"""Step → its modules that other steps may import: results, settings, and arithmetic that has to be the same."""
+
+
+def edges(package: str) -> Iterator[tuple[str, str]]:
+    """Each file of a package, and each module of the project that it imports."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for module in sorted(imported_modules(path, ROOT)):
+            yield path.relative_to(ROOT).as_posix(), module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_what_lies_below_it(package: str) -> None:
+    allowed = MAY_IMPORT[package] | {package}
+    wrong = {(path, module) for path, module in edges(package) if module.split(".")[0] not in allowed}
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ["registry", "serving"])
+def test_what_lies_below_the_steps_imports_plain_modules_alone(package: str) -> None:
+    parts = [(path, module, module.split(".")) for path, module in edges(package)]
+    wrong = {
+        (path, module)
+        for path, module, names in parts
+        if names[0] == "components" and names[1:2] != [] and names[1] not in PLAIN
+    }
+    assert not wrong
+
+
+def test_the_client_imports_nothing_of_the_project_but_itself() -> None:
+    wrong = {
+        (path, module)
+        for path, module in edges("serving")
+        if path.startswith("serving/client/") and not module.startswith("serving.client") and module != "serving"
+    }
+    assert not wrong
+
+
+def test_steps_import_of_each_other_what_is_meant_for_others() -> None:
+    wrong = set()
+    for path, module in edges("components"):
+        own, names = path.split("/")[1], module.split(".")
+        if len(names) < 3 or names[0] != "components" or names[1] in {own, *PLAIN}:
+            continue
+        if own.endswith(".py") or names[2] not in SHARED.get(names[1], set()):
+            wrong.add((path, module))
+    assert not wrong

@@ -21,7 +21,7 @@ from pipeline.console import StepWatcher, quiet_streams
 @says_errors_plainly
 def work():
     with interrupted_by_sigterm(), quiet_streams(Path(sys.argv.pop())) as console:
-        watcher = StepWatcher(console, {})
+        watcher = StepWatcher(console, str)
         with watcher.watching():
             while True:
                 with watcher.step("Trainer", lambda node: False):

@@ -19,7 +19,7 @@ with quiet_streams(Path(sys.argv[1])) as console:
     print("noise from Python")
     logging.getLogger("absl").warning("noise from absl")
     warnings.warn("noise from a library")
-    watcher = StepWatcher(console, {"Trainer": "Train"}.__getitem__)
+    watcher = StepWatcher(console, lambda node: {"Trainer": "Train"}.get(node, node))
     with watcher.watching(), watcher.step("Trainer", lambda node: False):
         progress.report("epoch 1/2: loss [0.5]")
     with watcher.watching(), watcher.step("Other", lambda node: True):

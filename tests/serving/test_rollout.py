@@ -59,6 +59,7 @@ def test_what_disagrees_is_not_promoted(registry: Registry, pictures: Path) -> N
     assert registry.labels() == {"stable": 1, "canary": 2}
 
 
+@pytest.mark.slow
 def test_what_agrees_enough_is_promoted(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     done = rollout(registry, "promote", "--compare", pictures / "a.png", "--at-least", 0)
@@ -74,12 +75,14 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
     assert registry.labels() == {"stable": 2}
 
 
+@pytest.mark.slow
 def test_pictures_that_both_refuse_compare_nothing(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures / "notes.txt", "--at-least", 0)
     assert (refused.exit_code, "both versions refuse 1 picture, and there are no others" in refused.output) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_picture_that_only_one_refuses_stops_the_promotion(
     registry: Registry, pictures: Path, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def counted(server: Hosted, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
+@pytest.mark.slow
 def test_versions_change_under_load_without_a_failed_request(host: Host, registry: Registry) -> None:
     server = host(registry)
     with Clients(server) as clients:

@@ -37,7 +37,7 @@ def trial(model: Path, pictures: list[Picture]) -> Trial:
     return Trial(str(model), "tiny", pictures, MAX_PIXELS, 0)
 
 
-@pytest.mark.parametrize("mode", ["resize", "tile"])
+@pytest.mark.parametrize("mode", ["resize", pytest.param("tile", marks=pytest.mark.slow)])
 def test_a_good_model_passes(models: Path, pictures: list[Picture], export: Export, mode: str) -> None:
     reference = Reference(str(models / mode), export._replace(in_tiles=mode == "tile"))
     result = check_served(trial(models / mode, pictures), lambda: reference, EMBEDDED)
@@ -65,6 +65,7 @@ def test_tampered_weights_are_not_loaded(models: Path, pictures: list[Picture], 
         check_served(trial(tmp_path / "model", pictures), lambda: reference, EMBEDDED)
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_told_with_the_end_of_its_log(
     models: Path, pictures: list[Picture], export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_server_that_does_not_start_is_told(
         check_served(trial(models / "resize", []), lambda: reference, ServingCheckConfig())
 
 
+@pytest.mark.slow
 def test_a_model_that_takes_what_is_hostile_is_told(
     models: Path, pictures: list[Picture], export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:

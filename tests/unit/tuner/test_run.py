@@ -80,6 +80,7 @@ def test_the_better_of_two_is_trained_on_from_its_weights(
     assert third.mean_iou and third.mean_iou >= max(first.mean_iou or 0, second.mean_iou or 0)
 
 
+@pytest.mark.slow
 def test_a_kill_costs_the_epoch_that_it_hits(
     search: Callable[..., Search], epochs: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

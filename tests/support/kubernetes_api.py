@@ -305,7 +305,9 @@ def step_pod(name: str = "tiny-x7k2p-impl-1", **changes: Any) -> Json:
         "gcs-scratch",
         "s3-scratch",
         "minio-scratch",
+        "dot-local-scratch",
         "dot-cache-scratch",
+        "dot-config-scratch",
         "var-run-argo",
         "scratch",
     )

@@ -6,6 +6,7 @@ pods; all else (probes, the synchronisation beside it, volumes, security, Servic
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -63,11 +64,9 @@ class Load(threading.Thread):
 
 
 def class_of(answer: Json) -> int:
-    import base64
-
+    """The class of an answer whose mask has one."""
     [prediction] = answer["predictions"]
-    encoded = prediction["mask"] if isinstance(prediction, dict) else prediction
-    (found,) = classes_in(base64.b64decode(encoded["b64"] if isinstance(encoded, dict) else encoded))
+    (found,) = classes_in(base64.b64decode(prediction["mask_bytes"]["b64"]))
     return found
 
 

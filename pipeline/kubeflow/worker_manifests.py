@@ -40,7 +40,11 @@ _KEPT_OF_POD = (
     "tolerations",
 )
 _KEPT_OF_CONTAINER = ("image", "imagePullPolicy", "resources", "securityContext", "workingDir")
-_FOREIGN_VOLUMES = {"kfp-launcher", "gcs-scratch", "s3-scratch", "minio-scratch", "var-run-argo", "tmp-dir-argo"}
+_FOREIGN_VOLUMES = {
+    *("kfp-launcher", "gcs-scratch", "s3-scratch", "minio-scratch"),
+    *("dot-local-scratch", "dot-cache-scratch", "dot-config-scratch"),
+    *("var-run-argo", "tmp-dir-argo"),
+}
 _FOREIGN_VARIABLES = ("ARGO_", "KFP_", "SEGPIPE_WORKERS")
 _FOREIGN_CONFIG = "metadata-grpc-configmap"
 

@@ -38,7 +38,7 @@ def watch_workers(cluster: Cluster, training: Training, poll: float, patience: f
     began = time.monotonic()
     prolonged = 0.0
     started = False
-    log = _ChiefsLog(cluster)
+    log, lost = _ChiefsLog(cluster), _Lost()
     # Asked at once, so that a missing right is known at once.
     cluster.set_deadline(training.name, LEASE_SECONDS)
     while True:
@@ -46,13 +46,14 @@ def watch_workers(cluster: Cluster, training: Training, poll: float, patience: f
         ended = _ended(cluster.job(training.name))
         pods = cluster.pods(training.selector)
         log.follow(pods)
+        lost.look(pods)
         failed = [pod for pod in pods if _phase(pod) == "Failed"]
         if ended == "Complete":
             log.drain()
             return
         if ended or failed:
             log.drain()
-            raise UserError(_why_failed(pods, training, ended))
+            raise UserError(_why_failed(pods, training, ended, lost.first))
         running = sum(_phase(pod) in ("Running", "Succeeded") for pod in pods)
         started = started or running == training.workers
         if not started:
@@ -64,6 +65,24 @@ def watch_workers(cluster: Cluster, training: Training, poll: float, patience: f
             cluster.set_deadline(training.name, int(elapsed) + LEASE_SECONDS)
             prolonged = elapsed
         time.sleep(poll)
+
+
+class _Lost:
+    """The worker that was deleted first: no pod of the Job has failed then, and the others are ended for it."""
+
+    def __init__(self) -> None:
+        self.first: Json | None = None
+        self._seen: dict[int, Json] = {}
+
+    def look(self, pods: list[Json]) -> None:
+        """Notes which ones are there, and which is not any more or is about to go."""
+        present = {_index(pod): pod for pod in pods}
+        staying = {index: pod for index, pod in present.items() if not pod["metadata"].get("deletionTimestamp")}
+        going = [present.get(index, pod) for index, pod in self._seen.items() if index not in staying]
+        # One that has gone altogether went before those that have a time to end in.
+        going.sort(key=lambda pod: (_index(pod) in present, str(pod["metadata"].get("deletionTimestamp"))))
+        self.first = self.first or next(iter(going), None)
+        self._seen |= staying
 
 
 class _ChiefsLog:
@@ -126,9 +145,11 @@ def _index(pod: Json) -> int:
     return int((pod["metadata"].get("annotations") or {}).get(_INDEX, -1))
 
 
-def _why_failed(pods: list[Json], training: Training, job_says: str | None) -> str:
+def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost: Json | None) -> str:
     """Of the worker that failed first: the others fail because it is gone, or are stopped for it."""
     ends = [(_end(pod), pod) for pod in pods if _phase(pod) == "Failed"]
+    if lost is not None and all(end.get("exitCode") == _SIGTERM for end, _ in ends):
+        return _why_lost(lost, training)
     ends = sorted(
         ends, key=lambda one: (one[0].get("exitCode") == _SIGTERM, one[0].get("finishedAt") or "", _index(one[1]))
     )
@@ -143,6 +164,13 @@ def _why_failed(pods: list[Json], training: Training, job_says: str | None) -> s
     return (
         f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {told}"
     )
+
+
+def _why_lost(pod: Json, training: Training) -> str:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    told = [condition.get("message") for condition in conditions if condition["type"] == "DisruptionTarget"]
+    why = (told and told[0]) or "its node was drained, a pod of a higher priority came, or somebody removed it"
+    return f"worker {_index(pod)} of {training.workers} was deleted before its end: {why}"
 
 
 def _end(pod: Json) -> Json:

@@ -28,7 +28,7 @@ def main(epochs: str) -> None:
         "batch_size": 4,
         "epochs": int(epochs),
         "learning_rate": 0.001,
-        "early_stopping": None,
+        "patience": 100,
     }
     try:
         train_on_workers(

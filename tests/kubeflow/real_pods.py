@@ -20,7 +20,7 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2
 
 from tests.kubeflow.installation import take_over
-from tests.kubeflow.store import Execution, Json, Store
+from tests.kubeflow.store import NOT_TRIGGERED, Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun
 from tests.support import step_image
 from tests.support.cluster import HOST, REPOSITORY, Cluster, image_with, put_into
@@ -103,10 +103,12 @@ class RealPods:
         spec = next(document for document in yaml.safe_load_all(compiled) if document and "pipelineInfo" in document)
         root = f"{self.pipeline_root}/{spec['pipelineInfo']['name']}/{run_id}"
         run = PipelineRun(run_id, root, workflow["status"]["phase"] == "Succeeded")
+        [groups] = [kind.id for kind in self.metadata.get_execution_types() if kind.name == "system.DAGExecution"]
         for execution in self.metadata.get_executions():
             task = execution.custom_properties["task_name"].string_value
-            if execution.id not in before and task:
-                state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+            state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+            is_shown = execution.type_id != groups or state == NOT_TRIGGERED
+            if execution.id not in before and task and is_shown:
                 run.tasks[task] = TaskRun(task, state, execution=Execution(execution.id, task))
         for node in workflow["status"]["nodes"].values():
             self._note_pod(run, node)
@@ -123,7 +125,8 @@ class RealPods:
         if pod is None:
             return
         main = next(each for each in pod["spec"]["containers"] if each["name"] == "main")
-        names = [main["command"][at + 1] for at, word in enumerate(main["command"]) if word == "--task_name"]
+        words = [*main["command"], *main.get("args", ())]
+        names = [words[at + 1] for at, word in enumerate(words) if word == "--task_name"]
         task = run.tasks.get(names[0]) if names else None
         if task is not None:
             task.attempts += 1

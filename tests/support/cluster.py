@@ -121,12 +121,17 @@ def put_into(namespace: str, manifest: Json) -> Json:
 
 
 def image_with(files: Mapping[str, Path], name: str, settings: Json) -> Path:
-    """The archive of an image that has these programs with the libraries that they load, and a shell."""
+    """The archive of an image that has these programs with the libraries that they load, and a /tmp for everyone."""
     from single_node.images import write_image
 
     archive = Path(tempfile.mkstemp(suffix=".tar", dir=REPOSITORY / "build")[1])
     libraries = {library: Path(library) for file in files.values() for library in _libraries(file)}
-    write_image(archive, name, files={**libraries, **files}, settings=settings)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "tmp").mkdir()
+        (root / "tmp").chmod(0o1777)
+        root.chmod(0o755)
+        write_image(archive, name, root=root, files={**libraries, **files}, settings=settings)
     return archive
 
 

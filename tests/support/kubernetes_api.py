@@ -91,7 +91,8 @@ class FakeKubernetes(ThreadingHTTPServer):
             for pod in pods:
                 self._look_at(pod)
             phases = [pod["status"]["phase"] for pod in pods]
-            if "Failed" in phases:
+            # A pod that was deleted counts as one that failed: isPodFailed, pkg/controller/job/job_controller.go.
+            if "Failed" in phases or len(pods) < job["spec"]["completions"]:
                 for pod in pods:
                     self._stop(pod["metadata"]["name"])
                 job["status"] = {"conditions": [{"type": "Failed", "status": "True", "message": "a pod failed"}]}
@@ -142,7 +143,8 @@ class FakeKubernetes(ThreadingHTTPServer):
         if process is None or process.poll() is None or pod["status"]["phase"] != "Running":
             return
         now = datetime.datetime.now(datetime.timezone.utc).isoformat()
-        end: Json = {"exitCode": process.returncode % 256, "reason": "Completed", "finishedAt": now}
+        code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+        end: Json = {"exitCode": code, "reason": "Completed", "finishedAt": now}
         if process.returncode:
             last = self.log(pod["metadata"]["name"]).read_bytes()[-2048:].decode("utf-8", "replace")
             end |= {"reason": "Error", "message": last}
@@ -305,7 +307,9 @@ def step_pod(name: str = "tiny-x7k2p-impl-1", **changes: Any) -> Json:
         "gcs-scratch",
         "s3-scratch",
         "minio-scratch",
+        "dot-local-scratch",
         "dot-cache-scratch",
+        "dot-config-scratch",
         "var-run-argo",
         "scratch",
     )

@@ -80,11 +80,11 @@ def test_they_have_what_the_configuration_gives_the_step(pod_spec: dict[str, Any
     for key in ("image", "resources", "securityContext"):
         assert container[key] == main[key]
     assert [entry["name"] for entry in container["env"]] == ["NCCL_DEBUG", "TOKEN"]
-    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/.cache", "/tmp", "/dev/shm", "/mnt/shared"}
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/dev/shm", "/mnt/shared"}
 
 
 def test_they_have_nothing_of_the_launcher_and_of_argo(pod_spec: dict[str, Any], container: dict[str, Any]) -> None:
-    assert {volume["name"] for volume in pod_spec["volumes"]} == {"dot-cache-scratch", "scratch", "shm", "shared"}
+    assert {volume["name"] for volume in pod_spec["volumes"]} == {"scratch", "shm", "shared"}
     assert {mount["name"] for mount in container["volumeMounts"]} <= {volume["name"] for volume in pod_spec["volumes"]}
     for key in ("initContainers", "nodeName", "activeDeadlineSeconds", "priority"):
         assert key not in pod_spec

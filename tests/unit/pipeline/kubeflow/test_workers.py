@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,24 @@ def test_the_first_worker_that_fails_is_named_with_its_last_word(
     assert not running_workers(kubernetes)
     assert not list(shared.iterdir())
     assert not Path(fn_args.serving_model_dir).exists()
+
+
+def test_a_worker_that_is_deleted_is_named(
+    kubernetes: FakeKubernetes, cluster: Cluster, meeting: Workers, fn_args: FnArgs
+) -> None:
+    def lose_one_soon(own: list[str], index: int) -> list[str]:
+        if index:
+            threading.Timer(1, lambda: kubernetes.delete("pods", f"{_job(kubernetes)}-1-abcde")).start()
+        return stand_in("time.sleep(60)")(own, index)
+
+    kubernetes.command = lose_one_soon
+    with pytest.raises(UserError, match=r"^worker 1 of 2 was deleted before its end: its node was drained"):
+        train_on_workers(fn_args, meeting, cluster, POLL)
+
+
+def _job(kubernetes: FakeKubernetes) -> str:
+    [name] = [name for kind, name in kubernetes.objects if kind == "jobs"]
+    return name
 
 
 def test_a_step_that_is_stopped_stops_the_workers(

@@ -148,11 +148,9 @@ def _index(pod: Json) -> int:
 def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost: Json | None) -> str:
     """Of the worker that failed first: the others fail because it is gone, or are stopped for it."""
     ends = [(_end(pod), pod) for pod in pods if _phase(pod) == "Failed"]
-    if lost is not None and all(end.get("exitCode") == _SIGTERM for end, _ in ends):
+    if lost is not None and all(_was_ended(end, pod) for end, pod in ends):
         return _why_lost(lost, training)
-    ends = sorted(
-        ends, key=lambda one: (one[0].get("exitCode") == _SIGTERM, one[0].get("finishedAt") or "", _index(one[1]))
-    )
+    ends = sorted(ends, key=lambda one: (_was_ended(*one), one[0].get("finishedAt") or "", _index(one[1])))
     if not ends:
         return f"the workers failed: {job_says}"
     end, pod = ends[0]
@@ -164,6 +162,11 @@ def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost
     return (
         f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {told}"
     )
+
+
+def _was_ended(end: Json, pod: Json) -> bool:
+    """Whether it was told to end; TensorFlow does not end at SIGTERM, so its status is that of SIGKILL then."""
+    return end.get("exitCode") == _SIGTERM or bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def _why_lost(pod: Json, training: Training) -> str:

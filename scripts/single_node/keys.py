@@ -20,6 +20,7 @@ CLIENTS = {
     "kubelet": f"/O=system:nodes/CN=system:node:{NODE_NAME}",
     "apiserver-kubelet": "/O=system:masters/CN=apiserver-kubelet",
 }
+_CA_USAGE = "critical,digitalSignature,keyCertSign,cRLSign"  # Python 3.13 trusts no authority that does not say.
 _NAMES = (
     "kubernetes",
     "kubernetes.default",
@@ -37,7 +38,7 @@ def make_keys(places: Places) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     ca = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 365, "-subj", "/CN=segpipe-cluster")
-    run("openssl", *ca, "-keyout", folder / "ca.key", "-out", folder / "ca.crt")
+    run("openssl", *ca, "-addext", f"keyUsage={_CA_USAGE}", "-keyout", folder / "ca.key", "-out", folder / "ca.crt")
     run("openssl", "genrsa", "-out", folder / "accounts.key", 2048)
     run("openssl", "rsa", "-in", folder / "accounts.key", "-pubout", "-out", folder / "accounts.pub")
     names = ",".join([*(f"DNS:{name}" for name in _NAMES), f"IP:{API}", f"IP:{NODE}", "IP:127.0.0.1"])
@@ -51,7 +52,7 @@ def make_keys(places: Places) -> None:
 def _sign(folder: Path, name: str, subject: str, extension: str) -> None:
     request = ("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-keyout", folder / f"{name}.key")
     run("openssl", *request, "-out", folder / f"{name}.csr")
-    (folder / f"{name}.ext").write_text(extension)
+    (folder / f"{name}.ext").write_text(f"{extension}\nauthorityKeyIdentifier=keyid\n")
     signed = ("x509", "-req", "-days", 365, "-in", folder / f"{name}.csr", "-extfile", folder / f"{name}.ext")
     authority = ("-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial")
     run("openssl", *signed, *authority, "-out", folder / f"{name}.crt")

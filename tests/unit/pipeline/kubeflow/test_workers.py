@@ -23,7 +23,7 @@ from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.worker_manifests import Training, worker_job
-from pipeline.kubeflow.worker_watch import watch_workers
+from pipeline.kubeflow.worker_watch import _Lost, _why_failed, watch_workers
 from pipeline.kubeflow.workers import WORKERS_VARIABLE, hand_over, run_fn, train_on_workers, with_workers
 from tests.support.kubernetes_api import FakeKubernetes, running_workers
 
@@ -130,6 +130,23 @@ def test_a_worker_that_is_deleted_is_named(
     kubernetes.command = lose_one_soon
     with pytest.raises(UserError, match=r"^worker 1 of 2 was deleted before its end: its node was drained"):
         train_on_workers(fn_args, meeting, cluster, POLL)
+
+
+def test_a_deleted_worker_is_named_and_not_the_one_that_is_ended_for_it() -> None:
+    """As a real cluster showed it: TensorFlow catches SIGTERM, so the chief's exit status is that of SIGKILL."""
+    chief, lost, ended = _pod(0), _pod(1), {"exitCode": 137, "message": "SIGTERM caught", "finishedAt": "2026-01-01"}
+    seen = _Lost()
+    seen.look([chief, lost])
+    chief["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:01Z"
+    chief["status"] = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": ended}}]}
+    seen.look([chief])
+    said = _why_failed([chief], Training("t", 2, [], "a"), "BackoffLimitExceeded", seen.first)
+    assert said.startswith("worker 1 of 2 was deleted before its end")
+
+
+def _pod(index: int) -> dict[str, Any]:
+    annotations = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return {"metadata": {"annotations": annotations}, "status": {"phase": "Running"}}
 
 
 def _job(kubernetes: FakeKubernetes) -> str:

@@ -42,9 +42,15 @@ def _digest(entry_points: tuple[str, ...], root: Path) -> str:
 def _data_files(package: Path) -> Iterator[Path]:
     """What a package has besides modules: files beside them, and in folders that are not packages."""
     for path in package.iterdir():
-        if path.name.startswith((".", "__pycache__")) or path.name.endswith("~"):
+        if _is_left_by_a_tool(path.name):
             continue
         if path.is_file() and path.suffix not in {".py", ".pyc"}:
             yield path
         elif path.is_dir() and not (path / "__init__.py").exists():
-            yield from (file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+            inside = (file for file in path.rglob("*") if file.is_file())
+            yield from (f for f in inside if not any(map(_is_left_by_a_tool, f.relative_to(path).parts)))
+
+
+def _is_left_by_a_tool(name: str) -> bool:
+    """Whether a file or folder is an editor's or Python's, not the project's."""
+    return name.startswith((".", "__pycache__")) or name.endswith("~")

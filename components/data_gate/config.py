@@ -14,9 +14,10 @@ from components.settings_types import shown
 
 def _list_of_names(value: Any) -> Any:
     # One sentence here, where pydantic would have one for each kind that the value could be.
-    if value == "all" or (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)):
+    is_list = isinstance(value, (list, tuple))
+    wrong = [name for name in value if not isinstance(name, str)] if is_list else []
+    if value == "all" or (is_list and not wrong):
         return value
-    wrong = [name for name in value if not isinstance(name, str)] if isinstance(value, (list, tuple)) else []
     why = f"; {shown(wrong[0])} is not a name" if wrong else ""
     raise ValueError(f"{shown(value)} is not a list of class names, such as [hat, tie], or the word all{why}")
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from components import records
 from components.evaluator.counts import confusion_counts
+from components.signatures import SIGNATURES
 from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
@@ -47,6 +48,11 @@ def trained_view(transformed: Transformed, encoded: list[bytes]) -> tf.Tensor:
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
     raw = layer({records.IMAGE_ENCODED: tf.constant(encoded)})[features.IMAGE]
     return images_from_bytes(raw, transformed.config.height, transformed.config.width)
+
+
+def test_what_is_saved_beside_the_signatures_are_no_methods(loaded) -> None:  # type: ignore[no-untyped-def]
+    assert set(loaded.signatures) == set(SIGNATURES)
+    assert not [name for name in SIGNATURES if hasattr(loaded, name)]
 
 
 def test_probabilities_are_those_of_the_trained_network(loaded, keras_model, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]

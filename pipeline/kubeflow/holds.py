@@ -62,9 +62,14 @@ def seen_closely(client: Client, run: Any) -> Seen:
     return Seen(run, nodes or nodes_of_run(run), workflow)
 
 
-def find_holds(client: Client, run: Any, tasks: Sequence[str]) -> Holds:
-    """What holds a run that has not ended, and those of its tasks that are starting."""
-    close = seen_closely(client, run)
+def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
+    """What holds a run that has not ended, and those of its tasks that are starting.
+
+    Args:
+        client: Is asked for pods of which the workflow does not say why they wait.
+        close: The run, as `seen_closely` returns it.
+        tasks: Those that are pods.
+    """
     if not close.nodes:
         return Holds(_not_taken_up(close.workflow))
     waiting = {task: close.nodes.waiting_pod(task) for task in tasks}

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.kubeflow.client import ENDED, Client, state_of
-from pipeline.kubeflow.holds import find_holds, seen
+from pipeline.kubeflow.holds import find_holds, seen_closely
 from pipeline.kubeflow.names import GROUPS, task_label
 from pipeline.kubeflow.watching import duration, run_seconds
 
@@ -48,8 +48,8 @@ def held_lines(client: Client, runs: Sequence[Any]) -> Iterator[str]:
     for run in runs:
         if run.state in ENDED or (run_seconds(run, now) or 0.0) < _JUST_BEGUN:
             continue
-        tasks = [task for task in seen(client, run).nodes.tasks if task not in GROUPS]
-        holds = find_holds(client, run, tasks)
+        close = seen_closely(client, run)
+        holds = find_holds(client, close, [task for task in close.nodes.tasks if task not in GROUPS])
         whole = {"Run": holds.run} if holds.run is not None else {}
         named = {task_label(task): reason for task, reason in holds.tasks.items()}
         for name, reason in {**whole, **named}.items():

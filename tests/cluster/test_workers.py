@@ -18,7 +18,12 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(step_image.why_not()), reason=step_image.why_not() or "can run"),
 ]
-_CODE = ("tests/__init__.py", "tests/cluster/train_on_workers.py", "tests/support/transformed.py")
+_CODE = (
+    "tests/__init__.py",
+    "tests/cluster/train_on_workers.py",
+    "tests/support/transformed.py",
+    "tests/support/worker_training.py",
+)
 _RIGHTS = """
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization

@@ -16,19 +16,9 @@ from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.workers import train_on_workers
 from tests.support.kubernetes_api import NAMESPACE, FakeKubernetes, on_this_machine, running_workers, step_pod
-from tests.support.transformed import CLASS_NAMES, TINY, make_pair, run_transform
+from tests.support.worker_training import arguments_for_two
 
 pytestmark = pytest.mark.slow
-
-TRAINER = TrainerConfig.model_validate(
-    {
-        "model": {"type": "unet", "width": 4, "depth": 1},
-        "workers": 2,
-        "batch_size": 4,
-        "epochs": 2,
-        "learning_rate": 0.01,
-    }
-)
 
 
 @pytest.fixture
@@ -53,25 +43,7 @@ def cluster(kubernetes: FakeKubernetes) -> Cluster:
 
 @pytest.fixture
 def fn_args(tmp_path: Path) -> FnArgs:
-    """What TFX gives the step; all of it on the disk of its own pod."""
-    own = tmp_path / "own"
-    (own / "records").mkdir(parents=True)
-    transformed = run_transform([make_pair(index) for index in range(8)], TINY, own / "records")
-    return FnArgs(
-        train_files=[f"{own}/records/train-*"],
-        eval_files=[f"{own}/records/train-*"],
-        transform_output=str(transformed.graph),
-        serving_model_dir=str(own / "model" / "Format-Serving"),
-        model_run_dir=str(own / "run"),
-        custom_config={
-            "trainer": TRAINER.model_dump_json(),
-            "transform": TINY.model_dump_json(),
-            "classes": list(CLASS_NAMES),
-            "seed": 1,
-            "class_weight": None,
-            "resume_root": str(tmp_path / "resume"),
-        },
-    )
+    return arguments_for_two(tmp_path / "own", 8, str(tmp_path / "resume"), epochs=2, learning_rate=0.01)
 
 
 @pytest.fixture
@@ -107,8 +79,8 @@ def test_two_workers_train_one_model_for_the_step(
 def test_a_workers_own_sentence_is_the_steps_error(
     kubernetes: FakeKubernetes, cluster: Cluster, meeting: Workers, fn_args: FnArgs
 ) -> None:
-    settings = TRAINER.model_copy(update={"warm_start": "/nowhere"})
-    fn_args.custom_config["trainer"] = settings.model_dump_json()
+    settings = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"])
+    fn_args.custom_config["trainer"] = settings.model_copy(update={"warm_start": "/nowhere"}).model_dump_json()
     with pytest.raises(
         UserError, match=r"worker \d of 2 failed with exit status 1: trainer.warm_start: /nowhere holds"
     ):

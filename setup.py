@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-TOPS = ("pipeline", "components", "registry", "serving", "schemas")
+TOPS = ("pipeline", "components", "common", "registry", "serving", "schemas")
 
 
 def version() -> str:

@@ -36,8 +36,8 @@ import tf_keras as keras
 from aiohttp import web
 
 from benchmarks.inference import picture, transform_layer
-from components import records
-from components.compatibility import skip_autograph_for_keras
+from common import records
+from common.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel

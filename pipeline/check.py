@@ -13,12 +13,12 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from components.errors import UserError
+from common.errors import UserError
+from common.records import SPLITS
 from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
-from components.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.disk_need import print_need

@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from components.errors import UserError
-from components.gpus import share_gpus
-from components.interruption import interrupted_by_sigterm
+from common.errors import UserError
+from common.gpus import share_gpus
+from common.interruption import interrupted_by_sigterm
 from pipeline import __version__
 from pipeline.command_line import (
     CommandGroup,

@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from components.errors import UserError, user_error_in
-from components.interruption import Interruption, output_closed
-from components.machine_faults import describe, machine_fault_in
-from components.plain_path import plain_temporary_files, without_aliases
+from common.errors import UserError, user_error_in
+from common.interruption import Interruption, output_closed
+from common.machine_faults import describe, machine_fault_in
+from common.plain_path import plain_temporary_files, without_aliases
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

@@ -12,16 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from common.errors import UserError
+from common.settings import Settings, matching
+from common.settings_errors import Mistake, mistakes_in, shortened
+from common.settings_places import parse_place
 from components.data_gate.config import ValidationConfig, check_absent
-from components.errors import UserError
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
-from components.settings import Settings, matching
-from components.settings_errors import Mistake, mistakes_in, shortened
-from components.settings_places import parse_place
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from components.errors import UserError
-from components.settings_errors import Loc
-from components.settings_places import place_text
-from components.settings_types import shown
+from common.errors import UserError
+from common.settings_errors import Loc
+from common.settings_places import place_text
+from common.settings_types import shown
 from pipeline.yaml_syntax import colour_comments, syntax_mistake
 
 _TAG = "tag:yaml.org,2002:"

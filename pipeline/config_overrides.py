@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from components import settings_types as st
-from components.errors import UserError
-from components.settings_errors import Loc
-from components.settings_places import Part, parse_place, place_text
+from common import settings_types as st
+from common.errors import UserError
+from common.settings_errors import Loc
+from common.settings_places import Part, parse_place, place_text
 from pipeline.config_file import Document, Mistakes, parse
 
 

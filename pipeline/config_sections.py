@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from components import settings_types as st
-from components.settings_errors import Loc, Mistake
-from components.settings_places import place_text
+from common import settings_types as st
+from common.settings_errors import Loc, Mistake
+from common.settings_places import place_text
 from pipeline.config_file import Document
 
 

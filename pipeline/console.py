@@ -19,9 +19,9 @@ from typing import NamedTuple, TextIO
 from rich.console import Console
 from rich.markup import escape
 
-from components.interruption import output_closed
-from components.plain_path import without_aliases
-from components.progress import LOGGER_NAME
+from common.interruption import output_closed
+from common.plain_path import without_aliases
+from common.progress import LOGGER_NAME
 
 _WIDTH_OF_FILES = 160
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.markup import escape
 
-from components.errors import UserError
-from components.machine_faults import megabytes
+from common.errors import UserError
+from common.machine_faults import megabytes
 from components.trainer.architectures import Architecture
 from pipeline.config import RunConfig
 from pipeline.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM

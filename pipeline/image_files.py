@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpe", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What is taken for an image in a folder; the model refuses TIFF and WebP, each with a sentence."""

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from components.errors import UserError, user_error_in
-from components.gpus import share_gpus
-from components.machine_faults import Kind, describe, machine_fault_in
-from components.plain_path import plain_path
+from common.errors import UserError, user_error_in
+from common.gpus import share_gpus
+from common.machine_faults import Kind, describe, machine_fault_in
+from common.plain_path import plain_path
 from pipeline.config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.disk_need import check_disk, measure_need

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from components.palette import colourise, overlay
-from components.records import VOID
+from common.palette import colourise, overlay
+from common.records import VOID
 
 _LONGER_SIDE = 128  # of a picture, pixels
 _MARGIN, _GAP, _SEAM = 28, 16, 2

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.errors import UserError
-from components.palette import overlay
+from common.errors import UserError
+from common.palette import overlay
 from pipeline.command_line import INTERRUPTED
 from pipeline.console import quiet_streams
 from pipeline.image_files import ImageFile, ImageFiles, find_images

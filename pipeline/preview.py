@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from components import records
-from components.errors import UserError
-from components.records import SPLITS
+from common import records
+from common.errors import UserError
+from common.records import SPLITS
 from pipeline.config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.picture_sheet import Row, Seen, draw_sheet

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.console import quiet_streams
 from registry.errors import RegistryError
 from registry.serving_record import CANARY, STABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import RunConfig
 
 # What [[ScheduledTime]] becomes where a backend expands it: backend/src/common/util/parameter_formatter.go.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from components.hostile import lying_png
+from common.decompression_bomb import lying_png
 
 CLASSES = ("background", "red", "yellow", "blue")
 SCENES = 300

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from pipeline.config import RunConfig
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.compatibility import import_tensorflow
-from components.errors import UserError
-from components.settings_errors import mistakes_in
+from common.compatibility import import_tensorflow
+from common.errors import UserError
+from common.settings_errors import mistakes_in
 from serving.ports import check_port
 from serving.settings import MEGABYTE, ServerSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.command_line import (
     CommandGroup,
     registry_option,

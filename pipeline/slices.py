@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
-from components.errors import UserError
+from common.errors import UserError
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig

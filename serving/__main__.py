@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 
-from components.errors import UserError
+from common.errors import UserError
 from serving.settings import ServerSettings
 
 

@@ -18,7 +18,7 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH

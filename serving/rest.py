@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
-from components.signatures import SERVING_DEFAULT
+from common.signatures import SERVING_DEFAULT
 from serving import logs
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER

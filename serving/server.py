@@ -13,7 +13,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.store import VERSIONS, Registry
 from serving import logs
 from serving.batching import Batcher

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
 from registry.local_storage import LocalStorage
 from registry.serving_record import STABLE

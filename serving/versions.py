@@ -17,7 +17,7 @@ from typing import NamedTuple
 from grpc import StatusCode
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
 from registry.serving_record import STABLE
 from registry.store import Registry

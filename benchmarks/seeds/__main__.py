@@ -163,7 +163,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _train(arguments: argparse.Namespace, config: RunConfig) -> Outcome:
     from benchmarks.seeds.data import read_prepared
-    from components.compatibility import skip_autograph_for_keras
+    from common.compatibility import skip_autograph_for_keras
 
     skip_autograph_for_keras()
     prepared = read_prepared(Path(arguments.folder))

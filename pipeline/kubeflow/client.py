@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import kfp_server_api as models
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.compiled import Compiled, Value
 from pipeline.kubeflow.connection import AlreadyExistsError, Api, ApiError, NotFoundError
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 
 Json = dict[str, Any]
 _T = TypeVar("_T")

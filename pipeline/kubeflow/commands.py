@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline import __version__
 from pipeline.command_line import INTERRUPTED, config_argument, says_errors_plainly, set_option
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config_file import Mistakes, parse
 
 Value = str | int | float | bool | list[Any] | dict[str, Any]

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import kfp_server_api
 import urllib3
 
-from components.errors import UserError
+from common.errors import UserError
 
 TOKEN = "KFP_TOKEN"  # noqa: S105  # The variable's name.
 TOKEN_PATH = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105  # As in kfp.client.

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from components.compatibility import import_tensorflow
-from components.errors import UserError, user_error_in
-from components.gpus import share_gpus
-from components.machine_faults import describe, machine_fault_in
+from common.compatibility import import_tensorflow
+from common.errors import UserError, user_error_in
+from common.gpus import share_gpus
+from common.machine_faults import describe, machine_fault_in
 from pipeline.kubeflow.launcher import Json, Places
 from pipeline.kubeflow.pod_log import give_reason, log_to_pod, say
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.errors import UserError
+from common.errors import UserError
 
 Json = dict[str, Any]
 

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from pipeline.kubeflow.outcome import ask
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 

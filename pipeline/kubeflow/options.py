@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.config import DEFAULT, KubeflowConfig
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.client import Client
 from pipeline.kubeflow.connection import Api, find_connection
 from pipeline.kubeflow.holds import Seen, seen_closely, why_task_failed

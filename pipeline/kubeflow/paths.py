@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.names import SURVEY

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from components.progress import LOGGER_NAME
+from common.progress import LOGGER_NAME
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """What is written here, `kubectl describe` and Kubernetes' events show as the reason of the end."""

@@ -30,7 +30,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.client import Client, Work, age
 from pipeline.kubeflow.connection import ApiError
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.spec import SCHEMA_VERSION
 
 Json = dict[str, Any]

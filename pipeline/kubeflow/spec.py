@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from components.compatibility import portable_stats_options
+from common.compatibility import portable_stats_options
 from pipeline.config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS

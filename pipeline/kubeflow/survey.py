@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from components.example_gen.window import depends_on_date
 from components.trainer.config import BLESSED
 from pipeline.config import RunConfig, make_config

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import Field
 
-from components import progress
-from components.errors import UserError
-from components.settings import Settings
+from common import progress
+from common.errors import UserError
+from common.settings import Settings
 
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in the pods of an Indexed Job."""

@@ -9,8 +9,8 @@ import threading
 import time
 from typing import Any
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.pod_log import say
 from pipeline.kubeflow.worker_manifests import LEASE_SECONDS, Training

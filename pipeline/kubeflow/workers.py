@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster

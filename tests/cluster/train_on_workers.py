@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.workers import train_on_workers

@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import load_config
 from pipeline.kubeflow import recurring, watching
 from pipeline.kubeflow.client import Client, Work

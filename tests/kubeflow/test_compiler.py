@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from pipeline.steps import run_value_parameters

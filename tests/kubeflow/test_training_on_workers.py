@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 from pipeline.kubeflow.cluster import Cluster

@@ -58,7 +58,7 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     """A network for pictures of TILE × TILE, exported as the Trainer does; `mode` is `tile` or `resize`."""
     import tensorflow as tf
 
-    from components import records
+    from common import records
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel

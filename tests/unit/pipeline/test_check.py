@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
+from common.errors import UserError
 from components.data_gate.rehearsal import rehearse
-from components.errors import UserError
 from pipeline.check import check_data, infer_schema_file
 from pipeline.config import RunConfig, load_config
 from pipeline.local import run_pipeline

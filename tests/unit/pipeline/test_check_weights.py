@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.check import check_data
 from pipeline.config import RunConfig, load_config
 from pipeline.local import run_pipeline

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.architectures import UNet
 from pipeline.config import RunConfig, load_config
 

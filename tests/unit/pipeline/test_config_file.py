@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import load_config
 from pipeline.config_file import Mistakes, parse
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import core_schema
 
-from components.errors import UserError
-from components.settings_errors import mistakes_in
-from components.settings_places import place_text
+from common.errors import UserError
+from common.settings_errors import mistakes_in
+from common.settings_places import place_text
 from pipeline.config import RunConfig, make_config
 from pipeline.config_file import Mistakes, parse
 

@@ -11,7 +11,7 @@ NOISY = """
 import logging, os, sys, warnings
 from pathlib import Path
 from pipeline.console import StepWatcher, quiet_streams
-from components import progress
+from common import progress
 
 with quiet_streams(Path(sys.argv[1])) as console:
     os.write(1, b"noise from C++ on 1\\n")

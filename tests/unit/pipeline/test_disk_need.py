@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import RunConfig, make_config
 from pipeline.disk_need import DiskNeed, check_disk, estimate, measure_need, print_need
 from tests.support.tiny import write_data

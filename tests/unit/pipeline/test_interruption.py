@@ -13,7 +13,7 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 import click
-from components.interruption import interrupted_by_sigterm
+from common.interruption import interrupted_by_sigterm
 from pipeline.command_line import says_errors_plainly
 from pipeline.console import StepWatcher, quiet_streams
 

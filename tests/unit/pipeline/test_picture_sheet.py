@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.palette import class_colours, overlay
-from components.records import VOID
+from common.palette import class_colours, overlay
+from common.records import VOID
 from pipeline.picture_sheet import Row, Seen, draw_sheet
 
 CLASSES = ("background", "thing", "other")

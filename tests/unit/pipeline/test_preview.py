@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import RunConfig, load_config
 from pipeline.preview import write_preview
 from tests.support.data_set import DataSet, blocks, photo

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.run_date import parse_run_date
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.learning_config import SGD, AdamW, Cosine, Polynomial
 from pipeline.config import RunConfig, load_config
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.contents import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.launcher import Places, for_launcher, for_tfx, local_path, make_folders, make_single_files
 from tests.kubeflow.store import from_mlmd, to_mlmd
 

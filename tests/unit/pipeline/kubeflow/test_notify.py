@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
-from components.progress import LOGGER_NAME
+from common.errors import UserError
+from common.progress import LOGGER_NAME
 from pipeline.kubeflow.notify import compose, main_from, send
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.config import KubeflowConfig, quantity
 from pipeline.kubeflow.options import check_step_names
 from tests.support.cluster_config import cluster_config

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.paths import mounts, on_cluster
 from tests.support.cluster_config import DATA, cluster_config

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec
 from pipeline.kubeflow.platform_rules import check_platform, platform_problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.rules import check_spec, problems
 from tests.support.small_spec import BROKEN, broken, small_spec
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import load_config
 from pipeline.kubeflow.own_tasks import survey_outputs
 from pipeline.kubeflow.survey import effective_config, survey, write_outputs

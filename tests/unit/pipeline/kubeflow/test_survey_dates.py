@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.config import RunConfig
 from pipeline.kubeflow.survey import survey
 from tests.support.data_set import CLASSES, DataSet

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from pipeline.kubeflow.worker import INDEX_VARIABLE, await_names, run_worker, tf_config
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config import RunConfig
 from pipeline.kubeflow.cluster import Cluster

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from components import settings_types as st
-from components.settings import LARGEST
-from components.settings_places import Part, place_text
+from common import settings_types as st
+from common.settings import LARGEST
+from common.settings_places import Part, place_text
 
 Loc = tuple[Any, ...]
 """Keys and numbers that lead to a value of what was read from a file."""

@@ -13,7 +13,7 @@ os.write(2, b"I0000 00:00:1.1 1 port.cc:153] oneDNN custom operations are on.\\n
 os.write(2, b"E0000 00:00:1.1 1 cuda.cc:1] the driver is too old\\n")
 {}
 """
-PROGRAM = "import os, components.compatibility as c; c.import_tensorflow(); os.write(2, b'I0000 later\\n')"
+PROGRAM = "import os, common.compatibility as c; c.import_tensorflow(); os.write(2, b'I0000 later\\n')"
 
 
 def stderr_of_import(tmp_path: Path, more: str = "") -> list[str]:

@@ -14,9 +14,9 @@ from apache_beam.io.filesystems import FileSystems
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import plain_path as module
-from components.errors import UserError
-from components.plain_path import is_plain, plain_path, plain_temporary_files, plain_uri, without_aliases
+from common import plain_path as module
+from common.errors import UserError
+from common.plain_path import is_plain, plain_path, plain_temporary_files, plain_uri, without_aliases
 
 ODD = ["a [1]", "b*", "c?", "[d]", "e]", "[!f]", "g\\h", "i\nj", "ü [v2] *", "[[k]]"]
 

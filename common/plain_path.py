@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.errors import UserError
+from common.errors import UserError
 
 _WILDCARD = re.compile(r"[*?\[\]\\\x00-\x1f]")
 _ALIAS = re.compile(r"/[^\s'\":]*/segpipe-\d+/[0-9a-f]{16}\b")

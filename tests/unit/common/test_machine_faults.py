@@ -16,8 +16,8 @@ import pytest
 import tensorflow as tf
 from apache_beam.io.filesystem import BeamIOError
 
+from common.machine_faults import Kind, MachineFault, describe, machine_fault_in
 from components.example_gen.files import LocalFolder
-from components.machine_faults import Kind, MachineFault, describe, machine_fault_in
 
 
 @pytest.fixture

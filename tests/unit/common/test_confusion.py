@@ -4,9 +4,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluator.confusion import confusion_counts_BCC
+from common.confusion import confusion_counts_BCC
+from common.records import VOID
 from components.evaluator.counts import confusion_counts
-from components.records import VOID
 
 
 @settings(max_examples=50, deadline=None)

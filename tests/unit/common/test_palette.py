@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components import palette
-from components.records import MAX_CLASSES, VOID
+from common import palette
+from common.records import MAX_CLASSES, VOID
 
 
 def smallest_distance(colours: np.ndarray) -> float:

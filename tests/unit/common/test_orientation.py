@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.orientation import MAX_ENTRIES, MAX_PARTS, orientation
+from common.orientation import MAX_ENTRIES, MAX_PARTS, orientation
 from serving.client.orientation import orientation_of
 from tests.support.image_files import (
     XMP,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from components.hostile import PNG_START
+from common.decompression_bomb import PNG_START
 
 UPRIGHT = 1
 ORIENTATION_TAG = 0x0112

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from components.settings import Settings, default_type, matching
+from common.settings import Settings, default_type, matching
 
 
 class Inner(Settings):

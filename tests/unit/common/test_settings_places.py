@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.settings_places import Part, parse_place, place_text
+from common.settings_places import Part, parse_place, place_text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from components.records import MAX_CLASSES, VOID
+from common.records import MAX_CLASSES, VOID
 
 Pixels = npt.NDArray[np.uint8]
 

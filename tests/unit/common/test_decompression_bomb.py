@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.hostile import PNG_OTHER_BYTES, excess, inflates_too_far
+from common.decompression_bomb import PNG_OTHER_BYTES, excess, inflates_too_far
 from tests.support.hostile_pictures import PNG, chunk, ihdr, inflating_png, rows
 
 SIDE = 1200

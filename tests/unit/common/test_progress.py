@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components import progress
+from common import progress
 
 
 @pytest.fixture

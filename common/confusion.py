@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 
 INDICES = 256
 """Values that a pixel of an index mask can have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 
 def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, str]]]:

@@ -19,7 +19,7 @@ from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.disk_need import print_need
 from pipeline.run_date import on_date

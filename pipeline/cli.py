@@ -80,7 +80,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     """
     from rich.markup import escape
 
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
     from pipeline.console import quiet_streams
     from pipeline.local import log_file, run_pipeline
     from pipeline.run_date import parse_run_date
@@ -131,7 +131,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
       segpipe check pipeline/configs/nuclei.yaml
     """
     from pipeline.check import check_data
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
     from pipeline.run_date import parse_run_date
 
     check_data(load_config(config, overrides), parse_run_date(date))
@@ -156,7 +156,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     Example:
       segpipe compile pipeline/configs/sample.yaml -o build/sample.yaml
     """
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
     from pipeline.kubeflow.compiler import compile_quietly
     from pipeline.kubeflow.own_tasks import run_parameters
     from pipeline.kubeflow.paths import on_cluster
@@ -195,7 +195,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
     Example:
       segpipe preview pipeline/configs/nuclei.yaml --set 'trainer.augmentation.rotate={degrees: 30}'
     """
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
     from pipeline.preview import write_preview
 
     write_preview(load_config(config, overrides), out)
@@ -349,7 +349,7 @@ def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
       segpipe schema infer pipeline/configs/nuclei.yaml
     """
     from pipeline.check import infer_schema_file
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
 
     infer_schema_file(load_config(config, overrides), force)
 

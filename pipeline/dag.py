@@ -27,7 +27,7 @@ from components.statistics import stats_options
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.code_digest import code_digest
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.parameters import RunValues, run_values
 from pipeline.run_state import RunState
 from pipeline.schema_file import read_schema

@@ -15,7 +15,7 @@ from common.errors import UserError, user_error_in
 from common.gpus import share_gpus
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.console import Step, StepWatcher
 from pipeline.disk_need import check_disk, measure_need
 from pipeline.run_date import on_date

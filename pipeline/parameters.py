@@ -12,7 +12,7 @@ from typing import Any
 
 from components.trainer.losses.config import given_class_weights
 from pipeline.code_digest import code_digest
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.run_state import RunState
 from pipeline.steps import TRAINER, TUNER
 

@@ -11,7 +11,7 @@ from PIL import Image
 from common import records
 from common.errors import UserError
 from common.records import SPLITS
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.picture_sheet import Row, Seen, draw_sheet
 from pipeline.run_date import on_date

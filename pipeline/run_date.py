@@ -6,7 +6,7 @@ import datetime
 import re
 
 from common.errors import UserError
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 # What [[ScheduledTime]] becomes where a backend expands it: backend/src/common/util/parameter_formatter.go.
 _KUBEFLOW = re.compile(r"\d{14}")

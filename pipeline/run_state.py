@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.trainer.config import BLESSED, NONE
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from registry.state import holdings_state, registry_state
 from registry.store import Registry
 

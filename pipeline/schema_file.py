@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from common import progress
 from common.errors import UserError
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 if TYPE_CHECKING:
     from components.data_gate.result import Finding

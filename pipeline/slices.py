@@ -12,7 +12,7 @@ from components.example_gen.config import DataConfig
 from components.example_gen.features import bucket_names
 from components.example_gen.pairing import Listing
 from components.example_gen.slices import check_buckets, listed_slices
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 
 def check_slices(config: RunConfig, listing: Listing) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from registry.manifest import Manifest
 
 _NOT_OF_THE_MODEL = ("workspace", "registry", "report", "kubeflow", "when_unchanged")

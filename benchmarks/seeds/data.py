@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.seeds.sides import Pair
 from common import records
 from components.transform import features
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 _PREPARED = "prepared.json"
 

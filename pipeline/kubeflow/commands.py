@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.command_line import INTERRUPTED, config_argument, says_errors_plainly, set_option
 
 if TYPE_CHECKING:
-    from pipeline.config import RunConfig
+    from pipeline.config.run_config import RunConfig
     from pipeline.kubeflow.client import Client, Version
     from pipeline.kubeflow.compiled import Compiled
 
@@ -216,7 +216,7 @@ COMMANDS = (submit, schedule, runs, pause, resume, terminate)
 def _connect(
     config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None
 ) -> tuple[RunConfig, Client]:
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
     from pipeline.kubeflow.client import Client
     from pipeline.kubeflow.connection import Api, find_connection
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from common.errors import UserError
-from pipeline.config_file import Mistakes, parse
+from pipeline.config.file import Mistakes, parse
 
 Value = str | int | float | bool | list[Any] | dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.kubeflow.options import check_step_names
 from pipeline.kubeflow.paths import on_cluster

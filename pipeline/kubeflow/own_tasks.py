@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.names import COMMAND, IS_TRAINING_DUE, NOTIFY, PIPELINE, SURVEY
 from pipeline.steps import run_value_parameters
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.names import SURVEY
 from pipeline.steps import DATA_PATHS, INITIAL_WEIGHTS_PATHS, REGISTRY_PATHS, STEPS

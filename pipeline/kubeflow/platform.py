@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from common.compatibility import portable_stats_options
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
 from pipeline.kubeflow.own_tasks import (

@@ -18,7 +18,7 @@ from common import progress
 from common.errors import UserError
 from components.example_gen.window import depends_on_date
 from components.trainer.config import BLESSED
-from pipeline.config import RunConfig, make_config
+from pipeline.config.run_config import RunConfig, make_config
 from pipeline.kubeflow.launcher import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE
 from pipeline.kubeflow.own_tasks import CREATED

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.names import COMMAND
 from pipeline.run_state import RunState
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from common import progress
 from common.errors import UserError
 from components.trainer.config import TrainerConfig
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Workers
 from pipeline.kubeflow.names import COMMAND

@@ -27,7 +27,7 @@ import pytest
 from rich.console import Console
 
 from common.errors import UserError
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow import recurring, watching
 from pipeline.kubeflow.client import Client, Work
 from pipeline.kubeflow.commands import commit_of

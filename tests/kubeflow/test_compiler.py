@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from common.errors import UserError
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from pipeline.steps import run_value_parameters
 from tests.support.compiled_pipelines import EVERYTHING, SHIPPED, documents

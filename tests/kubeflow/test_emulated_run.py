@@ -17,7 +17,7 @@ import pytest
 
 from components.evaluator.results import Evaluation
 from components.evaluator.thresholds import OVERALL_METRICS
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from registry.store import Registry
 from tests.kubeflow.emulator import Backend

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from tests.kubeflow import test_emulated_run as whole
 from tests.kubeflow.emulator import Backend

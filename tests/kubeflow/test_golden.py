@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from tests.support.compiled_pipelines import EVERYTHING, compiled
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 _PARAMETERS = {"data_root": "STRING", "epochs": "NUMBER_INTEGER", "run_date": "STRING", "overrides": "STRING"}
 _DEFAULTS = {"STRING": "", "NUMBER_INTEGER": 16}

@@ -9,7 +9,7 @@ from unittest import mock
 
 import yaml
 
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compiler import compile_pipeline
 from pipeline.steps import StepSpec
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from common.errors import UserError
 from components.data_gate.rehearsal import rehearse
 from pipeline.check import check_data, infer_schema_file
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 from pipeline.local import run_pipeline
 from registry.store import Registry
 

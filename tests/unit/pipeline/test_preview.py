@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from common.errors import UserError
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 from pipeline.preview import write_preview
 from tests.support.data_set import DataSet, blocks, photo
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.dag import create_steps
 from pipeline.kubeflow.tfx_output import placeholders
 from pipeline.parameters import RunValues

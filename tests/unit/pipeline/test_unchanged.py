@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.unchanged import needs_training
 from registry.manifest import Manifest
 

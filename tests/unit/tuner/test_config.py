@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from components.trainer.losses.config import CrossEntropyTerm, DiceTerm, TverskyTerm
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 
 MINIMAL = """
 name: tiny

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from common.errors import UserError
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from pipeline.kubeflow.own_tasks import survey_outputs
 from pipeline.kubeflow.survey import effective_config, survey, write_outputs
 from pipeline.parameters import run_values

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.survey import survey
 from tests.support.data_set import CLASSES, DataSet
 

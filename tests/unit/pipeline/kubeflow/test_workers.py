@@ -19,7 +19,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from common.errors import UserError
 from components.trainer.config import TrainerConfig
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
 from pipeline.kubeflow.worker_manifests import Training, worker_job

@@ -1,6 +1,6 @@
 """Writes docs/config.md from the types, so that what is documented is what is checked.
 
-python -m pipeline.config_docs > docs/config.md
+python -m pipeline.config.reference_page > docs/config.md
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 _HEAD = """# The configuration, field by field
 
@@ -30,7 +30,7 @@ Places are written as in messages and in `--set`: `[0]` is the first item of a l
 with a dot is quoted in brackets, as in `node_selector["nvidia.com/gpu.present"]`. A section without keys (`trainer:`)
 has its defaults; `data.labels` without a type is of type `index`, `trainer.model` of type `unet`.
 
-This page is written by `python -m pipeline.config_docs`.
+This page is written by `python -m pipeline.config.reference_page`.
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 
 SOUND = """\
 name: roofs

@@ -27,9 +27,9 @@ from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.transform.config import TransformConfig
 from components.tuner.config import TunerConfig, check_search
-from pipeline.config_file import Document, Mistakes, read_document
-from pipeline.config_overrides import apply_override
-from pipeline.config_sections import settle_empty_sections
+from pipeline.config.file import Document, Mistakes, read_document
+from pipeline.config.overrides import apply_override
+from pipeline.config.sections import settle_empty_sections
 from pipeline.kubeflow.config import KubeflowConfig
 
 

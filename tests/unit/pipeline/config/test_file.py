@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.config import load_config
-from pipeline.config_file import Mistakes, parse
+from pipeline.config.file import Mistakes, parse
+from pipeline.config.run_config import load_config
 
 SOUND = "name: tiny\ndata:\n  source: {type: folders, root: data}\n  classes: [background, thing]\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from components.trainer.architectures import UNet
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 
 CONFIGS = Path("pipeline/configs")
 

@@ -12,7 +12,7 @@ from common import settings_types as st
 from common.errors import UserError
 from common.settings_errors import Loc
 from common.settings_places import Part, parse_place, place_text
-from pipeline.config_file import Document, Mistakes, parse
+from pipeline.config.file import Document, Mistakes, parse
 
 
 def apply_override(document: Document, override: str, model: type[BaseModel]) -> None:

@@ -19,8 +19,8 @@ from pydantic_core import core_schema
 from common.errors import UserError
 from common.settings_errors import mistakes_in
 from common.settings_places import place_text
-from pipeline.config import RunConfig, make_config
-from pipeline.config_file import Mistakes, parse
+from pipeline.config.file import Mistakes, parse
+from pipeline.config.run_config import RunConfig, make_config
 
 CONFIGS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(Path("pipeline/configs").glob("*.yaml"))}
 LONGEST = 420

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import UserError
 from components.trainer.learning_config import SGD, AdamW, Cosine, Polynomial
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 
 
 def test_a_name_stands_for_a_section_with_its_defaults(minimal: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from common import settings_types as st
 from common.settings_errors import Loc, Mistake
 from common.settings_places import place_text
-from pipeline.config_file import Document
+from pipeline.config.file import Document
 
 
 def settle_empty_sections(document: Document, model: type[BaseModel]) -> list[Mistake]:

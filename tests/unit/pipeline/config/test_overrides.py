@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.config import load_config, make_config
+from pipeline.config.run_config import load_config, make_config
 
 RAW = {"name": "tiny", "data": {"source": {"type": "folders", "root": "data"}, "classes": ["background", "thing"]}}
 

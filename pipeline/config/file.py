@@ -19,7 +19,7 @@ from common.errors import UserError
 from common.settings_errors import Loc
 from common.settings_places import place_text
 from common.settings_types import shown
-from pipeline.yaml_syntax import colour_comments, syntax_mistake
+from pipeline.config.yaml_syntax import colour_comments, syntax_mistake
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}

@@ -13,10 +13,10 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
     from tfx.orchestration import metadata, pipeline
 
     from pipeline.console import StepWatcher
-    from pipeline.dag import create_steps
+    from pipeline.dag.pipeline import create_steps
+    from pipeline.dag.run_state import capture_run_state
+    from pipeline.dag.steps import display_name
     from pipeline.local import BEAM_ARGUMENTS
-    from pipeline.run_state import capture_run_state
-    from pipeline.steps import display_name
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))

@@ -21,9 +21,9 @@ from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
+from pipeline.dag.run_date import on_date
+from pipeline.dag.schema_file import read_schema, write_first_schema, written
 from pipeline.disk_need import print_need
-from pipeline.run_date import on_date
-from pipeline.schema_file import read_schema, write_first_schema, written
 from registry.store import Registry
 
 if TYPE_CHECKING:  # They import TensorFlow.
@@ -87,7 +87,7 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
 
 def _rehearse(config: RunConfig, status: Status) -> Rehearsal:
     from components.data_gate.rehearsal import rehearse
-    from pipeline.run_state import capture_run_state
+    from pipeline.dag.run_state import capture_run_state
 
     capture_run_state(config)
     return rehearse(config.data, config.seed, _shown_on(status), lambda: status.update("computing the statistics"))
@@ -124,7 +124,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
 def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]) -> list[str]:
     """What to say of thresholds that ask for a value which no image of the judging split has."""
     from components.data_gate.checks import slice_values
-    from pipeline.slices import asked_values
+    from pipeline.dag.slices import asked_values
 
     return [
         f"{path}: no image of {evaluator.split} has {column} = {value!r}, so that no model can keep this bound"

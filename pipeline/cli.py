@@ -82,8 +82,8 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
 
     from pipeline.config.run_config import load_config
     from pipeline.console import quiet_streams
+    from pipeline.dag.run_date import parse_run_date
     from pipeline.local import log_file, run_pipeline
-    from pipeline.run_date import parse_run_date
     from pipeline.summary import print_summary
 
     settings, day = load_config(config, overrides), parse_run_date(date)
@@ -132,7 +132,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """
     from pipeline.check import check_data
     from pipeline.config.run_config import load_config
-    from pipeline.run_date import parse_run_date
+    from pipeline.dag.run_date import parse_run_date
 
     check_data(load_config(config, overrides), parse_run_date(date))
 

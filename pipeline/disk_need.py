@@ -17,7 +17,7 @@ from common.errors import UserError
 from common.machine_faults import megabytes
 from components.trainer.architectures import Architecture
 from pipeline.config.run_config import RunConfig
-from pipeline.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
+from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
 _COMPRESSED = 0.75  # TFX compresses the transformed records; photographs stay about this large.

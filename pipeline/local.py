@@ -17,10 +17,10 @@ from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
 from pipeline.config.run_config import RunConfig
 from pipeline.console import Step, StepWatcher
+from pipeline.dag.run_date import on_date
+from pipeline.dag.skip_policy import needs_training
+from pipeline.dag.steps import display_name
 from pipeline.disk_need import check_disk, measure_need
-from pipeline.run_date import on_date
-from pipeline.steps import display_name
-from pipeline.unchanged import needs_training
 from registry.store import Registry
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
@@ -126,9 +126,9 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     from tfx.orchestration import metadata, pipeline
 
     from components.trainer.models import check_encoder
-    from pipeline.dag import create_steps
-    from pipeline.run_state import capture_run_state
-    from pipeline.schema_file import provide_schema
+    from pipeline.dag.pipeline import create_steps
+    from pipeline.dag.run_state import capture_run_state
+    from pipeline.dag.schema_file import provide_schema
     from pipeline.stepwise import RunRecord, StepwiseRunner
 
     workspace = plain_path(config.workspace_dir)

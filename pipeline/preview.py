@@ -13,8 +13,8 @@ from common.errors import UserError
 from common.records import SPLITS
 from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
+from pipeline.dag.run_date import on_date
 from pipeline.picture_sheet import Row, Seen, draw_sheet
-from pipeline.run_date import on_date
 
 PICTURES = 6
 VARIANTS = 5

@@ -16,8 +16,8 @@ from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.formats import void_shares
 from components.report.page import REPORT_FILE
+from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
 from pipeline.local import RunOutcome
-from pipeline.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:

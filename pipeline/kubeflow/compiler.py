@@ -39,7 +39,7 @@ def compile_pipeline(config: RunConfig) -> str:
     text = to_yaml(spec, platform)
     for mark in placeholders().values():
         if mark in text:
-            raise ValueError(f"{mark} is compiled in; run_values in pipeline/steps.py lacks its parameter")
+            raise ValueError(f"{mark} is compiled in; run_values in pipeline/dag/steps.py lacks its parameter")
     return text
 
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import run_value_parameters
 from pipeline.kubeflow.names import COMMAND, IS_TRAINING_DUE, NOTIFY, PIPELINE, SURVEY
-from pipeline.steps import run_value_parameters
 
 Json = dict[str, Any]
 

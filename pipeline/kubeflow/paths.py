@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from common.errors import UserError
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import DATA_PATHS, INITIAL_WEIGHTS_PATHS, REGISTRY_PATHS, STEPS
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.names import SURVEY
-from pipeline.steps import DATA_PATHS, INITIAL_WEIGHTS_PATHS, REGISTRY_PATHS, STEPS
 
 _SURVEY_PATHS = (*DATA_PATHS, *REGISTRY_PATHS, *INITIAL_WEIGHTS_PATHS)
 

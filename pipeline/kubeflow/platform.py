@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
 from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.paths import mounts
-from pipeline.steps import TRAINER
 
 Json = dict[str, Any]
 

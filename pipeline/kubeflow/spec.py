@@ -11,6 +11,7 @@ from typing import Any
 
 from common.compatibility import portable_stats_options
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import run_value_parameters, step_of
 from pipeline.kubeflow.config import StepOptions
 from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
 from pipeline.kubeflow.own_tasks import (
@@ -27,7 +28,6 @@ from pipeline.kubeflow.own_tasks import (
     survey_outputs,
     types_of,
 )
-from pipeline.steps import run_value_parameters, step_of
 
 Json = dict[str, Any]
 
@@ -149,7 +149,9 @@ def _check_run_values(tasks: Json) -> None:
     """Fails if a renamed parameter would bypass the survey's run-time value."""
     for step, name, _ in run_value_parameters():
         if step.component in tasks and name not in tasks[step.component]["inputs"]["parameters"]:
-            raise ValueError(f"{step.component} has no parameter {name}, which its record in pipeline/steps.py names")
+            raise ValueError(
+                f"{step.component} has no parameter {name}, which its record in pipeline/dag/steps.py names"
+            )
 
 
 def _task_name(component: str) -> str:

@@ -19,13 +19,13 @@ from common.errors import UserError
 from components.example_gen.window import depends_on_date
 from components.trainer.config import BLESSED
 from pipeline.config.run_config import RunConfig, make_config
+from pipeline.dag.parameters import run_values
+from pipeline.dag.run_date import is_placeholder, on_date, parse_run_date
+from pipeline.dag.run_state import RunState, capture_run_state
+from pipeline.dag.skip_policy import needs_training
 from pipeline.kubeflow.launcher import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE
 from pipeline.kubeflow.own_tasks import CREATED
-from pipeline.parameters import run_values
-from pipeline.run_date import is_placeholder, on_date, parse_run_date
-from pipeline.run_state import RunState, capture_run_state
-from pipeline.unchanged import needs_training
 from registry.store import Registry
 
 _CHANGEABLE = ("data", "trainer", "report")

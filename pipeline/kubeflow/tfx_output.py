@@ -1,4 +1,4 @@
-"""The PipelineSpec as TFX's Kubeflow runner makes it, for Vertex AI, from the steps of `pipeline/dag.py`."""
+"""The PipelineSpec as TFX's Kubeflow runner makes it, for Vertex AI, from the steps of `pipeline/dag/pipeline.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.run_state import RunState
 from pipeline.kubeflow.names import COMMAND
-from pipeline.run_state import RunState
 
 
 def tfx_spec(config: RunConfig) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
     from tfx.orchestration import pipeline
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-    from pipeline.dag import create_steps
+    from pipeline.dag.pipeline import create_steps
     from pipeline.local import BEAM_ARGUMENTS
 
     steps = create_steps(config, RunState(**placeholders()))

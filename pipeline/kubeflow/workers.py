@@ -16,13 +16,13 @@ from common import progress
 from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Workers
 from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.worker import WorkerSpec, run_worker
 from pipeline.kubeflow.worker_manifests import Training, worker_job, worker_service
 from pipeline.kubeflow.worker_watch import watch_workers
-from pipeline.steps import TRAINER
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs

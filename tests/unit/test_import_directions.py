@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.import_closure import PACKAGES, imported_modules
+from pipeline.dag.import_closure import PACKAGES, imported_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 

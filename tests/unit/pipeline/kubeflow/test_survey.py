@@ -8,9 +8,9 @@ import pytest
 
 from common.errors import UserError
 from pipeline.config.run_config import load_config
+from pipeline.dag.parameters import run_values
 from pipeline.kubeflow.own_tasks import survey_outputs
 from pipeline.kubeflow.survey import effective_config, survey, write_outputs
-from pipeline.parameters import run_values
 from registry.store import Registry
 from tests.support.tiny import write_data, write_use_case
 
@@ -136,8 +136,8 @@ def test_outputs_are_written_to_where_the_launcher_reads_them(tmp_path):
 
 
 def test_the_trainers_settings_are_byte_for_byte_those_of_tfxs_trainer(config):
-    from pipeline.dag import create_steps
-    from pipeline.run_state import capture_run_state
+    from pipeline.dag.pipeline import create_steps
+    from pipeline.dag.run_state import capture_run_state
     from tests.support.tiny import segpipe
 
     assert segpipe("schema", "infer", config.schema_file.with_name("tiny.yaml")).returncode == 0

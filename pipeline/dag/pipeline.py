@@ -26,12 +26,12 @@ from components.serving_check.component import ServingCheck
 from components.statistics import stats_options
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
-from pipeline.code_digest import code_digest
 from pipeline.config.run_config import RunConfig
-from pipeline.parameters import RunValues, run_values
-from pipeline.run_state import RunState
-from pipeline.schema_file import read_schema
-from pipeline.steps import (
+from pipeline.dag.code_digest import code_digest
+from pipeline.dag.parameters import RunValues, run_values
+from pipeline.dag.run_state import RunState
+from pipeline.dag.schema_file import read_schema
+from pipeline.dag.steps import (
     BASELINE,
     DATA_GATE,
     EVALUATOR,

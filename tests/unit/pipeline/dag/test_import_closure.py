@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.import_closure import PACKAGES, import_closure
-from pipeline.steps import STEPS
+from pipeline.dag.import_closure import PACKAGES, import_closure
+from pipeline.dag.steps import STEPS
 
 LOADED = """
 import importlib, json, sys

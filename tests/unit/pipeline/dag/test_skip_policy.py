@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.run_config import RunConfig
-from pipeline.unchanged import needs_training
+from pipeline.dag.skip_policy import needs_training
 from registry.manifest import Manifest
 
 RAW: dict[str, Any] = {

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 
 from pipeline.config.run_config import load_config
-from pipeline.dag import create_steps
+from pipeline.dag.parameters import RunValues
+from pipeline.dag.pipeline import create_steps
+from pipeline.dag.run_state import RunState
+from pipeline.dag.steps import STEPS, TRAINER, StepSpec, display_name, step_of
 from pipeline.kubeflow.tfx_output import placeholders
-from pipeline.parameters import RunValues
-from pipeline.run_state import RunState
-from pipeline.steps import STEPS, TRAINER, StepSpec, display_name, step_of
 
 
 @pytest.fixture(scope="module")
@@ -61,5 +61,5 @@ def test_a_task_is_named_after_its_component_with_hyphens(component: str, task: 
 
 def test_a_component_without_a_record_is_an_error() -> None:
     assert display_name(TRAINER.component) == "Train"
-    with pytest.raises(ValueError, match=r"Unheard has no record in pipeline/steps.py"):
+    with pytest.raises(ValueError, match=r"Unheard has no record in pipeline/dag/steps.py"):
         display_name("Unheard")

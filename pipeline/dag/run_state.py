@@ -49,7 +49,7 @@ def capture_run_state(config: RunConfig, resume_root: str = "") -> RunState:
             that the evaluator is asked for.
     """
     from components.example_gen.sources import open_source  # Imports Beam.
-    from pipeline.slices import check_slices
+    from pipeline.dag.slices import check_slices
 
     registry = Registry(config.registry_uri)
     registry.check_holds(config.name)

@@ -1,6 +1,6 @@
 """The steps of the pipeline: what is known of each outside its own folder, in one table.
 
-A new step gets its folder in `components/`, a record here, and its place in `pipeline/dag.py`.
+A new step gets its folder in `components/`, a record here, and its place in `pipeline/dag/pipeline.py`.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def step_of(component: str) -> StepSpec:
         ValueError: the table has none.
     """
     if component not in _BY_COMPONENT:
-        raise ValueError(f"the component {component} has no record in pipeline/steps.py; add one to STEPS")
+        raise ValueError(f"the component {component} has no record in pipeline/dag/steps.py; add one to STEPS")
     return _BY_COMPONENT[component]
 
 

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from common.errors import UserError
-from pipeline.run_date import parse_run_date
+from pipeline.dag.run_date import parse_run_date
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.trainer.losses.config import given_class_weights
-from pipeline.code_digest import code_digest
 from pipeline.config.run_config import RunConfig
-from pipeline.run_state import RunState
-from pipeline.steps import TRAINER, TUNER
+from pipeline.dag.code_digest import code_digest
+from pipeline.dag.run_state import RunState
+from pipeline.dag.steps import TRAINER, TUNER
 
 _WHERE_IT_RUNS = {"kubeflow"}
 """Keys that say nothing of the model that is made."""

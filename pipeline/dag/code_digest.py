@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import components
-from pipeline.import_closure import import_closure
-from pipeline.steps import StepSpec
+from pipeline.dag.import_closure import import_closure
+from pipeline.dag.steps import StepSpec
 
 _ROOT = Path(components.__file__).parent.parent
 

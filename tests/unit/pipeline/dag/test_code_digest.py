@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import code_digest as module
-from pipeline.import_closure import PACKAGES
-from pipeline.steps import STEPS, StepSpec
+from pipeline.dag import code_digest as module
+from pipeline.dag.import_closure import PACKAGES
+from pipeline.dag.steps import STEPS, StepSpec
 
 WITH_CODE = [step for step in STEPS if step.entry_points]
 EVERY_STEP = {step.task for step in WITH_CODE}

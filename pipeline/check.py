@@ -23,7 +23,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.console import quiet_streams
 from pipeline.dag.run_date import on_date
 from pipeline.dag.schema_file import read_schema, write_first_schema, written
-from pipeline.disk_need import print_need
+from pipeline.local.disk_need import print_need
 from registry.store import Registry
 
 if TYPE_CHECKING:  # They import TensorFlow.

@@ -83,7 +83,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     from pipeline.config.run_config import load_config
     from pipeline.console import quiet_streams
     from pipeline.dag.run_date import parse_run_date
-    from pipeline.local import log_file, run_pipeline
+    from pipeline.local.run import log_file, run_pipeline
     from pipeline.summary import print_summary
 
     settings, day = load_config(config, overrides), parse_run_date(date)

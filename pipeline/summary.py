@@ -17,7 +17,7 @@ from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.formats import void_shares
 from components.report.page import REPORT_FILE
 from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
-from pipeline.local import RunOutcome
+from pipeline.local.run import RunOutcome
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:

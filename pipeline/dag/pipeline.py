@@ -1,6 +1,6 @@
 """The pipeline, authored once: which steps there are, and what flows between them.
 
-Nothing here knows where it runs; `pipeline/local.py` binds it to this machine.
+Nothing here knows where it runs; `pipeline/local/run.py` binds it to this machine.
 """
 
 from __future__ import annotations

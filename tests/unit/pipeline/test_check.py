@@ -16,7 +16,7 @@ from common.errors import UserError
 from components.data_gate.rehearsal import rehearse
 from pipeline.check import check_data, infer_schema_file
 from pipeline.config.run_config import RunConfig, load_config
-from pipeline.local import run_pipeline
+from pipeline.local.run import run_pipeline
 from registry.store import Registry
 
 SPLITS = {"train": 16, "eval": 10, "test": 10}

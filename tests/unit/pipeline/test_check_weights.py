@@ -11,7 +11,7 @@ from common.errors import UserError
 from pipeline.check import check_data
 from pipeline.config.run_config import RunConfig, load_config
 from pipeline.dag.run_state import capture_run_state
-from pipeline.local import run_pipeline
+from pipeline.local.run import run_pipeline
 from tests.support.tiny import write_use_case
 
 WEIGHTS = "nowhere/mobilenet.h5"

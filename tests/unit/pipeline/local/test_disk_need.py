@@ -12,7 +12,7 @@ from rich.console import Console
 
 from common.errors import UserError
 from pipeline.config.run_config import RunConfig, make_config
-from pipeline.disk_need import DiskNeed, check_disk, estimate, measure_need, print_need
+from pipeline.local.disk_need import DiskNeed, check_disk, estimate, measure_need, print_need
 from tests.support.tiny import write_data
 
 MB = 1_000_000

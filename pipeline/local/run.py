@@ -20,7 +20,7 @@ from pipeline.console import Step, StepWatcher
 from pipeline.dag.run_date import on_date
 from pipeline.dag.skip_policy import needs_training
 from pipeline.dag.steps import display_name
-from pipeline.disk_need import check_disk, measure_need
+from pipeline.local.disk_need import check_disk, measure_need
 from registry.store import Registry
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
@@ -129,7 +129,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.schema_file import provide_schema
-    from pipeline.stepwise import RunRecord, StepwiseRunner
+    from pipeline.local.observed_runner import RunRecord, StepwiseRunner
 
     workspace = plain_path(config.workspace_dir)
     connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))

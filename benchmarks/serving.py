@@ -180,7 +180,7 @@ def _with_masks(layer: keras.layers.Layer) -> keras.layers.Layer:
 @contextmanager
 def _segpipe_serve(registry: str) -> Iterator[tuple[str, str]]:
     """Addresses of HTTP and gRPC."""
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--engine", "embedded", "--registry", registry]
+    command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--engine", "embedded", "--registry", registry]
     command += ["--port", "0", "--grpc-port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

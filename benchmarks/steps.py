@@ -12,7 +12,7 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
     from rich.console import Console
     from tfx.orchestration import metadata, pipeline
 
-    from pipeline.console import StepWatcher
+    from pipeline.cli.console import StepWatcher
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.steps import display_name

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
-from pipeline.console import quiet_streams
 from pipeline.kubeflow.options import check_step_names
 from pipeline.kubeflow.paths import on_cluster
 from pipeline.kubeflow.platform import platform_spec

@@ -15,8 +15,8 @@ from common.errors import UserError, user_error_in
 from common.gpus import share_gpus
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
+from pipeline.cli.console import Step, StepWatcher
 from pipeline.config.run_config import RunConfig
-from pipeline.console import Step, StepWatcher
 from pipeline.dag.run_date import on_date
 from pipeline.dag.skip_policy import needs_training
 from pipeline.dag.steps import display_name

@@ -27,10 +27,10 @@ import pytest
 from rich.console import Console
 
 from common.errors import UserError
+from pipeline.cli.kubeflow_commands import commit_of
 from pipeline.config.run_config import load_config
 from pipeline.kubeflow import recurring, watching
 from pipeline.kubeflow.client import Client, Work
-from pipeline.kubeflow.commands import commit_of
 from pipeline.kubeflow.compiled import Compiled, Step, read_compiled
 from pipeline.kubeflow.connection import Api, UnreachableError, find_connection
 from pipeline.kubeflow.nodes import nodes_of_run, nodes_of_workflow

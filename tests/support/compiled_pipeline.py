@@ -52,7 +52,7 @@ def main() -> None:
     module = types.ModuleType("pipeline.kubeflow.compiler")
     module.compile_pipeline = compile_pipeline  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
-    from pipeline.cli import main as segpipe
+    from pipeline.cli.main import main as segpipe
 
     segpipe()
 

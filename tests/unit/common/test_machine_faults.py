@@ -151,7 +151,7 @@ def test_a_command_says_it_without_a_traceback(tmp_path: Path) -> None:
         "import errno\n"
         "from click.testing import CliRunner\n"
         "import click\n"
-        "from pipeline.command_line import says_errors_plainly\n"
+        "from pipeline.cli.options import says_errors_plainly\n"
         "@click.command()\n"
         "@says_errors_plainly\n"
         "def fails():\n"

@@ -347,7 +347,7 @@ def test_what_is_not_wanted_stays_for_the_time_of_grace(
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "pipeline.cli", "sync", *map(str, arguments)]
+    return [sys.executable, "-m", "pipeline.cli.main", "sync", *map(str, arguments)]
 
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path.cwd())}
@@ -406,7 +406,7 @@ def test_a_process_that_is_killed_leaves_whole_versions_only(local: str, tmp_pat
 
 def test_no_tensorflow_is_needed() -> None:
     heavy = "{'tensorflow', 'tfx', 'apache_beam', 'grpc'} & set(sys.modules)"
-    code = f"import sys, serving.sync, pipeline.serving_commands; print({heavy})"
+    code = f"import sys, serving.sync, pipeline.cli.serving_commands; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.cli import cli
+from pipeline.cli.main import cli
 
 COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict", "serve"]
 COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]
 
 
 def segpipe(*arguments: str, cwd: Path | None = None, columns: int = 120) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    command = [sys.executable, "-m", "pipeline.cli.main", *arguments]
     environment = {"PYTHONPATH": str(Path.cwd()), "PATH": "/usr/bin:/bin", "COLUMNS": str(columns)}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
 
@@ -48,7 +48,7 @@ def test_the_help_of_a_group_shows_the_whole_summary_of_each_command(group: list
 
 @pytest.mark.parametrize("arguments", [["--help"], ["versions", "--registry", "nowhere"]])
 def test_text_is_answered_without_tensorflow(arguments: list[str]) -> None:
-    code = f"import sys; sys.argv = ['segpipe', *{arguments}]\nfrom pipeline.cli import main\n"
+    code = f"import sys; sys.argv = ['segpipe', *{arguments}]\nfrom pipeline.cli.main import main\n"
     code += "try: main()\nexcept SystemExit: assert not {'tensorflow', 'tfx', 'apache_beam', 'kfp'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from common.palette import class_colours, overlay
 from common.records import VOID
-from pipeline.picture_sheet import Row, Seen, draw_sheet
+from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
 
 CLASSES = ("background", "thing", "other")
 LEFT, PAPER = 28, 255

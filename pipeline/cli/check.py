@@ -19,8 +19,8 @@ from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
-from pipeline.console import quiet_streams
 from pipeline.dag.run_date import on_date
 from pipeline.dag.schema_file import read_schema, write_first_schema, written
 from pipeline.local.disk_need import print_need

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.image_files import find_images
+from pipeline.cli.image_files import find_images
 
 
 def make(root: Path, *names: str) -> Path:

@@ -14,7 +14,7 @@ import click
 
 from common.errors import UserError
 from pipeline import __version__
-from pipeline.command_line import INTERRUPTED, config_argument, says_errors_plainly, set_option
+from pipeline.cli.options import INTERRUPTED, config_argument, says_errors_plainly, set_option
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
@@ -131,7 +131,7 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
     Example:
       segpipe runs pipeline/configs/sample.yaml --host http://localhost:8080
     """
-    from pipeline.console import make_console
+    from pipeline.cli.console import make_console
     from pipeline.kubeflow.listing import held_lines, runs_table
 
     settings, client = _connect(config, overrides, host, certificate)
@@ -231,7 +231,7 @@ def _experiment(settings: RunConfig) -> str:
 
 
 def _compile(settings: RunConfig) -> Compiled:
-    from pipeline.console import quiet_streams
+    from pipeline.cli.console import quiet_streams
     from pipeline.kubeflow.compiled import read_compiled
     from pipeline.kubeflow.compiler import compile_pipeline
 
@@ -267,7 +267,7 @@ def commit_of(config: Path) -> str:
 
 
 def _watch(client: Client, run_id: str, compiled: Compiled) -> None:
-    from pipeline.console import make_console
+    from pipeline.cli.console import make_console
     from pipeline.kubeflow import watching
 
     console = make_console()

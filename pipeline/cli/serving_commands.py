@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from common.errors import UserError
-from pipeline.command_line import (
+from pipeline.cli.options import (
     CommandGroup,
     registry_option,
     registry_uri,
@@ -115,7 +115,7 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
         if percent is not None or version is not None:
             raise UserError(f"--canary and --version make a canary; {context.invoked_subcommand} is about one there is")
         return
-    from pipeline.rollout import describe, try_out
+    from pipeline.cli.rollout import describe, try_out
 
     uri = registry_uri(registry)
     if percent is None and version is not None:
@@ -152,7 +152,7 @@ def promote(
     Example:
       segpipe rollout promote --compare build/sample-data/images --at-least 0.9
     """
-    from pipeline.rollout import promote_canary
+    from pipeline.cli.rollout import promote_canary
 
     if url and not pictures:
         raise UserError("--url is asked for masks of pictures: name them with --compare")
@@ -171,7 +171,7 @@ def take_back(context: click.Context, registry: str | None) -> None:
     Example:
       segpipe rollout rollback
     """
-    from pipeline.rollout import roll_back
+    from pipeline.cli.rollout import roll_back
 
     click.echo(roll_back(registry_uri(registry or context.obj)))
 

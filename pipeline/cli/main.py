@@ -18,7 +18,8 @@ from common.errors import UserError
 from common.gpus import share_gpus
 from common.interruption import interrupted_by_sigterm
 from pipeline import __version__
-from pipeline.command_line import (
+from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
+from pipeline.cli.options import (
     CommandGroup,
     config_argument,
     date_option,
@@ -27,8 +28,7 @@ from pipeline.command_line import (
     says_errors_plainly,
     set_option,
 )
-from pipeline.kubeflow.commands import COMMANDS as KUBEFLOW_COMMANDS
-from pipeline.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
 
 
 def main() -> None:
@@ -80,11 +80,11 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     """
     from rich.markup import escape
 
+    from pipeline.cli.console import quiet_streams
+    from pipeline.cli.summary import print_summary
     from pipeline.config.run_config import load_config
-    from pipeline.console import quiet_streams
     from pipeline.dag.run_date import parse_run_date
     from pipeline.local.run import log_file, run_pipeline
-    from pipeline.summary import print_summary
 
     settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
@@ -110,7 +110,7 @@ def sample_data(directory: Path) -> None:
     Example:
       segpipe sample-data build/sample-data
     """
-    from pipeline.sample_data import write_sample_data
+    from pipeline.cli.sample_data import write_sample_data
 
     if not write_sample_data(directory, click.echo):
         click.echo(f"the sample data in {directory} is complete")
@@ -130,7 +130,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     Example:
       segpipe check pipeline/configs/nuclei.yaml
     """
-    from pipeline.check import check_data
+    from pipeline.cli.check import check_data
     from pipeline.config.run_config import load_config
     from pipeline.dag.run_date import parse_run_date
 
@@ -195,8 +195,8 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
     Example:
       segpipe preview pipeline/configs/nuclei.yaml --set 'trainer.augmentation.rotate={degrees: 30}'
     """
+    from pipeline.cli.preview import write_preview
     from pipeline.config.run_config import load_config
-    from pipeline.preview import write_preview
 
     write_preview(load_config(config, overrides), out)
 
@@ -211,7 +211,7 @@ def versions(registry: str | None) -> None:
     Example:
       segpipe versions --registry runs/sample/registry
     """
-    from pipeline.console import make_console
+    from pipeline.cli.console import make_console
     from registry.listing import version_rows, versions_table
 
     make_console().print(versions_table(version_rows(registry_uri(registry))))
@@ -271,13 +271,13 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
         raise UserError(f"there is no picture {', '.join(missing)}")
     if url is None:
         uri = registry_uri(registry)
-        from pipeline.predict import predict_here
+        from pipeline.cli.predict import predict_here
 
         predict_here(images, uri, version, out)
         return
     if version is not None:
         raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
-    from pipeline.predict import predict_there
+    from pipeline.cli.predict import predict_there
 
     predict_there(images, url, out)
 
@@ -322,7 +322,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     Example:
       segpipe serve --registry runs/sample/registry --port 8501
     """
-    from pipeline.serve import serve_registry
+    from pipeline.cli.serve import serve_registry
 
     serve_registry(registry_uri(registry), engine, options)
 
@@ -348,7 +348,7 @@ def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     Example:
       segpipe schema infer pipeline/configs/nuclei.yaml
     """
-    from pipeline.check import infer_schema_file
+    from pipeline.cli.check import infer_schema_file
     from pipeline.config.run_config import load_config
 
     infer_schema_file(load_config(config, overrides), force)

@@ -10,7 +10,7 @@ from pathlib import Path
 NOISY = """
 import logging, os, sys, warnings
 from pathlib import Path
-from pipeline.console import StepWatcher, quiet_streams
+from pipeline.cli.console import StepWatcher, quiet_streams
 from common import progress
 
 with quiet_streams(Path(sys.argv[1])) as console:
@@ -42,7 +42,7 @@ def test_a_person_sees_steps_and_the_log_gets_the_noise(tmp_path: Path) -> None:
 FULL = """
 import os, resource, sys
 from pathlib import Path
-from pipeline.console import quiet_streams
+from pipeline.cli.console import quiet_streams
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 with quiet_streams(Path(sys.argv[1])) as console:

@@ -18,9 +18,9 @@ from rich.text import Text
 
 from common.errors import UserError
 from common.palette import overlay
-from pipeline.command_line import INTERRUPTED
-from pipeline.console import quiet_streams
-from pipeline.image_files import ImageFile, ImageFiles, find_images
+from pipeline.cli.console import quiet_streams
+from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
+from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
 from serving.client import SegmentationClient
 from serving.client.pictures import decoded_rgb

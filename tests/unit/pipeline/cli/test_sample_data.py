@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.sample_data import CLASSES, SCENES, SIDE, write_sample_data
+from pipeline.cli.sample_data import CLASSES, SCENES, SIDE, write_sample_data
 
 
 @pytest.fixture(scope="module")

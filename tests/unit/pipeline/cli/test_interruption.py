@@ -14,8 +14,8 @@ import sys, time
 from pathlib import Path
 import click
 from common.interruption import interrupted_by_sigterm
-from pipeline.command_line import says_errors_plainly
-from pipeline.console import StepWatcher, quiet_streams
+from pipeline.cli.options import says_errors_plainly
+from pipeline.cli.console import StepWatcher, quiet_streams
 
 @click.command()
 @says_errors_plainly

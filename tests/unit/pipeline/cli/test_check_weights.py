@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from common.errors import UserError
-from pipeline.check import check_data
+from pipeline.cli.check import check_data
 from pipeline.config.run_config import RunConfig, load_config
 from pipeline.dag.run_state import capture_run_state
 from pipeline.local.run import run_pipeline

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from common.errors import UserError
 from components.data_gate.rehearsal import rehearse
-from pipeline.check import check_data, infer_schema_file
+from pipeline.cli.check import check_data, infer_schema_file
 from pipeline.config.run_config import RunConfig, load_config
 from pipeline.local.run import run_pipeline
 from registry.store import Registry

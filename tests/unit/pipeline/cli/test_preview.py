@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from common.errors import UserError
+from pipeline.cli.preview import write_preview
 from pipeline.config.run_config import RunConfig, load_config
-from pipeline.preview import write_preview
 from tests.support.data_set import DataSet, blocks, photo
 
 
@@ -97,7 +97,15 @@ def test_where_it_cannot_be_written_is_known_before_anything_is_read(
 
 
 def test_the_command_names_the_file(config_file: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline.cli", "preview", str(config_file), "--out", str(tmp_path / "sheet.png")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.cli.main",
+        "preview",
+        str(config_file),
+        "--out",
+        str(tmp_path / "sheet.png"),
+    ]
     done = subprocess.run([*command, "--set", "trainer.augmentation.cutout={}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "sheet.png: 6 training pictures, each as it is and changed 5 times" in done.stdout

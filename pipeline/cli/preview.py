@@ -11,10 +11,10 @@ from PIL import Image
 from common import records
 from common.errors import UserError
 from common.records import SPLITS
+from pipeline.cli.console import quiet_streams
+from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
 from pipeline.config.run_config import RunConfig
-from pipeline.console import quiet_streams
 from pipeline.dag.run_date import on_date
-from pipeline.picture_sheet import Row, Seen, draw_sheet
 
 PICTURES = 6
 VARIANTS = 5

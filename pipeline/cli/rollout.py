@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
-from pipeline.console import quiet_streams
+from pipeline.cli.console import quiet_streams
 from registry.errors import RegistryError
 from registry.serving_record import CANARY, STABLE
 from registry.store import Registry

@@ -232,8 +232,8 @@ def _experiment(settings: RunConfig) -> str:
 
 def _compile(settings: RunConfig) -> Compiled:
     from pipeline.cli.console import quiet_streams
+    from pipeline.kubeflow.compile.compiler import compile_pipeline
     from pipeline.kubeflow.compiled import read_compiled
-    from pipeline.kubeflow.compiler import compile_pipeline
 
     # TensorFlow and TFX have much to say when they are imported.
     with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):

@@ -157,9 +157,9 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
       segpipe compile pipeline/configs/sample.yaml -o build/sample.yaml
     """
     from pipeline.config.run_config import load_config
-    from pipeline.kubeflow.compiler import compile_quietly
-    from pipeline.kubeflow.own_tasks import run_parameters
-    from pipeline.kubeflow.paths import on_cluster
+    from pipeline.kubeflow.compile.compiler import compile_quietly
+    from pipeline.kubeflow.compile.non_tfx_tasks import run_parameters
+    from pipeline.kubeflow.compile.paths import on_cluster
 
     settings = load_config(config, overrides)
     text = compile_quietly(settings)

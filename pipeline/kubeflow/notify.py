@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.outcome import ask
-from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
 
 _WELL = ("COMPLETE", "CACHED", "SUCCEEDED", "SKIPPED")
 _FAILED = ("FAILED",)

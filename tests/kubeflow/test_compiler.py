@@ -12,7 +12,7 @@ import yaml
 from common.errors import UserError
 from pipeline.config.run_config import load_config
 from pipeline.dag.steps import run_value_parameters
-from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 from tests.support.compiled_pipelines import EVERYTHING, SHIPPED, documents
 
 SAMPLE = Path("pipeline/configs/sample.yaml")

@@ -49,7 +49,7 @@ def _task(name: str, label: str) -> dict[str, Any]:
 
 def main() -> None:
     """`segpipe` without TFX."""
-    module = types.ModuleType("pipeline.kubeflow.compiler")
+    module = types.ModuleType("pipeline.kubeflow.compile.compiler")
     module.compile_pipeline = compile_pipeline  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
     from pipeline.cli.main import main as segpipe

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.config.run_config import load_config
 from pipeline.dag.steps import StepSpec
-from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 
 SHIPPED = sorted(Path("pipeline/configs").glob("*.yaml"))
 EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")

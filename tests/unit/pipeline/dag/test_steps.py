@@ -11,7 +11,7 @@ from pipeline.dag.parameters import RunValues
 from pipeline.dag.pipeline import create_steps
 from pipeline.dag.run_state import RunState
 from pipeline.dag.steps import STEPS, TRAINER, StepSpec, display_name, step_of
-from pipeline.kubeflow.tfx_output import placeholders
+from pipeline.kubeflow.compile.tfx_output import placeholders
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from pipeline.kubeflow.paths import on_cluster
-from pipeline.kubeflow.platform import platform_spec
-from pipeline.kubeflow.platform_rules import check_platform, platform_problems
+from pipeline.kubeflow.compile.paths import on_cluster
+from pipeline.kubeflow.compile.platform import platform_spec
+from pipeline.kubeflow.compile.platform_validation import check_platform, platform_problems
 from tests.support.cluster_config import cluster_config
 from tests.support.small_spec import small_platform, small_spec
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.kubeflow.rules import Problem, refuse
+from pipeline.kubeflow.compile.spec_validation import Problem, refuse
 
 Json = dict[str, Any]
 

@@ -12,9 +12,7 @@ from typing import Any
 from common.compatibility import portable_stats_options
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import run_value_parameters, step_of
-from pipeline.kubeflow.config import StepOptions
-from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
-from pipeline.kubeflow.own_tasks import (
+from pipeline.kubeflow.compile.non_tfx_tasks import (
     NOTIFY_RETRIES,
     STRING,
     notify_component,
@@ -28,6 +26,8 @@ from pipeline.kubeflow.own_tasks import (
     survey_outputs,
     types_of,
 )
+from pipeline.kubeflow.config import StepOptions
+from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
 
 Json = dict[str, Any]
 

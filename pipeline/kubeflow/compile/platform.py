@@ -10,10 +10,10 @@ from typing import Any
 
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
+from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
+from pipeline.kubeflow.compile.paths import mounts
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.names import NOTIFY
-from pipeline.kubeflow.own_tasks import WEBHOOK_VARIABLE
-from pipeline.kubeflow.paths import mounts
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from pipeline.kubeflow.spec import SCHEMA_VERSION
+from pipeline.kubeflow.compile.spec import SCHEMA_VERSION
 
 Json = dict[str, Any]
 

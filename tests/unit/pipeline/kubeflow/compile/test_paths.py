@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
+from pipeline.kubeflow.compile.paths import mounts, on_cluster
 from pipeline.kubeflow.config import StepOptions, Volume
-from pipeline.kubeflow.paths import mounts, on_cluster
 from tests.support.cluster_config import DATA, cluster_config
 
 COMMON = Volume(claim="segpipe", mount="/mnt/segpipe")

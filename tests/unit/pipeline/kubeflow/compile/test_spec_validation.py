@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import UserError
-from pipeline.kubeflow.rules import check_spec, problems
+from pipeline.kubeflow.compile.spec_validation import check_spec, problems
 from tests.support.small_spec import BROKEN, broken, small_spec
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from common.errors import UserError
+from pipeline.kubeflow.compile.step_names import check_step_names
 from pipeline.kubeflow.config import KubeflowConfig, quantity
-from pipeline.kubeflow.options import check_step_names
 from tests.support.cluster_config import cluster_config
 
 TASKS = ("survey", "trainer", "data-gate", "image-mask-example-gen")

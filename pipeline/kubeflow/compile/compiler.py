@@ -10,13 +10,13 @@ import yaml
 
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
-from pipeline.kubeflow.options import check_step_names
-from pipeline.kubeflow.paths import on_cluster
-from pipeline.kubeflow.platform import platform_spec
-from pipeline.kubeflow.platform_rules import check_platform
-from pipeline.kubeflow.rules import check_spec
-from pipeline.kubeflow.spec import cluster_spec
-from pipeline.kubeflow.tfx_output import placeholders, tfx_spec
+from pipeline.kubeflow.compile.paths import on_cluster
+from pipeline.kubeflow.compile.platform import platform_spec
+from pipeline.kubeflow.compile.platform_validation import check_platform
+from pipeline.kubeflow.compile.spec import cluster_spec
+from pipeline.kubeflow.compile.spec_validation import check_spec
+from pipeline.kubeflow.compile.step_names import check_step_names
+from pipeline.kubeflow.compile.tfx_output import placeholders, tfx_spec
 from pipeline.kubeflow.workers import with_workers
 
 _ANY_WIDTH = 2**31

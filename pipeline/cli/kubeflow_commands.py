@@ -18,8 +18,8 @@ from pipeline.cli.options import INTERRUPTED, config_argument, says_errors_plain
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
-    from pipeline.kubeflow.client import Client, Version
-    from pipeline.kubeflow.compiled import Compiled
+    from pipeline.kubeflow.client.api import Client, Version
+    from pipeline.kubeflow.client.compiled_pipeline import Compiled
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ def submit(
     Example:
       segpipe submit pipeline/configs/sample.yaml --host http://localhost:8080 --watch
     """
-    from pipeline.kubeflow.client import Work
+    from pipeline.kubeflow.client.api import Work
 
     settings, client = _connect(config, overrides, host, certificate)
     compiled = _compile(settings)
@@ -94,8 +94,8 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
     Example:
       segpipe schedule pipeline/configs/sample.yaml --set 'kubeflow.schedule.cron=0 0 3 * * *'
     """
-    from pipeline.kubeflow.client import Work
-    from pipeline.kubeflow.recurring import Wanted, keep_schedule
+    from pipeline.kubeflow.client.api import Work
+    from pipeline.kubeflow.client.recurring import Wanted, keep_schedule
 
     settings, client = _connect(config, overrides, host, certificate)
     if settings.kubeflow.schedule is None:
@@ -132,7 +132,7 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
       segpipe runs pipeline/configs/sample.yaml --host http://localhost:8080
     """
     from pipeline.cli.console import make_console
-    from pipeline.kubeflow.listing import held_lines, runs_table
+    from pipeline.kubeflow.client.listing import held_lines, runs_table
 
     settings, client = _connect(config, overrides, host, certificate)
     pipeline_id = client.find_pipeline(settings.name)
@@ -158,7 +158,7 @@ def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificat
     Example:
       segpipe pause pipeline/configs/sample.yaml
     """
-    from pipeline.kubeflow import recurring
+    from pipeline.kubeflow.client import recurring
 
     settings, client = _connect(config, overrides, host, certificate)
     changed = recurring.pause(client, settings.name, client.find_pipeline(settings.name))
@@ -177,7 +177,7 @@ def resume(config: Path, overrides: tuple[str, ...], host: str | None, certifica
     Example:
       segpipe resume pipeline/configs/sample.yaml
     """
-    from pipeline.kubeflow import recurring
+    from pipeline.kubeflow.client import recurring
 
     settings, client = _connect(config, overrides, host, certificate)
     changed = recurring.resume(client, settings.name, client.find_pipeline(settings.name))
@@ -195,8 +195,8 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     Example:
       segpipe terminate 3f2a9c64-5f0e-4a5c-9c37-1f0f0a2b8d11
     """
-    from pipeline.kubeflow.client import ENDED, Client, state_of
-    from pipeline.kubeflow.connection import Api, NotFoundError, find_connection
+    from pipeline.kubeflow.client.api import ENDED, Client, state_of
+    from pipeline.kubeflow.client.connection import Api, NotFoundError, find_connection
 
     client = Client(Api(find_connection(host, certificate)), namespace="")
     run_id = run.rstrip("/").rpartition("/")[2]
@@ -217,8 +217,8 @@ def _connect(
     config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None
 ) -> tuple[RunConfig, Client]:
     from pipeline.config.run_config import load_config
-    from pipeline.kubeflow.client import Client
-    from pipeline.kubeflow.connection import Api, find_connection
+    from pipeline.kubeflow.client.api import Client
+    from pipeline.kubeflow.client.connection import Api, find_connection
 
     settings = load_config(config, overrides)
     client = Client(Api(find_connection(host, certificate)), settings.kubeflow.namespace)
@@ -232,8 +232,8 @@ def _experiment(settings: RunConfig) -> str:
 
 def _compile(settings: RunConfig) -> Compiled:
     from pipeline.cli.console import quiet_streams
+    from pipeline.kubeflow.client.compiled_pipeline import read_compiled
     from pipeline.kubeflow.compile.compiler import compile_pipeline
-    from pipeline.kubeflow.compiled import read_compiled
 
     # TensorFlow and TFX have much to say when they are imported.
     with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
@@ -268,7 +268,7 @@ def commit_of(config: Path) -> str:
 
 def _watch(client: Client, run_id: str, compiled: Compiled) -> None:
     from pipeline.cli.console import make_console
-    from pipeline.kubeflow import watching
+    from pipeline.kubeflow.client import watching
 
     console = make_console()
     try:

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.client.outcome import ask
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
-from pipeline.kubeflow.outcome import ask
 
 _WELL = ("COMPLETE", "CACHED", "SUCCEEDED", "SKIPPED")
 _FAILED = ("FAILED",)

@@ -18,8 +18,8 @@ from urllib.parse import quote
 import kfp_server_api as models
 
 from common.errors import UserError
-from pipeline.kubeflow.compiled import Compiled, Value
-from pipeline.kubeflow.connection import AlreadyExistsError, Api, ApiError, NotFoundError
+from pipeline.kubeflow.client.compiled_pipeline import Compiled, Value
+from pipeline.kubeflow.client.connection import AlreadyExistsError, Api, ApiError, NotFoundError
 
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 """States that a run stays in (backend/api/v2beta1/run.proto, RuntimeState); no state at all is one to come."""

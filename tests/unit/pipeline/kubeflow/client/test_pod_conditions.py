@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.kubeflow.pod_conditions import ended, held, pod_end, pod_message, said_at_the_end
+from pipeline.kubeflow.client.pod_conditions import ended, held, pod_end, pod_message, said_at_the_end
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.kubeflow.client.outcome import Outcome, ask
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.notify import main_from
-from pipeline.kubeflow.outcome import Outcome, ask
 from tests.support import kfp_api
 from tests.support.kfp_api import KfpApi, Nodes
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from pipeline.kubeflow.client import Client
-from pipeline.kubeflow.connection import Api, find_connection
-from pipeline.kubeflow.holds import Seen, seen_closely, why_task_failed
+from pipeline.kubeflow.client.api import Client
+from pipeline.kubeflow.client.connection import Api, find_connection
+from pipeline.kubeflow.client.holds import Seen, seen_closely, why_task_failed
 from pipeline.kubeflow.names import GROUPS, NOTIFY, PIPELINE, task_label
 
 HOST = "KFP_ENDPOINT"

@@ -9,10 +9,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.kubeflow.client import ENDED, Client, state_of
-from pipeline.kubeflow.holds import find_holds, seen_closely
+from pipeline.kubeflow.client.api import ENDED, Client, state_of
+from pipeline.kubeflow.client.holds import find_holds, seen_closely
+from pipeline.kubeflow.client.watching import duration, run_seconds
 from pipeline.kubeflow.names import GROUPS, task_label
-from pipeline.kubeflow.watching import duration, run_seconds
 
 _JUST_BEGUN = 30.0  # Seconds.
 _STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "TERMINATED": "yellow", "CANCELING": "yellow"}

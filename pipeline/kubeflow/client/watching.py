@@ -19,10 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.kubeflow.client import ENDED, TERMINATED, Client, state_of
-from pipeline.kubeflow.compiled import Step
-from pipeline.kubeflow.connection import UnreachableError
-from pipeline.kubeflow.holds import (
+from pipeline.kubeflow.client.api import ENDED, TERMINATED, Client, state_of
+from pipeline.kubeflow.client.compiled_pipeline import Step
+from pipeline.kubeflow.client.connection import UnreachableError
+from pipeline.kubeflow.client.holds import (
     NOTHING,
     Holds,
     Seen,
@@ -32,8 +32,8 @@ from pipeline.kubeflow.holds import (
     why_run_failed,
     why_task_failed,
 )
-from pipeline.kubeflow.nodes import Nodes
-from pipeline.kubeflow.pod_conditions import Held
+from pipeline.kubeflow.client.nodes import Nodes
+from pipeline.kubeflow.client.pod_conditions import Held
 
 _SIGNS = {
     "waiting": ("·", "dim"),

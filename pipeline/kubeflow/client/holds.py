@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pipeline.kubeflow.client import Client
-from pipeline.kubeflow.nodes import Node, Nodes, nodes_of_run, nodes_of_workflow
-from pipeline.kubeflow.pod_conditions import Held, ended, held, pod_end, pod_message, said_at_the_end
+from pipeline.kubeflow.client.api import Client
+from pipeline.kubeflow.client.nodes import Node, Nodes, nodes_of_run, nodes_of_workflow
+from pipeline.kubeflow.client.pod_conditions import Held, ended, held, pod_end, pod_message, said_at_the_end
 
 Json = dict[str, Any]
 

@@ -31,8 +31,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from common.errors import UserError
-from pipeline.kubeflow.client import Client, Work, age
-from pipeline.kubeflow.connection import ApiError
+from pipeline.kubeflow.client.api import Client, Work, age
+from pipeline.kubeflow.client.connection import ApiError
 
 _MARK = re.compile(r"\[(?P<digest>[0-9a-f]{16})(?P<paused> paused)?\]$")
 _DIGITS = 16

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.kubeflow.client.outcome import Outcome, ask
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
-from pipeline.kubeflow.notify import main_from
+from pipeline.kubeflow.pod.notify import main_from
 from tests.support import kfp_api
 from tests.support.kfp_api import KfpApi, Nodes
 
@@ -90,7 +90,7 @@ def test_a_run_that_is_not_there_is_not_known(api: KfpApi) -> None:
 
 def test_the_webhook_is_told_what_the_api_says(api: KfpApi, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr("pipeline.kubeflow.notify.send", lambda url, message: sent.append(message["text"]))
+    monkeypatch.setattr("pipeline.kubeflow.pod.notify.send", lambda url, message: sent.append(message["text"]))
     monkeypatch.setenv(WEBHOOK_VARIABLE, "http://chat")
     monkeypatch.setenv("KFP_ENDPOINT", api.url)
     ran(api, failed())

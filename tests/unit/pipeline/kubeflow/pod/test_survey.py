@@ -10,7 +10,7 @@ from common.errors import UserError
 from pipeline.config.run_config import load_config
 from pipeline.dag.parameters import run_values
 from pipeline.kubeflow.compile.non_tfx_tasks import survey_outputs
-from pipeline.kubeflow.survey import effective_config, survey, write_outputs
+from pipeline.kubeflow.pod.survey import effective_config, survey, write_outputs
 from registry.store import Registry
 from tests.support.tiny import write_data, write_use_case
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from pipeline.config.run_config import RunConfig
-from pipeline.kubeflow.survey import survey
+from pipeline.kubeflow.pod.survey import survey
 from tests.support.data_set import CLASSES, DataSet
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from pipeline.kubeflow.launcher import Places, for_launcher, for_tfx, local_path, make_folders, make_single_files
+from pipeline.kubeflow.pod.launcher import Places, for_launcher, for_tfx, local_path, make_folders, make_single_files
 from tests.kubeflow.store import from_mlmd, to_mlmd
 
 ROOT = "minio://mlpipeline/v2/artifacts/tiny/run-1"

@@ -13,7 +13,7 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import name_utils
 
 from components.artifacts import OWN_TYPES
-from pipeline.kubeflow.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
+from pipeline.kubeflow.pod.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
 from pipeline.kubeflow.workers import hand_over
 
 

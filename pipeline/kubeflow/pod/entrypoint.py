@@ -20,8 +20,8 @@ from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
 from common.gpus import share_gpus
 from common.machine_faults import describe, machine_fault_in
-from pipeline.kubeflow.launcher import Json, Places
-from pipeline.kubeflow.pod_log import give_reason, log_to_pod, say
+from pipeline.kubeflow.pod.launcher import Json, Places
+from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
 KEEP_URIS = "SEGPIPE_KEEP_URIS"
@@ -115,7 +115,7 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
     places = Places(executor_input, options.keep_uris)
     log_to_pod(places.named_by_uri)
     import_tensorflow()
-    from pipeline.kubeflow.tfx_step import run_executor
+    from pipeline.kubeflow.pod.tfx_step import run_executor
 
     inputs_spec = options.json_serialized_inputs_spec_args
     run_executor(options.executor_class_path, executor_input, inputs_spec, places, beam_arguments)
@@ -123,7 +123,7 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:
     _refuse(more)
-    from pipeline.kubeflow.survey import survey, write_outputs
+    from pipeline.kubeflow.pod.survey import survey, write_outputs
 
     parameters: dict[str, Any] = options.executor_input.get("inputs", {}).get("parameterValues", {})
     write_outputs(options.executor_input, survey(options.config, parameters))
@@ -131,7 +131,7 @@ def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:
 
 def _notify(options: argparse.Namespace, more: Sequence[str]) -> None:
     _refuse(more)
-    from pipeline.kubeflow import notify
+    from pipeline.kubeflow.pod import notify
 
     notify.main_from(options.executor_input.get("inputs", {}).get("parameterValues", {}))
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from common.errors import UserError
-from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
-from pipeline.kubeflow.workers import train_on_workers
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.training import train_on_workers
 from tests.support.worker_training import arguments_for_two
 
 SHARED = "/mnt/segpipe"

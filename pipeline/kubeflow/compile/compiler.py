@@ -17,7 +17,7 @@ from pipeline.kubeflow.compile.spec import cluster_spec
 from pipeline.kubeflow.compile.spec_validation import check_spec
 from pipeline.kubeflow.compile.step_names import check_step_names
 from pipeline.kubeflow.compile.tfx_output import placeholders, tfx_spec
-from pipeline.kubeflow.workers import with_workers
+from pipeline.kubeflow.workers.training import with_workers
 
 _ANY_WIDTH = 2**31
 

@@ -138,7 +138,7 @@ def _notify(options: argparse.Namespace, more: Sequence[str]) -> None:
 
 def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
     del options
-    from pipeline.kubeflow import workers
+    from pipeline.kubeflow.workers import training as workers
 
     workers.main(more)
 

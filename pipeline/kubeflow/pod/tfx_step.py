@@ -14,7 +14,7 @@ from tfx.utils import name_utils
 
 from components.artifacts import OWN_TYPES
 from pipeline.kubeflow.pod.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
-from pipeline.kubeflow.workers import hand_over
+from pipeline.kubeflow.workers.training import hand_over
 
 
 def run_executor(

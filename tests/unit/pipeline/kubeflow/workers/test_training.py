@@ -20,11 +20,11 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
-from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
-from pipeline.kubeflow.worker_manifests import Training, worker_job
-from pipeline.kubeflow.worker_watch import _Lost, _why_failed, watch_workers
-from pipeline.kubeflow.workers import WORKERS_VARIABLE, hand_over, run_fn, train_on_workers, with_workers
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.manifests import Training, worker_job
+from pipeline.kubeflow.workers.training import WORKERS_VARIABLE, hand_over, run_fn, train_on_workers, with_workers
+from pipeline.kubeflow.workers.watch import _Lost, _why_failed, watch_workers
 from tests.support.kubernetes_api import FakeKubernetes, running_workers
 
 POLL = 0.05
@@ -233,7 +233,7 @@ def test_workers_that_find_no_node_are_not_waited_for_for_ever(
 def test_their_time_is_prolonged_while_the_step_waits(
     kubernetes: FakeKubernetes, cluster: Cluster, meeting: Workers, fn_args: FnArgs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.kubeflow.worker_watch.LEASE_SECONDS", 3)
+    monkeypatch.setattr("pipeline.kubeflow.workers.watch.LEASE_SECONDS", 3)
     kubernetes.command = stand_in("time.sleep(3)\n" + WELL)
     train_on_workers(fn_args, meeting, cluster, POLL)
     deadlines = [patch["spec"]["activeDeadlineSeconds"] for patch in kubernetes.patches]
@@ -276,7 +276,7 @@ def test_outside_of_a_pod_there_are_no_workers(
 
 
 @pytest.mark.parametrize(
-    ("workers", "name"), [(1, "components.trainer.run.run_fn"), (2, "pipeline.kubeflow.workers.run_fn")]
+    ("workers", "name"), [(1, "components.trainer.run.run_fn"), (2, "pipeline.kubeflow.workers.training.run_fn")]
 )
 def test_only_a_training_for_several_is_handed_over(workers: int, name: str) -> None:
     parameters = {

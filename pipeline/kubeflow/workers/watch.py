@@ -11,9 +11,9 @@ from typing import Any
 
 from common import progress
 from common.errors import UserError
-from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.pod.pod_log import say
-from pipeline.kubeflow.worker_manifests import LEASE_SECONDS, Training
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.manifests import LEASE_SECONDS, Training
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common.errors import UserError
-from pipeline.kubeflow.worker import INDEX_VARIABLE, await_names, run_worker, tf_config
+from pipeline.kubeflow.workers.worker import INDEX_VARIABLE, await_names, run_worker, tf_config
 
 
 def test_the_first_worker_is_the_chief_and_each_knows_its_place() -> None:

@@ -17,12 +17,12 @@ from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
-from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Workers
 from pipeline.kubeflow.names import COMMAND
-from pipeline.kubeflow.worker import WorkerSpec, run_worker
-from pipeline.kubeflow.worker_manifests import Training, worker_job, worker_service
-from pipeline.kubeflow.worker_watch import watch_workers
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.manifests import Training, worker_job, worker_service
+from pipeline.kubeflow.workers.watch import watch_workers
+from pipeline.kubeflow.workers.worker import WorkerSpec, run_worker
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -33,7 +33,7 @@ WORKERS_VARIABLE = "SEGPIPE_WORKERS"
 """Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""
 
 _OWN_RUN_FN = "components.trainer.run.run_fn"
-_HANDING_OVER = "pipeline.kubeflow.workers.run_fn"
+_HANDING_OVER = "pipeline.kubeflow.workers.training.run_fn"
 _GONE_SECONDS = 20.0  # Of the 30 that a pod that is stopped has.
 
 

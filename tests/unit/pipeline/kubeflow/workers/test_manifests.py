@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client
 
 from pipeline.kubeflow.config import Accelerator
-from pipeline.kubeflow.worker_manifests import Training, worker_job, worker_service
+from pipeline.kubeflow.workers.manifests import Training, worker_job, worker_service
 from tests.support.kubernetes_api import step_pod
 
 TRAINING = Training("segpipe-train-0123456789abcdef", 3, ["segpipe-step", "worker"], "segpipe-worker")

@@ -23,7 +23,7 @@ from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
 from common.signatures import SERVING_DEFAULT
 from serving.client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
-from serving.tensors import strings_from_proto
+from serving.protocol.tensors import strings_from_proto
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _WARMUP_RECORDS = 1000

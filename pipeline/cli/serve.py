@@ -71,7 +71,7 @@ def _prefers_model_server(settings: ServerSettings) -> bool:
 
 
 def _origins(given: Sequence[str]) -> tuple[str, ...]:
-    from serving.origins import parse_origin
+    from serving.protocol.origins import parse_origin
 
     try:
         return tuple(dict.fromkeys(parse_origin(origin) for origin in given))

@@ -42,7 +42,7 @@ def edit(path: Path) -> None:
         ("components/tuner/search.py", {"hyperband-tuner"}),
         ("components/schema_importer/executor.py", {"schema-importer"}),
         ("components/transform/preprocessing.py", {"transform"}),
-        ("serving/rest.py", {"serving-check"}),
+        ("serving/protocol/rest.py", {"serving-check"}),
         ("serving/static/page.js", {"serving-check"}),
         ("components/report/templates/page.html", {"run-report"}),
         (

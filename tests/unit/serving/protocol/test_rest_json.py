@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import ServingError
-from serving.rest_json import parse_predict, predict_json
+from serving.protocol.rest_json import parse_predict, predict_json
 
 SIGNATURE = SimpleNamespace(input="image")
 values = st.recursive(

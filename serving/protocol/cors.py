@@ -9,8 +9,8 @@ from aiohttp import hdrs, web
 
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
-from serving.origins import ANY
-from serving.rest_json import error_json
+from serving.protocol.origins import ANY
+from serving.protocol.rest_json import error_json
 
 _EXPOSED = f"{VERSION_HEADER}, Retry-After"
 _METHODS = "GET, POST"

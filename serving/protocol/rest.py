@@ -21,14 +21,14 @@ from common.signatures import SERVING_DEFAULT
 from serving import logs
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
-from serving.cors import allow_origins
 from serving.endpoint import SIGNATURE_DEF, Endpoint
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
-from serving.http_errors import first_words
 from serving.metrics import METRICS_PATH
 from serving.model import Signature
-from serving.rest_json import error_json, parse_predict, predict_json
-from serving.wrong_bodies import RIGHT_FORM
+from serving.protocol.cors import allow_origins
+from serving.protocol.http_errors import first_words
+from serving.protocol.rest_json import error_json, parse_predict, predict_json
+from serving.protocol.wrong_bodies import RIGHT_FORM
 
 _MODEL = r"([^/:]+)"
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
@@ -45,7 +45,7 @@ def make_app(
 ) -> web.Application:
     """The application; `pages` are routes beside the API, such as a page for people.
 
-    Web pages of `origins` may ask it, see `serving.cors`.
+    Web pages of `origins` may ask it, see `serving.protocol.cors`.
     """
     handler = RestHandler(endpoint)
     app = web.Application(client_max_size=endpoint.limits.body_bytes)

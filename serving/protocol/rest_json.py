@@ -17,7 +17,7 @@ from grpc import StatusCode
 from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.model import Outputs, Signature
-from serving.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is
+from serving.protocol.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is
 
 _B64 = "b64"
 _BYTES_SUFFIX = "_bytes"

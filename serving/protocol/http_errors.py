@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from serving.client.errors import shortened
-from serving.rest_json import error_json
+from serving.protocol.rest_json import error_json
 
 
 class PlainRunner(web.AppRunner):

@@ -20,7 +20,7 @@ from serving.client.errors import shortened
 from serving.endpoint import Endpoint
 from serving.errors import ServingError, invalid
 from serving.model import Signature
-from serving.tensors import fill_protos, strings_from_proto
+from serving.protocol.tensors import fill_protos, strings_from_proto
 
 _ROOM_FOR_STATUS = 32
 _Response = TypeVar("_Response")

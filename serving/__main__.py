@@ -37,7 +37,7 @@ def _serve(engine: str, settings: ServerSettings) -> None:
 
         serve(settings)
     else:
-        from serving import model_server
+        from serving.versions import model_server
 
         model_server.serve(_for_model_server(settings))
 

@@ -20,7 +20,7 @@ from serving.metrics import Metrics
 from serving.model import Outputs, Signature
 from serving.protocol.tensors import check_count
 from serving.settings import Limits
-from serving.versions import Versions
+from serving.versions.loaded import Versions
 
 SIGNATURE_DEF = "signature_def"
 

@@ -24,7 +24,7 @@ from serving.protocol.grpc_service import make_grpc_server
 from serving.protocol.http_errors import PlainRunner
 from serving.protocol.rest import make_app
 from serving.settings import ServerSettings
-from serving.versions import Versions, served_labels
+from serving.versions.loaded import Versions, served_labels
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -51,7 +51,7 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
                 "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
                 "add the headers, or choose --engine embedded"
             )
-        from serving import model_server
+        from serving.versions import model_server
 
         # Its batches fail as a whole: one broken picture would fail the requests of others.
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})

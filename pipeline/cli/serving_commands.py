@@ -74,7 +74,7 @@ def sync(
       segpipe sync --registry s3://team/nuclei --to /models
     """
     from serving.settings import SyncSettings
-    from serving.sync import run
+    from serving.versions.sync import run
 
     settings = SyncSettings(
         registry=registry_uri(registry),

@@ -385,7 +385,7 @@ def test_an_ingress_leads_to_stable(tmp_path: Path) -> None:
 
 def _our_metrics() -> set[str]:
     """Names of all samples that the synchronisation gives."""
-    from serving.sync_metrics import SyncMetrics
+    from serving.versions.sync_metrics import SyncMetrics
 
     metrics = SyncMetrics()
     metrics.version_loaded("loaded")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from registry.store import Registry
-from serving.model_config import model_config
-from serving.model_server import batching_config
 from serving.settings import Batching
+from serving.versions.model_config import model_config
+from serving.versions.model_server import batching_config
 from tests.support.serving import BIRTH, wait_until
 
 

@@ -22,10 +22,10 @@ from common.errors import UserError
 from registry.store import Registry
 from serving import logs
 from serving.metrics import METRICS_PATH
-from serving.model_config import model_config
-from serving.refusals import Refusals
 from serving.settings import Batching, ServerSettings
-from serving.versions import served_labels
+from serving.versions.loaded import served_labels
+from serving.versions.model_config import model_config
+from serving.versions.refusals import Refusals
 
 PROGRAM = "tensorflow_model_server"
 _LOAD_SECONDS = 300

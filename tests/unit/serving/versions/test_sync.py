@@ -21,10 +21,10 @@ from common.errors import UserError
 from registry.contents import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
-from serving.model_config import Told, from_text, to_text
 from serving.settings import SyncSettings
-from serving.sync import CONFIG, Sync, asks
-from serving.sync_metrics import SyncMetrics
+from serving.versions.model_config import Told, from_text, to_text
+from serving.versions.sync import CONFIG, Sync, asks
+from serving.versions.sync_metrics import SyncMetrics
 from tests.support.model_server_rules import ModelServerRules
 
 SETTLE = 0.05
@@ -338,7 +338,7 @@ def test_what_is_not_wanted_stays_for_the_time_of_grace(
     pod.turn(3)
     assert pod.present == {1, 2}
     now = time.monotonic
-    monkeypatch.setattr("serving.sync.time.monotonic", lambda: now() + 600)
+    monkeypatch.setattr("serving.versions.sync.time.monotonic", lambda: now() + 600)
     pod.turn()
     assert pod.present == {2}
 
@@ -406,7 +406,7 @@ def test_a_process_that_is_killed_leaves_whole_versions_only(local: str, tmp_pat
 
 def test_no_tensorflow_is_needed() -> None:
     heavy = "{'tensorflow', 'tfx', 'apache_beam', 'grpc'} & set(sys.modules)"
-    code = f"import sys, serving.sync, pipeline.cli.serving_commands; print({heavy})"
+    code = f"import sys, serving.versions.sync, pipeline.cli.serving_commands; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 

@@ -28,10 +28,10 @@ from registry.local_storage import LocalStorage
 from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
-from serving.model_config import Told, from_text, to_text
-from serving.refusals import Refusals
 from serving.settings import SyncSettings
-from serving.sync_metrics import SyncMetrics
+from serving.versions.model_config import Told, from_text, to_text
+from serving.versions.refusals import Refusals
+from serving.versions.sync_metrics import SyncMetrics
 
 CONFIG = "models.config"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # It becomes a folder, and a part of addresses.

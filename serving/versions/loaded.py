@@ -27,7 +27,7 @@ from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
-from serving.refusals import Refusals
+from serving.versions.refusals import Refusals
 
 Labels = Mapping[str, int]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from serving import refusals as module
-from serving.refusals import LAST_RETRY_SECONDS, Refusals
+from serving.versions import refusals as module
+from serving.versions.refusals import LAST_RETRY_SECONDS, Refusals
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the platform document must keep for the driver to make a pod of it; like `rules` for the PipelineSpec.
+"""What the platform document must keep for the driver to make a pod of it; like `spec_validation` for the PipelineSpec.
 
 The field names are those of kubernetes_platform/proto/kubernetes_executor_config.proto of kubeflow/pipelines 2.17;
 an unknown one is refused by backend/src/v2/compiler/argocompiler/container.go, containerExecutorTask.

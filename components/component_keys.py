@@ -39,3 +39,9 @@ SCHEMA_TEXT = "schema_text"
 SEED = "seed"
 TRAINER_SETTINGS = "trainer_settings"
 VALIDATION_CONFIG = "validation_config"
+
+# Entries of `custom_config` of Trainer, Tuner and Transform, besides `CLASSES` and `SEED`.
+CLASS_WEIGHT = "class_weight"
+RESUME_ROOT = "resume_root"
+TRAINER = "trainer"
+TRANSFORM = "transform"

@@ -55,6 +55,7 @@ COPY pipeline pipeline
 COPY components components
 COPY registry registry
 COPY serving serving
+COPY segpipe_client segpipe_client
 COPY schemas schemas
 RUN set -a \
     && if [ -r /settings/environment ]; then . /settings/environment; fi \

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-TOPS = ("pipeline", "components", "registry", "serving", "schemas")
+TOPS = ("pipeline", "components", "registry", "serving", "segpipe_client", "schemas")
 
 
 def version() -> str:
@@ -18,7 +18,7 @@ def version() -> str:
     return found.group(1)
 
 
-# What `serving.client` needs, which an app may copy: httpx for REST, the others for gRPC.
+# What `segpipe_client` needs, which an app may copy: httpx for REST, the others for gRPC.
 CLIENT = [
     "grpcio>=1.62",
     "httpx>=0.27,<1",

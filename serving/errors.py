@@ -7,7 +7,7 @@ from http import HTTPStatus
 from grpc import StatusCode
 
 from components.errors import UserError
-from serving.client.errors import REFUSED, sentence
+from segpipe_client.errors import REFUSED, sentence
 
 HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.OK: HTTPStatus.OK,

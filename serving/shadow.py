@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import UserError
-from serving.client import (
+from segpipe_client import (
     DeadlineExceededError,
     PictureRefusedError,
     Segmentation,

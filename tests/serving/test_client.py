@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from registry.store import Registry
-from serving.client import (
+from segpipe_client import (
     AsyncSegmentationClient,
     DeadlineExceededError,
     PictureRefusedError,
@@ -31,7 +31,7 @@ from serving.client import (
     SegmentationError,
     ServerUnavailableError,
 )
-from serving.client.messages import METHOD
+from segpipe_client.messages import METHOD
 from tests.support.serving import CLASS_NAMES, MODEL, Hosted, picture, predict_request
 
 WAYS = ("http", "http async", "grpc", "grpc async")

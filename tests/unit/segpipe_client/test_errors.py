@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.client.errors import sentence, shortened
+from segpipe_client.errors import sentence, shortened
 
 ASSERTION = """{{function_node __inference_serving_default_412}} {{function_node cond_true_77}} assertion failed: \
 [picture refused: height and width] [60000 60000] [are over the limit of] [4000000] [pixels]

@@ -1,6 +1,6 @@
 """What an app imports to have pictures segmented: by this project's server or by TensorFlow Serving.
 
-    from serving.client import SegmentationClient
+    from segpipe_client import SegmentationClient
 
     with SegmentationClient("http://localhost:8501/v1/models/pets") as client:
         segmentation = client.predict("cat.jpg")

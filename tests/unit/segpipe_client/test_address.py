@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.client.address import Address, parse_address
+from segpipe_client.address import Address, parse_address
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ def loaded(folder: Path, package: str, scheme: str) -> list[set[str]]:
 
 
 def test_the_import_brings_no_protocol_and_a_client_only_its_own() -> None:
-    assert loaded(Path.cwd(), "serving.client", "http") == [set(), {"httpx"}]
-    assert loaded(Path.cwd(), "serving.client", "grpc")[1] <= {"grpc"}
+    assert loaded(Path.cwd(), "segpipe_client", "http") == [set(), {"httpx"}]
+    assert loaded(Path.cwd(), "segpipe_client", "grpc")[1] <= {"grpc"}
 
 
 def test_copied_into_an_app_under_another_name_it_works(tmp_path: Path) -> None:
-    shutil.copytree("serving/client", tmp_path / "app" / "segments", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree("segpipe_client", tmp_path / "app" / "segments", ignore=shutil.ignore_patterns("__pycache__"))
     assert loaded(tmp_path, "app.segments", "http") == [set(), {"httpx"}]

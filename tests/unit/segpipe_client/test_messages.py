@@ -11,7 +11,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from serving.client.messages import METHOD, read_response, request_bytes
+from segpipe_client.messages import METHOD, read_response, request_bytes
 
 NAMES = [b"ground", "wäter".encode()]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components import palette
+from common import palette
 from segpipe_client.answer import Answer
 from segpipe_client.errors import SegmentationError
 from segpipe_client.palette import colours

@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import pipeline
+from pipeline.dag.import_closure import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[3]
 SETS = [("tfx-1.16", "3.10"), ("tfx-1.21", "3.11"), ("tfx-1.21", "3.12"), ("tfx-1.21", "3.13")]
@@ -124,8 +125,7 @@ def test_every_file_of_the_packages_is_shipped(distribution):
     }
     folders = [ROOT / package.replace(".", "/") for package in distribution["packages"]]
     tops = {folder for folder in folders if folder.parent == ROOT}
-    packages = {"pipeline", "components", "registry", "serving", "segpipe_client", "schemas"}
-    assert {folder.name for folder in tops} == packages
+    assert {folder.name for folder in tops} == {*PACKAGES, "schemas"}
     for top in tops:
         for path in top.rglob("*"):
             if path.is_dir() or "__pycache__" in path.parts or path.name == ".DS_Store":

@@ -1,4 +1,4 @@
-"""What both protocols carry back."""
+"""Answers of a server, the same over both protocols."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """The outputs of `serving_default` for one picture.
+    """Outputs of `serving_default` for one image.
 
     A model that was exported before it carried its classes' names has none.
     """
@@ -16,3 +16,14 @@ class Answer(NamedTuple):
     mean_confidence: float
     class_names: tuple[str, ...]
     version: int | None
+
+
+class VersionState(NamedTuple):
+    """State of a version of the model: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
+
+    `error` says why a version that could not be loaded has ended; it is empty otherwise.
+    """
+
+    version: int
+    state: str
+    error: str

@@ -1,64 +1,81 @@
-"""TensorFlow Serving's REST API, as far as one picture needs it."""
+"""Connections to TensorFlow Serving's REST API: one attempt a call, no retries."""
 
 from __future__ import annotations
 
-import base64
-import json
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .address import Address
-from .answer import Answer
-from .errors import (
-    DeadlineExceededError,
-    PictureRefusedError,
-    SegmentationError,
-    ServerUnavailableError,
-    not_found,
-    sentence,
-)
+from .answer import Answer, VersionState
+from .documents import RestResponse, read_answer, read_states, read_version, request_json
+from .errors import DeadlineExceededError, ServerUnavailableError
 
 if TYPE_CHECKING:
     import httpx
 
-VERSION_HEADER = "Segpipe-Model-Version"
-"""The version that answered, which TensorFlow Serving tells over gRPC only; the embedded server sends this header."""
-
 _CONNECT_SECONDS = 5.0
-_REFUSED = (400, 413)
-_UNAVAILABLE = (429, 502, 503)
-_OUT_OF_TIME = (408, 504)
-_NOT_FOUND = 404
 
 
 class RestTransport:
     """Pooled connections for threads."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str], ca_file: str | None) -> None:
+    def __init__(
+        self, address: Address, headers: Mapping[str, str], ca_file: str | None, use_proxies: bool = True
+    ) -> None:
+        """Connects with the first call; `use_proxies` takes those that the environment names."""
         import httpx
 
-        self._url = address.predict_url
-        self._client = httpx.Client(headers=headers, **_tls(ca_file))
+        verify = _verification(ca_file)
+        # A transport of one's own is one without the environment's proxies.
+        direct = None if use_proxies else httpx.HTTPTransport(verify=address.is_secure and verify)
+        self._address = address
+        self._client = httpx.Client(headers=headers, verify=use_proxies and verify, transport=direct)
 
-    def send(self, picture: bytes, seconds: float) -> Answer:
-        """One attempt.
+    def predict(self, image: bytes, seconds: float) -> Answer:
+        """The model's answer for an encoded image.
 
         Raises:
             SegmentationError: of the kind that fits.
         """
+        return read_answer(self.request("POST", self._address.predict_url, request_json(image), seconds))
+
+    def states(self, seconds: float) -> list[VersionState]:
+        """The states of the versions at the address.
+
+        Raises:
+            SegmentationError: of the kind that fits.
+        """
+        return read_states(self.request("GET", self._address.url, None, seconds))
+
+    def version(self, seconds: float) -> int:
+        """The version that the address means.
+
+        Raises:
+            SegmentationError: of the kind that fits.
+        """
+        return read_version(self.request("GET", self._address.metadata_url, None, seconds))
+
+    def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
+        """Sends a request and returns the response, whatever its status.
+
+        Raises:
+            ServerUnavailableError: the server cannot be reached.
+            DeadlineExceededError: the response was not complete in time.
+        """
         ends = time.monotonic() + seconds
         parts = []
         with (
-            _told(self._url),
-            self._client.stream("POST", self._url, content=request_json(picture), timeout=_limits(seconds)) as response,
+            _translated_errors(url),
+            self._client.stream(method, url, content=body, timeout=_limits(seconds)) as response,
         ):
             for part in response.iter_bytes():
                 parts.append(part)
                 if time.monotonic() > ends:  # httpx limits each wait, not their sum.
                     raise DeadlineExceededError(f"the answer was not complete within {seconds:.3g} s")
-        return read_answer(response.status_code, response.headers, b"".join(parts))
+        return RestResponse(response.status_code, response.headers, b"".join(parts))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -68,91 +85,47 @@ class RestTransport:
 class AsyncRestTransport:
     """Pooled connections for one event loop."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str], ca_file: str | None) -> None:
+    def __init__(
+        self, address: Address, headers: Mapping[str, str], ca_file: str | None, use_proxies: bool = True
+    ) -> None:
+        """As `RestTransport`."""
         import httpx
 
-        self._url = address.predict_url
-        self._client = httpx.AsyncClient(headers=headers, **_tls(ca_file))
+        verify = _verification(ca_file)
+        direct = None if use_proxies else httpx.AsyncHTTPTransport(verify=address.is_secure and verify)
+        self._address = address
+        self._client = httpx.AsyncClient(headers=headers, verify=use_proxies and verify, transport=direct)
 
-    async def send(self, picture: bytes, seconds: float) -> Answer:
-        """One attempt.
+    async def predict(self, image: bytes, seconds: float) -> Answer:
+        """As `RestTransport.predict`."""
+        return read_answer(await self.request("POST", self._address.predict_url, request_json(image), seconds))
 
-        Raises:
-            SegmentationError: of the kind that fits.
-        """
-        import asyncio
+    async def states(self, seconds: float) -> list[VersionState]:
+        """As `RestTransport.states`."""
+        return read_states(await self.request("GET", self._address.url, None, seconds))
 
-        call = self._client.post(self._url, content=request_json(picture), timeout=_limits(seconds))
-        with _told(self._url):
+    async def version(self, seconds: float) -> int:
+        """As `RestTransport.version`."""
+        return read_version(await self.request("GET", self._address.metadata_url, None, seconds))
+
+    async def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
+        """As `RestTransport.request`."""
+        call = self._client.request(method, url, content=body, timeout=_limits(seconds))
+        with _translated_errors(url):
             try:
                 response = await asyncio.wait_for(call, seconds)
             except asyncio.TimeoutError:
                 raise DeadlineExceededError(f"no answer within {seconds:.3g} s") from None
-        return read_answer(response.status_code, response.headers, response.content)
+        return RestResponse(response.status_code, response.headers, response.content)
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
 
 
-def request_json(picture: bytes) -> bytes:
-    """The body of a request."""
-    # Base64 needs no escapes, so no JSON encoder has to look at megabytes.
-    return b'{"instances":[{"b64":"' + base64.b64encode(picture) + b'"}]}'
-
-
-def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """The answer in a response.
-
-    Raises:
-        SegmentationError: it is an error, or no answer of a segmentation model.
-    """
-    if status != 200:
-        raise _error(status, headers, body)
-    try:
-        (row,) = json.loads(body)["predictions"]
-        return Answer(
-            mask_png=base64.b64decode(row["mask_bytes"]["b64"]),
-            class_fractions_C=[float(share) for share in row["class_fractions"]],
-            mean_confidence=float(row["mean_confidence"]),
-            class_names=tuple(str(name) for name in row.get("class_names", ())),
-            version=int(headers[VERSION_HEADER]) if VERSION_HEADER in headers else None,
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise SegmentationError(
-            f"the server's answer is not that of a segmentation model ({type(error).__name__}: {error})"
-        ) from None
-
-
-def _error(status: int, headers: Mapping[str, str], body: bytes) -> SegmentationError:
-    message = _message(body) or f"HTTP status {status}"
-    if status in _REFUSED:
-        return PictureRefusedError(sentence(message))
-    if status in _UNAVAILABLE:
-        return ServerUnavailableError(message, _retry_after(headers))
-    if status in _OUT_OF_TIME:
-        return DeadlineExceededError(message)
-    return SegmentationError(not_found(message) if status == _NOT_FOUND else f"{message} (HTTP status {status})")
-
-
-def _message(body: bytes) -> str:
-    """The `error` of the body; what is no such JSON, such as a proxy's page, is not shown."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return ""
-    return str(document.get("error", "")) if isinstance(document, dict) else ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; the form with a date is not read (RFC 9110, 10.2.3)."""
-    given = headers.get("Retry-After", "")
-    return float(given) if given.isascii() and given.isdigit() else 0.0
-
-
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """Turns httpx's exceptions into ours."""
+def _translated_errors(url: str) -> Iterator[None]:
+    """Turns httpx's exceptions into the client's."""
     import httpx
 
     try:
@@ -177,7 +150,8 @@ def _limits(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
 
 
-def _tls(ca_file: str | None) -> dict[str, Any]:
+def _verification(ca_file: str | None) -> Any:
+    """What httpx checks servers' certificates with: the system's authorities, or those of a file."""
     import ssl
 
-    return {"verify": ssl.create_default_context(cafile=ca_file)} if ca_file else {}
+    return ssl.create_default_context(cafile=ca_file) if ca_file else True

@@ -31,7 +31,7 @@ from segpipe_client import (
     SegmentationError,
     ServerUnavailableError,
 )
-from segpipe_client.messages import METHOD
+from segpipe_client.messages import PREDICT
 from tests.support.serving import CLASS_NAMES, MODEL, Hosted, picture, predict_request
 
 WAYS = ("http", "http async", "grpc", "grpc async")
@@ -330,7 +330,7 @@ class Backend(grpc.GenericRpcHandler):
         self._answer = answer
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        return grpc.unary_unary_rpc_method_handler(self._answer) if details.method == METHOD else None
+        return grpc.unary_unary_rpc_method_handler(self._answer) if details.method == PREDICT else None
 
 
 @contextlib.contextmanager

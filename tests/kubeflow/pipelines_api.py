@@ -18,9 +18,9 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.kubeflow.client import Client, Work
-from pipeline.kubeflow.compiled import read_compiled
-from pipeline.kubeflow.connection import Api, find_connection
+from pipeline.kubeflow.client.api import Client, Work
+from pipeline.kubeflow.client.compiled_pipeline import read_compiled
+from pipeline.kubeflow.client.connection import Api, find_connection
 from tests.support.cluster import Cluster, Json
 from tests.support.kubeflow_backend import AGENT, API_SERVER, program
 

@@ -71,6 +71,7 @@ class RealPods:
         bucket = self.pipeline_root.partition("://")[2].partition("/")[0]
         (self.store.bucket / bucket).mkdir(parents=True, exist_ok=True)
         open_namespace(self.cluster, self.claims, self.secrets)
+        self.cluster.kubectl("-n", NAMESPACE, "delete", "job", "segpipe-sample-data", "--now")
         step_image.load_step_image(self.cluster)
         _load_programs(self.cluster)
         self.metadata, metadata_port = self.opened.enter_context(metadata_server(HOST))
@@ -252,7 +253,7 @@ def _load_programs(cluster: Cluster) -> None:
 @contextlib.contextmanager
 def _argo(cluster: Cluster) -> Iterator[None]:
     """Argo's controller, set as Kubeflow's manifests do (manifests/kustomize/third-party/argo/base)."""
-    for file in sorted((_module() / "manifests/base/crds/full").glob("*.yaml")):
+    for file in sorted((_module() / "manifests/base/crds/full").glob("argoproj.io_*.yaml")):
         cluster.kubectl("apply", "--server-side", "-f", file)
     cluster.kubectl("wait", "--for=condition=Established", "crd/workflows.argoproj.io", "--timeout=60s")
     settings = {

@@ -140,8 +140,8 @@ _SENTENCES = {
     "take a file system for larger files" + _AGAIN,
     Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
     "or name another folder",
-    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
-    "name another folder",
+    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} permission to read and write there, "
+    "or name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
     "another folder",
@@ -237,4 +237,4 @@ def _owner(path: Path) -> str:
     """Whose the nearest existing part of `path` is, and with which rights."""
     existing = _existing(path)
     status = existing.lstat()
-    return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"
+    return f"{existing} belongs to user {status.st_uid} and has the mode {status.st_mode & 0o7777:o}"

@@ -58,7 +58,7 @@ def overlay(image_HWC: Pixels, mask_HW: npt.NDArray[np.integer], alpha: float = 
         ValueError: the mask is not of the image's size.
     """
     if image_HWC.shape[:2] != mask_HW.shape:
-        raise ValueError(f"an image of {image_HWC.shape[:2]} cannot lie under a mask of {mask_HW.shape}")
+        raise ValueError(f"image and mask must have the same size, not {image_HWC.shape[:2]} and {mask_HW.shape}")
     mixed = image_HWC.astype(np.float32) * (1 - alpha) + colourise(mask_HW).astype(np.float32) * alpha
     return np.rint(mixed).astype(np.uint8)
 

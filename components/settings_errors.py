@@ -224,12 +224,12 @@ def _unknown_key(item: _Found, meant: str | None) -> str:
     guess = meant or close or _closest(item.key, known, 0.6)
     if guess:
         return f"{item.place}: unknown key; did you mean {guess!r}?"
-    return f"{item.place}: unknown key; there {_are(known)}"
+    return f"{item.place}: unknown key; the {_keys_are(known)}"
 
 
-def _are(known: Sequence[str]) -> str:
+def _keys_are(known: Sequence[str]) -> str:
     names = list(known) if len(known) <= 12 else [*known[:11], "…"]
-    return f"{'is' if len(known) == 1 else 'are'} {', '.join(names)}"
+    return f"{'key is' if len(known) == 1 else 'keys are'} {', '.join(names)}"
 
 
 def _closest(name: str, known: Sequence[str], cutoff: float) -> str | None:
@@ -364,7 +364,7 @@ def _not_a_section(item: _Found, what: st.Allowed) -> str:
 def _section_example(item: _Found, what: st.Allowed) -> str:
     types = [str(st.type_of(section)) for section in what.sections]
     others = f"; its types are {st.listed(types, 'and')}" if types[1:] else ""
-    return _example(item) or others or f"; its keys {_are(st.keys_of(what.sections[0]))}"
+    return _example(item) or others or f"; its {_keys_are(st.keys_of(what.sections[0]))}"
 
 
 def _unknown_type(item: _Found) -> str:
@@ -373,7 +373,7 @@ def _unknown_type(item: _Found) -> str:
     tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
     close = _closest(str(tag), names, 0.6)
     hint = f"; did you mean {close!r}?" if close else ""
-    return f"unknown type {st.shown(tag)}, for there are {st.listed(names, 'and')}{hint}"
+    return f"unknown type {st.shown(tag)}; the types are {st.listed(names, 'and')}{hint}"
 
 
 def _without_type(item: _Found) -> str:

@@ -79,7 +79,7 @@ def check_drift(
     The largest figures, for their thresholds, come first.
     """
     if previous is None:
-        return [Finding(check="drift", passed=True, detail="no data was let through before, so there is no drift yet")]
+        return [Finding(check="drift", passed=True, detail="no data was accepted before, so drift is not measured")]
     anomalies = tfdv.validate_statistics(train, schema, previous_statistics=previous)
     comparison = _Comparison("drift", "train", f"drifted since data {(against or '')[:12]}", previous, train)
     measured = [(info.path, figure) for info in anomalies.drift_skew_info for figure in info.drift_measurements]
@@ -125,7 +125,9 @@ class _Comparison:
         detail = f"{feature} {self.verb}: {figure} over the schema's threshold {measurement.threshold:.3g}{moved}"
         limit = self._by_chance(feature, measurement.type)
         if measurement.value <= limit:
-            return self._finding(feature, True, f"{detail}, yet so few pictures differ by {limit:.3g} by chance")
+            return self._finding(
+                feature, True, f"{detail}, but with so few images a difference of {limit:.3g} can arise by chance"
+            )
         return self._finding(feature, False, detail)
 
     def _finding(self, feature: str, passed: bool, detail: str) -> Finding:
@@ -151,7 +153,7 @@ class _Comparison:
 
 
 def _check_split_size(split: str, pairs: int, min_pairs: int) -> Finding:
-    detail = f"{split} has {_counted(pairs, 'pair', 'pairs')}, at least {min_pairs} must be there"
+    detail = f"{split} has {_counted(pairs, 'pair', 'pairs')}, but needs at least {min_pairs}"
     return Finding(check="size", split=split, passed=pairs >= min_pairs, detail=detail)
 
 
@@ -160,13 +162,13 @@ def _check_split_schema(split: str, anomalies: anomalies_pb2.Anomalies) -> list[
     if anomalies.HasField("dataset_anomaly_info"):
         found.append(("", anomalies.dataset_anomaly_info))
     if not found:
-        detail = f"{split} has no data" if anomalies.data_missing else f"{split} is as the schema says"
+        detail = f"{split} has no data" if anomalies.data_missing else f"{split} matches the schema"
         return [Finding(check="schema", split=split, passed=not anomalies.data_missing, detail=detail)]
     return [_anomaly(split, feature or None, info) for feature, info in found]
 
 
 def _anomaly(split: str, feature: str | None, info: anomalies_pb2.AnomalyInfo) -> Finding:
-    detail = f"{feature or 'the data'} in {split} is not as the schema says: {info.description.rstrip('.')}"
+    detail = f"{feature or 'the data'} in {split} does not match the schema: {info.description.rstrip('.')}"
     passed = info.severity == anomalies_pb2.AnomalyInfo.WARNING
     return Finding(check="schema", split=split, feature=feature, passed=passed, detail=detail)
 

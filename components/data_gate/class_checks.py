@@ -62,7 +62,7 @@ def _check_other(summary: IngestionSummary, split: str) -> list[Finding]:
     absent = [name for name in _absent(summary, split) if name not in unseen]
     if not absent:
         return []
-    detail = f"{_classes(absent, _NAMED)} no pixel in {split}, so nothing is measured of {_them(absent)} there"
+    detail = f"{_classes(absent, _NAMED)} no pixel in {split}, so no metric is computed for {_them(absent)} there"
     return [_finding(split, detail, passed=True, warning=True)]
 
 

@@ -93,7 +93,7 @@ def write_schema(schema: schema_pb2.Schema, path: Path, overwrite: bool = False)
             cannot be written to.
     """
     if not overwrite and path.exists():
-        raise UserError(f"{path} is there already and may have been edited: keep it, or have it replaced with --force")
+        raise UserError(f"{path} already exists and may have been edited: keep it, or replace it with --force")
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # Of another run's at the same time, each is whole.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def check_unknown_values(summary: IngestionSummary) -> list[Finding]:
     labels = summary.labels
     if labels.unknown_pixels:
         detail = (
-            f"{_listed(labels.unknown)} became void, since no label names {_them(labels.unknown)} and "
+            f"{_listed(labels.unknown)} became void, because no label names {_them(labels.unknown)} and "
             f"data.labels.unknown is void: {labels.unknown_pixels} pixels in all"
         )
         findings.append(_finding(MASK_VOID_FRACTION, detail, passed=True, warning=True))
@@ -85,14 +85,15 @@ def _all_void(
 ) -> Finding:
     values = " and ".join(value.value for value in (*named, *voids)[:_SHOWN])
     detail = (
-        f"masks hold {values}, which leaves class {present} alone: {_join(voids)} is void, so that nothing drawn counts"
+        f"masks hold {values}, so only class {present} is left: {_join(voids)} is void, so nothing that was drawn "
+        "counts"
     )
     others = [name for name in summary.classes if name != present]
     if len(voids) > 1 or not others:
         return _finding(MASK_VOID_FRACTION, f"{detail}; see data.labels", passed=False)
     classes = {_key(value): value.class_name or present for value in named}
     line = labels_line(classes | {_key(voids[0]): others[0]}, type=_type(summary))
-    detail = f"{detail}; say {line}"
+    detail = f"{detail}; write {line}"
     if len(summary.classes) == 2 and summary.labels.type in _BY_VALUE and _is_white(voids[0]):
         detail += " or labels: {type: threshold}"
     elif len(others) > 1:
@@ -106,7 +107,7 @@ def _mixed(summary: IngestionSummary, named: Sequence[LabelValue], void: LabelVa
     kept = labels_line(classes, [_key(void)])
     detail = (
         f"{summary.labels.void_beside_one_class} masks hold one class and {void.value}, the others both classes, none "
-        f"holds all: if {void.value} is {summary.classes[1]} too, say {drawn}; if it is void, say {kept}"
+        f"holds all: if {void.value} is {summary.classes[1]} too, write {drawn}; if it is void, write {kept}"
     )
     return _finding(MASK_VOID_FRACTION, detail, passed=False)
 

@@ -45,6 +45,6 @@ class GateReport(Settings):
 def told(failures: Sequence[Finding]) -> str:
     """The end of a sentence that tells of `failures`, one at least; several stand on lines of their own."""
     if len(failures) == 1:
-        return f"since a check failed: {failures[0].detail}"
+        return f"because a check failed: {failures[0].detail}"
     lines = "".join(f"\n  data gate: {finding.detail}" for finding in failures)
-    return f"since {len(failures)} checks failed:{lines}"
+    return f"because {len(failures)} checks failed:{lines}"

@@ -28,7 +28,7 @@ def _absent(split: str, overall: SliceMetrics) -> Iterator[str]:
     )
     invented = [name for name in overall.averaged if name in overall.absent]
     if invented:
-        yield f"Predicted without a {split} pixel, and so counted with IoU 0: {listed(invented)}."
+        yield f"Predicted without a {split} pixel, so counted with IoU 0: {listed(invented)}."
 
 
 def _constant(overall: SliceMetrics) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _constant(overall: SliceMetrics) -> Iterator[str]:
     if estimate.value <= constant:
         yield (
             f"{_METRIC} {estimate.value:.3f} is not better than predicting one class everywhere ({constant:.3f}): "
-            "better_than_constant: true in a threshold refuses such a model."
+            "better_than_constant: true in a threshold rejects such a model."
         )
     elif estimate.low is not None and estimate.low <= constant:
         yield (

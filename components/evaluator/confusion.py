@@ -33,6 +33,8 @@ def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_cl
     strays = tf.reduce_sum(counts_BTP[:, num_classes:VOID])
     # As unsigned numbers negative ones are huge, so that one comparison finds both kinds of strays.
     beyond = tf.reduce_any(tf.bitcast(prediction, tf.uint32) >= num_classes)
-    check = tf.debugging.Assert(~beyond & (strays == 0), ["a pixel is beyond the classes; of the truth:", strays])
+    check = tf.debugging.Assert(
+        ~beyond & (strays == 0), ["a pixel has an index beyond the classes; in the ground truth:", strays]
+    )
     with tf.control_dependencies([check]):
         return counts_BTP[:, :num_classes]

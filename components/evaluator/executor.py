@@ -77,7 +77,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Measures what has to be measured, and judges."""
         candidate_folder = path_utils.serving_model_path(model.uri)
         if not baselines.counts_classes(candidate_folder, len(classes)):
-            raise UserError(f"the model does not count the {len(classes)} classes of data.classes: train it again.")
+            raise UserError(
+                f"the model was not trained for the {len(classes)} classes of data.classes: train it again."
+            )
         baseline = baselines.find(baseline_model, candidate_folder, len(classes)) if baseline_model else None
         relation = baseline.relation if baseline else None
 
@@ -104,7 +106,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         names = {name: name if len(models) > 1 else "" for name in models}
         measured = {name: estimates.read(folder, classes, tfma_name) for name, tfma_name in names.items()}
         if any(model is None for model in measured.values()):
-            raise UserError(f"the split {config.split} has no pictures to judge on: give it some in data.split.")
+            raise UserError(
+                f"the split {config.split} has no images to evaluate the model on: give it some in data.split."
+            )
         return {name: model for name, model in measured.items() if model is not None}
 
 
@@ -136,7 +140,7 @@ def _record_patterns(examples: list[types.Artifact], split: str) -> list[str]:
     try:
         return [io_utils.all_files_pattern(uri) for uri in artifact_utils.get_split_uris(examples, split)]
     except ValueError as error:
-        raise UserError(f"the data has no split {split}, on which evaluator.split says to judge.") from error
+        raise UserError(f"the data has no split {split}, which evaluator.split names.") from error
 
 
 def _bless(

@@ -63,7 +63,7 @@ def judge(
 
 def _note(baseline: Measured | None, version: int | None) -> str:
     if baseline is None:
-        return "There was no baseline to compare with: only absolute bounds were asked."
+        return "There was no baseline to compare with: only absolute bounds were checked."
     return f"Compared with version {version}." if version is not None else "Compared with the baseline."
 
 
@@ -215,13 +215,13 @@ def _too_few_classes(config: EvaluatorConfig, overall: SliceMetrics) -> Check:
         value=len(overall.occurring),
         bound=LEAST_CLASSES,
         passed=False,
-        detail=f"Nothing can be judged: the masks of the {config.split} split have {_only(overall)}; "
+        detail=f"No verdict is possible: the masks of the {config.split} split have {_only(overall)}; "
         "check data.labels, or give that split images of other classes.",
     )
 
 
 def _only(part: SliceMetrics) -> str:
-    return f"pixels of {part.occurring[0]} alone" if part.occurring else "not one pixel that counts"
+    return f"pixels of {part.occurring[0]} only" if part.occurring else "no pixel that counts"
 
 
 def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check:
@@ -231,7 +231,7 @@ def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check
     if one_class and (threshold.metric in _MEANS or kind == "better_than_constant"):
         why = f"there are {_only(one_class[0])}"
     else:
-        why = "the judging split has no such pictures or class"
+        why = "the evaluator's split has no such images or class"
     return Check(
         metric=threshold.metric,
         slice=where,

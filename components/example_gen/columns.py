@@ -111,7 +111,7 @@ def _slices(table: Table, columns: Columns) -> Iterator[str]:
         if columns.group is None and same_name(column) in _GROUPING:
             yield f"{column} (write group_column: {column} under data.source to keep its rows in one split)"
         elif len(distinct) == len(table.rows) > 1:
-            yield f"{column} (another value in each row; slice_columns under data.source names those that are wanted)"
+            yield f"{column} (a different value in each row; to use it, list it in slice_columns under data.source)"
         else:
             yield column
 
@@ -122,8 +122,8 @@ def _require_header(table: Table, source: ManifestSource) -> None:
     if table.delimiter and len(paths) > 1:
         header = table.delimiter.join((source.image_column, source.mask_column))
         raise UserError(
-            f"the manifest {source.file} has no header, for its first line names files ({', '.join(paths[:2])}); "
-            f"write a line with the columns' names above it, such as {header!r}"
+            f"the manifest {source.file} has no header: its first line names files ({', '.join(paths[:2])}); "
+            f"add a line with the column names above it, such as {header!r}"
         )
     if not table.rows:
         raise UserError(f"the manifest {source.file} has no row")

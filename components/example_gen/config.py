@@ -205,7 +205,7 @@ class TfdsSource(Settings):
 def _require_splits(names: dict[str, str]) -> None:
     unknown = sorted(set(names.values()) - set(SPLITS))
     if unknown:
-        raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
 
 
 def _check_links(root: str, follow_links: bool) -> None:
@@ -226,7 +226,7 @@ def _refuse_repetition(written: Iterable[str], meant: Sequence[str]) -> None:
     """Refuses values that are written in two ways and mean one thing."""
     for colour, same in zip(written, meant, strict=True):
         if meant.count(same) > 1:
-            raise ValueError(f"the colour {colour!r} stands twice in classes, in capital and in small letters")
+            raise ValueError(f"the colour {colour!r} occurs twice in classes, in upper and in lower case")
 
 
 class IndexLabels(Settings):

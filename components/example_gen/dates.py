@@ -31,7 +31,7 @@ def split_root(root: str) -> tuple[str, str]:
         return root, ""
     above, slash, _ = root[: found.start()].rpartition("/")
     if above.endswith(":/"):
-        raise ValueError(f"{root}: a {{date}} cannot be in the name of a bucket, for buckets are not listed")
+        raise ValueError(f"{root}: {{date}} cannot be in the name of a bucket, because buckets are not listed")
     return above or slash or ".", root[len(above + slash) :].strip("/")
 
 
@@ -50,13 +50,13 @@ class DatedPath:
             directive for text in formats for directive in re.findall("%.?", text) if directive[1:] not in _DIGITS
         ]
         if unknown:
-            raise ValueError(f"{pattern}: {unknown[0]} is not known in a {{date:…}}; there is %Y, %m and %d")
+            raise ValueError(f"{pattern}: {unknown[0]} is not supported in {{date:…}}; use %Y, %m and %d")
         self._marked = _PLACEHOLDER.sub(lambda match: (match.group(1) or _ISO).replace("%", _MARK), pattern)
         self._told = [part for part in _DIGITS if _MARK + part in self._marked]
         if self._told not in (["Y"], ["Y", "m"], ["Y", "m", "d"]):
-            raise ValueError(f"{pattern}: {{date:…}} must have a year (%Y), and with a day (%d) a month (%m)")
+            raise ValueError(f"{pattern}: {{date:…}} must have a year (%Y), and a month (%m) if it has a day (%d)")
         if "**" in self._levels:
-            raise ValueError(f"{pattern}: {{date}} must stand in front of **")
+            raise ValueError(f"{pattern}: {{date}} must come before **")
 
     @property
     def precision(self) -> int:
@@ -120,17 +120,17 @@ def check_dates(root: str, paths: Sequence[str], window: int, dates: Sequence[da
     joined = [posixpath.join(tail, path) for path in paths]
     dated = [path for path in joined if is_dated(path)]
     if not dated and (window != 1 or dates is not None):
-        raise ValueError("window and dates are for paths with {date}, and this source has none")
+        raise ValueError("window and dates need paths with {date}, but this source has none")
     if dated and (len(dated) < len(joined) or len({DatedPath(path).precision for path in dated}) > 1):
         raise ValueError(
-            f"{', '.join(joined)} must tell the same dates: write {{date}} in each of them, or in the root"
+            f"{', '.join(joined)} must have the same dates: write {{date}} in each of them, or in the root"
         )
 
 
 def resolved(dates: Sequence[datetime.date] | None) -> Sequence[datetime.date]:
     """The dates of a source that has `{date}` in its paths; whoever lists it must have settled them."""
     if dates is None:
-        raise ValueError("the dates of the data are not settled: see components.example_gen.window.resolve_dates")
+        raise ValueError("the dates of the data are not resolved: see components.example_gen.window.resolve_dates")
     return dates
 
 

@@ -80,7 +80,7 @@ def _require_pairs(summary: IngestionSummary, quarantine: str) -> None:
     with FileSystems.open(quarantine) as file:
         first = Quarantined.model_validate_json(file.readline())
     raise UserError(
-        f"none of the {summary.found} pairs can be used; the first, {first.id}, is set aside as "
+        f"no usable pair among {summary.found}; first failure: {first.id}: "
         f"{first.reason.value}: {first.detail}{_by_cause(summary, first)}"
     )
 
@@ -88,7 +88,7 @@ def _require_pairs(summary: IngestionSummary, quarantine: str) -> None:
 def _by_cause(summary: IngestionSummary, first: Quarantined) -> str:
     """What to do about the first, or what else there is where there are several causes."""
     if len(summary.causes) > 1:
-        return "; in all: " + "; ".join(describe_causes(summary.causes, _SHOWN))
+        return "; all causes: " + "; ".join(describe_causes(summary.causes, _SHOWN))
     rest = summary.found - 1
-    others = f", as {'is 1 other' if rest == 1 else f'are {rest} others'} for the same cause" if rest else ""
+    others = f" (and {'1 other' if rest == 1 else f'{rest} others'} with the same cause)" if rest else ""
     return f"{others}; {first.remedy}" if first.remedy else others

@@ -88,9 +88,9 @@ def escape_of(path: str) -> str | None:
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         return f"{path!r} is an absolute path"
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
-        return f"{path!r} is an address of its own"
+        return f"{path!r} is a URL"
     if ".." in re.split(r"[/\\]", path):
-        return f"{path!r} climbs out of its folder"
+        return f"{path!r} contains '..'"
     return None
 
 
@@ -237,7 +237,7 @@ class RemoteFolder:
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
         if next(self._match("**", limit=1), None) is None:
-            raise UserError(f"the data's root {root} holds no file; check its address and the right to list it")
+            raise UserError(f"the data's root {root} holds no file; check its address and the permission to list it")
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
         """See `Folder.walk`."""
@@ -305,7 +305,7 @@ def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None
         try:
             status = stat()
         except OSError as error:
-            problem = Problem(Reason.UNREADABLE, f"{path} cannot be looked at: {error.strerror}")
+            problem = Problem(Reason.UNREADABLE, f"{path} cannot be inspected: {error.strerror}")
         else:
             if S_ISREG(status.st_mode):
                 return FileInfo(path, status.st_size, status.st_mtime_ns, target=target)

@@ -130,7 +130,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     try:
         lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
-        raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any picture may be: {error}") from error
+        raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any image may be: {error}") from error
     except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.
         raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
@@ -173,12 +173,13 @@ def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels
         # libtiff allocates whole tiles, however small the picture.
         width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
         if not isinstance(width, int) or not isinstance(length, int):
-            raise Rejected(Reason.UNREADABLE, "the tiff header says nothing sound about tiles")
+            raise Rejected(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
         _check_size(width, length, max_pixels)
     if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
         # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
         raise Rejected(
-            Reason.TOO_LARGE, f"a bmp file that is run-length encoded may be {_MAX_RLE_WIDTH} wide, not {lazy.size[0]}"
+            Reason.TOO_LARGE,
+            f"a run-length-encoded bmp file may be at most {_MAX_RLE_WIDTH} pixels wide, not {lazy.size[0]}",
         )
 
 

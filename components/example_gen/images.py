@@ -65,15 +65,17 @@ def rgb(image: Image.Image, picture: Picture) -> Image.Image:
     if image.mode in ("I", "F") or picture.signed:
         raise Rejected(
             Reason.UNSUPPORTED_FORMAT,
-            f"the {picture.format} file has samples of 32 bits or with a sign, whose range is not known; "
-            "write 8 or 16 bits without a sign",
+            f"the {picture.format} file has 32-bit or signed samples, whose range is unknown; "
+            "save it with 8 or 16 unsigned bits",
         )
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     try:
         return image.convert("RGB")
     except ValueError as error:
-        raise Rejected(Reason.UNSUPPORTED_FORMAT, f"the {picture.format} file cannot be shown: {error}") from error
+        raise Rejected(
+            Reason.UNSUPPORTED_FORMAT, f"the {picture.format} file cannot be converted to RGB: {error}"
+        ) from error
 
 
 def png(image: Image.Image) -> bytes:
@@ -126,7 +128,7 @@ def _check_same_size(shape: Sequence[int], picture: Picture) -> None:
     if tuple(shape[:2]) != (height, width):
         raise Rejected(
             Reason.UNREADABLE,
-            f"the {picture.format} file says two sizes: {width}×{height} and {shape[1]}×{shape[0]} pixels",
+            f"the {picture.format} file states two sizes: {width}×{height} and {shape[1]}×{shape[0]} pixels",
         )
 
 

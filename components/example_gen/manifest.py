@@ -146,7 +146,7 @@ class _Rows:
         split = split_of(value, self._source)
         if not value or split:
             return split
-        detail = f"has the split {value!r}, which is none of {', '.join(SPLITS)}"
+        detail = f"has the split {value!r}, but the splits are {', '.join(SPLITS)}"
         remedy = f"write split_names: {{{json.dumps(value, ensure_ascii=False)}: test}} (or train, or eval)"
         if self._source.split_column is None:
             remedy += f", or slice_columns: [{self.columns.split}] if that column is not the split,"
@@ -224,7 +224,7 @@ class _Files:
         detail = f"names the {kind} {path}, which does not exist below the root"
         cause = f"names {'an' if kind == 'image' else 'a'} {kind}"
         if advice := self._advice(path):
-            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} too much in front")
+            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} as a surplus prefix")
         if "\\" in path:
             return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders")
         if alike := self._alike.of_any_case(path):
@@ -232,7 +232,7 @@ class _Files:
             return Rejected(
                 _missing(kind),
                 told,
-                f"{cause} in another case than the file's",
+                f"{cause} in a different case from the file's",
                 "write the paths as the files are named",
             )
         if alike := self._alike.of_stem(path):
@@ -240,7 +240,7 @@ class _Files:
             return Rejected(
                 _missing(kind),
                 told,
-                f"{cause} by another suffix than the file's",
+                f"{cause} with a different suffix from the file's",
                 "write the files' suffixes as they are",
             )
         return Rejected(_missing(kind), detail, f"{cause} that does not exist below the root")

@@ -83,15 +83,16 @@ def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
     if picture.mode == "CMYK" and wanted != "grey":
         _refuse("the mask is a CMYK file, whose colours depend on a profile", "save it as grey or RGB")
     if ";16" in picture.raw_mode and not picture.mode.startswith("I"):
-        _refuse("the mask has 16 bits a channel, of which the lower 8 would be lost", "save it with 8 bits a channel")
+        _refuse("the mask has 16 bits a channel; the lower 8 would be lost", "save it with 8 bits a channel")
     if picture.format == "bmp" and picture.mode in ("1", "L"):
         [bits] = struct.unpack_from("<H", data, 28)
         if bits != (1 if picture.mode == "1" else 8):  # Pillow takes such a palette for another depth.
             _refuse(
-                f"the BMP file has {bits} bits a pixel and a palette of few greys, which is misread", "save it as PNG"
+                f"the BMP file has {bits} bits a pixel and a palette of few greys, which decoders misread",
+                "save it as PNG",
             )
     if _is_white_zero(picture) and picture.mode in ("I", "F"):
-        _refuse("the TIFF file counts from white and has 32 bits, so that its values are not known", "save it as PNG")
+        _refuse("the TIFF file is white-is-zero with 32 bits, so its values are unknown", "save it as PNG")
 
 
 def _refuse(detail: str, remedy: str) -> None:
@@ -231,7 +232,7 @@ def _index_meaning(
         return None, None
     if beyond or len(set(greys)) < len(greys):
         shown = ", ".join(str(index) for index in used[:_SHOWN])
-        cause = "the mask uses indices of which some have the same grey, or none, in its palette"
+        cause = "some indices of the mask have the same grey, or none, in its palette"
         remedy = "save it as 8-bit grey, with the class as the value"
         raise Rejected(Reason.HIDDEN_SHAPE, f"{cause} ({shown}); {remedy}", cause, remedy)
     table = np.zeros(256, np.uint8)

@@ -168,7 +168,7 @@ def _right_suffix(contents: FolderContents) -> str:
     suffix, count = most_frequent_suffix(images, masks)
     equal = sum(name in images for name, _ in contents.unsuffixed)
     if equal > count:
-        return f"{equal} masks have the very name of their image, so take mask_suffix out of data.source"
+        return f"{equal} masks have exactly the name of their image, so take mask_suffix out of data.source"
     if suffix:
         return f"{count} are named as an image with {suffix!r} behind: {suffix_line(suffix)}"
     return "write what a mask's name has beyond its image's, or take mask_suffix out of data.source"
@@ -303,8 +303,8 @@ def _other_case(kind: str, globs: Sequence[Glob], there: Iterable[str]) -> str |
 
 def _ambiguous(name: str, files: _Named) -> list[Quarantined]:
     every = [info.path for info in (*files.images, *files.masks)]
-    detail = f"{', '.join(every)} share the name {name!r}; which belong together is not known"
-    cause = "shares its name with another file; which belong together is not known"
+    detail = f"{', '.join(every)} share the name {name!r}, so they cannot be paired"
+    cause = "shares its name with another file, so they cannot be paired"
     return [
         *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, image=info) for info in files.images),
         *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, mask=info) for info in files.masks),
@@ -367,7 +367,7 @@ def _alone(
         detail += f"; the image {owner!r} has the mask {paired[owner]} already"
         cause = "belongs by its name to an image that has a mask already"
     elif owner := owner_of(name, images):
-        detail += f"; {images[owner]}, which has no mask, is named nearly so"
+        detail += f"; {images[owner]}, which has no mask, has a similar name"
     return _lone(name, Reason.MISSING_IMAGE, detail, cause, remedy, mask=files.masks[0])
 
 

@@ -99,7 +99,7 @@ def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]
         elif pair.split is None:
             kept.append(replace(pair, split=split))
         else:
-            detail = f"group {pair.group!r} is in {split}, so that this pair cannot be in {pair.split}"
+            detail = f"group {pair.group!r} is in {split}, so this pair cannot be in {pair.split}"
             leaks.append(pair.set_aside(Reason.LEAK, detail))
     return kept, leaks
 

@@ -96,7 +96,7 @@ def _decode(data: bytes, file: str) -> str:
 
 def _wrong_byte(data: bytes, error: UnicodeDecodeError) -> str:
     if error.encoding != "utf-8":
-        return f"whole: it begins as {error.encoding.upper()} and is not (byte {error.start}); save it as UTF-8"
+        return f"valid {error.encoding.upper()}, although it begins as such (byte {error.start}); save it as UTF-8"
     line = data.count(b"\n", 0, error.start) + 1
     meant = data[error.start : error.start + 1].decode("cp1252", "replace")
     return (
@@ -117,7 +117,7 @@ def _parse_csv(text: str, file: str, delimiter: str | None, wanted: Sequence[str
     except csv.Error as error:
         place = f"line {reader.line_num + skipped}"
         raise UserError(
-            f"the manifest {file} is no CSV file: {place}: {error}; quotation marks must enclose a whole "
+            f"the manifest {file} is not a valid CSV file: {place}: {error}; quotation marks must enclose a whole "
             "cell, and one inside a cell is doubled"
         ) from error
     filled = [(number, cells) for number, cells in lines if any(cells)]
@@ -177,7 +177,7 @@ def _csv_row(number: int, cells: Sequence[str], header: Sequence[str]) -> Row:
         number,
         named,
         f"has {len(cells)} cells, but the header {len(header)}",
-        "has another number of cells than the header",
+        "has a different number of cells from the header",
         "put a cell that holds the separator into quotation marks, and write empty cells too",
     )
 

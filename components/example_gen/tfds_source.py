@@ -127,7 +127,7 @@ def _bytes(value: bytes | np.ndarray, max_bytes: int) -> bytes:
     """The file of a picture: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
     data = value if isinstance(value, bytes) else png(Image.fromarray(_drawable(value)))
     if len(data) > max_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"the picture has {len(data)} bytes, over the limit of {max_bytes}")
+        raise Rejected(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")
     return data
 
 
@@ -140,4 +140,4 @@ def _drawable(array: np.ndarray) -> np.ndarray:
         return array.astype(np.uint8 if array.max() <= 255 else np.uint16)
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[-1] in (3, 4):
         return array
-    raise Rejected(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is no picture")
+    raise Rejected(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is not an image")

@@ -112,7 +112,7 @@ class TiffFile:
         while waiting and len(seen) < MAX_DIRECTORIES:
             place = waiting.pop(0)
             if place in seen:
-                raise ValueError("the tiff file's list of pages runs in a circle")
+                raise ValueError("the tiff file's list of pages has a cycle")
             seen.add(place)
             directory = self._directory(place)
             yield directory

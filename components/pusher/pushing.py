@@ -74,8 +74,8 @@ def _serve(registry: Registry, version: int, created: bool, served_at_start: int
         return f"{done} and served" if created else f"{done}, now served"
     before = "nothing" if served_at_start is None else f"version {served_at_start}"
     return (
-        f"{done} but not served, for {before} was served when it was judged: {_stays(registry)}; "
-        "run again to judge it against what is served now"
+        f"{done} but not served, because {before} was served when it was evaluated: {_stays(registry)}; "
+        "run again to compare it with what is served now"
     )
 
 

@@ -88,10 +88,10 @@ def _gate(data: ReportData) -> str:
 
 def _outcome(gate: GateReport) -> str:
     failed = [finding.detail for finding in gate.findings if not finding.passed]
-    against = "; drift was measured against the data last let through" if gate.drift_against else ""
+    against = "; drift was measured against the last accepted data" if gate.drift_against else ""
     if not failed:
-        return f"all {len(gate.findings)} findings are in order{against}"
-    return f"{len(failed)} of {len(gate.findings)} findings are not in order: {_plain(' '.join(failed[:_FAILURES]))}"
+        return f"all {len(gate.findings)} findings passed{against}"
+    return f"{len(failed)} of {len(gate.findings)} findings failed: {_plain(' '.join(failed[:_FAILURES]))}"
 
 
 def _evaluation(data: ReportData) -> str:
@@ -109,7 +109,7 @@ def _evaluation(data: ReportData) -> str:
     notes = [f"- not kept: {_plain(detail)}" for detail in failed[:_FAILURES]]
     if len(rows) > _TABLE_CLASSES:
         notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
-    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} pictures"
+    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} images"
     return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
 
 

@@ -117,7 +117,7 @@ def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterato
         for (index, _), counts_CC in zip(batch, counts_BCC, strict=True):
             if scored := pictures.score(index, counts_CC):
                 yield scored
-        progress.update(f"report: {batch[-1][0] + 1} pictures scored")
+        progress.update(f"report: {batch[-1][0] + 1} images scored")
 
 
 def _draw(

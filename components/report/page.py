@@ -23,8 +23,8 @@ _SMALL_CHANGE = 0.01  # what fills half a bar when nothing changed more
 _MEANS = ("mean_iou", "mean_dice")
 _ASKED = {
     "at_least": "at least",
-    "may_drop": "no drop beyond",
-    "better_than_constant": "more than one class everywhere",
+    "may_drop": "drop of at most",
+    "better_than_constant": "better than one class everywhere",
     "measured": "classes with pixels",
 }
 

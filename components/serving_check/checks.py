@@ -130,7 +130,7 @@ def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, picture: Pict
         return ask(port, trial.model_name, picture.encoded)
     except RefusedError as refused:
         server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-        raise failed(f"it gives no mask for the picture {picture.id} ({refused})") from None
+        raise failed(f"the server returns no mask for the image {picture.id} ({refused})") from None
 
 
 def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
@@ -142,16 +142,16 @@ def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: 
                 server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
                 if refused.code != INVALID_ARGUMENT:
                     raise failed(
-                        f"over {protocol}, {name} is to be refused as {INVALID_ARGUMENT}, but gets {refused}"
+                        f"over {protocol}, {name} must be rejected as {INVALID_ARGUMENT}, but gets {refused}"
                     ) from None
             else:
-                raise failed(f"over {protocol}, {name} gets a mask, and should be refused")
+                raise failed(f"over {protocol}, {name} must be rejected, but gets a mask")
 
 
 def _check_unharmed(server: ServerProcess, place: Place, trial: Trial, before: Answer) -> None:
     after = _ask(server, ask_grpc, place.grpc, trial, trial.pictures[0])
     if not np.array_equal(after.mask_HW, before.mask_HW):
-        raise failed(f"after the hostile inputs the picture {trial.pictures[0].id} gets another mask")
+        raise failed(f"after the hostile inputs the image {trial.pictures[0].id} gets a different mask")
 
 
 def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], config: ServingCheckConfig) -> None:
@@ -159,8 +159,8 @@ def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], conf
     if wrong:
         worst = min(wrong, key=agreements.__getitem__)
         raise failed(
-            f"the masks of {len(wrong)} of {len(pictures)} pictures are not the training graph's; of "
-            f"{pictures[worst].id} {agreements[worst]:.2%} of the pixels agree, and serving_check.min_agreement asks "
+            f"the masks of {len(wrong)} of {len(pictures)} images differ from the training graph's; for "
+            f"{pictures[worst].id} {agreements[worst]:.2%} of the pixels agree, but serving_check.min_agreement asks "
             f"for {config.min_agreement:.2%}"
         )
 
@@ -168,19 +168,19 @@ def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], conf
 def _check_same_over_rest(pictures: Sequence[Picture], answers: _Answers) -> None:
     for picture, grpc, rest in zip(pictures, answers.grpc, answers.rest, strict=True):
         if grpc.mask != rest.mask or not np.allclose(grpc.class_fractions_C, rest.class_fractions_C, atol=1e-4):
-            raise failed(f"gRPC and REST give different answers for the picture {picture.id}")
+            raise failed(f"gRPC and REST give different masks for the image {picture.id}")
 
 
 def _check_budgets(result: ServingCheckResult, config: ServingCheckConfig) -> None:
     if result.milliseconds > config.max_milliseconds:
         raise failed(
-            f"the median picture takes {result.milliseconds:.0f} ms, and serving_check.max_milliseconds allows "
+            f"the median image takes {result.milliseconds:.0f} ms, but serving_check.max_milliseconds allows "
             f"{config.max_milliseconds:g}: take a smaller model, or allow more"
         )
     if result.megabytes > config.max_megabytes:
         raise failed(
-            f"the server's memory grows by {result.megabytes:.0f} MB, and serving_check.max_megabytes allows "
-            f"{config.max_megabytes:g}: take a smaller model or picture, or allow more"
+            f"the server's memory grows by {result.megabytes:.0f} MB, but serving_check.max_megabytes allows "
+            f"{config.max_megabytes:g}: take a smaller model or image, or allow more"
         )
 
 

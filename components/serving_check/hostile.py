@@ -17,9 +17,9 @@ def hostile_inputs(max_pixels: int) -> dict[str, bytes]:
     """What it is → the bytes, for a model that takes pictures of up to `max_pixels`."""
     return {
         "nothing": b"",
-        "a text": b"This is no picture.",
+        "a text file": b"This is not an image.",
         "half a JPEG": _half_a_jpeg(),
-        f"a header that speaks of more than {max_pixels} pixels": lying_png(math.isqrt(max_pixels) + 1),
+        f"a header that claims more than {max_pixels} pixels": lying_png(math.isqrt(max_pixels) + 1),
     }
 
 

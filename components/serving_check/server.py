@@ -118,7 +118,7 @@ class ServerProcess:
             status = self._process.wait(patience)
             lines = self._log.read_text("utf-8", "replace").split("\n")
             last = " / ".join([line for line in lines if line.strip()][-_LAST_LINES:])
-            raise failed(f"the server has ended with the status {status}; the end of its log: {last or 'nothing'}")
+            raise failed(f"the server exited with status {status}; the end of its log: {last or 'nothing'}")
 
     def _wait(self, otherwise: str) -> None:
         self.check_alive()

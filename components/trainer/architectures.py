@@ -121,7 +121,7 @@ class FCN8(EncoderArchitecture):
     def _stands_on_vgg16(cls, value: Encoder) -> Encoder:
         if value.name != "vgg16":
             raise ValueError(
-                f"fcn8 stands on vgg16, not on {value.name}; encoder_unet and deeplabv3plus take any encoder"
+                f"fcn8 requires the encoder vgg16, not {value.name}; encoder_unet and deeplabv3plus take any encoder"
             )
         return value
 

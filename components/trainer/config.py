@@ -110,11 +110,11 @@ class TrainerConfig(Settings):
             first_phase = change - 1
             if first_phase >= self.epochs:
                 raise ValueError(
-                    f"fine_tuning.from_epoch {change} never comes in {self.epochs} epochs; where the encoder is to "
-                    "rest to the end, write null"
+                    f"fine_tuning.from_epoch ({change}) is beyond the {self.epochs} epochs; to keep the encoder "
+                    "frozen, write null"
                 )
         if self.fine_tuning and self.model.encoder is None:
-            raise ValueError(f"fine_tuning is for architectures on an encoder, and {self.model.type} has none")
+            raise ValueError(f"fine_tuning needs an architecture with an encoder, but {self.model.type} has none")
         if self.warm_up_epochs >= first_phase:
             raise ValueError(
                 f"warm_up_epochs must be fewer than the {first_phase} epochs"

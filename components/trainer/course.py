@@ -85,11 +85,11 @@ class Course(keras.callbacks.Callback):
     def kept(self) -> str:
         """What is kept, in a sentence for whoever ends the training."""
         if not self.epochs or self.best.score == -math.inf:
-            return "No epoch had ended well before, so no weights are kept."
+            return "No earlier epoch ended with a finite loss, so no weights are kept."
         best = self.best
         return (
             f"The weights of epoch {best.epoch} (eval IoU {best.score:.3f}) are kept: "
-            f"to begin with them, set trainer.warm_start to {self._directory}"
+            f"to start from them, set trainer.warm_start to {self._directory}"
         )
 
     @property

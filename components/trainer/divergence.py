@@ -159,7 +159,7 @@ def _remedy(situation: Situation, untouched: bool) -> str:
     config, phase = situation.config, situation.phase
     if untouched:
         return (
-            "no step had changed the weights yet, so look at what the training begins with: trainer.warm_start, the "
+            "no step had changed the weights yet, so check what the training starts from: trainer.warm_start, the "
             "encoder's weights, trainer.class_weights and trainer.loss"
         )
     key = "trainer.fine_tuning.learning_rate" if config.fine_tuning and phase.begin else "trainer.learning_rate"

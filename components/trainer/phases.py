@@ -53,7 +53,7 @@ def prepare(network: keras.Model, phase: Phase, config: TrainerConfig) -> None:
     encoder = encoder_of(network)
     if encoder is None:
         raise UserError(
-            "trainer.fine_tuning is for architectures on an encoder, and this network has none: leave it out"
+            "trainer.fine_tuning needs an architecture with an encoder, but this network has none: leave it out"
         )
     encoder.trainable = phase.trains_encoder
     for layer in _batch_normalizations(encoder):

@@ -66,7 +66,8 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
     devices = strategy.num_replicas_in_sync
     if batch_size < devices:
         raise UserError(
-            f"trainer.batch_size {batch_size} does not go round {devices} devices: give it {devices} at least"
+            f"trainer.batch_size ({batch_size}) is smaller than the number of devices ({devices}): "
+            f"set it to at least {devices}"
         )
 
 
@@ -85,7 +86,7 @@ def _workers() -> int:
     try:
         cluster = json.loads(text).get("cluster", {})
     except (ValueError, AttributeError):
-        raise UserError(f"TF_CONFIG is no JSON object with a cluster: {text[:200]!r}") from None
+        raise UserError(f"TF_CONFIG is not a JSON object with a cluster: {text[:200]!r}") from None
     return sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
 
 

@@ -151,7 +151,7 @@ def make_task(
     constants = read_constants(places.train_files, num_classes)
     eval_pictures = count_records(places.eval_files)
     if not eval_pictures:
-        raise UserError("the eval split is empty, so no epoch can be told from another: raise data.split.eval")
+        raise UserError("the eval split is empty, so the best epoch cannot be chosen: raise data.split.eval")
     return Task(
         config=config,
         places=places,

@@ -96,7 +96,7 @@ def _load_best(network: keras.Model, best: str) -> None:
         network.load_weights(best).assert_existing_objects_matched()
     except (AssertionError, ValueError) as error:
         raise UserError(
-            f"trainer.warm_start: the weights {best} are of another architecture than the network of this "
+            f"trainer.warm_start: the weights {best} have a different architecture from the network of this "
             f"configuration ({str(error).partition(chr(10))[0]}); set trainer.warm_start to none"
         ) from error
     progress.report(f"warm start: the weights {best}")
@@ -127,9 +127,9 @@ def _check_same(weights: Sequence[tf.Variable], stored: Sequence[Stored], folder
         difference = f"it has {len(there)} weights and the network of this configuration {len(here)}"
     else:
         ours, theirs = next(pair for pair in zip(here, there, strict=True) if pair[0] != pair[1])
-        difference = f"its {_told(*theirs)} stands where the network of this configuration has {_told(*ours)}"
+        difference = f"it has {_told(*theirs)} where the network of this configuration has {_told(*ours)}"
     raise UserError(
-        f"trainer.warm_start: the model in {folder} is of another architecture, for {difference}; "
+        f"trainer.warm_start: the model in {folder} has a different architecture: {difference}; "
         "set trainer.warm_start to none for the first training of a new architecture"
     )
 

@@ -76,7 +76,7 @@ class TunerConfig(Settings):
             ("widths", self.widths, ", ".join(map(str, self.widths))),
         ):
             if len(choices) == 1 or len(set(choices)) < len(choices):
-                raise ValueError(f"{name} must be two different choices or more, or be left out, not {shown}")
+                raise ValueError(f"{name} must be at least two different choices, or be left out, not {shown}")
         return self
 
     def trial(self, trainer: TrainerConfig, values: Values) -> TrainerConfig:
@@ -95,7 +95,7 @@ def check_search(tuner: TunerConfig, trainer: TrainerConfig) -> None:
     if tuner.widths and trainer.warm_start != "none":
         raise ValueError(f"tuner.widths must be left out with trainer.warm_start: {trainer.warm_start} has one width")
     if tuner.augmentation and len({with_strength(trainer.augmentation, bound) for bound in tuner.augmentation}) == 1:
-        raise ValueError("tuner.augmentation does nothing, as trainer.augmentation has nothing that it could change")
+        raise ValueError("tuner.augmentation has no effect, because trainer.augmentation has nothing to vary")
     for key, values in _extremes(tuner):
         try:
             tuner.trial(trainer, values)

@@ -41,7 +41,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy, until
         )
         if result is None:
-            raise RuntimeError("one machine has its own chief")
+            raise RuntimeError("one machine is its own chief")
         return result.history.epochs[result.history.best_epoch - 1].score
 
     config = TunerConfig.model_validate_json(fn_args.custom_config["tuner"])

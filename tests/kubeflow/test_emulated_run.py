@@ -171,7 +171,7 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
     assert run.in_state(FAILED) == {"image-mask-example-gen"}
     failed = run.tasks["image-mask-example-gen"]
     assert failed.status == 1
-    assert failed.last_line.startswith("error: none of the 3 pairs can be used; the first, images/0-000, is set aside")
+    assert failed.last_line.startswith("error: no usable pair among 3; first failure: images/0-000:")
     assert "Traceback" not in failed.log
     assert not run.in_state(COMPLETE) & {*MODEL_STEPS, *RELEASE_STEPS}
     assert run.tasks["notify"].state == COMPLETE and "failed" in told[-1]["text"]

@@ -109,9 +109,7 @@ def test_from_then_on_everything_is_cached(config: Path, registry: Registry) -> 
 def test_a_model_that_cannot_be_served_ends_the_run_with_one_sentence(config: Path, registry: Registry) -> None:
     done = segpipe("run", config, "--set", "serving_check.max_milliseconds=0.001")
     assert done.returncode == 1
-    assert re.match(
-        r"error: the model cannot be served and is not pushed: the median picture takes \d+ ms", done.stderr
-    )
+    assert re.match(r"error: the model cannot be served and is not pushed: the median image takes \d+ ms", done.stderr)
     assert "✗ Check serving" in done.stdout
     assert "✓ Push" not in done.stdout
     assert [manifest.version for manifest in registry.versions()] == [1]

@@ -78,7 +78,7 @@ def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     length = tf.cast(tf.strings.length(encoded), tf.int64)
     refusals = [
-        _unless(tf.reduce_all(size_2 > 0), "it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        _unless(tf.reduce_all(size_2 > 0), "it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
         over_limit(size_2, max_pixels, "height and width"),
         _unless(
             ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),

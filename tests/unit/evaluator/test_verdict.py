@@ -145,7 +145,7 @@ def test_nothing_is_blessed_where_one_class_has_pixels(confusion: list[list[int]
     only = "roof" if confusion[1][1] else "ground"
     assert not verdict.blessed
     assert verdict.checks[0].detail == (
-        f"Nothing can be judged: the masks of the test split have pixels of {only} alone; "
+        f"No verdict is possible: the masks of the test split have pixels of {only} alone; "
         "check data.labels, or give that split images of other classes."
     )
 
@@ -153,7 +153,7 @@ def test_nothing_is_blessed_where_one_class_has_pixels(confusion: list[list[int]
 def test_nothing_is_blessed_where_no_pixel_counts() -> None:
     verdict = judge(config(metric="pixel_accuracy", at_least=0.0), Measured(overall=part([[0, 0], [0, 0]])), None, None)
     assert not verdict.blessed
-    assert "have not one pixel that counts" in verdict.checks[0].detail
+    assert "have no pixel that counts" in verdict.checks[0].detail
 
 
 def test_a_mean_is_not_measured_on_slices_of_one_class_alone() -> None:
@@ -177,7 +177,7 @@ def test_a_class_that_is_only_predicted_is_not_measured(bound: dict) -> None:
     verdict = judge(config(metric="iou/rare", **bound), invented, invented, 3)
     assert not verdict.blessed
     assert "iou/rare on overall could not be measured" in verdict.checks[0].detail
-    assert "Predicted without a test pixel, and so counted with IoU 0: rare." in verdict.warnings
+    assert "Predicted without a test pixel, so counted with IoU 0: rare." in verdict.warnings
 
 
 def test_absent_classes_are_named_beside_a_blessing() -> None:

@@ -184,7 +184,7 @@ def test_samples_with_a_sign_are_refused_since_their_range_is_unknown() -> None:
         with pytest.raises(Rejected) as caught:
             canonical_image(tiff_file([page]), LIMIT)
         assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
-        assert "with a sign" in caught.value.detail
+        assert "signed samples" in caught.value.detail
 
 
 def test_transparent_pixels_of_a_gif_are_black_in_record_and_graph() -> None:

@@ -108,8 +108,8 @@ def test_a_model_is_not_served_in_place_of_one_that_it_was_not_judged_against(re
     result = run("c", meanwhile=lambda: run("b"))
     assert _outcome(result) == (True, 3, 2)
     assert result.note == (
-        "version 3 pushed but not served, for version 1 was served when it was judged: version 2 stays; "
-        "run again to judge it against what is served now"
+        "version 3 pushed but not served, because version 1 was served when it was evaluated: version 2 stays; "
+        "run again to compare it with what is served now"
     )
     assert _outcome(run("c")) == (False, 3, 3)
 

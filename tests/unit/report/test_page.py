@@ -193,7 +193,8 @@ def test_warnings_of_the_gate_are_told_apart_from_what_passed(make_report):
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked"), [("better_than_constant", "more than one class everywhere"), ("measured", "classes with pixels")]
+    ("kind", "asked"),
+    [("better_than_constant", "better than one class everywhere"), ("measured", "classes with pixels")],
 )
 def test_each_kind_of_bound_is_named(make_report, kind, asked):
     data = make_report()

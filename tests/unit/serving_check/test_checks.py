@@ -52,7 +52,7 @@ def test_a_server_that_gives_other_pixels_is_told_by_picture_and_share(
     models: Path, pictures: list[Picture], export: Export
 ) -> None:
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match=r"the masks of 3 of 3 pictures are not the training graph's; of pair-\d "):
+    with pytest.raises(UserError, match=r"the masks of 3 of 3 images differ from the training graph's; for pair-\d "):
         check_served(trial(models / "other", pictures), lambda: reference, EMBEDDED)
 
 
@@ -77,7 +77,7 @@ def test_a_server_that_dies_is_told_with_the_end_of_its_log(
 
     monkeypatch.setattr(ServerProcess, "wait_until_loaded", and_kill)
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match=r"the server has ended with the status -9; .*labels_moved stable=1"):
+    with pytest.raises(UserError, match=r"the server exited with status -9; .*labels_moved stable=1"):
         check_served(trial(models / "resize", pictures), lambda: reference, EMBEDDED)
 
 
@@ -99,15 +99,15 @@ def test_a_model_that_takes_what_is_hostile_is_told(
 ) -> None:
     monkeypatch.setattr(checks, "hostile_inputs", lambda _: {"a good picture": pictures[0].encoded})
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match="over gRPC, a good picture gets a mask, and should be refused"):
+    with pytest.raises(UserError, match="over gRPC, a good picture must be rejected, but gets a mask"):
         check_served(trial(models / "resize", pictures), lambda: reference, EMBEDDED)
 
 
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        ({"max_milliseconds": 19}, "the median picture takes 20 ms, and serving_check.max_milliseconds allows 19"),
-        ({"max_megabytes": 199}, "memory grows by 200 MB, and serving_check.max_megabytes allows 199"),
+        ({"max_milliseconds": 19}, "the median image takes 20 ms, but serving_check.max_milliseconds allows 19"),
+        ({"max_megabytes": 199}, "memory grows by 200 MB, but serving_check.max_megabytes allows 199"),
     ],
 )
 def test_what_is_over_a_budget_is_told_with_both_figures(budget: dict[str, float], message: str) -> None:

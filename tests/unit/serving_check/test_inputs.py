@@ -36,7 +36,7 @@ def test_no_pictures_are_no_trial(tmp_path: Path) -> None:
 
 
 def test_the_header_speaks_of_more_pixels_than_the_limit_and_the_file_is_small() -> None:
-    lie = hostile_inputs(1_000_000)["a header that speaks of more than 1000000 pixels"]
+    lie = hostile_inputs(1_000_000)["a header that claims more than 1000000 pixels"]
     assert len(lie) < 1000
     width, height = Image.open(io.BytesIO(lie)).size
     assert width * height > 1_000_000

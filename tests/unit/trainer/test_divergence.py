@@ -136,7 +136,7 @@ def test_weights_that_a_last_step_spoils_are_not_kept(
     poison(STEPS)
     with pytest.raises(Diverged, match=r"weights of the network are not finite in epoch 1 of 2, step 3 of 3") as raised:
         run(tiny_config(epochs=2))
-    assert "No epoch had ended well before, so no weights are kept." in str(raised.value)
+    assert "No earlier epoch ended with a finite loss, so no weights are kept." in str(raised.value)
     assert not list((tmp_path / "kept").glob("best-*"))
 
 

@@ -39,7 +39,7 @@ def test_the_header_tells_the_size(kind: str, height: int, width: int) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF89a", b"II*\x00" + bytes(40)])
 def test_what_is_no_picture_is_refused_by_name(text: bytes) -> None:
-    assert refusal(text) == "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"
+    assert refusal(text) == "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken"
 
 
 def test_a_picture_over_the_limit_is_refused_by_name() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings import Settings, default_type
+from common.settings import Settings, default_type
 
 EncoderName = Literal["mobilenet_v2", "densenet121", "vgg16", "mobilenet", "efficientnet_v2_b0", "resnet50"]
 PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}

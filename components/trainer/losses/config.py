@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 Factor = Annotated[float, Field(gt=0, description="What the term is multiplied by in the sum.")]
 

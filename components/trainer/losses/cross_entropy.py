@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.losses.pixels import pixel_weights_BHW, weighted_mean
 
 

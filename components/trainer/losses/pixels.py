@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 
 
 def num_classes(logits_BHWK: tf.Tensor) -> int:

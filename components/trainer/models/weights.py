@@ -15,7 +15,7 @@ from typing import NamedTuple
 import h5py
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.architectures import Encoder
 
 _PUBLISHED_AT = "https://storage.googleapis.com/tensorflow/keras-applications"

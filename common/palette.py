@@ -1,4 +1,4 @@
-"""One colour for each class, the same in the report, in overlays and everywhere else that a mask is drawn."""
+"""Colours of the classes, the same in the report, in overlays and wherever else a mask is drawn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hex_colour(index: int) -> str:
 
 
 def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
-    """A mask as a picture [H, W, 3]; void is hatched in two greys."""
+    """Renders a mask as an image [H, W, 3]; void is hatched in two greys."""
     table = np.zeros((VOID + 1, 3), np.uint8)
     table[:MAX_CLASSES] = _all_colours()
     colours_HWC = table[mask_HW]
@@ -52,7 +52,7 @@ def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
 
 
 def overlay(image_HWC: Pixels, mask_HW: npt.NDArray[np.integer], alpha: float = 0.5) -> Pixels:
-    """The image with the mask's colours laid over it: `alpha` of colour, the rest of image.
+    """Blends the mask's colours over the image with opacity `alpha`.
 
     Raises:
         ValueError: the mask is not of the image's size.

@@ -1,7 +1,7 @@
 """What StatisticsGen measures of the records, and what it leaves alone.
 
-Without options TFDV takes the encoded pictures and masks for categories: it counts how often each byte string occurs,
-which costs time and memory with every picture.  Declared as images they are bytes: presence, number and lengths are
+Without options TFDV takes the encoded images and masks for categories: it counts how often each byte string occurs,
+which costs time and memory with every image.  Declared as images they are bytes: presence, number and lengths are
 measured, the bytes themselves are not kept.
 """
 
@@ -20,7 +20,7 @@ from tfx_bsl.public import tfxio
 from common import records
 
 _ROWS_AT_ONCE = 32
-"""Rows that one accumulator holds back: TFDV's own 1000 keep 20 MiB of pictures in each of its 128 accumulators."""
+"""Rows that one accumulator holds back: TFDV's own 1000 keep 20 MiB of images in each of its 128 accumulators."""
 _ROWS_DECODED = 1000
 _ENCODED = (records.IMAGE_ENCODED, records.MASK_ENCODED)
 _STAND_IN = b"-"

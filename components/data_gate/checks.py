@@ -1,4 +1,4 @@
-"""What the data gate checks, one function a check; each returns what it found, passed or not."""
+"""Checks of the data gate, one function per check; each returns its findings, passed or failed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _DISTANCES: dict[int, chance.Distance] = {
 
 
 def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
-    """All that ingestion's account alone can tell; the data gate and `segpipe check` both ask it."""
+    """Runs the checks that need only ingestion's summary; used by the data gate and `segpipe check`."""
     return [
-        *check_labels(summary),  # First, since they name the cause of what the others find.
+        *check_labels(summary),  # First, because they name the cause of the other findings.
         *check_size(summary, config.min_pairs),
         *check_quarantine(summary, config.max_quarantined),
         *check_classes(summary, config),
@@ -43,12 +43,12 @@ def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list
 
 
 def check_size(summary: IngestionSummary, min_pairs: int) -> list[Finding]:
-    """Whether each split has `min_pairs` pairs."""
+    """Checks that each split has `min_pairs` pairs."""
     return [_check_split_size(split, summary.used.get(split, 0), min_pairs) for split in SPLITS]
 
 
 def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[Finding]:
-    """Whether the share of quarantined pairs, of those found, is at most `max_quarantined`."""
+    """Checks that at most `max_quarantined` of the pairs found are quarantined."""
     quarantined = sum(summary.quarantined.values())
     share = quarantined / summary.found if summary.found else 0.0
     reasons = sorted(summary.quarantined.items(), key=lambda item: (-item[1], item[0]))
@@ -64,7 +64,7 @@ def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[
 
 
 def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Finding]:
-    """What ExampleValidator found in each split; a split without anomalies gets one finding that says so."""
+    """Reports the anomalies of ExampleValidator in each split; a split without any gets one passed finding."""
     findings: list[Finding] = []
     for split, found in anomalies.items():
         findings += _check_split_schema(split, found)
@@ -74,9 +74,9 @@ def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Findi
 def check_drift(
     train: Statistics, schema: schema_pb2.Schema, previous: Statistics | None, against: str | None
 ) -> list[Finding]:
-    """Whether `train` moved away from `previous`, the training data with fingerprint `against` last let through.
+    """Checks drift of `train` from `previous`, the last accepted training data, with fingerprint `against`.
 
-    The largest figures, for their thresholds, come first.
+    The largest figures relative to their thresholds come first.
     """
     if previous is None:
         return [Finding(check="drift", passed=True, detail="no data was accepted before, so drift is not measured")]
@@ -87,9 +87,9 @@ def check_drift(
 
 
 def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: schema_pb2.Schema) -> list[Finding]:
-    """Whether one of the `others`, split → statistics, is made up differently from `train`.
+    """Checks skew between `train` and each of the `others`, split → statistics.
 
-    The largest figures, for their thresholds, come first.
+    The largest figures relative to their thresholds come first.
     """
     measured = []
     for split, statistics in others.items():
@@ -108,14 +108,14 @@ def slice_values(statistics: Statistics, column: str) -> set[str]:
 
 
 class _Comparison:
-    """Two sets of statistics, and the verdict on each figure that TFDV measured between them."""
+    """Compares two sets of statistics and judges each distance that TFDV measured between them."""
 
     def __init__(self, check: str, split: str, verb: str, before: Statistics, after: Statistics) -> None:
         self.check, self.split, self.verb = check, split, verb
         self._before, self._after = _by_feature(before), _by_feature(after)
 
     def judge(self, path: path_pb2.Path, measurement: anomalies_pb2.DriftSkewInfo.Measurement) -> Finding:
-        """One finding: the figure fails when it is over the threshold and over what chance gives."""
+        """Returns one finding: a figure fails if it exceeds the threshold and the limit of the null distribution."""
         feature = _name(path)
         figure = f"{_MEASURES.get(measurement.type, 'difference')} {measurement.value:.3g}"
         moved = self._what_moved(feature)
@@ -193,7 +193,7 @@ def _most_moved_value(before: statistics_pb2.FeatureNameStatistics, after: stati
 
 
 def _excess(measured: tuple[Any, ...]) -> float:
-    """How many times its threshold a figure is."""
+    """Ratio of a figure to its threshold."""
     figure = measured[1]
     return figure.value / max(figure.threshold, 1e-9)
 

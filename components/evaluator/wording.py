@@ -1,4 +1,4 @@
-"""An evaluation's figures in words, as the console, the summary and the dashboard show them."""
+"""Text form of an evaluation's metrics for the console, the summary and the dashboard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = 8  # classes in a list; the others are counted
 
 
 def mean_iou(evaluation: Evaluation, digits: int = 2) -> str:
-    """The mean IoU with what it must be read beside.
+    """Formats the mean IoU with the context that it must be read in.
 
     Such as `0.81 over 3 of 4 classes (0.75–0.86; one class everywhere: 0.31; no test pixel of: rare)`.
     """
@@ -45,6 +45,6 @@ def absent(evaluation: Evaluation) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The names with commas; of many, the first and the number of the others."""
+    """Joins the names by commas; of many, only the first are listed and the others counted."""
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

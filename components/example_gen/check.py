@@ -1,4 +1,4 @@
-"""Says what ingestion would do with a data set, without writing anything."""
+"""Dry run of ingestion, which writes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from components.example_gen.splits import Candidate
 from components.example_gen.tally import Tally, summarise
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many pairs are done, and of how many."""
+"""Called with the number of pairs done and their total."""
 
 
 OnUsed = Callable[[Used], None]
-"""Is given each pair that is used."""
+"""Called with each ingested pair."""
 
 
 def survey(
     config: DataConfig, seed: int, on_progress: OnProgress | None = None, on_used: OnUsed | None = None
 ) -> tuple[IngestionSummary, list[Quarantined]]:
-    """The account of the data set that `config` describes, and all pairs that cannot be used, by id.
+    """Returns the summary of the data set that `config` describes, and all unusable pairs, by id.
 
-    Every picture is read and decoded, as in ingestion itself.  Raises `UserError` where the source is not usable.
+    Every image is read and decoded, as in ingestion itself.  Raises `UserError` if the source is not usable.
     """
     ingestion = Ingestion(config, seed)
     listing = ingestion.listing()

@@ -1,4 +1,4 @@
-"""Runs ingestion as a TFX step."""
+"""Executor of the step `ImageMaskExampleGen`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             result depends on.
 
         Raises:
-          UserError: the source is not usable, or not one of its pairs is.
+          UserError: the source is not usable, or none of its pairs is.
         """
         del input_dict
         config = DataConfig.model_validate_json(exec_properties["data_config"])
@@ -86,7 +86,7 @@ def _require_pairs(summary: IngestionSummary, quarantine: str) -> None:
 
 
 def _by_cause(summary: IngestionSummary, first: Quarantined) -> str:
-    """What to do about the first, or what else there is where there are several causes."""
+    """Returns the remedy of the first failure, or the list of causes if there are several."""
     if len(summary.causes) > 1:
         return "; all causes: " + "; ".join(describe_causes(summary.causes, _SHOWN))
     rest = summary.found - 1

@@ -1,4 +1,4 @@
-"""How many images a file holds: pages of a TIFF, frames of a GIF, PNG or WebP; found without decoding one of them.
+"""Counts the images in a file without decoding them: pages of a TIFF, frames of a GIF, PNG or WebP.
 
 A JPEG counts as one: what phones and cameras write behind it (MPF, a gain map, a film) no viewer shows.
 """
@@ -25,7 +25,7 @@ _COUNTERS = {
 
 
 def check_single(data: bytes, kind: str) -> None:
-    """Raises `Rejected` where a file of format `kind` holds more than one image, or its list of images is damaged."""
+    """Raises `Rejected` if a file of format `kind` holds more than one image, or its list of images is damaged."""
     counter = _COUNTERS.get(kind)
     if counter is None:
         return
@@ -58,7 +58,7 @@ def _frames_of_webp(data: bytes) -> int:
 
 
 def _frames_of_png(data: bytes) -> int:
-    """Frames of an animation (PNG, third edition, 11.3.6), and the still image where it is not one of them."""
+    """Frames of an animation (PNG, third edition, 11.3.6), and the still image if it is not one of them."""
     frames, still = 0, True
     for name, content in _png_chunks(data):
         if name == b"IDAT":

@@ -1,4 +1,4 @@
-"""What a picture file says about itself before a pixel is decoded: format, size, orientation."""
+"""Headers of image files: format, size and orientation before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class _StoredTiff(TiffImagePlugin.TiffImageFile):
         return Image.Exif()
 
 
-# Pillow's plugins are asked by name: `Image.open` would also try those that nobody needs here (one of them starts
-# Ghostscript), and has a limit on pixels of its own, for the whole process.
+# Pillow's plugins are selected by name: `Image.open` would also try those that are not needed here (one of them starts
+# Ghostscript), and has its own limit on pixels, for the whole process.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
@@ -77,17 +77,17 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file whose header has been read and found within the limit; its pixels are still encoded."""
+    """An image file whose header has been read and found within the limit; its pixels are still encoded."""
 
     format: str
     width: int
-    """As a person sees it: after turning it upright."""
+    """Displayed width and height: after turning it upright."""
     height: int
     orientation: int
     mode: str
     """Pillow's name of the kind of pixels."""
     raw_mode: str
-    """How the pixels lie in the file, in Pillow's terms: `L;4` for 4-bit grey."""
+    """Pillow's raw mode of the pixels in the file: `L;4` for 4-bit grey."""
     lazy: ImageFile.ImageFile
 
     @property
@@ -97,17 +97,17 @@ class Picture:
 
     @property
     def signed(self) -> bool:
-        """Whether the file says that its samples have a sign (TIFF 6.0, section 19)."""
+        """Whether the file declares signed samples (TIFF 6.0, section 19)."""
         kinds = self.lazy.tag_v2.get(_SAMPLE_FORMAT) if isinstance(self.lazy, _StoredTiff) else None
         return _SIGNED in kinds if isinstance(kinds, tuple) else kinds == _SIGNED
 
     def decode(self) -> Image.Image:
-        """All pixels of the first frame, upright; raises `Rejected` where they are cut off or damaged."""
+        """Decodes the first frame, upright; raises `Rejected` if it is truncated or damaged."""
         try:
             self.lazy.load()
         except Image.DecompressionBombError as error:
             raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
-        except Exception as error:  # Whatever a decoder says to damaged bytes.
+        except Exception as error:  # A decoder may raise anything on damaged bytes.
             raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
         return turn(_like_8_bits(self.lazy), self.orientation)
 
@@ -131,7 +131,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
         raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any image may be: {error}") from error
-    except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.
+    except Exception as error:  # A parser may raise anything on untrusted bytes.
         raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
     _check_size(width, height, max_pixels)
@@ -170,7 +170,7 @@ def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels
     if too_much := excess(data, kind, lazy.size[0] * lazy.size[1]):
         raise Rejected(Reason.TOO_LARGE, too_much)
     if isinstance(lazy, TiffImagePlugin.TiffImageFile):
-        # libtiff allocates whole tiles, however small the picture.
+        # libtiff allocates whole tiles, however small the image.
         width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
         if not isinstance(width, int) or not isinstance(length, int):
             raise Rejected(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
@@ -202,7 +202,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _as_stored(data: bytes, kind: str) -> bytes:
-    """The file as Pillow is to see it: of a TIFF, libtiff too turns some kinds of pixels."""
+    """Returns the file as given to Pillow: a TIFF loses its orientation, because libtiff applies it too."""
     if kind != "tiff":
         return data
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
@@ -217,7 +217,7 @@ def _as_stored(data: bytes, kind: str) -> bytes:
 
 
 def _orientation(data: bytes, kind: str) -> int:
-    """How the image is turned; of WebP files as Skia and Pillow read it, which the format's own tools do not."""
+    """Returns the orientation; for WebP files as Skia and Pillow read it, which the format's own tools do not."""
     if kind == "tiff":
         return TiffFile(data).orientation()
     if kind == "webp":
@@ -227,7 +227,7 @@ def _orientation(data: bytes, kind: str) -> int:
 
 
 def _like_8_bits(image: Image.Image) -> Image.Image:
-    """16-bit greys where white is 0 as Pillow gives those of 8 bits: turned to where black is."""
+    """Inverts 16-bit white-is-zero greys, as Pillow does for 8 bits."""
     white_is_zero = isinstance(image, _StoredTiff) and image.tag_v2.get(_PHOTOMETRIC) == 0
     return Image.fromarray(~np.asarray(image)) if white_is_zero and image.mode.startswith("I;16") else image
 

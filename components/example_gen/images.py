@@ -1,9 +1,9 @@
-"""From an image file's bytes to the bytes that a record holds, and to the pixels that the model will see in them.
+"""Converts an image file's bytes to the bytes of a record, and to the pixels that the model will see.
 
 A JPEG, PNG or BMP stays as it is if TensorFlow decodes it and if it stands upright; anything else becomes a PNG.  The
 decoder is TensorFlow's own, as in the transform graph and in serving, for every format that the endpoint takes, and so
 is the reading of the orientation: a record holds the pixels that the served graph makes of the file.  TensorFlow drops
-alpha and takes the high byte of 16-bit samples; the way through Pillow does the same.  docs/data.md has the table.
+alpha and takes the high byte of 16-bit samples; the path through Pillow does the same.  docs/data.md has the table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from components.example_gen.headers import Picture, open_picture, turn
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 
-# Files grow by some percent against zlib's default level, and are written in a third of the time.
+# Files are some percent larger than at zlib's default level, and written in a third of the time.
 PNG_LEVEL = 3
 
 
@@ -37,9 +37,9 @@ class CanonicalImage:
     image_HWC: npt.NDArray[np.uint8]
     """RGB, upright."""
     file_size: tuple[int, int]
-    """Width and height as stored in the file that came in, before it was turned upright."""
+    """Width and height as stored in the original file, before it was turned upright."""
     orientation: int
-    """How the file that came in was turned (Exif)."""
+    """Exif orientation of the original file."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,7 +49,7 @@ class CanonicalImage:
 
 
 def canonical_image(data: bytes, max_pixels: int) -> CanonicalImage:
-    """The image in `data`, a file's bytes, made fit for TensorFlow; raises `Rejected` where it cannot be."""
+    """Converts the image file `data` for TensorFlow; raises `Rejected` if that is not possible."""
     picture = open_picture(data, max_pixels)
     stored_HWC = _as_served(data, picture)
     if stored_HWC is not None and picture.orientation == UPRIGHT and picture.format != "gif":
@@ -87,7 +87,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def _as_served(data: bytes, picture: Picture) -> npt.NDArray[np.uint8] | None:
-    """The pixels that the served graph sees in the file, as stored; None where it decodes no such file."""
+    """Returns the pixels that the served graph decodes, as stored; None if it does not decode this format."""
     if picture.format == "gif":
         image_HWC = _decode_gif(data)
     elif picture.format in ("jpeg", "png") or (picture.format == "bmp" and _plain_bmp(data)):
@@ -102,13 +102,13 @@ def _as_served(data: bytes, picture: Picture) -> npt.NDArray[np.uint8] | None:
 
 
 def _decode(data: bytes, picture: Picture) -> npt.NDArray[np.uint8]:
-    if picture.format == "jpeg":  # Its decoder reads a header of its own; only Pillow's size is within the limit.
+    if picture.format == "jpeg":  # TensorFlow reads the header again; only Pillow's size was checked against the limit.
         _check_same_size(tf.io.extract_jpeg_shape(data).numpy(), picture)
     return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
 
 
 def _decode_gif(data: bytes) -> npt.NDArray[np.uint8]:
-    """The pixels of a GIF file with one frame; Pillow would show the colour that lies under transparent pixels."""
+    """Decodes a GIF file with one frame; Pillow would show the colour under transparent pixels."""
     frames = frames_of(data)
     try:
         frame_HWC = tf.io.decode_image(frame_in_corner(data, frames), channels=3, expand_animations=False).numpy()
@@ -118,12 +118,12 @@ def _decode_gif(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _words(error: tf.errors.OpError) -> str:
-    """What a decoder says, without the names of TensorFlow's functions around it."""
+    """Returns a decoder's message without the names of TensorFlow's functions."""
     return str(error.message).rsplit("}} ", 1)[-1].split(" [Op:", 1)[0]
 
 
 def _check_same_size(shape: Sequence[int], picture: Picture) -> None:
-    """Raises `Rejected` where TensorFlow finds another size than Pillow, whose size is known to be within the limit."""
+    """Raises `Rejected` if TensorFlow finds a different size from Pillow's, which was checked against the limit."""
     width, height = picture.file_size
     if tuple(shape[:2]) != (height, width):
         raise Rejected(
@@ -133,7 +133,7 @@ def _check_same_size(shape: Sequence[int], picture: Picture) -> None:
 
 
 def _plain_bmp(data: bytes) -> bool:
-    """Whether a BMP file has 24 bits a pixel, uncompressed: TensorFlow takes palette indices for greys."""
+    """Returns whether a BMP file is uncompressed with 24 bits a pixel: TensorFlow misreads palette indices as greys."""
     if len(data) < 34:
         return False
     header_size, _, _, _, bits, compression = struct.unpack_from("<IiiHHI", data, 14)

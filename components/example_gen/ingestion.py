@@ -1,4 +1,4 @@
-"""What ingestion does to pairs, whoever drives it: a Beam pipeline, or a survey in this process."""
+"""Ingestion of pairs, driven by a Beam pipeline or by a dry run in this process."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True)
 class Used:
-    """A pair that is used."""
+    """An ingested pair."""
 
     record: bytes
-    """The serialised `tf.train.Example`; equal pairs give equal bytes."""
+    """The serialised `tf.train.Example`; equal pairs have equal bytes."""
     split: str
     measures: Measures
     slices: dict[str, str]
@@ -54,7 +54,7 @@ class Used:
 
 
 class Ingestion:
-    """The work on the pairs of one data set.  It is pickled on its way to the workers."""
+    """Ingests the pairs of one data set.  It is pickled for the Beam workers."""
 
     def __init__(self, config: DataConfig, seed: int) -> None:
         self._config = config
@@ -74,17 +74,17 @@ class Ingestion:
         return self._config.labels
 
     def listing(self) -> Listing:
-        """All that the source holds, shared files and groups settled; raises `UserError` where it is not usable."""
+        """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""
         listing = self._source.listing()
         check_buckets(self._config, listing)
         pairs, shared = list(listing.pairs), list[Quarantined]()
-        if not isinstance(self._config.source, TfdsSource):  # There, image and mask have one name.
+        if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
             pairs, shared = settle_files(pairs)
         pairs, leaks = settle_groups(pairs)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
-        """How many record files each split gets: about `shard_bytes` in each, one at least."""
+        """Returns the number of record files per split: about `shard_bytes` in each, at least one."""
         counts = {}
         for split in SPLITS:
             given = [pair for pair in listing.pairs if pair.split == split]
@@ -103,7 +103,7 @@ class Ingestion:
         return self._each(pairs, self._identify)
 
     def settle(self, twins: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
-        """Of candidates with the same image content, keeps those that neither contradict each other nor leak.
+        """Resolves candidates with the same image content: keeps those that neither contradict each other nor leak.
 
         The masks of several candidates are read for that.
         """
@@ -113,7 +113,7 @@ class Ingestion:
         contents = dict(
             found
             for found in self._each([candidate.pair for candidate in ordered], self._mask_content)
-            if not isinstance(found, Quarantined)  # They are refused again when they are loaded.
+            if not isinstance(found, Quarantined)  # They are rejected again when they are loaded.
         )
         agreeing, contradicting = settle_contradictions(ordered, contents)
         if not agreeing:
@@ -122,7 +122,7 @@ class Ingestion:
         return kept, [*contradicting, *leaks]
 
     def load(self, candidates: Sequence[Candidate]) -> Iterator[Used | Quarantined]:
-        """Reads, checks and makes canonical each pair, in the order of `candidates`, which is that of their ids."""
+        """Reads, checks and converts each pair, in the order of `candidates`, which is that of their ids."""
         by_id = {candidate.pair.id: candidate for candidate in candidates}
         pairs = [candidate.pair for candidate in candidates]
         return self._each(pairs, lambda opened: self._load(opened, by_id[opened.pair.id]))
@@ -190,7 +190,7 @@ def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:
 
 
 def map_ahead(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """`map(work, items)` with a few items in work at a time: decoding, hashing and reading leave Python's lock."""
+    """`map(work, items)` in a few threads: decoding, hashing and reading release Python's lock."""
     threads = min(_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[_R]] = deque()

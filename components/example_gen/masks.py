@@ -1,9 +1,9 @@
 """From a mask file's bytes to the canonical mask: 8-bit grey PNG, classes 0…C−1, `VOID` where nothing counts.
 
 A mask may have another size than its image, if their aspects agree: it is then brought to the image's size by nearest
-neighbours.  If the image was turned upright by its Exif tag, the mask may have been drawn on the upright picture, as
+neighbours.  If the image was turned upright by its Exif tag, the mask may have been drawn on the upright image, as
 nearly every labelling tool shows it, or on the pixels as stored.  Where the aspect tells them apart it decides, and a
-mask of stored pixels is turned along; where both fit (a square picture, a half turn) the mask counts as upright.
+mask of stored pixels is turned along; where both fit (a square image, a half turn) the mask counts as upright.
 """
 
 from __future__ import annotations

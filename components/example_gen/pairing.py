@@ -55,7 +55,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source holds, before any picture is opened."""
+    """All that a source holds, before any image is opened."""
 
     pairs: tuple[Pair, ...]
     quarantined: tuple[Quarantined, ...] = ()
@@ -101,7 +101,7 @@ def is_stray(path: str) -> bool:
 def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
     """The images and masks that the globs of `source` match, each with its name; `folder` holds all dates.
 
-    Where there are dates, each name begins with its date, so that pictures of two days are not taken for one.
+    Where there are dates, each name begins with its date, so that images of two days are not taken for one.
 
     Raises `UserError` where the globs match no image or no mask, where one file matches both kinds and `mask_suffix`
     does not tell which it is, or where no mask has the `mask_suffix`.

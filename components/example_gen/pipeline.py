@@ -1,6 +1,6 @@
 """Ingestion on Beam: from a listing to sharded records, a quarantine and an account.
 
-Only names, hashes and verdicts are shuffled, never pictures: a first pass over the images hashes their bytes, to find
+Only names, hashes and verdicts are shuffled, never images: a first pass over the images hashes their bytes, to find
 twins; a second one, a record file at a time, loads the pairs that belong into it and writes them in the order of their
 ids.  So memory does not grow with the data, and the same input gives the same bytes in the same files.
 """

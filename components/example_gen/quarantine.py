@@ -116,10 +116,10 @@ class IngestionSummary(Settings):
     )
     strays: int = Field(default=0, description="Files that are neither image nor mask (`.DS_Store` and the like).")
     class_pixels: dict[str, tuple[int, ...]] = Field(description="Split → pixels of each class.")
-    class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → pictures in which each class occurs.")
+    class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → images in which each class occurs.")
     void_pixels: dict[str, int] = Field(description="Split → pixels that do not count.")
     mostly_void: dict[str, int] = Field(
-        default={}, description="Split → pictures of which more than 90 % of the pixels do not count."
+        default={}, description="Split → images of which more than 90 % of the pixels do not count."
     )
     labels: LabelSummary = LabelSummary()
     repeated: dict[str, int] = Field(

@@ -48,7 +48,7 @@ def open_source(source: Source) -> PairSource:
 
 
 def data_fingerprint(source: Source) -> str:
-    """A word for the state of the data: it changes when a file is added, removed or written.  Opens no picture.
+    """A word for the state of the data: it changes when a file is added, removed or written.  Opens no image.
 
     Raises `UserError` where the source is not usable.
     """

@@ -17,7 +17,7 @@ from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 
 MOSTLY_VOID = 0.9
-"""A picture is mostly void when more than this share of its pixels does not count."""
+"""An image is mostly void when more than this share of its pixels does not count."""
 
 
 @dataclass

@@ -25,7 +25,7 @@ from components.example_gen.sources import Opened
 class TfdsPairs:
     """The pairs of a data set that the package `tensorflow-datasets` knows; a pair's name is `<their split>/<place>`.
 
-    Encoded pictures are taken as they are stored; arrays become PNGs.
+    Encoded images are taken as they are stored; arrays become PNGs.
     """
 
     def __init__(self, source: TfdsSource) -> None:
@@ -124,7 +124,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _bytes(value: bytes | np.ndarray, max_bytes: int) -> bytes:
-    """The file of a picture: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
+    """The file of an image: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
     data = value if isinstance(value, bytes) else png(Image.fromarray(_drawable(value)))
     if len(data) > max_bytes:
         raise Rejected(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")

@@ -12,7 +12,7 @@ class ReportConfig(Settings):
 
     best: int = Field(default=4, ge=0, le=50, description="Best predictions shown.")
     worst: int = Field(default=8, ge=0, le=50, description="Worst predictions shown.")
-    thumbnail: int = Field(default=256, ge=32, le=1024, description="Longer side of a picture in the report, pixels.")
+    thumbnail: int = Field(default=256, ge=32, le=1024, description="Longer side of an image in the report, pixels.")
     scored: int = Field(
-        default=500, ge=0, description="Pictures of the judging split among which best and worst are looked for."
+        default=500, ge=0, description="Images of the judging split among which best and worst are looked for."
     )

@@ -15,7 +15,7 @@ from components.trainer.history import TrainingHistory
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """One prediction, ready to be shown; the pictures are data URIs."""
+    """One prediction, ready to be shown; the images are data URIs."""
 
     id: str
     score: float  # mean IoU, see `pictures.score`
@@ -26,7 +26,7 @@ class Picture:
     truth: str
     prediction: str
     errors: str  # the image in grey, with the wrong pixels marked
-    class_iou: tuple[tuple[int, float], ...] = ()  # class and its IoU in this picture, the largest classes first
+    class_iou: tuple[tuple[int, float], ...] = ()  # class and its IoU in this image, the largest classes first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,6 @@ class ReportData:
     push: PushResult | None
     best: tuple[Picture, ...]
     worst: tuple[Picture, ...]
-    scored: int  # pictures among which best and worst were found
+    scored: int  # images among which best and worst were found
     config: str  # YAML
     software: dict[str, str]

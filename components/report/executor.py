@@ -96,7 +96,7 @@ def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
 def _predictions(
     input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig
 ) -> tuple[tuple[Picture, ...], tuple[Picture, ...], int]:
-    """The best and the worst predictions, and how many pictures were scored to find them."""
+    """The best and the worst predictions, and how many images were scored to find them."""
     if not settings.scored or not settings.best + settings.worst:
         return (), (), 0
     files = _record_files(artifact_utils.get_split_uri(input_dict["examples"], evaluation.split))
@@ -123,7 +123,7 @@ def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterato
 def _draw(
     model: Any, serialized: Iterable[bytes], chosen: Sequence[pictures.Scored], longer_side: int
 ) -> dict[int, Picture]:
-    """The chosen records as pictures, by index.  They are read once more, so that not all need be held in memory."""
+    """The chosen records as images, by index.  They are read once more, so that not all need be held in memory."""
     predict = model.signatures[SERVING_DEFAULT]
     wanted = {scored.index: scored for scored in chosen}
     drawn = {}

@@ -1,4 +1,4 @@
-"""Which predictions are shown, and how a picture, its truth and its prediction become small data URIs."""
+"""Which predictions are shown, and how an image, its truth and its prediction become small data URIs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scored:
 
 
 def score(index: int, confusion_CC: counts.Counts) -> Scored | None:
-    """The score of one picture; `None` where no pixel counts.
+    """The score of one image; `None` where no pixel counts.
 
     It is the mean IoU over the classes of the truth, and those that were predicted, wrongly, on more than specks of
     the picture: a foreign class has IoU 0, and one stray pixel would make a good prediction one of the worst.
@@ -49,7 +49,7 @@ def score(index: int, confusion_CC: counts.Counts) -> Scored | None:
 def choose(scored: Iterable[Scored], best: int, worst: int) -> tuple[list[Scored], list[Scored]]:
     """The `best` best from the top down and the `worst` worst from the bottom up; none is in both.
 
-    Pictures of one class alone are easily perfect and tell little: among the best they come last.
+    Images of one class alone are easily perfect and tell little: among the best they come last.
     """
     ascending = sorted(scored, key=lambda s: (s.score, s.index))
     lowest = ascending[:worst]
@@ -66,7 +66,7 @@ def draw(
     prediction: bytes,
     longer_side: int,
 ) -> Picture:
-    """A picture ready for the page, from the encoded image, its mask and the predicted mask."""
+    """An image ready for the page, from the encoded image, its mask and the predicted mask."""
     picture = _rgb(image)
     truth_HW, prediction_HW = _indices(truth), _indices(prediction)
     size = thumbnail_size(picture.width, picture.height, longer_side)
@@ -93,7 +93,7 @@ def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]
 def mark_errors(
     picture: Image.Image, truth_HW: npt.NDArray[np.uint8], prediction_HW: npt.NDArray[np.uint8], size: tuple[int, int]
 ) -> Image.Image:
-    """The picture in muted grey, with the pixels pink where the prediction is not the truth; void is never wrong."""
+    """The image in muted grey, with the pixels pink where the prediction is not the truth; void is never wrong."""
     if truth_HW.shape != prediction_HW.shape:
         truth_HW = _nearest(truth_HW, (prediction_HW.shape[1], prediction_HW.shape[0]))
     wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)

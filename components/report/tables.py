@@ -39,7 +39,7 @@ class SliceRow:
 
     @property
     def few(self) -> bool:
-        """Whether there are too few pictures to believe the figure."""
+        """Whether there are too few images to believe the figure."""
         return self.pictures < FEW_PICTURES
 
 

@@ -1,4 +1,4 @@
-"""The trial: the model behind a server, pictures to it, and a comparison of what comes back."""
+"""The trial: the model behind a server, images to it, and a comparison of what comes back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Trial(NamedTuple):
 
 
 class _Answers(NamedTuple):
-    """What came back for each picture."""
+    """What came back for each image."""
 
     grpc: list[Answer]
     rest: list[Answer]
@@ -50,7 +50,7 @@ def check_served(
     """Serves the model and tries it.
 
     Args:
-        trial: The model, and the pictures to send.
+        trial: The model, and the images to send.
         make_reference: Loads what the answers are compared with; it is called in a thread, while the server starts.
         config: What must hold.
 

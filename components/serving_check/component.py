@@ -36,7 +36,7 @@ class ServingCheck(base_component.BaseComponent):
     """Serves the model in a process of its own, and lets no model pass that an app could not use.
 
     TFX's InfraValidator needs Docker or a model server on the cluster, and does not run on Kubeflow Pipelines; nor does
-    it look at what comes back.  This one starts `python -m serving` on ports of this machine, sends pictures of the
+    it look at what comes back.  This one starts `python -m serving` on ports of this machine, sends images of the
     eval split over gRPC and REST, and asks for the training graph's pixels, for time and memory within a budget, and
     that hostile inputs are refused while the server lives on.
 

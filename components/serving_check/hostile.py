@@ -14,7 +14,7 @@ _SIDE = 64
 
 
 def hostile_inputs(max_pixels: int) -> dict[str, bytes]:
-    """What it is → the bytes, for a model that takes pictures of up to `max_pixels`."""
+    """What it is → the bytes, for a model that takes images of up to `max_pixels`."""
     return {
         "nothing": b"",
         "a text file": b"This is not an image.",

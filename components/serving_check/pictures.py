@@ -1,4 +1,4 @@
-"""The pictures that the check sends."""
+"""The images that the check sends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from common.errors import UserError
 
 
 class Picture(NamedTuple):
-    """A picture of the data, as an app would send it, and the record that it is from."""
+    """An image of the data, as an app would send it, and the record that it is from."""
 
     id: str
     encoded: bytes
@@ -23,7 +23,7 @@ class Picture(NamedTuple):
 
 
 def read_pictures(patterns: Sequence[str], limit: int) -> list[Picture]:
-    """The first `limit` pictures of the record files, in the order of their names.
+    """The first `limit` images of the record files, in the order of their names.
 
     Raises:
         UserError: there is none.

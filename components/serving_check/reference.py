@@ -1,4 +1,4 @@
-"""What the training graph says of a picture, from the export as TensorFlow itself loads it in this process."""
+"""What the training graph says of an image, from the export as TensorFlow itself loads it in this process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Reference:
         """What `agreement` compares with: the mask [H, W], or, of a model that answers in tiles, counts [C, C].
 
         A mask is made of the signature `probabilities` as in training, by another way than `serving_default` takes.
-        Tiles have no such signature; there `evaluate` counts, on the picture's own pixels, what it finds by the truth.
+        Tiles have no such signature; there `evaluate` counts, on the image's own pixels, what it finds by the truth.
         """
         if self._export.in_tiles:
             counts = self._model.signatures[EVALUATE](examples=tf.constant([picture.record]))[CONFUSION]

@@ -13,9 +13,9 @@ class ServingCheckResult(Settings):
     """The figures of a model that can be served."""
 
     engine: str
-    pictures: int = Field(description="Pictures that were sent.")
-    agreement: float = Field(description="Share of pixels with the training graph's class, in the worst picture.")
-    milliseconds: float = Field(description="Median of a picture sent alone over gRPC.")
+    pictures: int = Field(description="Images that were sent.")
+    agreement: float = Field(description="Share of pixels with the training graph's class, in the worst image.")
+    milliseconds: float = Field(description="Median of an image sent alone over gRPC.")
     rest_milliseconds: float = Field(description="The same over REST.")
     megabytes: float = Field(description="Growth of the server's memory at its peak.")
     refused: tuple[str, ...] = Field(description="The hostile inputs, all of which were refused.")
@@ -25,7 +25,7 @@ class ServingCheckResult(Settings):
     def note(self) -> str:
         """One line for a person."""
         return (
-            f"served by {self.engine}: {self.pictures} pictures, {self.milliseconds:.0f} ms each "
+            f"served by {self.engine}: {self.pictures} images, {self.milliseconds:.0f} ms each "
             f"({self.rest_milliseconds:.0f} over REST), {self.agreement:.2%} of the training graph's pixels at least, "
             f"{self.megabytes:.0f} MB, {len(self.refused)} hostile inputs refused"
         )

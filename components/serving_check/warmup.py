@@ -1,8 +1,8 @@
 """The requests that a model server runs when it loads a version, before anybody waits for an answer.
 
 TensorFlow Serving reads them from a TFRecord file of `PredictionLog` in the version's `assets.extra`
-(servables/tensorflow/saved_model_warmup_util.h).  The pictures in it are grey, in the sizes and formats of the data:
-nobody's picture travels with a model.
+(servables/tensorflow/saved_model_warmup_util.h).  The images in it are grey, in the sizes and formats of the data:
+nobody's image travels with a model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # A grey BMP would be as large a
 
 
 def write_warmup(model_dir: str, model_name: str, pictures: Sequence[Picture]) -> int:
-    """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same pictures.
+    """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same images.
 
     Returns:
         How many there are: one a size and format, four at most.

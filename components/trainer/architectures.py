@@ -20,7 +20,7 @@ class UNet(Settings):
 
     type: Literal["unet"] = "unet"
     width: int = Field(default=64, ge=1, le=512, description="Channels of the first level; each further level doubles.")
-    depth: int = Field(default=4, ge=1, le=8, description="Times that the picture is halved: 64 and 4 make 64…1024.")
+    depth: int = Field(default=4, ge=1, le=8, description="Times that the image is halved: 64 and 4 make 64…1024.")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of channels dropped at the bottom.")
     normalise: bool = Field(
         default=True, description="Whether batch normalisation follows each convolution, as it does not in the paper."
@@ -38,7 +38,7 @@ class UNet(Settings):
 
 
 class Encoder(Settings):
-    """A classification network of keras.applications, less its classifier; it scales pictures as it was trained on."""
+    """A classification network of keras.applications, less its classifier; it scales images as it was trained on."""
 
     name: EncoderName = Field(description="The network.", examples=["mobilenet_v2"])
     weights: str = Field(

@@ -30,7 +30,7 @@ class TrainerConfig(Settings):
         description="What a pixel of a class weighs in cross-entropy and focal loss, 1 where the class is not named; "
         "without it, what Transform computed (transform.class_weights).",
     )
-    batch_size: int = Field(default=16, ge=1, description="Pictures that pass at once, over all devices together.")
+    batch_size: int = Field(default=16, ge=1, description="Images that pass at once, over all devices together.")
     workers: int = Field(
         default=1,
         ge=1,
@@ -84,14 +84,14 @@ class TrainerConfig(Settings):
     patience: int = Field(
         default=10, ge=1, description="Epochs without a better mean IoU on the eval split until training stops."
     )
-    augmentation: Augmentation = Field(default=Augmentation(), description="Random changes to the training pictures.")
+    augmentation: Augmentation = Field(default=Augmentation(), description="Random changes to the training images.")
     cache_bytes: int = Field(
         default=2_000_000_000,
         ge=0,
         description="Records of the train, and of the eval, split are held in memory if they are no larger.",
     )
     max_pixels: int = Field(
-        default=25_000_000, ge=1, description="Width × height over which the served model refuses a picture."
+        default=25_000_000, ge=1, description="Width × height over which the served model refuses an image."
     )
     inference: InferenceConfig = Field(default=InferenceConfig(), description="How the exported model answers.")
 
@@ -125,5 +125,5 @@ class TrainerConfig(Settings):
 
     @property
     def pictures_per_step(self) -> int:
-        """Pictures that a step of the optimiser sees."""
+        """Images that a step of the optimiser sees."""
         return self.batch_size * self.accumulate

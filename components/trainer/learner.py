@@ -38,7 +38,7 @@ class Learner(keras.Model):
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """One step of the optimiser on images [B, H, W, 3] and masks [B, H, W].
 
-        The gradient is the mean of the parts' gradients, each weighing as many pictures as it has.
+        The gradient is the mean of the parts' gradients, each weighing as many images as it has.
         """
         pass_through = tf.function(self._gradients, jit_compile=True) if self._xla else self._gradients
         total: Gradients = []
@@ -74,10 +74,10 @@ class Learner(keras.Model):
 
 
 def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, tf.Tensor | None]]:
-    """The parts, which differ by a picture at most, and the share of the batch that each is; `None` for all of it.
+    """The parts, which differ by an image at most, and the share of the batch that each is; `None` for all of it.
 
-    Where there are fewer pictures than parts, one that has passed already passes once more, all void: batch
-    normalisation cannot do without a picture.
+    Where there are fewer images than parts, one that has passed already passes once more, all void: batch
+    normalisation cannot do without an image.
     """
     if count == 1:
         yield batch, None

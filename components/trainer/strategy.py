@@ -58,10 +58,10 @@ def agree(strategy: tf.distribute.Strategy, value: float) -> float:
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Refuses a batch that leaves devices without a picture.
+    """Refuses a batch that leaves devices without an image.
 
     Raises:
-        UserError: there are more devices than pictures.
+        UserError: there are more devices than images.
     """
     devices = strategy.num_replicas_in_sync
     if batch_size < devices:

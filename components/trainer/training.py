@@ -72,7 +72,7 @@ class Task(NamedTuple):
     """Makes the network, each time anew."""
     loss: Callable[[], keras.losses.Loss]
     training: Callable[[int], tf.data.Dataset]
-    """Of a seed, the training pictures, in a new order each time they are read."""
+    """Of a seed, the training images, in a new order each time they are read."""
     evaluation: tf.data.Dataset
     until: int | None = None
     """The epoch after which the training rests; `None` to train to the end."""

@@ -1,4 +1,4 @@
-"""How pictures become the model's input."""
+"""How images become the model's input."""
 
 from __future__ import annotations
 

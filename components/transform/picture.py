@@ -1,6 +1,6 @@
-"""Pictures and masks in the graph: decoding, resizing, padding, and bytes again.
+"""Images and masks in the graph: decoding, resizing, padding, and bytes again.
 
-These functions are traced into the transform graph, which trains and serves, so a picture can only ever be seen one
+These functions are traced into the transform graph, which trains and serves, so an image can only ever be seen one
 way.  Shapes are per picture: `image_HWC` uint8 RGB, `mask_HW` uint8 class indices.
 """
 
@@ -14,7 +14,7 @@ from common.records import VOID
 
 
 class Placement(NamedTuple):
-    """Where a resized picture lies inside the model's input: offset and size, in pixels."""
+    """Where a resized image lies inside the model's input: offset and size, in pixels."""
 
     top: tf.Tensor
     left: tf.Tensor
@@ -42,7 +42,7 @@ def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def letterbox(height: tf.Tensor, width: tf.Tensor, out_height: int, out_width: int) -> Placement:
-    """The largest centred placement of a height × width picture that keeps its aspect, at least one pixel wide."""
+    """The largest centred placement of a height × width image that keeps its aspect, at least one pixel wide."""
     height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     scale = tf.minimum(out_height / height, out_width / width)
     new_height = tf.clip_by_value(tf.cast(tf.round(height * scale), tf.int32), 1, out_height)
@@ -51,7 +51,7 @@ def letterbox(height: tf.Tensor, width: tf.Tensor, out_height: int, out_width: i
 
 
 def placement(image_shape: tf.Tensor, out_height: int, out_width: int, aspect: str) -> Placement:
-    """Where a picture of shape [H, W, …] goes; with `aspect` "stretch" it fills everything."""
+    """Where an image of shape [H, W, …] goes; with `aspect` "stretch" it fills everything."""
     if aspect == "letterbox":
         return letterbox(image_shape[0], image_shape[1], out_height, out_width)
     return Placement(tf.constant(0), tf.constant(0), tf.constant(out_height), tf.constant(out_width))

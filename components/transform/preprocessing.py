@@ -55,7 +55,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
 
 
 def _channel_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation [3] of each channel; exact, as all pictures have the same number of pixels."""
+    """Mean and standard deviation [3] of each channel; exact, as all images have the same number of pixels."""
     pixels = tf.cast(image_BHWC, tf.float32)
     mean_3 = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
     square_3 = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)

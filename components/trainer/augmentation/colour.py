@@ -1,6 +1,6 @@
 """Changes of colour, which leave every pixel where it is.
 
-A single change is of values in 0…1, float32, by one parameter a picture, and gives values in 0…1 again.
+A single change is of values in 0…1, float32, by one parameter an image, and gives values in 0…1 again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def brightened(value_BHWC: tf.Tensor, added_B: tf.Tensor) -> tf.Tensor:
 
 
 def contrasted(value_BHWC: tf.Tensor, factor_B: tf.Tensor) -> tf.Tensor:
-    """m + f·(x − m), m being the mean of the channel over the picture."""
+    """m + f·(x − m), m being the mean of the channel over the image."""
     mean = tf.reduce_mean(value_BHWC, axis=[1, 2], keepdims=True)
     return tf.clip_by_value(mean + _each(factor_B) * (value_BHWC - mean), 0.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""What is done at random to training pictures: each change with a probability and a range."""
+"""What is done at random to training images: each change with a probability and a range."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _as_probability(always: float) -> BeforeValidator:
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Interval = tuple[float, float]
-Probability = Annotated[float, Field(ge=0, le=1, description="Share of the pictures that are changed.")]
+Probability = Annotated[float, Field(ge=0, le=1, description="Share of the images that are changed.")]
 
 
 def _rising(value: Interval) -> Interval:
@@ -37,13 +37,13 @@ class Rotate(Settings):
 
 
 class Crop(Settings):
-    """A window at random, made as large as the picture again."""
+    """A window at random, made as large as the image again."""
 
     scale: tuple[Share, Share] = Field(
-        default=(0.5, 1.0), description="Least and largest share of the picture's area that the window has."
+        default=(0.5, 1.0), description="Least and largest share of the image's area that the window has."
     )
     ratio: Interval = Field(
-        default=(0.75, 1.33), description="Narrowest and widest aspect of the window, 1 being the picture's own."
+        default=(0.75, 1.33), description="Narrowest and widest aspect of the window, 1 being the image's own."
     )
     probability: Probability = 1.0
 
@@ -56,12 +56,12 @@ class Crop(Settings):
     @classmethod
     def _ratio_holds_one(cls, value: Interval) -> Interval:
         if not 0 < value[0] <= 1 <= value[1]:
-            raise ValueError(f"the range must hold 1, the picture's own aspect, but is {value[0]:g} to {value[1]:g}")
+            raise ValueError(f"the range must hold 1, the image's own aspect, but is {value[0]:g} to {value[1]:g}")
         return value
 
 
 class CentralCrop(Settings):
-    """The middle of the picture, made as large as the picture again."""
+    """The middle of the image, made as large as the image again."""
 
     side: tuple[Share, Share] = Field(
         default=(0.7, 1.0), description="Least and largest share of each side that is kept."
@@ -75,7 +75,7 @@ class CentralCrop(Settings):
 
 
 class Brightness(Settings):
-    """Something added to all of a picture."""
+    """Something added to all of an image."""
 
     range: float = Field(
         default=0.2, gt=0, le=1, description="At most that much, either way; 1 is from black to white."
@@ -84,14 +84,14 @@ class Brightness(Settings):
 
 
 class Contrast(Settings):
-    """The distance of each channel from its mean over the picture, times a factor."""
+    """The distance of each channel from its mean over the image, times a factor."""
 
     range: float = Field(default=0.2, gt=0, le=1, description="The factor is between 1 − range and 1 + range.")
     probability: Probability = 0.5
 
 
 class Gamma(Settings):
-    """A power of the picture's values in 0…1."""
+    """A power of the image's values in 0…1."""
 
     range: float = Field(
         default=0.3,
@@ -117,13 +117,13 @@ class Hue(Settings):
 
 
 class Cutout(Settings):
-    """A window filled with the picture's mean colour (DeVries and Taylor 2017).
+    """A window filled with the image's mean colour (DeVries and Taylor 2017).
 
     The mask becomes void there, so that no loss asks about what cannot be seen.
     """
 
     side: tuple[Share, Share] = Field(
-        default=(0.1, 0.3), description="Least and largest share of the picture's sides that the window has."
+        default=(0.1, 0.3), description="Least and largest share of the image's sides that the window has."
     )
     probability: Probability = 0.5
 
@@ -134,14 +134,14 @@ class Cutout(Settings):
 
 
 class Augmentation(Settings):
-    """What is done at random to a training picture and, with the same geometry, to its mask.
+    """What is done at random to a training image and, with the same geometry, to its mask.
 
     Colours are changed first, in the order below, then the geometry, in one step, then a window is cut out. Pixels are
     interpolated at most once, and not at all by mirrors and quarter turns alone.
     """
 
     flip_horizontal: Annotated[float, _as_probability(0.5)] = Field(
-        default=0.5, ge=0, le=1, description="Share of the pictures that are mirrored left and right; `true` is 0.5."
+        default=0.5, ge=0, le=1, description="Share of the images that are mirrored left and right; `true` is 0.5."
     )
     flip_vertical: Annotated[float, _as_probability(0.5)] = Field(
         default=0.0, ge=0, le=1, description="Share that is mirrored top and bottom; `true` is 0.5."

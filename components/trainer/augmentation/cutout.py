@@ -10,9 +10,9 @@ from components.trainer.augmentation.draws import Draws
 
 
 def cut_out(image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Cutout, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pictures and masks, both uint8, with a window each in the picture's mean colour, and void in the mask.
+    """Images and masks, both uint8, with a window each in the image's mean colour, and void in the mask.
 
-    The window's middle is anywhere in the picture, so that a part of it may lie outside, as in the paper.
+    The window's middle is anywhere in the image, so that a part of it may lie outside, as in the paper.
     """
     side_B = draws.between_B("cutout side", *config.side)
     # Nothing lies in a window of no size.

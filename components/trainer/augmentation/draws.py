@@ -1,4 +1,4 @@
-"""Random numbers for a batch, one a picture, from a seed and the name of what they are for.
+"""Random numbers for a batch, one an image, from a seed and the name of what they are for.
 
 A change that is added to the configuration thus leaves the draws of the others as they were.
 """
@@ -18,7 +18,7 @@ class Draws:
         self._batch = batch
 
     def chosen_B(self, purpose: str, probability: float) -> tf.Tensor:
-        """True for about that share of the pictures."""
+        """True for about that share of the images."""
         return self.between_B(f"{purpose}?", 0.0, 1.0) < probability
 
     def between_B(self, purpose: str, low: float | tf.Tensor, high: float | tf.Tensor) -> tf.Tensor:
@@ -30,5 +30,5 @@ class Draws:
     def sometimes_B(
         self, purpose: str, probability: float, low: float | tf.Tensor, high: float | tf.Tensor, otherwise: float
     ) -> tf.Tensor:
-        """`between_B` for the pictures that are chosen, and `otherwise` for the rest."""
+        """`between_B` for the images that are chosen, and `otherwise` for the rest."""
         return tf.where(self.chosen_B(purpose, probability), self.between_B(purpose, low, high), otherwise)

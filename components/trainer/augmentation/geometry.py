@@ -1,7 +1,7 @@
-"""Windows, turned and mirrored: all geometry of a picture is one affine map, so that it is interpolated once.
+"""Windows, turned and mirrored: all geometry of an image is one affine map, so that it is interpolated once.
 
 The map leads from a pixel that will be seen to the place in the original where it comes from.  A window of the original
-is chosen (crop), its middle kept (central crop), turned about its own middle (rotate) and made as large as the picture;
+is chosen (crop), its middle kept (central crop), turned about its own middle (rotate) and made as large as the image;
 turns by 90° and mirrors come last.  Where only mirrors and turns by 90° are drawn, pixels are copied exactly.
 """
 
@@ -21,12 +21,12 @@ _WHOLE = Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))
 
 
 class Window(NamedTuple):
-    """A part of each picture, in shares of the picture's sides, each [B]."""
+    """A part of each image, in shares of the image's sides, each [B]."""
 
     width_B: tf.Tensor
     height_B: tf.Tensor
     x_B: tf.Tensor
-    """Of its middle from the picture's."""
+    """Of its middle from the image's."""
     y_B: tf.Tensor
 
 
@@ -36,9 +36,9 @@ def interpolates(config: Augmentation) -> bool:
 
 
 def warp(image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pictures bilinearly and masks by nearest neighbours through the same map, both uint8.
+    """Images bilinearly and masks by nearest neighbours through the same map, both uint8.
 
-    What comes from outside is black in the picture and void in the mask.
+    What comes from outside is black in the image and void in the mask.
     """
     height, width = mask_BHW.shape[1:]
     transform_B8 = _projective_B8(*_affine(config, draws, height, width), height, width)
@@ -53,7 +53,7 @@ def warp(image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws
 
 
 def draw_window(config: Augmentation, draws: Draws) -> Window:
-    """The window of each picture: all of it, unless crop or central crop are drawn."""
+    """The window of each image: all of it, unless crop or central crop are drawn."""
     window = _draw_crop(config, draws)
     if config.central_crop:
         low, high = config.central_crop.side
@@ -65,7 +65,7 @@ def draw_window(config: Augmentation, draws: Draws) -> Window:
 def _draw_crop(config: Augmentation, draws: Draws) -> Window:
     crop = config.crop or _WHOLE
     area_B = draws.sometimes_B("crop", crop.probability, *crop.scale, 1.0)
-    # Only aspects with which a window of that area fits into the picture: both its sides are then 1 at most.
+    # Only aspects with which a window of that area fits into the image: both its sides are then 1 at most.
     limit_B = -tf.math.log(area_B)
     narrowest, widest = math.log(crop.ratio[0]), math.log(crop.ratio[1])
     aspect_B = tf.exp(draws.between_B("aspect", tf.maximum(narrowest, -limit_B), tf.minimum(widest, limit_B)))
@@ -79,7 +79,7 @@ def _draw_crop(config: Augmentation, draws: Draws) -> Window:
 
 
 def _affine(config: Augmentation, draws: Draws, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Matrix [B, 2, 2] and offset [B, 2] of the map, in pixels from the middle of the picture."""
+    """Matrix [B, 2, 2] and offset [B, 2] of the map, in pixels from the middle of the image."""
     window = draw_window(config, draws)
     size_B22 = tf.linalg.diag(tf.stack([window.width_B, window.height_B], axis=-1))
     offset_B2 = tf.stack([window.x_B * width, window.y_B * height], axis=-1)

@@ -22,7 +22,7 @@ from components.trainer.augmentation.config import (
 )
 
 _LEAST_SHARE = 0.05
-"""What is left of a picture, of its area or of a side, when a window is made smaller."""
+"""What is left of an image, of its area or of a side, when a window is made smaller."""
 _LEAST_STRENGTH = 1e-6
 """What is weaker changes no pixel."""
 

@@ -11,7 +11,7 @@ from components.trainer.augmentation.draws import Draws
 
 
 class Symmetry(NamedTuple):
-    """Which of the symmetries of the square each picture gets, bool [B]: first the turns, then the mirrors."""
+    """Which of the symmetries of the square each image gets, bool [B]: first the turns, then the mirrors."""
 
     half_turn_B: tf.Tensor
     quarter_turn_B: tf.Tensor
@@ -33,10 +33,10 @@ def draw_symmetry(config: Augmentation, draws: Draws) -> Symmetry:
 def move_pixels(
     image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws: Draws
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pictures and masks, both uint8, by the same symmetry; without quarter turns they may be oblong."""
+    """Images and masks, both uint8, by the same symmetry; without quarter turns they may be oblong."""
     if not (config.flip_horizontal or config.flip_vertical or config.quarter_turns):
         return image_BHWC, mask_BHW
-    # Red, green, blue and class in one number: picture and mask cannot part, and a pixel is moved in one piece.
+    # Red, green, blue and class in one number: image and mask cannot part, and a pixel is moved in one piece.
     packed_BHW = tf.bitcast(tf.concat([image_BHWC, mask_BHW[..., tf.newaxis]], axis=-1), tf.int32)
     symmetry = draw_symmetry(config, draws)
     if config.quarter_turns:
@@ -52,7 +52,7 @@ def move_pixels(
 
 
 def matrix_B22(symmetry: Symmetry) -> tf.Tensor:
-    """From a place (x, y) in the changed picture to that in the original one, both from the middle; exact."""
+    """From a place (x, y) in the changed image to that in the original one, both from the middle; exact."""
 
     def where(chosen_B: tf.Tensor, matrix: list[list[float]]) -> tf.Tensor:
         return tf.where(chosen_B[:, tf.newaxis, tf.newaxis], tf.constant(matrix), tf.eye(2))

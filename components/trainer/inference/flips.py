@@ -1,4 +1,4 @@
-"""Test-time augmentation: what the network says of a picture and of its mirror images, averaged."""
+"""Test-time augmentation: what the network says of an image and of its mirror images, averaged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 Network = Callable[[tf.Tensor], tf.Tensor]
-"""From pictures [B, H, W, 3] to probabilities [B, H, W, C]."""
+"""From images [B, H, W, 3] to probabilities [B, H, W, C]."""
 
 _HEIGHT, _WIDTH = 1, 2
 _VIEWS: dict[str, tuple[tuple[int, ...], ...]] = {

@@ -1,6 +1,6 @@
-"""From probabilities to the answer at a picture's own size, one class at a time.
+"""From probabilities to the answer at an image's own size, one class at a time.
 
-Memory then does not grow with the number of classes: 59 of them on a picture of 25 megapixels would take 6 GB.
+Memory then does not grow with the number of classes: 59 of them on an image of 25 megapixels would take 6 GB.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Likeliest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an app gets for a picture: an index PNG, the share of each class, and the mean probability of the mask."""
+    """What an app gets for an image: an index PNG, the share of each class, and the mean probability of the mask."""
 
     mask: tf.Tensor
     class_fractions_C: tf.Tensor
@@ -50,7 +50,7 @@ def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Like
 
 
 def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Likeliest:
-    """The likeliest classes of a picture that lies at `place` in the model's input, resized bilinearly to `size_2`."""
+    """The likeliest classes of an image that lies at `place` in the model's input, resized bilinearly to `size_2`."""
     picture_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
     return likeliest(
         lambda index: tf.image.resize(picture_hwC[..., index, tf.newaxis], size_2)[..., 0],

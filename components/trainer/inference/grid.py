@@ -1,4 +1,4 @@
-"""Where the tiles lie along one side of a picture, and what each of them weighs in each pixel."""
+"""Where the tiles lie along one side of an image, and what each of them weighs in each pixel."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ MONAI's."""
 class Side(NamedTuple):
     """The tiles along one side.
 
-    Positions count from the first pixel of the first tile, which is the picture's own first pixel unless the picture is
+    Positions count from the first pixel of the first tile, which is the image's own first pixel unless the image is
     smaller than a tile: then it lies in the middle of one.
     """
 
     length: tf.Tensor
-    """Pixels of the picture."""
+    """Pixels of the image."""
     padded: tf.Tensor
     """The same, or those of a tile if that is more."""
     margin: tf.Tensor
-    """Pixels before the picture's first."""
+    """Pixels before the image's first."""
     position_NT: tf.Tensor
     """Positions of the pixels of each tile."""
     weight_NT: tf.Tensor
@@ -58,6 +58,6 @@ def importance(tile: int) -> tf.Tensor:
 
 
 def mirrored(position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """The picture's pixel that is seen at any position: beyond its ends the picture goes on as its mirror image."""
+    """The image's pixel that is seen at any position: beyond its ends the image goes on as its mirror image."""
     folded = tf.math.floormod(position, 2 * length)
     return tf.minimum(folded, 2 * length - 1 - folded)

@@ -1,4 +1,4 @@
-"""A picture's size, read in the graph from its header, before a pixel of it is decoded.
+"""An image's size, read in the graph from its header, before a pixel of it is decoded.
 
 TensorFlow's decoders know no limit: a PNG of 389 KB can make them allocate 1.2 GB.
 """
@@ -64,7 +64,7 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
 
 
 class Looked(NamedTuple):
-    """A picture's size by its header, int32 [2], and why it is refused: a sentence, empty if it may be decoded."""
+    """An image's size by its header, int32 [2], and why it is refused: a sentence, empty if it may be decoded."""
 
     size_2: tf.Tensor
     refusal: tf.Tensor
@@ -75,9 +75,9 @@ LOOKED = Looked(tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.string))
 
 
 def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
-    """What is to be known of a picture before it is decoded.
+    """What is to be known of an image before it is decoded.
 
-    It is refused if it is no picture, has more than `max_pixels` pixels, asks its decoder for more than pixels (see
+    It is refused if it is no image, has more than `max_pixels` pixels, asks its decoder for more than pixels (see
     `common.decompression_bomb`), or is a BMP of a kind that TensorFlow misreads.
 
     Raises:
@@ -114,7 +114,7 @@ def over_limit(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.
 
 
 def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
-    """The bytes of a checked picture, of which the decoder makes no more than its header says."""
+    """The bytes of a checked image, of which the decoder makes no more than its header says."""
     return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)
 
 

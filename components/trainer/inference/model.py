@@ -1,10 +1,10 @@
 """The exported model: signatures that take what apps have and give what they need.
 
-`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and names,
-and mean confidence out.  One picture that is refused fails the request.
+`serving_default`: encoded images in; PNG index masks at their own sizes, class fractions and names,
+and mean confidence out.  One image that is refused fails the request.
 A photograph that its Exif data turns is seen upright, and so is its mask, as in every viewer.
-`serving_each`: the same, but a refused picture fails nothing: `errors` says of each what is wrong with it.
-`probabilities`: encoded pictures in, probabilities at the model's size out, whatever the mode.
+`serving_each`: the same, but a refused image fails nothing: `errors` says of each what is wrong with it.
+`probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, on the way that serving goes.
 """
 
@@ -43,7 +43,7 @@ from components.transform.config import TransformConfig
 from components.transform.picture import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
 
 WHOLE = InferenceConfig()
-"""Pictures as a whole, without flips: what a model does of which nothing else is said."""
+"""Images as a whole, without flips: what a model does of which nothing else is said."""
 
 
 def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
@@ -80,10 +80,10 @@ class ServedModel(tf.Module):
 
     @_graph(IMAGE)
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
+        """Masks at the images' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
         `mean_confidence` [B].
 
-        The names are the same for each picture, because TensorFlow Serving has no other place for them that is of the
+        The names are the same for each image, because TensorFlow Serving has no other place for them that is of the
         very version that answers, and cuts every output along the batch.
 
         TensorFlow Serving's REST API gives an output in base64 only if its name ends in `_bytes` (util/json_tensor.cc,
@@ -94,9 +94,9 @@ class ServedModel(tf.Module):
 
     @_graph(IMAGE)
     def serving_each(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `serving_default`, with `errors` [B], a sentence for each picture that is refused, and "" for the others.
+        """As `serving_default`, with `errors` [B], a sentence for each image that is refused, and "" for the others.
 
-        A refused picture has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
+        A refused image has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
         """
         size_B2, refusal_B = tf.map_fn(
             lambda encoded: attempt(self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))),
@@ -116,7 +116,7 @@ class ServedModel(tf.Module):
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
+        """`probabilities` [B, H, W, C] of the images as a whole, at the model's size."""
         image_BHWC, _ = self._seen(*self._checked(image))
         return {PROBABILITIES: self._network(image_BHWC)}
 
@@ -124,7 +124,7 @@ class ServedModel(tf.Module):
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
 
-        They are the pixels of the model's input, or, in tiles, those of the picture itself.
+        They are the pixels of the model's input, or, in tiles, those of the image itself.
         """
         keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
@@ -148,7 +148,7 @@ class ServedModel(tf.Module):
         return self._transform.height, self._transform.width
 
     def _look_at_one(self, encoded: tf.Tensor) -> Looked:
-        """A picture's size and refusal; a damaged file is named as that before its header is read."""
+        """An image's size and refusal; a damaged file is named as that before its header is read."""
         damaged = damage(encoded)
         return Looked(
             *tf.cond(
@@ -168,7 +168,7 @@ class ServedModel(tf.Module):
         return Looked(size_2, first_of([refusal, too_large]))
 
     def _look_through_one(self, encoded: tf.Tensor) -> Looked:
-        """As `_look_at_one`, and decodes a picture that passes, which fails if its pixels are damaged."""
+        """As `_look_at_one`, and decodes an image that passes, which fails if its pixels are damaged."""
         size_2, refusal = self._look_at_one(encoded)
         decoded = tf.cond(
             refusal == "", lambda: tf.size(decode_image(fit_to_decode(encoded))) > 0, lambda: tf.constant(False)
@@ -176,7 +176,7 @@ class ServedModel(tf.Module):
         return Looked(size_2, tf.where(decoded, "", refusal))
 
     def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The pictures and their sizes [B, 2]: no pixel of any is before every header has passed.
+        """The images and their sizes [B, 2]: no pixel of any is before every header has passed.
 
         Raises:
             tf.errors.InvalidArgumentError: in the graph, with the first refusal.
@@ -198,7 +198,7 @@ class ServedModel(tf.Module):
         return self._tiled(encoded_B) if self._is_tiled else self._resized(encoded_B, size_B2)
 
     def _resized(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
-        """Answers of the pictures as a whole, which pass the network together."""
+        """Answers of the images as a whole, which pass the network together."""
         image_BHWC, size_B2 = self._seen(encoded_B, size_B2)
         return tf.map_fn(
             lambda of_one: self._answer_at_own_size(*of_one),
@@ -208,7 +208,7 @@ class ServedModel(tf.Module):
         )
 
     def _seen(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the network sees, [B, H, W, 3], and the pictures' sizes [B, 2], upright.
+        """What the network sees, [B, H, W, 3], and the images' sizes [B, 2], upright.
 
         They are decoded one after the other, so that memory is that of the largest, not of all.
         """
@@ -234,7 +234,7 @@ class ServedModel(tf.Module):
         return make_answer(best.class_HW, tf.reduce_mean(best.confidence_HW), self._num_classes)
 
     def _tiled(self, encoded_B: tf.Tensor) -> Answer:
-        """Answers tile by tile, one picture after the other, so that memory is that of the largest."""
+        """Answers tile by tile, one image after the other, so that memory is that of the largest."""
         return tf.map_fn(
             lambda encoded: make_answer(*self._decide_in_tiles(fit_to_decode(encoded)), self._num_classes),
             encoded_B,

@@ -1,6 +1,6 @@
-"""How a picture must be turned to stand upright, read in the graph from its Exif data; TensorFlow's decoders ignore it.
+"""How an image must be turned to stand upright, read in the graph from its Exif data; TensorFlow's decoders ignore it.
 
-Ingestion turns training pictures upright; an app's photograph of a street must stand as they did.  What is read, and
+Ingestion turns training images upright; an app's photograph of a street must stand as they did.  What is read, and
 where, is what `common.orientation` reads.
 """
 
@@ -59,12 +59,12 @@ def turn(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def decode_upright(encoded: tf.Tensor) -> tf.Tensor:
-    """The picture as every viewer shows it: uint8 [H, W, 3]."""
+    """The image as every viewer shows it: uint8 [H, W, 3]."""
     return turn(decode_image(encoded), orientation(encoded))
 
 
 def upright(encoded: tf.Tensor, size_2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A picture's bytes and its height and width, both upright: those that came in, or, as at ingestion, a PNG's."""
+    """An image's bytes and its height and width, both upright: those that came in, or, as at ingestion, a PNG's."""
     turned = orientation(encoded)
     upright_file = tf.cond(
         turned == UPRIGHT,

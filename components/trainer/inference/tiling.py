@@ -1,8 +1,8 @@
-"""A sliding window over a picture, in the graph, in memory that grows with the picture's shorter side alone.
+"""A sliding window over an image, in the graph, in memory that grows with the image's shorter side alone.
 
 Tiles overlap, and where they do their probabilities are averaged with Gaussian weights, since a network knows least
 about the rim of what it sees (nnU-Net, Isensee et al. 2021; `sliding_window_inference` of MONAI).  All probabilities of
-a picture of 25 megapixels and 59 classes would take 6 GB, so the window goes along the longer side, and a band of
+an image of 25 megapixels and 59 classes would take 6 GB, so the window goes along the longer side, and a band of
 probabilities one tile high goes with it: pixels that no further tile will touch are decided, and leave.
 """
 
@@ -27,7 +27,7 @@ class Decided(NamedTuple):
 
 
 def tiled_size(size_2: tf.Tensor, tile_2: tuple[int, int], scale: float) -> tf.Tensor:
-    """Height and width of what is tiled, of a picture of `size_2`: it is scaled, and no smaller than a tile."""
+    """Height and width of what is tiled, of an image of `size_2`: it is scaled, and no smaller than a tile."""
     return tf.maximum(scaled_size(size_2, scale), tf.constant(tile_2))
 
 
@@ -39,10 +39,10 @@ def scaled_size(size_2: tf.Tensor, scale: float) -> tf.Tensor:
 def decide_in_tiles(
     image_HWC: tf.Tensor, network: Network, tile_2: tuple[int, int], num_classes: int, config: InferenceConfig
 ) -> Decided:
-    """The classes of a picture of any size at its own size.
+    """The classes of an image of any size at its own size.
 
     Args:
-        image_HWC: the picture, uint8.
+        image_HWC: the image, uint8.
         network: gives probabilities of a batch of tiles.
         tile_2: height and width of the network's input.
         num_classes: C.
@@ -52,9 +52,9 @@ def decide_in_tiles(
 
 
 class _Walk:
-    """One way over a picture.
+    """One way over an image.
 
-    Axes are named for the way: `A` along it (the picture's longer side), `B` across.  A band is stored [B, A, C], so
+    Axes are named for the way: `A` along it (the image's longer side), `B` across.  A band is stored [B, A, C], so
     that tiles beside each other are added to whole slices.
     """
 
@@ -121,7 +121,7 @@ class _Walk:
         end = tf.cond(is_last, lambda: self._along.padded, lambda: self._along.position_NT[step + 1, 0])
         finished = end - start
         across, along = self._across, self._along
-        # Only a picture shorter than a tile has margins along the way, and then this is the only step.
+        # Only an image shorter than a tile has margins along the way, and then this is the only step.
         done_BAC = band_BAC[
             across.margin : across.margin + across.length,
             along.margin : tf.minimum(finished, along.margin + along.length),
@@ -162,7 +162,7 @@ class _Walk:
     def _interpolated(
         self, done_BAC: tf.Tensor, before_B1C: tf.Tensor, start: tf.Tensor, end: tf.Tensor, is_last: tf.Tensor
     ) -> Likeliest:
-        """The likeliest classes [B, A] of those of the picture's own pixels that lie between finished positions.
+        """The likeliest classes [B, A] of those of the image's own pixels that lie between finished positions.
 
         Bilinear, pixel centres on pixel centres, as `tf.image.resize` does it for the whole.
         """
@@ -187,7 +187,7 @@ class _Walk:
         return likeliest(plane, self._num_classes)
 
     def _own_positions_before(self, end: tf.Tensor) -> tf.Tensor:
-        """How many of the picture's own pixels lie, along the way, no further than the middle of position `end` − 1.
+        """How many of the image's own pixels lie, along the way, no further than the middle of position `end` − 1.
 
         Pixel j has its middle at (j + ½)·length/own, so that is asked of (2j + 1)·length ≤ (2·end − 1)·own.
         """

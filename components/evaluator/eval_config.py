@@ -21,9 +21,9 @@ BASELINE = constants.BASELINE_KEY
 def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_baseline: bool) -> config_pb2.EvalConfig:
     """Returns TFMA's EvalConfig: one or two models, on the whole split and on each value of each slicing column.
 
-    Thresholds are left out: TFMA counts a class that is absent from a slice as a failure there, since NaN is below every
-    bound and a missing metric fails as well, and two verdicts that differ would be worse than one.
-    Only `verdict.judge` decides.  Confidence intervals do not use TFMA's option either, see `bootstrap`.
+    Thresholds are left out: TFMA counts a class that is absent from a slice as a failure there, since NaN is below
+    every bound and a missing metric fails as well.  Only `verdict.judge` decides.
+    Confidence intervals do not use TFMA's option either, see `bootstrap`.
     """
     names = (CANDIDATE, BASELINE) if with_baseline else (CANDIDATE,)
     return config_pb2.EvalConfig(

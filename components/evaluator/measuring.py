@@ -32,8 +32,8 @@ def measure(
 ) -> None:
     """Adds the evaluation to `pipeline`; after the run, `estimates.read` reads the results from `output_folder`.
 
-    Records are passed to the models as they are, and only slicing features are parsed: images are decoded in the models'
-    graphs only, so memory is that of a batch.
+    Records are passed to the models as they are, and only slicing features are parsed: images are decoded in the
+    models' graphs only, so memory is that of a batch.
 
     Args:
         pipeline: the pipeline to add to.

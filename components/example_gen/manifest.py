@@ -1,4 +1,4 @@
-"""Pairs from a manifest: a CSV, JSONL or JSON file with a row a pair."""
+"""Reads pairs from a manifest: a CSV, JSONL or JSON file with one row per pair."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from components.example_gen.tables import Row, Table, parse_table
 
 MAX_BYTES = 1_000_000_000
 NO_VALUE = "unknown"
-"""What a slice is called where a row leaves its column empty."""
+"""Slice value of a row with an empty cell."""
 
 
 def read_table(folder: Folder, source: ManifestSource) -> tuple[Table, bytes]:
     """The manifest of `source` and its bytes.
 
-    Raises `UserError` where it is missing, lies outside the root without `follow_links`, or cannot be parsed.
+    Raises `UserError` if it is missing, lies outside the root without `follow_links`, or cannot be parsed.
     """
     try:
         data = _read_manifest(folder, source)
@@ -39,9 +39,9 @@ def read_table(folder: Folder, source: ManifestSource) -> tuple[Table, bytes]:
 
 
 def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Listing, list[FileInfo]]:
-    """The pairs that the rows name, and the files they lie in; unusable rows are quarantined.
+    """Returns the pairs that the rows name and their files; unusable rows are quarantined.
 
-    Raises `UserError` where the table lacks a column that `source` names, or has no row.
+    Raises `UserError` if the table lacks a column that `source` names, or has no row.
     """
     rows = _Rows(folder, source, table)
     pairs: list[Pair] = []
@@ -84,7 +84,7 @@ def _read_outside(folder: Folder, source: ManifestSource, path: str, escape: str
 
 
 class _Rows:
-    """What the rows of a table say of pairs."""
+    """Converts the rows of a table to pairs."""
 
     def __init__(self, folder: Folder, source: ManifestSource, table: Table) -> None:
         self._source = source
@@ -94,7 +94,7 @@ class _Rows:
         self._twice = {name for name, count in counts.items() if count > 1}
 
     def pair(self, row: Row) -> Pair:
-        """The pair that a row names; raises `Rejected` where it cannot be used."""
+        """Returns the pair that a row names; raises `Rejected` if it cannot be used."""
         if row.problem:
             raise Rejected(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
         image, mask = self._paths(row)
@@ -116,7 +116,7 @@ class _Rows:
         )
 
     def set_aside(self, row: Row, rejected: Rejected) -> Quarantined:
-        """The entry of a row in the quarantine."""
+        """Returns the quarantine entry of a row."""
         image, mask = (path or None for path in self._paths(row))
         return Quarantined(
             id=self._id(row),
@@ -154,7 +154,7 @@ class _Rows:
 
 
 class _Files:
-    """The files that the rows name: as they are written, and as they are found below the root."""
+    """Resolves the paths in the rows to files below the root."""
 
     def __init__(self, folder: Folder, written: Iterable[str]) -> None:
         self._folder = folder
@@ -167,7 +167,7 @@ class _Files:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed in finding the files."""
+        """Assumptions that were made to find the files."""
         if not self._other_forms:
             return []
         first, real = next(iter(self._other_forms.items()))
@@ -175,12 +175,12 @@ class _Files:
         return [f"paths that differ from a file's in Unicode form only: {count}, such as {first!a} for {real!a}"]
 
     def path(self, written: str) -> str:
-        """The path relative to the root that a cell means; as it is written where it leaves the root."""
+        """Returns the path of a cell relative to the root; as written if it leaves the root."""
         path = self._paths.get(written, "")
         return self._other_forms.get(path, path)
 
     def look_up(self, kind: str, path: str) -> FileInfo:
-        """The file at `path`; raises `Rejected` where there is none that may be used."""
+        """Returns the file at `path`; raises `Rejected` if there is none that may be used."""
         if not path:
             raise Rejected(_missing(kind), f"names no {kind}", f"names no {kind}")
         if escape := escape_of(path):
@@ -194,14 +194,14 @@ class _Files:
         return self.found[path]
 
     def _match_unicode_forms(self, missing: Iterable[str]) -> dict[str, str]:
-        """Paths that are a file's name but for the Unicode form → that file, where it is one alone."""
+        """Paths that differ from exactly one file only in Unicode form → that file."""
         alike = {path: self._alike.of_unicode_form(path) for path in missing}
         only = {path: found[0] for path, found in alike.items() if len(found) == 1}
         self.found |= self._folder.look_up(sorted(set(only.values())))
         return only
 
     def _find_surplus(self) -> tuple[str, str]:
-        """What stands in front of the first path that is not found, of what does exist, and that rest of it."""
+        """Returns the surplus prefix of the first path that is not found, and its rest, which exists."""
         lost = next((path for path in self._paths.values() if self.path(path) not in self.found), "")
         parts = re.split(r"[/\\]+", lost)
         ends = ["/".join(parts[i:]) for i in range(1, len(parts)) if ".." not in parts[i:] and "\0" not in lost]
@@ -247,7 +247,7 @@ class _Files:
 
 
 def _cleaned(folder: Folder, path: str) -> str:
-    """A path as the root knows it: `./` and doubled slashes taken out, and the root itself."""
+    """Normalises a path relative to the root: removes `./`, doubled slashes and the root itself."""
     if escape_of(path):
         return folder.relative(path) or path
     return posixpath.normpath(path)

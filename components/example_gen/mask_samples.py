@@ -1,11 +1,11 @@
-"""What a mask is read from: grey values, palette indices or colours, by the kind of file and the type of labels.
+"""Reads a mask's samples: grey values, palette indices or colours, by file format and type of labels.
 
-The rules, which docs/data.md shows as a table:
+The rules, listed as a table in docs/data.md:
 
-- Grey files give the values that a viewer shows, in the depth of the file: TIFF files that count from white
+- Grey files give the values that a viewer shows, in the depth of the file: white-is-zero TIFF files
   (PhotometricInterpretation 0) are inverted, 1-bit files give 0 and 1, greys of 2 and 4 bits are not stretched.
-- A palette of greys means the grey values; only an all-black palette, which programs write that do not care for
-  palettes, means the indices.  A palette with a colour means the indices for labels of type index and values.
+- A palette of greys gives the grey values; only an all-black palette, as written by programs that ignore
+  palettes, gives the indices.  A palette with a colour gives the indices for labels of type index and values.
 - Alpha, colour profiles, gamma, significant bits (PNG sBIT) and NoData (GeoTIFF) are not read; `mask_shape` refuses
   masks whose shape is in alpha.
 """
@@ -30,10 +30,10 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class PaletteUse:
-    """The palette that a mask was read through, as far as its meaning depends on it."""
+    """The palette that a mask was read through, if its meaning depends on it."""
 
     coloured: bool
-    """Whether a palette with colours gave indices; otherwise a palette of greys gave greys that are not its indices."""
+    """Whether a palette with colours gave indices; otherwise a palette of greys gave greys that differ from them."""
     colours: dict[int, int]
     """Index → colour as 0xRRGGBB, of the indices that the mask uses."""
 
@@ -43,19 +43,19 @@ class MaskSamples:
     """A mask before the label map, upright."""
 
     samples: np.ndarray
-    """[H, W] of values or greys, or [H, W, 3] of colours, as the label map wants them."""
+    """[H, W] of values or greys, or [H, W, 3] of colours, as the label map reads them."""
     drawn: np.ndarray | None = None
-    """[H, W] of palette indices or [H, W, 3] of colours that `samples` were made from, where they are not the same."""
+    """[H, W] of palette indices or [H, W, 3] of colours that `samples` were made from, if different."""
     alpha_HW: npt.NDArray[np.uint8] | None = None
-    """Opacity, None where all of the mask is opaque."""
+    """Opacity; None if all of the mask is opaque."""
     palette: PaletteUse | None = None
 
 
 def read_samples(data: bytes, picture: Picture, wanted: str) -> MaskSamples:
     """Decodes `picture`, whose file is `data`.
 
-    `wanted` is what the label map reads: `values` [H, W], `grey` [H, W], or `rgb` [H, W, 3].  Raises `Rejected` where
-    the file is damaged or does not hold what is wanted.
+    `wanted` is what the label map reads: `values` [H, W], `grey` [H, W], or `rgb` [H, W, 3].  Raises `Rejected` if
+    the file is damaged or does not hold the wanted samples.
     """
     _refuse_unread(data, picture, wanted)
     image = picture.decode()
@@ -70,14 +70,14 @@ def read_samples(data: bytes, picture: Picture, wanted: str) -> MaskSamples:
 
 
 def is_lossy(data: bytes, picture: Picture) -> bool:
-    """Whether the compression of the file changes values."""
+    """Returns whether the file's compression is lossy."""
     if picture.format == "webp":
         return b"VP8L" not in data[:4096]
     return picture.format == "jpeg" or picture.lazy.info.get("compression") in ("jpeg", "tiff_jpeg")
 
 
 def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
-    """Raises `Rejected` where Pillow would not give what the file holds."""
+    """Raises `Rejected` if Pillow would misread the file."""
     if picture.mode == "LAB":
         _refuse("the mask is a TIFF file of LAB colours", "save it as grey or RGB")
     if picture.mode == "CMYK" and wanted != "grey":
@@ -86,7 +86,7 @@ def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
         _refuse("the mask has 16 bits a channel; the lower 8 would be lost", "save it with 8 bits a channel")
     if picture.format == "bmp" and picture.mode in ("1", "L"):
         [bits] = struct.unpack_from("<H", data, 28)
-        if bits != (1 if picture.mode == "1" else 8):  # Pillow takes such a palette for another depth.
+        if bits != (1 if picture.mode == "1" else 8):  # Pillow reads such a palette with the wrong depth.
             _refuse(
                 f"the BMP file has {bits} bits a pixel and a palette of few greys, which decoders misread",
                 "save it as PNG",
@@ -105,7 +105,7 @@ def _is_white_zero(picture: Picture) -> bool:
 
 
 def _values(image: Image.Image, picture: Picture) -> np.ndarray:
-    """Values as a viewer shows them, in the depth of the file."""
+    """Returns the values as a viewer shows them, in the depth of the file."""
     if image.mode == "1":  # A 1-bit BMP has a palette, of black and white here.
         return np.asarray(image).astype(np.uint8) * np.uint8(255 if picture.format == "bmp" else 1)
     if image.mode == "L":
@@ -216,9 +216,9 @@ def _palette_alpha(image: Image.Image, index_HW: npt.NDArray[np.uint8]) -> npt.N
 def _index_meaning(
     colours: npt.NDArray[np.uint8], used: list[int]
 ) -> tuple[npt.NDArray[np.uint8] | None, PaletteUse | None]:
-    """What indices mean where values are wanted: a table of greys, or None for the indices themselves.
+    """Returns the greys that indices stand for if values are wanted, or None for the indices themselves.
 
-    The whole palette decides, not the colours in use: a mask of one class is read like the others that share its
+    The whole palette decides, not the colours in use: a mask of one class is read like others with the same
     palette.
     """
     packed = {i: int.from_bytes(colours[i].tobytes(), "big") for i in used if i < len(colours)}

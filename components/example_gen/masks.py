@@ -1,9 +1,9 @@
-"""From a mask file's bytes to the canonical mask: 8-bit grey PNG, classes 0…C−1, `VOID` where nothing counts.
+"""Converts a mask file's bytes to the canonical mask: 8-bit grey PNG, classes 0…C−1, `VOID` for ignored pixels.
 
-A mask may have another size than its image, if their aspects agree: it is then brought to the image's size by nearest
+A mask may have a different size from its image if their aspects agree: it is resized to the image's size by nearest
 neighbours.  If the image was turned upright by its Exif tag, the mask may have been drawn on the upright image, as
-nearly every labelling tool shows it, or on the pixels as stored.  Where the aspect tells them apart it decides, and a
-mask of stored pixels is turned along; where both fit (a square image, a half turn) the mask counts as upright.
+nearly every labelling tool shows it, or on the pixels as stored.  If the aspect ratio decides between them, a
+mask of stored pixels is turned with its image; if both fit (a square image, a half turn) the mask counts as upright.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class CanonicalMask:
     encoded: bytes
     mask_HW: Mask
     labelled: Labelled
-    """The mask in the size of its file, and the values that were read."""
+    """The mask at the size of its file, and the values that were read."""
     palette: PaletteUse | None = None
 
 
 def canonical_mask(
     data: bytes, image: CanonicalImage, meaning: LabelMap, max_pixels: int, max_aspect_difference: float
 ) -> CanonicalMask:
-    """The mask in `data`, a file's bytes, for `image`; raises `Rejected` where there is none."""
+    """Converts the mask file `data` for `image`; raises `Rejected` if it cannot be used."""
     picture = open_picture(data, max_pixels)
     turned = _is_drawn_on_stored_pixels(picture, image, max_aspect_difference)
     _refuse_lossy(data, picture, meaning)
@@ -63,7 +63,7 @@ def _refuse_lossy(data: bytes, picture: Picture, meaning: LabelMap) -> None:
 
 
 def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
-    """The mask in the image's position and size; the same array where it has both."""
+    """Turns and resizes the mask to match the image; returns the same array if it already does."""
     height, width = mask_HW.shape
     if not turned and (width, height) == image.size:
         return mask_HW
@@ -72,7 +72,7 @@ def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
 
 
 def _is_drawn_on_stored_pixels(picture: Picture, image: CanonicalImage, tolerance: float) -> bool:
-    """Whether the mask must be turned along with its image; raises `Rejected` where it fits neither way."""
+    """Returns whether the mask must be turned with its image; raises `Rejected` if it fits neither way."""
     mask_size = (picture.width, picture.height)
     if _same_aspect(mask_size, image.size, tolerance):
         return False
@@ -91,5 +91,5 @@ def _same_aspect(mask: tuple[int, int], image: tuple[int, int], tolerance: float
 
 
 def _is_canonical(picture: Picture) -> bool:
-    """Whether the file is an 8-bit grey PNG, upright, whose bytes can stay if their values can."""
+    """Returns whether the file is an upright 8-bit grey PNG, whose bytes are kept if no value changes."""
     return (picture.format, picture.mode, picture.raw_mode, picture.orientation) == ("png", "L", "L", 1)

@@ -1,7 +1,7 @@
-"""Ingestion on Beam: from a listing to sharded records, a quarantine and an account.
+"""The Beam pipeline of ingestion: from a listing to sharded records, a quarantine and a summary.
 
-Only names, hashes and verdicts are shuffled, never images: a first pass over the images hashes their bytes, to find
-twins; a second one, a record file at a time, loads the pairs that belong into it and writes them in the order of their
+Only names, hashes and decisions are shuffled, never images: a first pass over the images hashes their bytes, to find
+duplicates; a second pass, one record file at a time, loads the file's pairs and writes them in the order of their
 ids.  So memory does not grow with the data, and the same input gives the same bytes in the same files.
 """
 
@@ -40,7 +40,7 @@ ShardKey = tuple[str, int]
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the results go: folders, local or of a bucket."""
+    """Output folders, local or in a bucket."""
 
     examples: str
     quarantine: str
@@ -55,19 +55,19 @@ class Destination:
         return f"{self.split_folder(split)}/data_tfrecord-{index:05d}-of-{shards:05d}"
 
     def prepare(self) -> None:
-        """Makes the folders, where the file system has such."""
+        """Makes the folders, if the file system has folders."""
         for folder in (*map(self.split_folder, SPLITS), self.staging, self.quarantine):
             if not FileSystems.exists(folder):
                 FileSystems.mkdirs(folder)
 
     def clean(self) -> None:
-        """Removes what interrupted attempts left behind."""
+        """Removes the files of interrupted attempts."""
         if FileSystems.exists(self.staging):
             FileSystems.delete([self.staging])
 
     @property
     def staging(self) -> str:
-        """Where files grow before they are moved to their place; no reader looks there."""
+        """Temporary folder for files before they are moved into place; readers ignore it."""
         return f"{self.examples}/{_STAGING}"
 
 
@@ -93,7 +93,7 @@ def ingest(
     written = (
         (
             settled.candidates | "ByShard" >> beam.Map(_with_shard, shards),
-            pipeline | "EveryShard" >> beam.Create(keys),  # Readers want a file even of an empty split.
+            pipeline | "EveryShard" >> beam.Create(keys),  # Readers need a file even for an empty split.
         )
         | "Together" >> beam.Flatten()
         | "Shards" >> beam.GroupByKey()
@@ -139,7 +139,7 @@ class _Identify(beam.DoFn):
 
 
 class _SettleTwins(beam.DoFn):
-    """Candidates of one content → those that stay, and those that would leak or contradict each other."""
+    """Candidates of one content → those that are kept, and those that would leak or contradict each other."""
 
     def __init__(self, ingestion: Ingestion) -> None:
         self._ingestion = ingestion
@@ -151,7 +151,7 @@ class _SettleTwins(beam.DoFn):
 
 
 class _WriteShard(beam.DoFn):
-    """Candidates of one shard → its record file, a tally, and the pairs that cannot be used."""
+    """Candidates of one shard → its record file, its counts, and the unusable pairs."""
 
     def __init__(self, ingestion: Ingestion, shards: dict[str, int], destination: Destination, total: int) -> None:
         self._ingestion = ingestion
@@ -181,7 +181,7 @@ class _WriteShard(beam.DoFn):
         yield tally
 
     def _publish(self, local: str, address: str) -> None:
-        """Moves a finished file to its place in one step, so that a repeated attempt does no harm."""
+        """Moves a finished file into place atomically, so that a repeated attempt is harmless."""
         staged = f"{self._destination.staging}/{uuid.uuid4().hex}"
         with Path(local).open("rb") as source, _create(staged) as target:
             shutil.copyfileobj(source, target)
@@ -189,7 +189,7 @@ class _WriteShard(beam.DoFn):
 
 
 class _SumTallies(beam.CombineFn):
-    """The sum of tallies."""
+    """Combines the counts of shards."""
 
     def create_accumulator(self) -> Tally:
         return Tally()

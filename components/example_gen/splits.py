@@ -1,4 +1,4 @@
-"""Which split a pair falls into, and that nothing leaks from one split into another."""
+"""Assigns pairs to splits, and prevents leaks between splits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from components.example_gen.pairing import Pair
 from components.example_gen.quarantine import Quarantined, Reason
 
 PROTECTED = ("test", "eval", "train")
-"""The splits, the one first whose purity matters most."""
+"""The splits, in the order in which they are protected from leaks."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair whose image has been read once: the hash of its content, and the split it falls into."""
+    """A pair whose image was read once, with the hash of its content and its split."""
 
     pair: Pair
     content: str
@@ -40,7 +40,7 @@ def hashed_share(seed: int, key: str) -> float:
 
 
 def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
-    """The split that was given, or the one by the hash of the pair's group, or else of its image's content."""
+    """Returns the given split, or the one by the hash of the pair's group, or else of its image's content."""
     if pair.split is not None:
         return pair.split
     weights = {name: getattr(shares, name) for name in pair.among}
@@ -56,7 +56,7 @@ def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
 
 
 def settle_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
-    """Keeps the pairs whose files have one part to play.
+    """Keeps the pairs whose files are used once.
 
     A pair whose image and mask are one file is quarantined, and so are pairs of different images that name one mask.
     """
@@ -82,7 +82,7 @@ def settle_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
 def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
     """Keeps each group in one split.
 
-    Where a group's rows name two splits, those of the less protected one are quarantined; rows that name none follow
+    If a group's rows name two splits, those of the less protected one are quarantined; rows that name none follow
     the rest of their group.
     """
     splits: defaultdict[str, set[str]] = defaultdict(set)
@@ -107,7 +107,7 @@ def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]
 def settle_contradictions(
     twins: Sequence[Candidate], masks: Mapping[str, str]
 ) -> tuple[list[Candidate], list[Quarantined]]:
-    """Of pairs with the same image content, quarantines those whose masks differ: all, for which is right is unknown.
+    """Quarantines all pairs with the same image content but different masks, because the right one is unknown.
 
     `masks` is the content of each mask by the pair's id; pairs without one are kept.
     """
@@ -122,7 +122,7 @@ def settle_contradictions(
 
 
 def settle_twins(twins: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
-    """Of pairs with the same image content, keeps those in the most protected split that any of them is in."""
+    """Keeps those pairs with the same image content that are in the most protected split of any of them."""
     ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
     split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
     kept = [candidate for candidate in ordered if candidate.split == split]

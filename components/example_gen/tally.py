@@ -1,4 +1,4 @@
-"""Counts over the pairs that are used, summed up in any order and on any number of machines."""
+"""Counts of the ingested pairs per split; mergeable in any order on any number of machines."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 
 MOSTLY_VOID = 0.9
-"""An image is mostly void when more than this share of its pixels does not count."""
+"""An image is mostly void if more than this share of its pixels is void."""
 
 
 @dataclass
 class Tally:
-    """What a number of pairs amount to, by split."""
+    """Pair counts per split."""
 
     pairs: Counter[str] = field(default_factory=Counter)
     class_pixels: dict[str, np.ndarray] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Tally:
     def add(
         self, split: str, measures: Measures, slices: Mapping[str, str], mask: MaskFacts, repeats: bool = False
     ) -> None:
-        """Counts one pair; `repeats` says that another pair of its split has the same image and the same mask."""
+        """Counts one pair; `repeats` means that another pair of its split has the same image and mask."""
         one = Tally(
             Counter({split: 1}),
             {split: measures.class_pixels},
@@ -70,7 +70,7 @@ class Tally:
 def summarise(
     tally: Tally, quarantined: Sequence[Quarantined], listing: Listing, class_names: Sequence[str], labels: Labels
 ) -> IngestionSummary:
-    """The account of a whole data set."""
+    """Returns the summary of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
     nothing = np.zeros(len(class_names), np.int64)
     return IngestionSummary(
@@ -93,7 +93,7 @@ def summarise(
 
 
 def describe(summary: IngestionSummary) -> str:
-    """One line for a person: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
+    """One line: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
     used = ", ".join(f"{count} {split}" for split, count in summary.used.items())
     line = f"{sum(summary.used.values())} pairs: {used}"
     if summary.quarantined:

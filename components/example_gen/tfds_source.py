@@ -1,4 +1,4 @@
-"""Pairs from TensorFlow Datasets, by name."""
+"""Source of pairs from TensorFlow Datasets, by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from components.example_gen.sources import Opened
 
 
 class TfdsPairs:
-    """The pairs of a data set that the package `tensorflow-datasets` knows; a pair's name is `<their split>/<place>`.
+    """Pairs of a data set of the package `tensorflow-datasets`; a pair's name is `<their split>/<position>`.
 
     Encoded images are taken as they are stored; arrays become PNGs.
     """
@@ -32,7 +32,7 @@ class TfdsPairs:
         self._source = source
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_source": self._source}  # The builder is made anew on each worker.
+        return {"_source": self._source}  # The builder is created on each worker.
 
     @cached_property
     def _builder(self) -> Any:
@@ -41,14 +41,14 @@ class TfdsPairs:
             builder = tfds.builder(self._source.name, data_dir=self._source.data_dir)
             if self._source.download:
                 builder.download_and_prepare()
-        except Exception as error:  # The package has no base class for what it raises.
+        except Exception as error:  # The package has no base class for its exceptions.
             raise UserError(
                 f"the data set {self._source.name} cannot be opened: {str(error).splitlines()[0]}"
             ) from error
         return builder
 
     def listing(self) -> Listing:
-        """See `PairSource.listing`; the places are counted, nothing is read."""
+        """See `PairSource.listing`; positions are counted, nothing is read."""
         info = self._builder.info
         if not info.splits:
             raise UserError(f"the data set {self._source.name} is not prepared; set download: true")
@@ -66,7 +66,7 @@ class TfdsPairs:
         return Listing(tuple(pairs), fingerprint=fingerprint_of_text("tfds", info.name, str(info.version)))
 
     def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
-        """See `PairSource.open`; reads through each split once, from the first place asked for to the last."""
+        """See `PairSource.open`; reads each split once, from the first requested position to the last."""
         wanted: defaultdict[str, dict[int, Pair]] = defaultdict(dict)
         for pair in pairs:
             theirs, _, number = pair.image.rpartition("/")
@@ -124,7 +124,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _bytes(value: bytes | np.ndarray, max_bytes: int) -> bytes:
-    """The file of an image: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
+    """Returns an image file: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
     data = value if isinstance(value, bytes) else png(Image.fromarray(_drawable(value)))
     if len(data) > max_bytes:
         raise Rejected(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")

@@ -1,4 +1,4 @@
-"""Everything that the report shows, in one typed object."""
+"""Content of the report as one typed object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.trainer.history import TrainingHistory
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """One prediction, ready to be shown; the images are data URIs."""
+    """One prediction for display; the images are data URIs."""
 
     id: str
     score: float  # mean IoU, see `pictures.score`
@@ -31,7 +31,7 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
-    """What every step left behind about one run."""
+    """Results of every step of one run."""
 
     name: str
     created: datetime.datetime

@@ -1,4 +1,4 @@
-"""Gathers what the steps of a run left behind, looks at the predictions one by one, and writes the page."""
+"""Executor of the report: collects the steps' results, scores predictions, and writes the page."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes the page, and what Kubeflow's dashboard shows beside it."""
+    """Writes the page, and the outputs for Kubeflow's dashboard."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Makes the report.
+        """Writes the report.
 
         Args:
             input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing.
             output_dict: see `component.RunReport`.
-            exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
+            exec_properties: `run_config`, the whole configuration as JSON; `code`, the digest of the code.
         """
         run_config = json.loads(exec_properties["run_config"])
         evaluation = Evaluation.model_validate_json(_read(input_dict, "evaluation", RESULTS_FILE))
@@ -96,7 +96,7 @@ def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
 def _predictions(
     input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig
 ) -> tuple[tuple[Picture, ...], tuple[Picture, ...], int]:
-    """The best and the worst predictions, and how many images were scored to find them."""
+    """Returns the best and worst predictions, and the number of images scored."""
     if not settings.scored or not settings.best + settings.worst:
         return (), (), 0
     files = _record_files(artifact_utils.get_split_uri(input_dict["examples"], evaluation.split))
@@ -108,7 +108,7 @@ def _predictions(
 
 
 def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[pictures.Scored]:
-    """The score of each record that has pixels that count."""
+    """Yields the score of each record with pixels that are not void."""
     evaluate = model.signatures[EVALUATE]
     numbered = enumerate(serialized)
     while batch := list(itertools.islice(numbered, _SCORING_BATCH)):
@@ -123,7 +123,7 @@ def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterato
 def _draw(
     model: Any, serialized: Iterable[bytes], chosen: Sequence[pictures.Scored], longer_side: int
 ) -> dict[int, Picture]:
-    """The chosen records as images, by index.  They are read once more, so that not all need be held in memory."""
+    """Returns the chosen records as images, by index.  They are read again, so that not all are held in memory."""
     predict = model.signatures[SERVING_DEFAULT]
     wanted = {scored.index: scored for scored in chosen}
     drawn = {}
@@ -186,7 +186,7 @@ def _read(input_dict: Artifacts, key: str, file: str) -> str:
 
 
 def _software(code: str | None) -> dict[str, str]:
-    """The versions of what the run was made with; a package that is not installed is left out."""
+    """Returns the versions of the packages in use, except those that are not installed."""
     versions = {"Python": platform.python_version()}
     for package in _PACKAGES:
         try:

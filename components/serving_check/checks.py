@@ -1,4 +1,4 @@
-"""The trial: the model behind a server, images to it, and a comparison of what comes back."""
+"""The serving check: starts a server with the model, sends images, and compares the responses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from components.serving_check.result import ServingCheckResult
 from components.serving_check.server import Place, ServerProcess, failed
 from registry.store import Registry
 
-_PATIENCE_SECONDS = 2  # A connection ends a moment before its process does.
+_PATIENCE_SECONDS = 2  # A connection closes shortly before its process exits.
 
 Ask = Callable[[int, str, bytes], Answer]
 
 
 class Trial(NamedTuple):
-    """What is tried, and on what."""
+    """The model to check, and the images to send."""
 
     model_dir: str
     model_name: str
@@ -38,7 +38,7 @@ class Trial(NamedTuple):
 
 
 class _Answers(NamedTuple):
-    """What came back for each image."""
+    """Responses for each image."""
 
     grpc: list[Answer]
     rest: list[Answer]
@@ -47,16 +47,16 @@ class _Answers(NamedTuple):
 def check_served(
     trial: Trial, make_reference: Callable[[], Reference], config: ServingCheckConfig
 ) -> ServingCheckResult:
-    """Serves the model and tries it.
+    """Serves the model and checks its responses.
 
     Args:
         trial: The model, and the images to send.
-        make_reference: Loads what the answers are compared with; it is called in a thread, while the server starts.
-        config: What must hold.
+        make_reference: Loads the reference for the responses; called in a thread while the server starts.
+        config: The limits to check.
 
     Raises:
-        UserError: the model is not loaded, gives other pixels than the training graph, keeps to no budget, or does not
-            refuse a hostile input.
+        UserError: the model is not loaded, differs from the training graph, exceeds a budget, or does not
+            reject a hostile input.
     """
     with tempfile.TemporaryDirectory(prefix="segpipe-serving-check-") as scratch:
         registry = Registry(str(Path(scratch) / "registry"))
@@ -105,7 +105,7 @@ def _expect(make_reference: Callable[[], Reference], pictures: Sequence[Picture]
 
 
 def _register(registry: Registry, trial: Trial) -> int:
-    """A registry for this server alone, which loads nothing that no registry vouches for."""
+    """Makes a registry for this server, which loads only versions of a registry."""
     manifest, _ = registry.push(
         trial.model_dir,
         model_name=trial.model_name,

@@ -1,4 +1,4 @@
-"""The work of the step `ServingCheck`."""
+"""Executor of the step `ServingCheck`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from components.serving_check.result import RESULT_FILE
 from components.serving_check.warmup import write_warmup
 
 BLESSED_FILE = "INFRA_BLESSED"
-"""What TFX's InfraValidator leaves of a model that it blesses."""
+"""Marker of TFX's InfraValidator for a blessed model."""
 
 _SPLIT = "eval"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Copies the model, adds warm-up requests, and tries the copy behind a server."""
+    """Copies the model, adds warm-up requests, and checks the copy behind a server."""
 
     def Do(
         self,
@@ -36,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         """As in `ServingCheck`.
 
         Raises:
-            UserError: the model cannot be served; the text says why.
+            UserError: the model cannot be served; the message says why.
         """
         config = ServingCheckConfig.model_validate_json(exec_properties["config"])
         export = read_export(exec_properties["trainer_settings"])

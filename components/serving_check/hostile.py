@@ -1,4 +1,4 @@
-"""What nobody should send, and a server must refuse."""
+"""Malicious inputs that the server must reject."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIDE = 64
 
 
 def hostile_inputs(max_pixels: int) -> dict[str, bytes]:
-    """What it is → the bytes, for a model that takes images of up to `max_pixels`."""
+    """Returns name → bytes, for a model that accepts images of up to `max_pixels`."""
     return {
         "nothing": b"",
         "a text file": b"This is not an image.",

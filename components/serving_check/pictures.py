@@ -1,4 +1,4 @@
-"""The images that the check sends."""
+"""Test images of the serving check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from common.errors import UserError
 
 
 class Picture(NamedTuple):
-    """An image of the data, as an app would send it, and the record that it is from."""
+    """An image of the data, as an app would send it, and its record."""
 
     id: str
     encoded: bytes

@@ -1,4 +1,4 @@
-"""What the training graph says of an image, from the export as TensorFlow itself loads it in this process."""
+"""Reference predictions of the training graph, from the export loaded by TensorFlow in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from components.transform.picture import decode_mask, placement
 
 
 class Export(NamedTuple):
-    """How the model was exported."""
+    """Export settings of the model."""
 
     transform: TransformConfig
     num_classes: int
@@ -40,17 +40,17 @@ def read_export(trainer_settings: str) -> Export:
 
 
 class Reference:
-    """The model, and how far a served mask agrees with it."""
+    """The model as a reference, and the agreement of a served mask with it."""
 
     def __init__(self, model_dir: str, export: Export) -> None:
         self._model = tf.saved_model.load(model_dir)
         self._export = export
 
     def expect(self, picture: Picture) -> np.ndarray:
-        """What `agreement` compares with: the mask [H, W], or, of a model that answers in tiles, counts [C, C].
+        """Returns what `agreement` compares with: the mask [H, W], or counts [C, C] for a model that predicts in tiles.
 
-        A mask is made of the signature `probabilities` as in training, by another way than `serving_default` takes.
-        Tiles have no such signature; there `evaluate` counts, on the image's own pixels, what it finds by the truth.
+        A mask is computed from the signature `probabilities` as in training, independently of `serving_default`.
+        Tiles have no such signature; there `evaluate` counts the image's own pixels by truth and prediction.
         """
         if self._export.in_tiles:
             counts = self._model.signatures[EVALUATE](examples=tf.constant([picture.record]))[CONFUSION]
@@ -62,7 +62,7 @@ class Reference:
         return mask_HW
 
     def agreement(self, picture: Picture, expected: np.ndarray, served_HW: np.ndarray) -> float:
-        """The share of pixels that `served_HW` gives the class that `expect` does; 0 for a mask of another size."""
+        """Returns the share of pixels of `served_HW` with the expected class; 0 for a mask of a different size."""
         if served_HW.shape != (picture.height, picture.width):
             return 0.0
         if not self._export.in_tiles:
@@ -71,7 +71,9 @@ class Reference:
             return 0.0
         truth_HW = decode_mask(tf.constant(_mask(picture))).numpy()
         served_CC = confusion_counts(truth_HW, served_HW, self._export.num_classes)
-        different = np.abs(served_CC - expected).sum() / 2  # A pixel that moves is missing here and too much there.
+        different = (
+            np.abs(served_CC - expected).sum() / 2
+        )  # A pixel that differs is missing in one count and extra in another.
         return 1 - float(different / max(expected.sum(), 1))
 
 

@@ -1,8 +1,8 @@
-"""The requests that a model server runs when it loads a version, before anybody waits for an answer.
+"""Warm-up requests that a model server runs when it loads a version.
 
 TensorFlow Serving reads them from a TFRecord file of `PredictionLog` in the version's `assets.extra`
 (servables/tensorflow/saved_model_warmup_util.h).  The images in it are grey, in the sizes and formats of the data:
-nobody's image travels with a model.
+no image of the data is shipped with a model.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from components.serving_check.pictures import Picture
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 4
-_KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # A grey BMP would be as large as any other.
+_KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # BMP is uncompressed: a grey one would be as large as any other.
 
 
 def write_warmup(model_dir: str, model_name: str, pictures: Sequence[Picture]) -> int:
     """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same images.
 
     Returns:
-        How many there are: one a size and format, four at most.
+        Their number: one per size and format, at most four.
     """
     kinds = list(dict.fromkeys((picture.format, picture.height, picture.width) for picture in pictures))[:_MOST]
     path = os.path.join(model_dir, WARMUP_FILE)

@@ -1,4 +1,4 @@
-"""Training itself: data, model and configuration in; the best weights and the history out."""
+"""The training loop: takes data, model and configuration; returns the best weights and the history."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ from components.transform.config import TransformConfig
 
 
 class Places(NamedTuple):
-    """Where a training reads and writes."""
+    """Input and output folders of a training."""
 
     train_files: Sequence[str]
     eval_files: Sequence[str]
     resume_dir: str
     tensorboard_dir: str
     initial_model_dir: str | None = None
-    """An exported model to begin with; `None` to begin from scratch."""
+    """An exported model with the initial weights; `None` to train from scratch."""
 
 
 class Result(NamedTuple):
-    """What a training comes to."""
+    """Result of a training."""
 
     network: keras.Model
-    """With the weights of its best epoch, computing in float32 on one device."""
+    """The network with the weights of its best epoch, computing in float32 on one device."""
     history: TrainingHistory
 
 
 class Task(NamedTuple):
-    """What all phases of a training share."""
+    """State shared by all phases of a training."""
 
     config: TrainerConfig
     places: Places
@@ -69,17 +69,17 @@ class Task(NamedTuple):
     train_pictures: int
     eval_pictures: int
     build: Callable[[], keras.Model]
-    """Makes the network, each time anew."""
+    """Builds a new network."""
     loss: Callable[[], keras.losses.Loss]
     training: Callable[[int], tf.data.Dataset]
-    """Of a seed, the training images, in a new order each time they are read."""
+    """Returns the training batches for a seed, reshuffled each time they are read."""
     evaluation: tf.data.Dataset
     until: int | None = None
-    """The epoch after which the training rests; `None` to train to the end."""
+    """Epoch after which training pauses; `None` to train to the end."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of the optimiser."""
+        """Optimiser steps per epoch."""
         return math.ceil(self.train_pictures / self.config.pictures_per_step)
 
 
@@ -93,18 +93,18 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     until: int | None = None,
 ) -> Result | None:
-    """Trains, going on from `places.resume_dir` if an earlier attempt was killed there, or ended after epoch `until`.
+    """Trains, resuming from `places.resume_dir` if an earlier attempt was killed, or paused after epoch `until`.
 
     `class_weight_C` replaces what Transform computed.  Schedules and phases are those of the whole training, wherever
-    `until` interrupts it: a call with a later one goes on with its weights and its optimiser.  Of several workers each
-    calls this with the same arguments, and all must be able to read `places.resume_dir`.
+    `until` interrupts it: a call with a later one resumes with its weights and optimiser.  With several workers each
+    one calls this with the same arguments, and all must be able to read `places.resume_dir`.
 
     Returns:
         The network and the history; `None` on a worker that is not the chief.
 
     Raises:
         UserError: a split holds no record, or the configuration does not fit the network, the devices or the model
-            that it begins with; or it diverges (`Diverged`).
+            that it starts from; or it diverges (`Diverged`).
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
@@ -138,7 +138,7 @@ def make_task(
     places: Places,
     class_weight_C: Sequence[float] | None = None,
 ) -> Task:
-    """Looks at the data, and seeds all that is random; `class_weight_C` replaces what Transform computed.
+    """Opens the data, and seeds all random generators; `class_weight_C` replaces what Transform computed.
 
     Raises:
         UserError: a split holds no record.
@@ -169,10 +169,10 @@ def make_task(
 
 
 def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
-    """The network with its initial weights.
+    """Returns the network with its initial weights.
 
     Raises:
-        UserError: the model that it is to begin with is of another architecture.
+        UserError: the initial model has a different architecture.
     """
     with strategy.scope(), computing_in(task.config.precision):
         network = task.build()
@@ -182,9 +182,9 @@ def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
 
 
 def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Course:
-    """Trains `network`, which was made in the scope of `strategy`, through all phases that are left.
+    """Trains `network`, which was created in the scope of `strategy`, through all remaining phases.
 
-    A phase that an earlier attempt has ended is taken up at its end, so that the next one begins with its weights.
+    A phase that an earlier attempt finished is loaded at its end, so that the next one starts with its weights.
     """
     chief = is_chief(strategy)
     directory = task.places.resume_dir
@@ -227,7 +227,7 @@ def _train_phase(
         backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
         learning.learner.fit(
-            # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
+            # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
             shared_out(task.training(task.seed + len(course.epochs))),
             validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
@@ -238,7 +238,7 @@ def _train_phase(
 
 
 class Learning(NamedTuple):
-    """A network that is ready for a phase."""
+    """A compiled network for a phase."""
 
     learner: Learner
     rate: LearningRate
@@ -246,7 +246,7 @@ class Learning(NamedTuple):
 
 
 def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
-    """The network with the loss, the metrics and a new optimiser for the phase."""
+    """Compiles the network with the loss, the metrics and a new optimiser for the phase."""
     config = task.config
     with strategy.scope():
         rate = LearningRate(

@@ -1,4 +1,4 @@
-"""The contract between Transform and Trainer: the names of the features in a compact record."""
+"""Names of the features in a compact record: the contract between Transform and Trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random changes to a batch, with one geometry for images and masks."""
+"""Augmentation of a batch, with the same geometry for images and masks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 
 
 def augmenter(config: Augmentation) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Batch]:
-    """A function of images [B, H, W, 3], masks [B, H, W] and a seed [2] that gives both, changed image by image.
+    """Returns a function of images [B, H, W, 3], masks [B, H, W] and a seed [2] that augments each pair.
 
     Images and masks are uint8 before, in between and after.
     """

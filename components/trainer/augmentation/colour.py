@@ -1,6 +1,6 @@
-"""Changes of colour, which leave every pixel where it is.
+"""Colour augmentation, which does not move pixels.
 
-A single change is of values in 0…1, float32, by one parameter an image, and gives values in 0…1 again.
+Each change maps float32 values in 0…1 to values in 0…1, with one parameter per image.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from components.trainer.augmentation.draws import Draws
 
 
 def changes_colours(config: Augmentation) -> bool:
-    """Whether any change of colour is asked for."""
+    """Returns whether any colour augmentation is configured."""
     return any((config.brightness, config.contrast, config.gamma, config.saturation, config.hue))
 
 
 def change_colours(image_BHWC: tf.Tensor, config: Augmentation, draws: Draws) -> tf.Tensor:
-    """All changes of colour that are asked for, in the order of the configuration's fields; uint8 to uint8."""
+    """Applies the configured colour changes in the order of the configuration's fields; uint8 to uint8."""
     value_BHWC = tf.cast(image_BHWC, tf.float32) / 255.0
     if config.brightness:
         extent = config.brightness.range
@@ -39,24 +39,24 @@ def change_colours(image_BHWC: tf.Tensor, config: Augmentation, draws: Draws) ->
 
 
 def brightened(value_BHWC: tf.Tensor, added_B: tf.Tensor) -> tf.Tensor:
-    """x + a."""
+    """Brightness: x + a."""
     return tf.clip_by_value(value_BHWC + _each(added_B), 0.0, 1.0)
 
 
 def contrasted(value_BHWC: tf.Tensor, factor_B: tf.Tensor) -> tf.Tensor:
-    """m + f·(x − m), m being the mean of the channel over the image."""
+    """Contrast: m + f·(x − m), where m is the mean of the channel over the image."""
     mean = tf.reduce_mean(value_BHWC, axis=[1, 2], keepdims=True)
     return tf.clip_by_value(mean + _each(factor_B) * (value_BHWC - mean), 0.0, 1.0)
 
 
 def gamma_corrected(value_BHWC: tf.Tensor, exponent_B: tf.Tensor) -> tf.Tensor:
-    """x^γ."""
-    # Several times faster than `tf.pow`, which computes one number at a time; 0 is −∞ in between and 0 again.
+    """Gamma: x^γ."""
+    # Several times faster than `tf.pow`, which is not vectorised; 0 becomes −∞ and then 0 again.
     return tf.exp(_each(exponent_B) * tf.math.log(value_BHWC))
 
 
 def tinted(value_BHWC: tf.Tensor, saturation_B: tf.Tensor, hue_B: tf.Tensor) -> tf.Tensor:
-    """Saturation times a factor, and hue turned by a share of the circle, in HSV."""
+    """Scales saturation and shifts hue by a share of the circle, in HSV."""
     hue, saturation, value = tf.unstack(tf.image.rgb_to_hsv(value_BHWC), axis=-1)
     hue = tf.math.floormod(hue + hue_B[:, tf.newaxis, tf.newaxis], 1.0)
     saturation = tf.minimum(saturation * saturation_B[:, tf.newaxis, tf.newaxis], 1.0)

@@ -1,4 +1,4 @@
-"""Mirrors and quarter turns, which move pixels and change none."""
+"""Flips and 90° rotations, which move pixels without interpolation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.trainer.augmentation.draws import Draws
 
 
 class Symmetry(NamedTuple):
-    """Which of the symmetries of the square each image gets, bool [B]: first the turns, then the mirrors."""
+    """The symmetry of the square for each image, bool [B]: first the rotations, then the flips."""
 
     half_turn_B: tf.Tensor
     quarter_turn_B: tf.Tensor
@@ -20,7 +20,7 @@ class Symmetry(NamedTuple):
 
 
 def draw_symmetry(config: Augmentation, draws: Draws) -> Symmetry:
-    """0°, 90°, 180° and 270° alike, by two coins."""
+    """Draws 0°, 90°, 180° and 270° with equal probability, by two bits."""
     turned_B = draws.chosen_B("quarter_turns", config.quarter_turns)
     return Symmetry(
         half_turn_B=turned_B & draws.chosen_B("half turn", 0.5),
@@ -33,10 +33,10 @@ def draw_symmetry(config: Augmentation, draws: Draws) -> Symmetry:
 def move_pixels(
     image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws: Draws
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images and masks, both uint8, by the same symmetry; without quarter turns they may be oblong."""
+    """Applies the same symmetry to images and masks, both uint8; without 90° rotations they need not be square."""
     if not (config.flip_horizontal or config.flip_vertical or config.quarter_turns):
         return image_BHWC, mask_BHW
-    # Red, green, blue and class in one number: image and mask cannot part, and a pixel is moved in one piece.
+    # Red, green, blue and class in one integer: image and mask are moved together.
     packed_BHW = tf.bitcast(tf.concat([image_BHWC, mask_BHW[..., tf.newaxis]], axis=-1), tf.int32)
     symmetry = draw_symmetry(config, draws)
     if config.quarter_turns:
@@ -52,7 +52,7 @@ def move_pixels(
 
 
 def matrix_B22(symmetry: Symmetry) -> tf.Tensor:
-    """From a place (x, y) in the changed image to that in the original one, both from the middle; exact."""
+    """Returns the map from (x, y) in the changed image to the original, both from the centre; exact."""
 
     def where(chosen_B: tf.Tensor, matrix: list[list[float]]) -> tf.Tensor:
         return tf.where(chosen_B[:, tf.newaxis, tf.newaxis], tf.constant(matrix), tf.eye(2))

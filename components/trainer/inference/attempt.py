@@ -1,4 +1,4 @@
-"""What may fail, in a graph, which knows no exceptions: an op that fails ends all of it."""
+"""Error handling inside a TF graph, where a failing op aborts the whole call."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import tensorflow as tf
 
 
 def attempt(function: Callable[[tf.Tensor], Any], argument: tf.Tensor, otherwise: Any) -> Any:
-    """What `function` makes of `argument`, or `otherwise` where one of its ops fails.
+    """Returns `function(argument)`, or `otherwise` if one of its ops fails.
 
-    A tf.data pipeline can be told to pass over what fails, and nothing else can.
+    Only a tf.data pipeline can ignore errors.
     """
     made = tf.data.Dataset.from_tensors(argument).map(function).ignore_errors()
     return made.concatenate(tf.data.Dataset.from_tensors(otherwise)).take(1).get_single_element()

@@ -64,8 +64,8 @@ class ServedModel(tf.Module):
         inference: InferenceConfig = WHOLE,
     ) -> None:
         super().__init__(name="segpipe")
-        # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of each
-        # of its layers.
+        # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
+        # each of its layers.
         self._weights = model.weights
         self._network = averaged_over_flips(
             lambda image_BHWC: probabilities_BHWC(model(tf.cast(image_BHWC, tf.float32), training=False)),

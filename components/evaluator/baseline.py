@@ -36,7 +36,7 @@ class Baseline:
         if self.relation == "identical":
             return f"The model is identical to {name}."
         if self.relation == "other classes":
-            return f"Not compared with {name}, which has different classes: only absolute bounds were checked."
+            return f"Not compared with {name}, which has different classes: only absolute thresholds were checked."
         return None
 
 

@@ -87,7 +87,7 @@ class Check(Settings):
         "better_than_constant, the value that must be exceeded; for measured, a number of classes."
     )
     passed: bool
-    detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is under the bound 0.75`.")
+    detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is below the threshold 0.75`.")
 
 
 class Verdict(Settings):

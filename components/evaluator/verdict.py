@@ -63,7 +63,7 @@ def judge(
 
 def _note(baseline: Measured | None, version: int | None) -> str:
     if baseline is None:
-        return "There was no baseline to compare with: only absolute bounds were checked."
+        return "There was no baseline to compare with: only absolute thresholds were checked."
     return f"Compared with version {version}." if version is not None else "Compared with the baseline."
 
 
@@ -158,7 +158,7 @@ def _bounded(
 ) -> Check:
     bound = reference - threshold.may_drop if kind == "may_drop" and threshold.may_drop is not None else reference
     passed = value >= bound - ROUNDING
-    relation = "meets" if passed else "is under"
+    relation = "meets" if passed else "is below"
     origin = f" (baseline {reference:.3f} less {threshold.may_drop:g})" if kind == "may_drop" else ""
     shown = _distinguishable(value, bound)
     return Check(
@@ -168,7 +168,7 @@ def _bounded(
         value=value,
         bound=bound,
         passed=passed,
-        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the bound {shown[1]}{origin}"
+        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the threshold {shown[1]}{origin}"
         f"{_averaged(threshold.metric, part, common)}.",
     )
 

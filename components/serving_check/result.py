@@ -27,5 +27,5 @@ class ServingCheckResult(Settings):
         return (
             f"served by {self.engine}: {self.pictures} images, {self.milliseconds:.0f} ms each "
             f"({self.rest_milliseconds:.0f} over REST), {self.agreement:.2%} of the training graph's pixels at least, "
-            f"{self.megabytes:.0f} MB, {len(self.refused)} hostile inputs refused"
+            f"{self.megabytes:.0f} MB, {len(self.refused)} hostile inputs rejected"
         )

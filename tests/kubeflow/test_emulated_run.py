@@ -136,7 +136,7 @@ def test_the_dashboard_has_something_to_show(first: PipelineRun, there: Backend 
     }
     assert there.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
     summary = there.store.folder(shown["summary"].uri).read_text()
-    assert "version 1 pushed and served" in summary and "hostile inputs refused" in summary
+    assert "version 1 pushed and served" in summary and "hostile inputs rejected" in summary
     metrics = Registry(str(volume / "registry")).verify(1).metrics
     rows = {name: value for name, (kind, value) in shown["metrics"].properties.items() if kind == "double"}
     evaluation = Evaluation.model_validate_json((there.store.folder(shown["metrics"].uri) / "metrics.json").read_text())

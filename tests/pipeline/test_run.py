@@ -86,7 +86,7 @@ def test_the_version_has_its_manifest(registry: Registry) -> None:
 
 
 def test_the_version_is_the_model_that_was_served_with_its_warm_up_requests(first: str, registry: Registry) -> None:
-    assert re.search(r"served by the embedded server: 8 pictures, \d+ ms each .* 4 hostile inputs refused", first)
+    assert re.search(r"served by the embedded server: 8 images, \d+ ms each .* 4 hostile inputs rejected", first)
     assert "assets.extra/tf_serving_warmup_requests" in registry.verify(1).files
 
 
@@ -126,7 +126,7 @@ def test_a_worse_model_is_not_blessed_and_the_served_version_stays(config: Path,
     done = segpipe("run", config, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.000001")
     assert done.returncode == 0
     assert re.search("^not blessed", done.stdout, re.MULTILINE)
-    assert re.search(r"✗ mean_iou 0\.\d+ on overall is under the bound", done.stdout)
+    assert re.search(r"✗ mean_iou 0\.\d+ on overall is below the threshold", done.stdout)
     assert "version 1 stays" in done.stdout
     assert registry.served() == 1
     assert len(registry.versions()) == 1
@@ -159,7 +159,7 @@ def test_a_turned_photograph_gets_its_mask_and_overlay_upright(root: Path, regis
 def test_what_is_no_picture_is_refused_by_name(root: Path, registry: Registry) -> None:
     done = segpipe("predict", root / "tiny.yaml", "--registry", registry.uri, "--out", root / "masks")
     assert done.returncode == 1
-    assert re.search(r"^error: .*tiny\.yaml: picture refused: it is no JPEG, PNG, GIF or BMP", done.stderr)
+    assert re.search(r"^error: .*tiny\.yaml: picture refused: it is not a JPEG, PNG, GIF or BMP", done.stderr)
 
 
 def test_a_broken_pair_is_quarantined_and_too_many_of_them_stop_the_run(

@@ -100,7 +100,7 @@ def test_a_model_with_other_classes_is_refused(evaluate: Callable, pictures: lis
 
 
 def test_a_split_without_pictures_is_refused(evaluate: Callable) -> None:
-    with pytest.raises(UserError, match="the split test has no pictures"):
+    with pytest.raises(UserError, match="the split test has no images"):
         evaluate([], EvaluatorConfig(**FAST))
 
 

@@ -53,12 +53,12 @@ def test_a_value_at_its_bound_passes_and_one_below_fails() -> None:
     assert judge(config(metric="pixel_accuracy", at_least=0.9), GOOD, None, None).blessed
     verdict = judge(config(metric="pixel_accuracy", at_least=0.91), GOOD, None, None)
     assert not verdict.blessed
-    assert verdict.checks[0].detail == "pixel_accuracy 0.900 on overall is under the bound 0.910."
+    assert verdict.checks[0].detail == "pixel_accuracy 0.900 on overall is below the threshold 0.910."
 
 
 def test_a_bound_that_is_missed_by_little_is_shown_with_enough_decimals() -> None:
     detail = judge(config(metric="pixel_accuracy", at_least=0.90001), GOOD, None, None).checks[0].detail
-    assert detail == "pixel_accuracy 0.90000 on overall is under the bound 0.90001."
+    assert detail == "pixel_accuracy 0.90000 on overall is below the threshold 0.90001."
 
 
 def test_without_a_baseline_a_drop_is_not_asked_and_the_note_says_so() -> None:
@@ -162,7 +162,7 @@ def test_a_mean_is_not_measured_on_slices_of_one_class_alone() -> None:
     assert "mean_iou on place=pond could not be measured: there are pixels of ground alone" in ponds.checks[0].detail
     both = judge(config(metric="mean_iou", at_least=0.1, slice="place"), GOOD, None, None)
     assert both.blessed and [check.slice for check in both.checks] == ["place=town", "place=pond"]
-    assert both.checks[1].detail.endswith("meets the bound 0.100, over 1 of 2 classes.")
+    assert both.checks[1].detail.endswith("meets the threshold 0.100, over 1 of 2 classes.")
 
 
 def test_a_bound_that_fails_on_a_slice_of_one_class_still_fails() -> None:
@@ -184,7 +184,7 @@ def test_absent_classes_are_named_beside_a_blessing() -> None:
     verdict = judge(config(metric="mean_iou", at_least=0.5), Measured(overall=WITHOUT_RARE), None, None)
     assert verdict.blessed
     assert verdict.warnings[0] == "No test pixel of: rare. The means go over 2 of 3 classes."
-    assert verdict.checks[0].detail.endswith("meets the bound 0.500, over 2 of 3 classes.")
+    assert verdict.checks[0].detail.endswith("meets the threshold 0.500, over 2 of 3 classes.")
 
 
 def test_the_default_bound_blesses_no_constant_prediction() -> None:

@@ -16,8 +16,8 @@ import tf_keras as keras
 from common.compatibility import skip_autograph_for_keras
 from common.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
+from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
 from components.trainer.divergence import Situation, StopOnDivergence
 from components.trainer.history import TrainingHistory
 from components.trainer.input_pipeline import (
@@ -111,19 +111,19 @@ def train(
     task = make_task(config, transform, num_classes, seed, places, class_weight_C)._replace(until=until)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
-    course = train_phases(network, task, strategy)
+    checkpointing = train_phases(network, task, strategy)
     if not is_chief(strategy):
         return None
     best = task.build()
-    course.load_best(best)
+    checkpointing.load_best(best)
     history = TrainingHistory(
-        epochs=tuple(course.epochs),
-        best_epoch=course.best.epoch,
+        epochs=tuple(checkpointing.epochs),
+        best_epoch=checkpointing.best.epoch,
         parameters=parameters,
-        seconds=course.seconds,
-        milliseconds_per_step=course.milliseconds_per_step,
+        seconds=checkpointing.seconds,
+        milliseconds_per_step=checkpointing.milliseconds_per_step,
         device=_devices(task.config, strategy),
-        stopped=course.stopped,
+        stopped=checkpointing.stopped,
         train_pictures=task.train_pictures,
         eval_pictures=task.eval_pictures,
     )
@@ -181,7 +181,7 @@ def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
     return network
 
 
-def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Course:
+def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Checkpointing:
     """Trains `network`, which was created in the scope of `strategy`, through all remaining phases.
 
     A phase that an earlier attempt finished is loaded at its end, so that the next one starts with its weights.
@@ -190,17 +190,17 @@ def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strat
     directory = task.places.resume_dir
     with strategy.scope():
         agreed = functools.partial(agree, strategy)
-        course = Course(network, directory, task.config, task.steps_per_epoch, chief, agreed, task.until)
+        checkpointing = Checkpointing(network, directory, task.config, task.steps_per_epoch, chief, agreed, task.until)
     for phase in phases(task.config):
-        if course.finished:
+        if checkpointing.finished:
             break
         prepare(network, phase, task.config)
-        _train_phase(network, phase, task, strategy, course)
-    return course
+        _train_phase(network, phase, task, strategy, checkpointing)
+    return checkpointing
 
 
 def _train_phase(
-    network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, course: Course
+    network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, checkpointing: Checkpointing
 ) -> None:
     config, places = task.config, task.places
     learning = make_learner(network, phase, task, strategy)
@@ -211,13 +211,13 @@ def _train_phase(
         replicas=strategy.num_replicas_in_sync,
         workers=worker_count(strategy),
         rate=lambda step: float(learning.rate(step)),
-        kept=lambda: course.kept,
+        kept=lambda: checkpointing.kept,
     )
-    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), course]
+    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), checkpointing]
     if learning.average:
         callbacks.append(AverageInUse(learning.average))
     if isinstance(config.schedule, Plateau):
-        reached = lambda: (epoch.score for epoch in course.epochs)  # noqa: E731
+        reached = lambda: (epoch.score for epoch in checkpointing.epochs)  # noqa: E731
         callbacks.append(LowerOnPlateau(learning.rate, config.schedule, phase.begin, reached))
     with ExitStack() as stack:
         events = places.tensorboard_dir
@@ -228,7 +228,7 @@ def _train_phase(
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
         learning.learner.fit(
             # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
-            shared_out(task.training(task.seed + len(course.epochs))),
+            shared_out(task.training(task.seed + len(checkpointing.epochs))),
             validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
             epochs=phase.end,

@@ -23,12 +23,12 @@ from components.trainer.divergence import NONFINITE_STEPS, Diverged
 from components.trainer.history import Epoch
 from components.trainer.phases import phases
 
-WATCHED = "val_mean_iou"
+MONITOR = "val_mean_iou"
 _UPDATE_SECONDS = 0.5
 _RECORD = "course.json"
 
 
-class Course(keras.callbacks.Callback):
+class Checkpointing(keras.callbacks.Callback):
     """Callback that records epochs, keeps the best weights by mean IoU on the eval split, and stops early.
 
     One instance is used in all phases.  It must come before `BackupAndRestore` in the list of callbacks: if killed
@@ -223,10 +223,10 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
 
 def _told(row: Epoch, epochs: int) -> str:
     """Formats an epoch on one line."""
-    figures = {name: _shown(row.metrics.get(name)) for name in ("loss", "mean_iou", "val_loss", WATCHED)}
+    figures = {name: _shown(row.metrics.get(name)) for name in ("loss", "mean_iou", "val_loss", MONITOR)}
     line = (
         f"epoch {row.epoch}/{epochs}: loss {figures['loss']}, IoU {figures['mean_iou']}; "
-        f"eval loss {figures['val_loss']}, IoU {figures[WATCHED]}; {row.milliseconds_per_step:.0f} ms a step"
+        f"eval loss {figures['val_loss']}, IoU {figures[MONITOR]}; {row.milliseconds_per_step:.0f} ms a step"
     )
     if row.nonfinite_steps:
         line += f"; in {row.nonfinite_steps} steps the loss was not finite, and loss scaling skipped them"

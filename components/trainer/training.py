@@ -26,7 +26,6 @@ from components.trainer.input_pipeline import (
     read_constants,
     training_dataset,
 )
-from components.trainer.learner import Learner
 from components.trainer.learning_config import Plateau
 from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
@@ -36,6 +35,7 @@ from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
 from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out, worker_count
+from components.trainer.train_step import TrainStep
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
@@ -203,7 +203,7 @@ def _train_phase(
     network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, checkpointing: Checkpointing
 ) -> None:
     config, places = task.config, task.places
-    learning = make_learner(network, phase, task, strategy)
+    learning = compile_train_step(network, phase, task, strategy)
     situation = Situation(
         config=config,
         phase=phase,
@@ -226,7 +226,7 @@ def _train_phase(
         callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
         backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
-        learning.learner.fit(
+        learning.train_step.fit(
             # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
             shared_out(task.training(task.seed + len(checkpointing.epochs))),
             validation_data=shared_out(task.evaluation),
@@ -240,12 +240,12 @@ def _train_phase(
 class Learning(NamedTuple):
     """A compiled network for a phase."""
 
-    learner: Learner
+    train_step: TrainStep
     rate: LearningRate
     average: WeightAverage | None
 
 
-def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
+def compile_train_step(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
     """Compiles the network with the loss, the metrics and a new optimiser for the phase."""
     config = task.config
     with strategy.scope():
@@ -253,13 +253,13 @@ def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.di
             phase.learning_rate, config.schedule, phase.epochs, task.steps_per_epoch, phase.warm_up_epochs
         )
         average = WeightAverage(network.weights, config.average) if config.average else None
-        learner = Learner(network, config.accumulate, config.xla, average)
-        learner.compile(
+        train_step = TrainStep(network, config.accumulate, config.xla, average)
+        train_step.compile(
             optimizer=build_optimizer(config, rate, network.trainable_weights),
             loss=task.loss(),
             metrics=[SegmentationMetrics(task.num_classes)],
         )
-    return Learning(learner, rate, average)
+    return Learning(train_step, rate, average)
 
 
 def _devices(config: TrainerConfig, strategy: tf.distribute.Strategy) -> str:

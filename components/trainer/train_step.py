@@ -15,7 +15,7 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 Gradients = list[tf.Tensor | None]
 
 
-class Learner(keras.Model):
+class TrainStep(keras.Model):
     """Trainable model around a network, with gradient accumulation."""
 
     def __init__(

@@ -29,7 +29,7 @@ class UNet(Settings):
     )
 
     @property
-    def halvings(self) -> int:
+    def num_downsamples(self) -> int:
         """Number of times that height and width are halved."""
         return self.depth
 
@@ -78,7 +78,7 @@ class EncoderArchitecture(Settings):
     """Common settings of architectures with an encoder."""
 
     @property
-    def halvings(self) -> int:
+    def num_downsamples(self) -> int:
         """Number of times that height and width are halved."""
         return 5
 

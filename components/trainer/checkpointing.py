@@ -42,7 +42,7 @@ class Checkpointing(keras.callbacks.Callback):
         config: TrainerConfig,
         steps_per_epoch: int,
         keeps: bool = True,
-        agree: Callable[[float], float] = float,
+        all_reduce: Callable[[float], float] = float,
         until: int | None = None,
     ) -> None:
         """Loads the record of an earlier attempt.
@@ -54,7 +54,7 @@ class Checkpointing(keras.callbacks.Callback):
             steps_per_epoch: Optimiser steps per epoch.
             keeps: False on a worker that is not the chief.  It must save too, because reading the statistics of batch
                 normalisation involves all workers, but saves to a temporary folder.
-            agree: Returns the mean of a value over all workers (all-reduce).
+            all_reduce: Returns the mean of a value over all workers (all-reduce).
             until: Epoch after which training pauses, to be resumed later; `None` to train to the end.
         """
         super().__init__()
@@ -62,7 +62,7 @@ class Checkpointing(keras.callbacks.Callback):
         self._network = network
         self._config = config
         self._steps = steps_per_epoch
-        self._agree = agree
+        self._all_reduce = all_reduce
         self._last = config.epochs if until is None else min(until, config.epochs)
         # Early stopping applies only in the last phase; earlier phases run to their end.
         self._patient_from = phases(config)[-1].begin
@@ -164,7 +164,7 @@ class Checkpointing(keras.callbacks.Callback):
         now = time.monotonic()
         row = Epoch(
             epoch=epoch + 1,
-            seconds=self._agree(now - self._ended),
+            seconds=self._all_reduce(now - self._ended),
             milliseconds_per_step=milliseconds,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,

@@ -49,7 +49,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return bool(resolver.task_type == first and resolver.task_id == 0)
 
 
-def agree(strategy: tf.distribute.Strategy, value: float) -> float:
+def all_reduce(strategy: tf.distribute.Strategy, value: float) -> float:
     """Returns the mean of the workers' values (all-reduce), so that all of them make the same decisions."""
     if strategy.cluster_resolver is None:
         return value

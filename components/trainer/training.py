@@ -34,7 +34,14 @@ from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out, worker_count
+from components.trainer.strategy import (
+    all_reduce,
+    check_batch_size,
+    choose_strategy,
+    is_chief,
+    shared_out,
+    worker_count,
+)
 from components.trainer.train_step import TrainStep
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
@@ -189,8 +196,10 @@ def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strat
     chief = is_chief(strategy)
     directory = task.places.resume_dir
     with strategy.scope():
-        agreed = functools.partial(agree, strategy)
-        checkpointing = Checkpointing(network, directory, task.config, task.steps_per_epoch, chief, agreed, task.until)
+        all_reduce_mean = functools.partial(all_reduce, strategy)
+        checkpointing = Checkpointing(
+            network, directory, task.config, task.steps_per_epoch, chief, all_reduce_mean, task.until
+        )
     for phase in phases(task.config):
         if checkpointing.finished:
             break

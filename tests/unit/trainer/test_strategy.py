@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from common.errors import UserError
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
+from components.trainer.strategy import all_reduce, check_batch_size, choose_strategy, is_chief
 
 
 def among(jobs: dict[str, int], job: str, index: int) -> Any:
@@ -52,7 +52,7 @@ def test_one_of_several_is_the_chief(jobs: dict[str, int], chief: tuple[str, int
 
 
 def test_one_worker_agrees_with_itself() -> None:
-    assert agree(tf.distribute.get_strategy(), 1.5) == 1.5
+    assert all_reduce(tf.distribute.get_strategy(), 1.5) == 1.5
 
 
 def test_a_batch_must_go_round_the_devices() -> None:

@@ -10,7 +10,7 @@ import math
 import tensorflow as tf
 
 from components.trainer.augmentation.config import Augmentation
-from components.trainer.augmentation.draws import Draws
+from components.trainer.augmentation.stateless_random import StatelessRandom
 
 
 def changes_colours(config: Augmentation) -> bool:
@@ -18,23 +18,23 @@ def changes_colours(config: Augmentation) -> bool:
     return any((config.brightness, config.contrast, config.gamma, config.saturation, config.hue))
 
 
-def change_colours(image_BHWC: tf.Tensor, config: Augmentation, draws: Draws) -> tf.Tensor:
+def change_colours(image_BHWC: tf.Tensor, config: Augmentation, rng: StatelessRandom) -> tf.Tensor:
     """Applies the configured colour changes in the order of the configuration's fields; uint8 to uint8."""
     value_BHWC = tf.cast(image_BHWC, tf.float32) / 255.0
     if config.brightness:
         extent = config.brightness.range
-        added_B = draws.sometimes_B("brightness", config.brightness.probability, -extent, extent, 0.0)
+        added_B = rng.sometimes_B("brightness", config.brightness.probability, -extent, extent, 0.0)
         value_BHWC = brightened(value_BHWC, added_B)
     if config.contrast:
         extent = config.contrast.range
-        factor_B = draws.sometimes_B("contrast", config.contrast.probability, 1 - extent, 1 + extent, 1.0)
+        factor_B = rng.sometimes_B("contrast", config.contrast.probability, 1 - extent, 1 + extent, 1.0)
         value_BHWC = contrasted(value_BHWC, factor_B)
     if config.gamma:
         extent = math.log1p(config.gamma.range)
-        logarithm_B = draws.sometimes_B("gamma", config.gamma.probability, -extent, extent, 0.0)
+        logarithm_B = rng.sometimes_B("gamma", config.gamma.probability, -extent, extent, 0.0)
         value_BHWC = gamma_corrected(value_BHWC, tf.exp(logarithm_B))
     if config.saturation or config.hue:
-        value_BHWC = tinted(value_BHWC, *_draw_tint(config, draws))
+        value_BHWC = tinted(value_BHWC, *_draw_tint(config, rng))
     return tf.cast(tf.round(255.0 * value_BHWC), tf.uint8)
 
 
@@ -63,12 +63,12 @@ def tinted(value_BHWC: tf.Tensor, saturation_B: tf.Tensor, hue_B: tf.Tensor) -> 
     return tf.clip_by_value(tf.image.hsv_to_rgb(tf.stack([hue, saturation, value], axis=-1)), 0.0, 1.0)
 
 
-def _draw_tint(config: Augmentation, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
+def _draw_tint(config: Augmentation, rng: StatelessRandom) -> tuple[tf.Tensor, tf.Tensor]:
     saturation = (config.saturation.probability, config.saturation.range) if config.saturation else (0.0, 0.0)
     hue = (config.hue.probability, config.hue.range) if config.hue else (0.0, 0.0)
     return (
-        draws.sometimes_B("saturation", saturation[0], 1 - saturation[1], 1 + saturation[1], 1.0),
-        draws.sometimes_B("hue", hue[0], -hue[1], hue[1], 0.0),
+        rng.sometimes_B("saturation", saturation[0], 1 - saturation[1], 1 + saturation[1], 1.0),
+        rng.sometimes_B("hue", hue[0], -hue[1], hue[1], 0.0),
     )
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from common.records import VOID
 from components.trainer.augmentation.config import Augmentation, Crop
-from components.trainer.augmentation.draws import Draws
+from components.trainer.augmentation.stateless_random import StatelessRandom
 from components.trainer.augmentation.symmetry import draw_symmetry, matrix_B22
 
 _WHOLE = Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))
@@ -35,13 +35,15 @@ def interpolates(config: Augmentation) -> bool:
     return bool(config.rotate or config.crop or config.central_crop)
 
 
-def warp(image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
+def warp(
+    image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, rng: StatelessRandom
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Maps images bilinearly and masks by nearest neighbour, both uint8.
 
     Pixels from outside are black in the image and void in the mask.
     """
     height, width = mask_BHW.shape[1:]
-    transform_B8 = _projective_B8(*_affine(config, draws, height, width), height, width)
+    transform_B8 = _projective_B8(*_affine(config, rng, height, width), height, width)
     # Border pixels are repeated outside, so that a window that ends there is not mixed with black.  In uint8 the op
     # would truncate fractions, and darken.
     pixels_BHWC = _resampled(tf.cast(image_BHWC, tf.float32), transform_B8, "BILINEAR", "NEAREST")
@@ -52,41 +54,41 @@ def warp(image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, draws
     return tf.cast(tf.round(tf.where(inside_BHW1, pixels_BHWC, 0.0)), tf.uint8), mask_BHW2[..., 0]
 
 
-def draw_window(config: Augmentation, draws: Draws) -> Window:
+def draw_window(config: Augmentation, rng: StatelessRandom) -> Window:
     """Returns the window of each image: the whole image, unless crop or central crop are drawn."""
-    window = _draw_crop(config, draws)
+    window = _draw_crop(config, rng)
     if config.central_crop:
         low, high = config.central_crop.side
-        side_B = draws.sometimes_B("central_crop", config.central_crop.probability, low, high, 1.0)
+        side_B = rng.sometimes_B("central_crop", config.central_crop.probability, low, high, 1.0)
         window = window._replace(width_B=window.width_B * side_B, height_B=window.height_B * side_B)
     return window
 
 
-def _draw_crop(config: Augmentation, draws: Draws) -> Window:
+def _draw_crop(config: Augmentation, rng: StatelessRandom) -> Window:
     crop = config.crop or _WHOLE
-    area_B = draws.sometimes_B("crop", crop.probability, *crop.scale, 1.0)
+    area_B = rng.sometimes_B("crop", crop.probability, *crop.scale, 1.0)
     # Only aspect ratios with which a window of that area fits into the image: both sides are at most 1.
     limit_B = -tf.math.log(area_B)
     narrowest, widest = math.log(crop.ratio[0]), math.log(crop.ratio[1])
-    aspect_B = tf.exp(draws.between_B("aspect", tf.maximum(narrowest, -limit_B), tf.minimum(widest, limit_B)))
+    aspect_B = tf.exp(rng.between_B("aspect", tf.maximum(narrowest, -limit_B), tf.minimum(widest, limit_B)))
     width_B, height_B = tf.sqrt(area_B * aspect_B), tf.sqrt(area_B / aspect_B)
     return Window(
         width_B,
         height_B,
-        draws.between_B("x", -(1 - width_B) / 2, (1 - width_B) / 2),
-        draws.between_B("y", -(1 - height_B) / 2, (1 - height_B) / 2),
+        rng.between_B("x", -(1 - width_B) / 2, (1 - width_B) / 2),
+        rng.between_B("y", -(1 - height_B) / 2, (1 - height_B) / 2),
     )
 
 
-def _affine(config: Augmentation, draws: Draws, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _affine(config: Augmentation, rng: StatelessRandom, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns matrix [B, 2, 2] and offset [B, 2] of the map, in pixels from the image's centre."""
-    window = draw_window(config, draws)
+    window = draw_window(config, rng)
     size_B22 = tf.linalg.diag(tf.stack([window.width_B, window.height_B], axis=-1))
     offset_B2 = tf.stack([window.x_B * width, window.y_B * height], axis=-1)
-    matrix = size_B22 @ matrix_B22(draw_symmetry(config, draws))
+    matrix = size_B22 @ matrix_B22(draw_symmetry(config, rng))
     if config.rotate:
         largest = math.radians(config.rotate.degrees)
-        angle_B = draws.sometimes_B("rotate", config.rotate.probability, -largest, largest, 0.0)
+        angle_B = rng.sometimes_B("rotate", config.rotate.probability, -largest, largest, 0.0)
         matrix = _rotation_B22(angle_B) @ matrix
     return matrix, offset_B2
 

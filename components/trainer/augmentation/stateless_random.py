@@ -10,7 +10,7 @@ import zlib
 import tensorflow as tf
 
 
-class Draws:
+class StatelessRandom:
     """Stateless random numbers of one batch."""
 
     def __init__(self, seed_2: tf.Tensor, batch: tf.Tensor) -> None:

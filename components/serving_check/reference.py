@@ -13,7 +13,7 @@ from common.signatures import CONFUSION, EVALUATE, PROBABILITIES
 from components.evaluator.counts import confusion_counts
 from components.serving_check.pictures import Picture
 from components.trainer.config import TrainerConfig
-from components.trainer.inference.full_size import at_own_size
+from components.trainer.inference.postprocess import at_own_size
 from components.transform.config import TransformConfig
 from components.transform.picture import decode_mask, placement
 

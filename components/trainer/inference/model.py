@@ -29,13 +29,13 @@ from common.signatures import (
     MEAN_CONFIDENCE,
     PROBABILITIES,
 )
-from components.trainer.inference.attempt import attempt
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.damage import damage, undecodable
-from components.trainer.inference.flips import averaged_over_flips
-from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
 from components.trainer.inference.orientation import decode_upright, upright
+from components.trainer.inference.postprocess import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
@@ -67,7 +67,7 @@ class ServedModel(tf.Module):
         # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
         # each of its layers.
         self._weights = model.weights
-        self._network = averaged_over_flips(
+        self._network = with_test_time_augmentation(
             lambda image_BHWC: probabilities_BHWC(model(tf.cast(image_BHWC, tf.float32), training=False)),
             inference.flips,
         )
@@ -99,7 +99,9 @@ class ServedModel(tf.Module):
         A rejected image has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
         """
         size_B2, refusal_B = tf.map_fn(
-            lambda encoded: attempt(self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))),
+            lambda encoded: graph_try(
+                self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))
+            ),
             image,
             fn_output_signature=LOOKED,
             parallel_iterations=1,

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.trainer.inference.config import InferenceConfig
-from components.trainer.inference.flips import Network
-from components.trainer.inference.full_size import Likeliest, likeliest
 from components.trainer.inference.grid import lay_tiles, mirrored
+from components.trainer.inference.postprocess import Argmax, argmax
+from components.trainer.inference.test_time_augmentation import Network
 from components.transform.picture import resize_pixels
 
 
@@ -161,7 +161,7 @@ class _Walk:
 
     def _interpolated(
         self, done_BAC: tf.Tensor, before_B1C: tf.Tensor, start: tf.Tensor, end: tf.Tensor, is_last: tf.Tensor
-    ) -> Likeliest:
+    ) -> Argmax:
         """Returns the argmax [B, A] of the image's own pixels between finished positions.
 
         Bilinear with half-pixel centres, as `tf.image.resize`.
@@ -184,7 +184,7 @@ class _Walk:
                 antialias=False,
             )[0, ..., 0]
 
-        return likeliest(plane, self._num_classes)
+        return argmax(plane, self._num_classes)
 
     def _own_positions_before(self, end: tf.Tensor) -> tf.Tensor:
         """Counts the image's own pixels along the direction up to the centre of position `end` − 1.
@@ -198,5 +198,5 @@ class _Walk:
         return tf.where(self._is_wide, tf.constant(wide), tf.constant(tall))
 
 
-def _plain(probabilities_BAC: tf.Tensor) -> Likeliest:
-    return likeliest(lambda index: probabilities_BAC[..., index], probabilities_BAC.shape[-1])
+def _plain(probabilities_BAC: tf.Tensor) -> Argmax:
+    return argmax(lambda index: probabilities_BAC[..., index], probabilities_BAC.shape[-1])

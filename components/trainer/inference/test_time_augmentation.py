@@ -17,7 +17,7 @@ _VIEWS: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 
 
-def averaged_over_flips(network: Network, flips: str) -> Network:
+def with_test_time_augmentation(network: Network, flips: str) -> Network:
     """Returns a network that averages over flips, each flipped back; `flips` is the configuration's."""
     views = _VIEWS[flips]
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def attempt(function: Callable[[tf.Tensor], Any], argument: tf.Tensor, otherwise: Any) -> Any:
+def graph_try(function: Callable[[tf.Tensor], Any], argument: tf.Tensor, otherwise: Any) -> Any:
     """Returns `function(argument)`, or `otherwise` if one of its ops fails.
 
     Only a tf.data pipeline can ignore errors.

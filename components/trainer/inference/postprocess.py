@@ -13,7 +13,7 @@ import tensorflow as tf
 from components.transform.picture import Placement
 
 
-class Likeliest(NamedTuple):
+class Argmax(NamedTuple):
     """The argmax class of each pixel, uint8, and its probability."""
 
     class_HW: tf.Tensor
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     mean_confidence: tf.Tensor
 
 
-def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Likeliest:
+def argmax(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Argmax:
     """Computes the argmax, where `plane` returns a class's probabilities [H, W]; the first class on a tie."""
 
     def take_if_likelier(index: tf.Tensor, best_HW: tf.Tensor, class_HW: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -46,13 +46,13 @@ def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Like
         shape_invariants=(tf.TensorShape([]), any_size, any_size),
         parallel_iterations=1,
     )
-    return Likeliest(class_HW, best_HW)
+    return Argmax(class_HW, best_HW)
 
 
-def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Likeliest:
+def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Argmax:
     """Returns the argmax of an image at `place` in the model's input, resized bilinearly to `size_2`."""
     picture_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
-    return likeliest(
+    return argmax(
         lambda index: tf.image.resize(picture_hwC[..., index, tf.newaxis], size_2)[..., 0],
         probabilities_hwC.shape[-1],
     )

@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
 from common.records import SPLITS, slice_feature
-from components.data_gate import chance
+from components.data_gate import null_distribution
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
 from components.data_gate.label_checks import check_labels
@@ -25,9 +25,9 @@ _MEASURES = {
     _Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen–Shannon divergence",
     _Measurement.NORMALIZED_ABSOLUTE_DIFFERENCE: "normalised absolute difference",
 }
-_DISTANCES: dict[int, chance.Distance] = {
-    _Measurement.L_INFTY: chance.infinity_norm,
-    _Measurement.JENSEN_SHANNON_DIVERGENCE: chance.jensen_shannon,
+_DISTANCES: dict[int, null_distribution.Distance] = {
+    _Measurement.L_INFTY: null_distribution.infinity_norm,
+    _Measurement.JENSEN_SHANNON_DIVERGENCE: null_distribution.jensen_shannon,
 }
 
 
@@ -104,7 +104,7 @@ def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: sche
 def slice_values(statistics: Statistics, column: str) -> set[str]:
     """The values of a slicing column or bucket that occur in `statistics`."""
     feature = _by_feature(statistics).get(slice_feature(column))
-    return set() if feature is None else {*chance.value_counts(feature.string_stats)}
+    return set() if feature is None else {*null_distribution.value_counts(feature.string_stats)}
 
 
 class _Comparison:
@@ -138,10 +138,10 @@ class _Comparison:
         if before is None or after is None or measure not in _DISTANCES:
             return 0.0
         if before.HasField("num_stats") and after.HasField("num_stats"):
-            first, second = chance.numeric_counts(before.num_stats, after.num_stats)
+            first, second = null_distribution.numeric_counts(before.num_stats, after.num_stats)
         else:
             _, first, second = _values(before, after)
-        return chance.figure_by_chance(first, second, _DISTANCES[measure])
+        return null_distribution.largest_by_chance(first, second, _DISTANCES[measure])
 
     def _what_moved(self, feature: str) -> str:
         before, after = self._before.get(feature), self._after.get(feature)
@@ -179,8 +179,10 @@ def _by_feature(statistics: Statistics) -> dict[str, statistics_pb2.FeatureNameS
 
 def _values(
     before: statistics_pb2.FeatureNameStatistics, after: statistics_pb2.FeatureNameStatistics
-) -> tuple[list[str], chance.Counts, chance.Counts]:
-    return chance.aligned_counts(chance.value_counts(before.string_stats), chance.value_counts(after.string_stats))
+) -> tuple[list[str], null_distribution.Counts, null_distribution.Counts]:
+    return null_distribution.aligned_counts(
+        null_distribution.value_counts(before.string_stats), null_distribution.value_counts(after.string_stats)
+    )
 
 
 def _most_moved_value(before: statistics_pb2.FeatureNameStatistics, after: statistics_pb2.FeatureNameStatistics) -> str:

@@ -32,7 +32,7 @@ def infinity_norm(first_KN: Counts, second_KN: Counts) -> NDArray[np.float64]:
     return np.abs(_shares(first_KN) - _shares(second_KN)).max(axis=-1)
 
 
-def figure_by_chance(first_N: Counts, second_N: Counts, distance: Distance) -> float:
+def largest_by_chance(first_N: Counts, second_N: Counts, distance: Distance) -> float:
     """Returns the largest `distance` among `DRAWS` pairs of samples of these sizes, drawn from the pooled data."""
     sizes = [max(1, round(float(counts.sum()))) for counts in (first_N, second_N)]
     together = _shares(first_N + second_N)

@@ -8,8 +8,8 @@ from itertools import groupby
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion, Used
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate
-from components.example_gen.tally import Tally, summarise
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of pairs done and their total."""
@@ -41,16 +41,16 @@ def survey(
         stay, leaks = ingestion.settle(list(twins))
         kept += stay
         quarantined += leaks
-    tally = Tally()
+    counts = SplitCounts()
     kept.sort(key=lambda candidate: candidate.pair.id)
     for done, loaded in enumerate(ingestion.load(kept), 1):
         if isinstance(loaded, Quarantined):
             quarantined.append(loaded)
         else:
-            tally.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
+            counts.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
             if on_used is not None:
                 on_used(loaded)
         if on_progress is not None:
             on_progress(done, len(kept))
     quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
-    return summarise(tally, quarantined, listing, config.classes, config.labels), quarantined
+    return summarise(counts, quarantined, listing, config.classes, config.labels), quarantined

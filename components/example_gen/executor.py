@@ -19,7 +19,7 @@ from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pipeline import Destination, ingest
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
-from components.example_gen.tally import describe
+from components.example_gen.split_counts import describe
 
 _SHOWN = 8
 FINGERPRINT_PROPERTY = "fingerprint"

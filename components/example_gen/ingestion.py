@@ -16,8 +16,8 @@ from common.records import SPLITS
 from components.example_gen.config import DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage, canonical_image
+from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
-from components.example_gen.label_tally import MaskFacts
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason

@@ -28,8 +28,8 @@ from components.example_gen.counter import ProgressCounter
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Quarantined
+from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate, hashed_share
-from components.example_gen.tally import Tally, summarise
 
 _CHUNK = 64  # Pairs that one worker hashes at a time.
 _QUARANTINED = "quarantined"
@@ -166,7 +166,7 @@ class _WriteShard(beam.DoFn):
     def process(self, element: tuple[ShardKey, Iterable[Candidate | None]]) -> Iterator[Any]:
         key, grouped = element
         candidates = sorted(filter(None, grouped), key=lambda candidate: candidate.pair.id)
-        tally = Tally()
+        counts = SplitCounts()
         with tempfile.TemporaryDirectory() as scratch:
             local = str(Path(scratch, "records"))
             with tf.io.TFRecordWriter(local) as writer:
@@ -176,9 +176,9 @@ class _WriteShard(beam.DoFn):
                         yield _tagged(result)
                     else:
                         writer.write(result.record)
-                        tally.add(result.split, result.measures, result.slices, result.mask, result.repeats)
+                        counts.add(result.split, result.measures, result.slices, result.mask, result.repeats)
             self._publish(local, self._destination.shard(key, self._shards[key[0]]))
-        yield tally
+        yield counts
 
     def _publish(self, local: str, address: str) -> None:
         """Moves a finished file into place atomically, so that a repeated attempt is harmless."""
@@ -191,19 +191,19 @@ class _WriteShard(beam.DoFn):
 class _SumTallies(beam.CombineFn):
     """Combines the counts of shards."""
 
-    def create_accumulator(self) -> Tally:
-        return Tally()
+    def create_accumulator(self) -> SplitCounts:
+        return SplitCounts()
 
-    def add_input(self, mutable_accumulator: Tally, element: Tally) -> Tally:
+    def add_input(self, mutable_accumulator: SplitCounts, element: SplitCounts) -> SplitCounts:
         return mutable_accumulator.merge(element)
 
-    def merge_accumulators(self, accumulators: Iterable[Tally]) -> Tally:
-        total = Tally()
-        for tally in accumulators:
-            total.merge(tally)
+    def merge_accumulators(self, accumulators: Iterable[SplitCounts]) -> SplitCounts:
+        total = SplitCounts()
+        for counts in accumulators:
+            total.merge(counts)
         return total
 
-    def extract_output(self, accumulator: Tally) -> Tally:
+    def extract_output(self, accumulator: SplitCounts) -> SplitCounts:
         return accumulator
 
 
@@ -217,7 +217,7 @@ def _tagged(entry: Quarantined) -> beam.pvalue.TaggedOutput:
 
 
 def _write_account(
-    tally: Tally,
+    counts: SplitCounts,
     quarantined: list[Quarantined],
     listing: Listing,
     classes: tuple[str, ...],
@@ -229,7 +229,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(tally, ordered, listing, classes, labels)
+    summary = summarise(counts, ordered, listing, classes, labels)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

@@ -65,7 +65,7 @@ class ValueCounts:
 
 
 @dataclass
-class LabelTally:
+class LabelCounts:
     """Value counts over several masks."""
 
     named: ValueCounts = field(default_factory=ValueCounts)
@@ -98,7 +98,7 @@ class LabelTally:
         for index, colour in palette.colours.items():
             self.palettes[index] = _merged(self.palettes.get(index, []), [(path, colour)])
 
-    def merge(self, other: LabelTally) -> None:
+    def merge(self, other: LabelCounts) -> None:
         """Adds the counts of `other` to this one."""
         self.named.merge(other.named)
         self.unknown.merge(other.unknown)

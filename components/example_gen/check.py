@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from components.example_gen.config import DataConfig
-from components.example_gen.ingestion import Ingestion, Used
+from components.example_gen.ingestion import IngestedExample, Ingestion
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate
@@ -15,7 +15,7 @@ OnProgress = Callable[[int, int], None]
 """Called with the number of pairs done and their total."""
 
 
-OnUsed = Callable[[Used], None]
+OnUsed = Callable[[IngestedExample], None]
 """Called with each ingested pair."""
 
 

@@ -21,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from common.errors import UserError
 from common.machine_faults import is_out_of_resources
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 _SHOWN_NAMES = 8
 
@@ -70,7 +70,7 @@ class Folder(Protocol):
         """The paths, of folders and files, whose names below `prefix` match `names`, a pattern for each level."""
 
     def read(self, path: str, max_bytes: int) -> bytes:
-        """Returns the bytes of one file; raises `Rejected` if it is larger than `max_bytes` or cannot be read."""
+        """Returns the bytes of one file; raises `RejectionError` if it is larger than `max_bytes` or cannot be read."""
 
 
 def open_folder(root: str, follow_links: bool = False) -> Folder:
@@ -104,7 +104,7 @@ def names(found: Iterable[str]) -> str:
 def read_file(address: str, path: str, max_bytes: int) -> bytes:
     """The bytes of the file at `address`, called `path` in messages.
 
-    Raises `Rejected` if it is larger than `max_bytes` or cannot be read.
+    Raises `RejectionError` if it is larger than `max_bytes` or cannot be read.
     """
     try:
         with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
@@ -112,9 +112,9 @@ def read_file(address: str, path: str, max_bytes: int) -> bytes:
     except (OSError, BeamIOError) as error:
         if is_out_of_resources(error):
             raise
-        raise Rejected(Reason.UNREADABLE, f"{path} cannot be read: {error}") from error
+        raise RejectionError(Reason.UNREADABLE, f"{path} cannot be read: {error}") from error
     if len(data) > max_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"{path} has more than the {max_bytes} bytes that a file may have")
+        raise RejectionError(Reason.TOO_LARGE, f"{path} has more than the {max_bytes} bytes that a file may have")
     return data
 
 
@@ -208,7 +208,7 @@ class LocalFolder:
         """See `Folder.read`."""
         full = Path(self.root, path)
         if problem := self._link_problem(path, full):  # It may have become a link since it was listed.
-            raise Rejected(*problem)
+            raise RejectionError(*problem)
         return read_file(str(full), path, max_bytes)
 
     def _link_problem(self, path: str, full: Path) -> Problem | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from common.decompression_bomb import PNG_START
 from components.example_gen.gif import frames_of
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
 
 _NAMES = {"tiff": "pages"}
@@ -25,18 +25,18 @@ _COUNTERS = {
 
 
 def check_single(data: bytes, kind: str) -> None:
-    """Raises `Rejected` if a file of format `kind` holds more than one image, or its list of images is damaged."""
+    """Raises `RejectionError` if a file of format `kind` has more than one image, or its list of images is damaged."""
     counter = _COUNTERS.get(kind)
     if counter is None:
         return
     try:
         images = counter(data)
     except ValueError as error:
-        raise Rejected(Reason.UNREADABLE, str(error)) from error
+        raise RejectionError(Reason.UNREADABLE, str(error)) from error
     if images > 1:
         name = _NAMES.get(kind, "frames")
         number = f"at least {images}" if images >= MAX_DIRECTORIES and kind == "tiff" else str(images)
-        raise Rejected(
+        raise RejectionError(
             Reason.SEVERAL_IMAGES,
             f"holds {number} {name}; only one can be used",
             cause=f"the {kind} file holds several {name}; only one can be used",

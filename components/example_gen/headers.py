@@ -23,7 +23,7 @@ from common.decompression_bomb import PNG_START, excess
 from common.orientation import orientation, orientation_in_tiff
 from components.example_gen.frames import check_single, webp_chunks
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import TiffFile
 
 _TURNS = {
@@ -102,13 +102,13 @@ class Picture:
         return _SIGNED in kinds if isinstance(kinds, tuple) else kinds == _SIGNED
 
     def decode(self) -> Image.Image:
-        """Decodes the first frame, upright; raises `Rejected` if it is truncated or damaged."""
+        """Decodes the first frame, upright; raises `RejectionError` if it is truncated or damaged."""
         try:
             self.lazy.load()
         except Image.DecompressionBombError as error:
-            raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
+            raise RejectionError(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
         except Exception as error:  # A decoder may raise anything on damaged bytes.
-            raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
+            raise RejectionError(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
         return turn(_like_8_bits(self.lazy), self.orientation)
 
 
@@ -120,8 +120,8 @@ def turn(image: Image.Image, orientation: int) -> Image.Image:
 def open_picture(data: bytes, max_pixels: int) -> Picture:
     """Reads the header of `data`, an image file's bytes; allocates nothing for pixels.
 
-    Raises `Rejected`: unsupported format, unreadable, more than `max_pixels` (width × height), or a file that asks its
-    decoder for more than its pixels.
+    Raises `RejectionError`: unsupported format, unreadable, more than `max_pixels` (width × height), or a decompression
+    bomb.
     """
     kind = _format(data)
     if kind == "webp":
@@ -130,9 +130,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     try:
         lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
-        raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any image may be: {error}") from error
+        raise RejectionError(Reason.TOO_LARGE, f"a frame is larger than any image may be: {error}") from error
     except Exception as error:  # A parser may raise anything on untrusted bytes.
-        raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
+        raise RejectionError(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
     _check_size(width, height, max_pixels)
     _check_demands(lazy, data, kind, max_pixels)
@@ -151,33 +151,37 @@ def _format(data: bytes) -> str:
         if data.startswith(magic):
             return kind
     if not data:
-        raise Rejected(Reason.UNREADABLE, "the file is empty")
+        raise RejectionError(Reason.UNREADABLE, "the file is empty")
     if data.startswith(b"version https://git-lfs"):
-        raise Rejected(Reason.UNREADABLE, "the file is a pointer of Git LFS; fetch the real ones with `git lfs pull`")
-    raise Rejected(
+        raise RejectionError(
+            Reason.UNREADABLE, "the file is a pointer of Git LFS; fetch the real ones with `git lfs pull`"
+        )
+    raise RejectionError(
         Reason.UNSUPPORTED_FORMAT, f"the file starts with {data[:8]!r}: not PNG, JPEG, GIF, BMP, TIFF or WebP"
     )
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
-        raise Rejected(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
+        raise RejectionError(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
     if width * height > max_pixels:
-        raise Rejected(Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}")
+        raise RejectionError(
+            Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}"
+        )
 
 
 def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels: int) -> None:
     if too_much := excess(data, kind, lazy.size[0] * lazy.size[1]):
-        raise Rejected(Reason.TOO_LARGE, too_much)
+        raise RejectionError(Reason.TOO_LARGE, too_much)
     if isinstance(lazy, TiffImagePlugin.TiffImageFile):
         # libtiff allocates whole tiles, however small the image.
         width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
         if not isinstance(width, int) or not isinstance(length, int):
-            raise Rejected(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
+            raise RejectionError(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
         _check_size(width, length, max_pixels)
     if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
         # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
-        raise Rejected(
+        raise RejectionError(
             Reason.TOO_LARGE,
             f"a run-length-encoded bmp file may be at most {_MAX_RLE_WIDTH} pixels wide, not {lazy.size[0]}",
         )
@@ -198,7 +202,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
             return width & 0x3FFF, height & 0x3FFF
     except struct.error:
         pass
-    raise Rejected(Reason.UNREADABLE, "the webp header is cut off or damaged")
+    raise RejectionError(Reason.UNREADABLE, "the webp header is cut off or damaged")
 
 
 def _as_stored(data: bytes, kind: str) -> bytes:
@@ -206,14 +210,14 @@ def _as_stored(data: bytes, kind: str) -> bytes:
     if kind != "tiff":
         return data
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
-        raise Rejected(
+        raise RejectionError(
             Reason.UNSUPPORTED_FORMAT,
             "the file is a big-endian BigTIFF, which Pillow does not read; write it in little-endian, or as PNG",
         )
     try:
         return TiffFile(data).as_stored()
     except ValueError as error:
-        raise Rejected(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
+        raise RejectionError(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
 
 
 def _orientation(data: bytes, kind: str) -> int:

@@ -22,7 +22,7 @@ from common.orientation import UPRIGHT
 from components.example_gen.gif import frame_in_corner, frames_of, on_screen
 from components.example_gen.headers import Picture, open_picture, turn
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 # Files are some percent larger than at zlib's default level, and written in a third of the time.
 PNG_LEVEL = 3
@@ -49,7 +49,7 @@ class CanonicalImage:
 
 
 def canonical_image(data: bytes, max_pixels: int) -> CanonicalImage:
-    """Converts the image file `data` for TensorFlow; raises `Rejected` if that is not possible."""
+    """Converts the image file `data` for TensorFlow; raises `RejectionError` if that is not possible."""
     picture = open_picture(data, max_pixels)
     stored_HWC = _as_served(data, picture)
     if stored_HWC is not None and picture.orientation == UPRIGHT and picture.format != "gif":
@@ -63,7 +63,7 @@ def canonical_image(data: bytes, max_pixels: int) -> CanonicalImage:
 def rgb(image: Image.Image, picture: Picture) -> Image.Image:
     """`image`, decoded from `picture`, in RGB of 8 bits; alpha is dropped, not blended."""
     if image.mode in ("I", "F") or picture.signed:
-        raise Rejected(
+        raise RejectionError(
             Reason.UNSUPPORTED_FORMAT,
             f"the {picture.format} file has 32-bit or signed samples, whose range is unknown; "
             "save it with 8 or 16 unsigned bits",
@@ -73,7 +73,7 @@ def rgb(image: Image.Image, picture: Picture) -> Image.Image:
     try:
         return image.convert("RGB")
     except ValueError as error:
-        raise Rejected(
+        raise RejectionError(
             Reason.UNSUPPORTED_FORMAT, f"the {picture.format} file cannot be converted to RGB: {error}"
         ) from error
 
@@ -113,7 +113,7 @@ def _decode_gif(data: bytes) -> npt.NDArray[np.uint8]:
     try:
         frame_HWC = tf.io.decode_image(frame_in_corner(data, frames), channels=3, expand_animations=False).numpy()
     except tf.errors.OpError as error:
-        raise Rejected(Reason.UNREADABLE, f"the gif data cannot be decoded: {_words(error)}") from error
+        raise RejectionError(Reason.UNREADABLE, f"the gif data cannot be decoded: {_words(error)}") from error
     return on_screen(frame_HWC, data, frames)
 
 
@@ -123,10 +123,10 @@ def _words(error: tf.errors.OpError) -> str:
 
 
 def _check_same_size(shape: Sequence[int], picture: Picture) -> None:
-    """Raises `Rejected` if TensorFlow finds a different size from Pillow's, which was checked against the limit."""
+    """Raises `RejectionError` if TensorFlow's size differs from Pillow's, which was checked against the limit."""
     width, height = picture.file_size
     if tuple(shape[:2]) != (height, width):
-        raise Rejected(
+        raise RejectionError(
             Reason.UNREADABLE,
             f"the {picture.format} file states two sizes: {width}×{height} and {shape[1]}×{shape[0]} pixels",
         )

@@ -21,9 +21,9 @@ from components.example_gen.label_map import LabelMap, label_map
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.slices import check_buckets
-from components.example_gen.sources import Opened, PairSource, open_source
+from components.example_gen.sources import LazyPair, PairSource, open_source
 from components.example_gen.splits import (
     Candidate,
     choose_split,
@@ -40,7 +40,7 @@ _R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
-class Used:
+class IngestedExample:
     """An ingested pair."""
 
     record: bytes
@@ -121,51 +121,51 @@ class Ingestion:
         kept, leaks = settle_twins(agreeing)
         return kept, [*contradicting, *leaks]
 
-    def load(self, candidates: Sequence[Candidate]) -> Iterator[Used | Quarantined]:
+    def load(self, candidates: Sequence[Candidate]) -> Iterator[IngestedExample | Quarantined]:
         """Reads, checks and converts each pair, in the order of `candidates`, which is that of their ids."""
         by_id = {candidate.pair.id: candidate for candidate in candidates}
         pairs = [candidate.pair for candidate in candidates]
         return self._each(pairs, lambda opened: self._load(opened, by_id[opened.pair.id]))
 
-    def _each(self, pairs: Sequence[Pair], work: Callable[[Opened], _R]) -> Iterator[_R | Quarantined]:
-        def tried(opened: Opened) -> _R | Quarantined:
+    def _each(self, pairs: Sequence[Pair], work: Callable[[LazyPair], _R]) -> Iterator[_R | Quarantined]:
+        def tried(opened: LazyPair) -> _R | Quarantined:
             try:
                 return work(opened)
-            except Rejected as rejected:
+            except RejectionError as rejected:
                 entry = opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
                 return entry.model_copy(update={"values": rejected.values}) if rejected.values else entry
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))
 
-    def _identify(self, opened: Opened) -> Candidate:
+    def _identify(self, opened: LazyPair) -> Candidate:
         content = content_hash(opened.image())
         return Candidate(opened.pair, content, choose_split(opened.pair, content, self._seed, self._config.split))
 
-    def _decode(self, opened: Opened) -> tuple[CanonicalImage, CanonicalMask]:
+    def _decode(self, opened: LazyPair) -> tuple[CanonicalImage, CanonicalMask]:
         limits = self._config.limits
         try:
             image_data = opened.image()
             image = canonical_image(image_data, limits.max_pixels)
-        except Rejected as rejected:
+        except RejectionError as rejected:
             raise rejected.within("image:") from rejected
         try:
             mask_data = opened.mask()
             if mask_data == image_data:
                 cause, remedy = "image and mask have the same bytes", "name the mask's own file"
-                raise Rejected(Reason.SAME_FILE, f"{cause}; {remedy}", cause, remedy)
+                raise RejectionError(Reason.SAME_FILE, f"{cause}; {remedy}", cause, remedy)
             mask = canonical_mask(
                 mask_data, image, self._label_map, limits.max_pixels, self._config.max_aspect_difference
             )
-        except Rejected as rejected:
+        except RejectionError as rejected:
             raise rejected.within("mask:") from rejected
         return image, mask
 
-    def _mask_content(self, opened: Opened) -> tuple[str, str]:
+    def _mask_content(self, opened: LazyPair) -> tuple[str, str]:
         """The pair's id and the hash of its canonical mask."""
         mask_HW = self._decode(opened)[1].mask_HW
         return opened.pair.id, content_hash(np.ascontiguousarray(mask_HW).tobytes())
 
-    def _load(self, opened: Opened, candidate: Candidate) -> Used:
+    def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
         measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
@@ -173,7 +173,7 @@ class Ingestion:
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)
         facts = _facts(opened.pair.mask, mask, measures)
         record = example.SerializeToString(deterministic=True)
-        return Used(record, candidate.split, measures, slices, facts, candidate.repeats)
+        return IngestedExample(record, candidate.split, measures, slices, facts, candidate.repeats)
 
 
 def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:

@@ -14,7 +14,7 @@ from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.label_lines import unknown_remedy
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 Mask = npt.NDArray[np.uint8]
 """[H, W] of class indices, and `VOID`."""
@@ -49,7 +49,7 @@ class LabelMap(Protocol):
     """Whether every value must be one that the labels name."""
 
     def read(self, samples: np.ndarray) -> Labelled:
-        """Returns the mask of class indices; raises `Rejected` if a value is unknown and must not become void."""
+        """Returns the mask of class indices; raises `RejectionError` if a value is unknown and must not become void."""
 
 
 def label_map(labels: Labels, class_names: Sequence[str]) -> LabelMap:
@@ -80,7 +80,7 @@ class _Unknown:
     def is_void(self) -> bool:
         return self.labels.unknown == "void"
 
-    def rejected(self, counts: Mapping[str, int]) -> Rejected:
+    def rejected(self, counts: Mapping[str, int]) -> RejectionError:
         """Returns the rejection of a mask with unknown values, value → pixels."""
         noun = "colour" if isinstance(self.labels, ColourLabels) else "value"
         nouns = f"{noun}s" if len(counts) > 1 else noun
@@ -90,7 +90,7 @@ class _Unknown:
         cause = f"the mask holds the {nouns} {', '.join(shown)}, which no label names"
         if more:
             cause = f"the mask holds more than {_SHOWN_VALUES} {noun}s that no label names"
-        return Rejected(
+        return RejectionError(
             Reason.UNKNOWN_LABEL,
             f"the mask holds {nouns if len(counts) > 1 else 'a ' + noun} that no label names: {detail}",
             cause,
@@ -204,13 +204,13 @@ class ThresholdMap:
         low, high = samples.min().item(), samples.max().item()
         if not low >= 0 or high == float("inf"):
             cause = "the mask holds negative or infinite values, which a threshold does not fit"
-            raise Rejected(Reason.UNKNOWN_LABEL, f"{cause} ({low:g} to {high:g})", cause, "save it as 8-bit grey")
+            raise RejectionError(Reason.UNKNOWN_LABEL, f"{cause} ({low:g} to {high:g})", cause, "save it as 8-bit grey")
         if self._at == 1:
             return Labelled((samples > 0).astype(np.uint8))
         if samples.dtype.kind != "f" and high == 1:
             cause, remedy = "the mask holds 0 and 1 only", "use labels of type index, or at: 1"
             detail = f"{cause}, all below the threshold {self._at}; {remedy}"
-            raise Rejected(Reason.UNKNOWN_LABEL, detail, cause, remedy)
+            raise RejectionError(Reason.UNKNOWN_LABEL, detail, cause, remedy)
         if samples.dtype == np.uint8:
             return Labelled((samples >= self._at).astype(np.uint8))
         return Labelled((samples >= self._limit(samples, high)).astype(np.uint8))
@@ -229,7 +229,7 @@ class ThresholdMap:
             return lowest
         cause = "the mask has more than 8 bits, and its range is not known"
         remedy = "save it with 8 bits, or use labels of type values, or at: 1"
-        raise Rejected(
+        raise RejectionError(
             Reason.UNKNOWN_LABEL,
             f"{cause}: its greatest value is {high:g}, white is 255, 4095 or 65535; {remedy}",
             cause,

@@ -17,7 +17,7 @@ from components.example_gen.files import FileInfo, Folder, escape_of, names, rea
 from components.example_gen.lookalikes import LookAlikes
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tables import Row, Table, parse_table
 
 MAX_BYTES = 1_000_000_000
@@ -32,7 +32,7 @@ def read_table(folder: Folder, source: ManifestSource) -> tuple[Table, bytes]:
     """
     try:
         data = _read_manifest(folder, source)
-    except Rejected as error:
+    except RejectionError as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
         raise UserError(f"the manifest cannot be used: {error.detail}{remedy}") from error
     return parse_table(data, source.file, source.delimiter, (source.image_column, source.mask_column)), data
@@ -49,7 +49,7 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
     for row in table.rows:
         try:
             pairs.append(rows.pair(row))
-        except Rejected as rejected:
+        except RejectionError as rejected:
             quarantined.append(rows.set_aside(row, rejected.within(f"row {row.number}")))
     notes = (*describe_columns(table, source, rows.columns), *rows.files.notes)
     return Listing(tuple(pairs), tuple(quarantined), notes=notes), list(rows.files.found.values())
@@ -67,7 +67,7 @@ def _read_manifest(folder: Folder, source: ManifestSource) -> bytes:
         there = {i.path.split("/")[0] + ("/" if "/" in i.path else "") for i in folder.walk("")}
         raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(there)}")
     if info.problem:
-        raise Rejected(*info.problem)
+        raise RejectionError(*info.problem)
     return folder.read(path, MAX_BYTES)
 
 
@@ -94,16 +94,16 @@ class _Rows:
         self._twice = {name for name, count in counts.items() if count > 1}
 
     def pair(self, row: Row) -> Pair:
-        """Returns the pair that a row names; raises `Rejected` if it cannot be used."""
+        """Returns the pair that a row names; raises `RejectionError` if it cannot be used."""
         if row.problem:
-            raise Rejected(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
+            raise RejectionError(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
         image, mask = self._paths(row)
         image_info = self.files.look_up("image", image)
         mask_info = self.files.look_up("mask", mask)
         name = self._id(row)
         if name in self._twice:
             detail = f"shares the name {name!r} with another row"
-            raise Rejected(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
+            raise RejectionError(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
         return Pair(
             name,
             image,
@@ -115,7 +115,7 @@ class _Rows:
             mask_bytes=mask_info.size,
         )
 
-    def set_aside(self, row: Row, rejected: Rejected) -> Quarantined:
+    def set_aside(self, row: Row, rejected: RejectionError) -> Quarantined:
         """Returns the quarantine entry of a row."""
         image, mask = (path or None for path in self._paths(row))
         return Quarantined(
@@ -150,7 +150,7 @@ class _Rows:
         remedy = f"write split_names: {{{json.dumps(value, ensure_ascii=False)}: test}} (or train, or eval)"
         if self._source.split_column is None:
             remedy += f", or slice_columns: [{self.columns.split}] if that column is not the split,"
-        raise Rejected(Reason.BAD_ROW, detail, detail, f"{remedy} under data.source")
+        raise RejectionError(Reason.BAD_ROW, detail, detail, f"{remedy} under data.source")
 
 
 class _Files:
@@ -180,9 +180,9 @@ class _Files:
         return self._other_forms.get(path, path)
 
     def look_up(self, kind: str, path: str) -> FileInfo:
-        """Returns the file at `path`; raises `Rejected` if there is none that may be used."""
+        """Returns the file at `path`; raises `RejectionError` if there is none that may be used."""
         if not path:
-            raise Rejected(_missing(kind), f"names no {kind}", f"names no {kind}")
+            raise RejectionError(_missing(kind), f"names no {kind}", f"names no {kind}")
         if escape := escape_of(path):
             raise self._outside(path, escape)
         if path not in self.found:
@@ -190,7 +190,9 @@ class _Files:
         problem = self.found[path].problem
         if problem:
             cause = problem.cause and f"names a file that {problem.cause}"
-            raise Rejected(problem.reason, f"names a file that cannot be used: {problem.detail}", cause, problem.remedy)
+            raise RejectionError(
+                problem.reason, f"names a file that cannot be used: {problem.detail}", cause, problem.remedy
+            )
         return self.found[path]
 
     def _match_unicode_forms(self, missing: Iterable[str]) -> dict[str, str]:
@@ -215,21 +217,25 @@ class _Files:
             return ""
         return f"; {end} exists below the root, so take {surplus!r} off the paths"
 
-    def _outside(self, path: str, escape: str) -> Rejected:
+    def _outside(self, path: str, escape: str) -> RejectionError:
         detail = f"is refused: {escape}, but paths must lie below the root {self._folder.root}{self._advice(path)}"
         kind = escape.removeprefix(repr(path)).removeprefix(" is ").strip()
-        return Rejected(Reason.OUTSIDE_ROOT, detail, f"names a path that leaves the root ({kind})")
+        return RejectionError(Reason.OUTSIDE_ROOT, detail, f"names a path that leaves the root ({kind})")
 
-    def _not_found(self, kind: str, path: str) -> Rejected:
+    def _not_found(self, kind: str, path: str) -> RejectionError:
         detail = f"names the {kind} {path}, which does not exist below the root"
         cause = f"names {'an' if kind == 'image' else 'a'} {kind}"
         if advice := self._advice(path):
-            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} as a surplus prefix")
+            return RejectionError(
+                _missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} as a surplus prefix"
+            )
         if "\\" in path:
-            return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders")
+            return RejectionError(
+                _missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders"
+            )
         if alike := self._alike.of_any_case(path):
             told = f"{detail}; there is {names(alike)}, which differs in {_difference(path, alike)} only"
-            return Rejected(
+            return RejectionError(
                 _missing(kind),
                 told,
                 f"{cause} in a different case from the file's",
@@ -237,13 +243,13 @@ class _Files:
             )
         if alike := self._alike.of_stem(path):
             told = f"{detail}; there is {names(alike)}"
-            return Rejected(
+            return RejectionError(
                 _missing(kind),
                 told,
                 f"{cause} with a different suffix from the file's",
                 "write the files' suffixes as they are",
             )
-        return Rejected(_missing(kind), detail, f"{cause} that does not exist below the root")
+        return RejectionError(_missing(kind), detail, f"{cause} that does not exist below the root")
 
 
 def _cleaned(folder: Folder, path: str) -> str:

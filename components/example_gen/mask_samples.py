@@ -22,7 +22,7 @@ from PIL import Image, TiffImagePlugin
 from components.example_gen.headers import Picture
 from components.example_gen.images import rgb
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8.
 _SHOWN = 6
@@ -54,8 +54,8 @@ class MaskSamples:
 def read_samples(data: bytes, picture: Picture, wanted: str) -> MaskSamples:
     """Decodes `picture`, whose file is `data`.
 
-    `wanted` is what the label map reads: `values` [H, W], `grey` [H, W], or `rgb` [H, W, 3].  Raises `Rejected` if
-    the file is damaged or does not hold the wanted samples.
+    `wanted` is what the label map reads: `values` [H, W], `grey` [H, W], or `rgb` [H, W, 3].  Raises `RejectionError`
+    if the file is damaged or does not hold the wanted samples.
     """
     _refuse_unread(data, picture, wanted)
     image = picture.decode()
@@ -77,7 +77,7 @@ def is_lossy(data: bytes, picture: Picture) -> bool:
 
 
 def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
-    """Raises `Rejected` if Pillow would misread the file."""
+    """Raises `RejectionError` if Pillow would misread the file."""
     if picture.mode == "LAB":
         _refuse("the mask is a TIFF file of LAB colours", "save it as grey or RGB")
     if picture.mode == "CMYK" and wanted != "grey":
@@ -96,7 +96,7 @@ def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
 
 
 def _refuse(detail: str, remedy: str) -> None:
-    raise Rejected(Reason.UNSUPPORTED_FORMAT, f"{detail}; {remedy}", detail, remedy)
+    raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"{detail}; {remedy}", detail, remedy)
 
 
 def _is_white_zero(picture: Picture) -> bool:
@@ -119,7 +119,7 @@ def _values(image: Image.Image, picture: Picture) -> np.ndarray:
         red, green, blue = image_HWC[coloured][0]
         cause, remedy = "the mask is coloured, but its labels are values", "use labels of type colours"
         detail = f"{coloured.sum()} pixels, such as #{red:02x}{green:02x}{blue:02x}"
-        raise Rejected(
+        raise RejectionError(
             Reason.UNKNOWN_LABEL,
             f"the mask is coloured ({detail}), but its labels are values; {remedy}",
             cause,
@@ -164,7 +164,7 @@ def _colours(image: Image.Image, picture: Picture) -> np.ndarray:
         if (wide_HW % 257).any():
             cause, remedy = "the mask has grey values of 16 bits, which are not colours", "use labels of type values"
             detail = f"{cause} (up to {wide_HW.max()}); {remedy}"
-            raise Rejected(Reason.UNKNOWN_LABEL, detail, cause, remedy)
+            raise RejectionError(Reason.UNKNOWN_LABEL, detail, cause, remedy)
         return np.repeat((wide_HW // 257).astype(np.uint8)[..., None], 3, axis=-1)
     return np.asarray(rgb(image, picture))
 
@@ -181,7 +181,7 @@ def _through_palette(image: Image.Image, picture: Picture, wanted: str) -> MaskS
         return MaskSamples(samples, alpha_HW=alpha_HW, palette=use)
     if used[-1] >= len(colours):
         cause, remedy = "the mask has indices that its palette has no colour for", "use labels of type index"
-        raise Rejected(
+        raise RejectionError(
             Reason.UNREADABLE,
             f"the mask holds index {used[-1]}, but its palette has {len(colours)} colours",
             cause,
@@ -234,7 +234,7 @@ def _index_meaning(
         shown = ", ".join(str(index) for index in used[:_SHOWN])
         cause = "some indices of the mask have the same grey, or none, in its palette"
         remedy = "save it as 8-bit grey, with the class as the value"
-        raise Rejected(Reason.HIDDEN_SHAPE, f"{cause} ({shown}); {remedy}", cause, remedy)
+        raise RejectionError(Reason.HIDDEN_SHAPE, f"{cause} ({shown}); {remedy}", cause, remedy)
     table = np.zeros(256, np.uint8)
     table[list(packed)] = greys
     return table, PaletteUse(False, packed)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.example_gen.mask_samples import MaskSamples
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 _OPAQUE = "save it without transparency"
 _SHOWN = 4
@@ -20,7 +20,7 @@ class _Meaning(Protocol):
 
 
 def check_shape(mask_HW: npt.NDArray[np.uint8], read: MaskSamples, meaning: _Meaning, dropped_channels: bool) -> None:
-    """Raises `Rejected` if `mask_HW`, made from `read`, loses a shape that the file holds.
+    """Raises `RejectionError` if `mask_HW`, made from `read`, loses a shape that the file holds.
 
     `dropped_channels` means that the file has further channels of unknown meaning, which are not read.
     """
@@ -94,4 +94,4 @@ def _some_colours(colours_HW3: np.ndarray) -> list[str]:
 
 
 def _refuse(detail: str, cause: str, remedy: str) -> None:
-    raise Rejected(Reason.HIDDEN_SHAPE, f"{detail}; {remedy}", cause, remedy)
+    raise RejectionError(Reason.HIDDEN_SHAPE, f"{detail}; {remedy}", cause, remedy)

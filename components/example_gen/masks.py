@@ -20,7 +20,7 @@ from components.example_gen.label_map import Labelled, LabelMap, Mask
 from components.example_gen.mask_samples import PaletteUse, is_lossy, read_samples
 from components.example_gen.mask_shape import check_shape
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CanonicalMask:
 def canonical_mask(
     data: bytes, image: CanonicalImage, meaning: LabelMap, max_pixels: int, max_aspect_difference: float
 ) -> CanonicalMask:
-    """Converts the mask file `data` for `image`; raises `Rejected` if it cannot be used."""
+    """Converts the mask file `data` for `image`; raises `RejectionError` if it cannot be used."""
     picture = open_picture(data, max_pixels)
     turned = _is_drawn_on_stored_pixels(picture, image, max_aspect_difference)
     _refuse_lossy(data, picture, meaning)
@@ -49,7 +49,7 @@ def canonical_mask(
     if (fitted_HW == VOID).all():
         values = ", ".join((labelled.named or labelled.unknown).keys())
         cause, remedy = "every pixel of the mask is void", "see data.labels (which values are void?)"
-        raise Rejected(Reason.ALL_VOID, f"{cause} ({values}); {remedy}", cause, remedy)
+        raise RejectionError(Reason.ALL_VOID, f"{cause} ({values}); {remedy}", cause, remedy)
     if fitted_HW is mask_HW and _is_canonical(picture) and np.array_equal(read.samples, mask_HW):
         return CanonicalMask(data, mask_HW, labelled)
     return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW, labelled, read.palette)
@@ -59,7 +59,7 @@ def _refuse_lossy(data: bytes, picture: Picture, meaning: LabelMap) -> None:
     if meaning.samples == "values" and meaning.exact and is_lossy(data, picture):
         cause = f"the mask's compression ({picture.format}) changes values, which the labels take as they are"
         remedy = "save it as PNG, or use labels of type threshold"
-        raise Rejected(Reason.UNSUPPORTED_FORMAT, f"{cause}; {remedy}", cause, remedy)
+        raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"{cause}; {remedy}", cause, remedy)
 
 
 def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
@@ -72,13 +72,13 @@ def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
 
 
 def _is_drawn_on_stored_pixels(picture: Picture, image: CanonicalImage, tolerance: float) -> bool:
-    """Returns whether the mask must be turned with its image; raises `Rejected` if it fits neither way."""
+    """Returns whether the mask must be turned with its image; raises `RejectionError` if it fits neither way."""
     mask_size = (picture.width, picture.height)
     if _same_aspect(mask_size, image.size, tolerance):
         return False
     if image.orientation >= 5 and _same_aspect(mask_size, image.file_size, tolerance):
         return True
-    raise Rejected(
+    raise RejectionError(
         Reason.SIZE_MISMATCH,
         f"the mask has {mask_size[0]}×{mask_size[1]} pixels, the image {image.size[0]}×{image.size[1]}: "
         f"their aspects differ by more than {tolerance:g}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from components.example_gen.quarantine import Reason
 
 
-class Rejected(Exception):
+class RejectionError(Exception):
     """A file cannot be used; the caller that knows the pair converts this to a `Quarantined`.
 
     See `Quarantined` for `cause`, `remedy` and `values`.
@@ -28,6 +28,6 @@ class Rejected(Exception):
         self.remedy = remedy
         self.values = dict(values or {})
 
-    def within(self, place: str) -> Rejected:
+    def within(self, place: str) -> RejectionError:
         """Returns the same rejection with its detail prefixed by its place (`image`, `mask`, `row 7`)."""
-        return Rejected(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)
+        return RejectionError(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)

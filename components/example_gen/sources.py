@@ -14,11 +14,11 @@ from components.example_gen.files import Folder, open_folder
 from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 
-class Opened(NamedTuple):
-    """A pair with lazily read bytes; reading may raise `Rejected`."""
+class LazyPair(NamedTuple):
+    """A pair with lazily read bytes; reading may raise `RejectionError`."""
 
     pair: Pair
     image: Callable[[], bytes]
@@ -31,7 +31,7 @@ class PairSource(Protocol):
     def listing(self) -> Listing:
         """Lists all pairs, and what cannot be paired; raises `UserError` if the source itself is not usable."""
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """Opens `pairs`, a subset of the listing in the order of their ids."""
 
     def count_bytes(self, pairs: Sequence[Pair]) -> int:
@@ -72,10 +72,10 @@ class FilePairs:
         contents = find_files(self._folder, self._source)
         return replace(pair_by_name(contents, self._source), fingerprint=fingerprint_of(contents.files))
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """See `PairSource.open`."""
         for pair in pairs:
-            yield Opened(
+            yield LazyPair(
                 pair,
                 partial(self._read, pair.image, pair.image_bytes, max_bytes),
                 partial(self._read, pair.mask, pair.mask_bytes, max_bytes),
@@ -87,5 +87,5 @@ class FilePairs:
 
     def _read(self, path: str, size: int, max_bytes: int) -> bytes:
         if size > max_bytes:  # Size as listed: nothing is read.
-            raise Rejected(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
+            raise RejectionError(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
         return self._folder.read(path, max_bytes)

@@ -18,8 +18,8 @@ from components.example_gen.fingerprint import fingerprint_of_text
 from components.example_gen.images import png
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
-from components.example_gen.sources import Opened
+from components.example_gen.rejection import RejectionError
+from components.example_gen.sources import LazyPair
 
 
 class TfdsPairs:
@@ -65,7 +65,7 @@ class TfdsPairs:
         ]
         return Listing(tuple(pairs), fingerprint=fingerprint_of_text("tfds", info.name, str(info.version)))
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """See `PairSource.open`; reads each split once, from the first requested position to the last."""
         wanted: defaultdict[str, dict[int, Pair]] = defaultdict(dict)
         for pair in pairs:
@@ -104,9 +104,9 @@ class TfdsPairs:
         dataset = dataset.map(lambda example: {key: example[key] for key in keys})
         return enumerate(dataset.as_numpy_iterator(), start)
 
-    def _opened(self, pair: Pair, example: Mapping[str, Any], max_bytes: int) -> Opened:
+    def _opened(self, pair: Pair, example: Mapping[str, Any], max_bytes: int) -> LazyPair:
         image, mask = example[self._source.image_key], example[self._source.mask_key]
-        return Opened(pair, lambda: _bytes(image, max_bytes), lambda: _bytes(mask, max_bytes))
+        return LazyPair(pair, lambda: _bytes(image, max_bytes), lambda: _bytes(mask, max_bytes))
 
 
 def _package() -> Any:
@@ -127,7 +127,7 @@ def _bytes(value: bytes | np.ndarray, max_bytes: int) -> bytes:
     """Returns an image file: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
     data = value if isinstance(value, bytes) else png(Image.fromarray(_drawable(value)))
     if len(data) > max_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")
+        raise RejectionError(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")
     return data
 
 
@@ -140,4 +140,4 @@ def _drawable(array: np.ndarray) -> np.ndarray:
         return array.astype(np.uint8 if array.max() <= 255 else np.uint16)
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[-1] in (3, 4):
         return array
-    raise Rejected(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is not an image")
+    raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is not an image")

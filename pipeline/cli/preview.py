@@ -60,7 +60,7 @@ def _check_writable(out: Path) -> None:
 
 def _training_records(config: RunConfig) -> Iterator[bytes]:
     """Serialised records of the training split, from all over the data, read as ingestion reads them."""
-    from components.example_gen.ingestion import Ingestion, Used
+    from components.example_gen.ingestion import IngestedExample, Ingestion
     from components.example_gen.splits import Candidate
 
     ingestion = Ingestion(on_date(config).data, config.seed)
@@ -72,7 +72,7 @@ def _training_records(config: RunConfig) -> Iterator[bytes]:
             for found in ingestion.identify(pairs[first::step])
             if isinstance(found, Candidate) and found.split == _TRAIN
         ]
-        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, Used))
+        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, IngestedExample))
 
 
 def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:

@@ -14,7 +14,7 @@ from components.example_gen.frames import check_single
 from components.example_gen.gif import MAX_BLOCKS, frames_of
 from components.example_gen.headers import open_picture
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
 from tests.support.data_set import DataSet, blocks, encode, photo
 from tests.support.hostile_pictures import patched
@@ -79,7 +79,7 @@ SINGLE = {
 @pytest.mark.parametrize("kind", SEVERAL)
 def test_a_file_of_several_images_is_set_aside_with_their_number(kind: str) -> None:
     data, number = SEVERAL[kind]
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         open_picture(data, LIMIT)
     assert caught.value.reason is Reason.SEVERAL_IMAGES
     assert caught.value.detail == f"holds {number}; only one can be used"
@@ -120,7 +120,7 @@ def beyond_the_end() -> bytes:
 
 @pytest.mark.parametrize(("data", "words"), [(circle(), "in a circle"), (beyond_the_end(), "damaged or cut off")])
 def test_a_damaged_list_of_pages_is_named(data: bytes, words: str) -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         open_picture(data, LIMIT)
     assert caught.value.reason is Reason.UNREADABLE
     assert words in caught.value.detail
@@ -136,13 +136,13 @@ def test_damaged_lists_are_read_or_refused_but_never_an_error(kind: str) -> None
             damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         try:
             open_picture(bytes(damaged), LIMIT)
-        except Rejected:
+        except RejectionError:
             continue
 
 
 def quickly(data: bytes, kind: str) -> str:
     before = time.process_time()
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         check_single(data, kind)
     assert time.process_time() - before < 5
     return caught.value.detail
@@ -165,7 +165,7 @@ def test_directories_that_lie_over_each_other_take_no_time() -> None:
     data = tiff_file([replace(PAGE, tags=((330, 4, tuple(range(8, 1008))),))])
     data += struct.pack("<H", entries) * (6 * entries + 1000)
     before = time.process_time()
-    with pytest.raises(Rejected):
+    with pytest.raises(RejectionError):
         check_single(data, "tiff")
     assert time.process_time() - before < 5
 
@@ -187,13 +187,13 @@ def test_of_16_bit_greys_where_white_is_0_what_a_viewer_shows_is_read() -> None:
 
 
 def test_a_big_endian_bigtiff_is_refused_by_name() -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         open_picture(tiff_file([PAGE], ">", big=True), LIMIT)
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
     assert "big-endian BigTIFF" in caught.value.detail
 
 
 def test_a_gif_over_the_limit_is_refused_for_its_screen() -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         open_picture(patched(gif_file([GifFrame(GREY)], PALETTE), 6, "<HH", 60_000, 60_000), LIMIT)
     assert caught.value.reason is Reason.TOO_LARGE

@@ -37,8 +37,8 @@ def survey(
             candidates.append(identified)
     kept: list[Candidate] = []
     candidates.sort(key=lambda candidate: candidate.content)
-    for _, twins in groupby(candidates, key=lambda candidate: candidate.content):
-        stay, leaks = ingestion.settle(list(twins))
+    for _, duplicates in groupby(candidates, key=lambda candidate: candidate.content):
+        stay, leaks = ingestion.resolve(list(duplicates))
         kept += stay
         quarantined += leaks
     counts = SplitCounts()

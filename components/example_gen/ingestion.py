@@ -28,10 +28,10 @@ from components.example_gen.splits import (
     Candidate,
     choose_split,
     content_hash,
-    settle_contradictions,
-    settle_files,
-    settle_groups,
-    settle_twins,
+    resolve_contradictions,
+    resolve_duplicates,
+    resolve_files,
+    resolve_groups,
 )
 
 _THREADS = 8
@@ -79,8 +79,8 @@ class Ingestion:
         check_buckets(self._config, listing)
         pairs, shared = list(listing.pairs), list[Quarantined]()
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
-            pairs, shared = settle_files(pairs)
-        pairs, leaks = settle_groups(pairs)
+            pairs, shared = resolve_files(pairs)
+        pairs, leaks = resolve_groups(pairs)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
@@ -102,23 +102,23 @@ class Ingestion:
         """Reads each image once, for the hash of its content and its split."""
         return self._each(pairs, self._identify)
 
-    def settle(self, twins: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
+    def resolve(self, duplicates: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
         """Resolves candidates with the same image content: keeps those that neither contradict each other nor leak.
 
         The masks of several candidates are read for that.
         """
-        if len(twins) == 1:
-            return list(twins), []
-        ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
+        if len(duplicates) == 1:
+            return list(duplicates), []
+        ordered = sorted(duplicates, key=lambda candidate: candidate.pair.id)
         contents = dict(
             found
             for found in self._each([candidate.pair for candidate in ordered], self._mask_content)
             if not isinstance(found, Quarantined)  # They are rejected again when they are loaded.
         )
-        agreeing, contradicting = settle_contradictions(ordered, contents)
+        agreeing, contradicting = resolve_contradictions(ordered, contents)
         if not agreeing:
             return [], contradicting
-        kept, leaks = settle_twins(agreeing)
+        kept, leaks = resolve_duplicates(agreeing)
         return kept, [*contradicting, *leaks]
 
     def load(self, candidates: Sequence[Candidate]) -> Iterator[IngestedExample | Quarantined]:
@@ -132,7 +132,7 @@ class Ingestion:
             try:
                 return work(opened)
             except RejectionError as rejected:
-                entry = opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
+                entry = opened.pair.quarantine(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
                 return entry.model_copy(update={"values": rejected.values}) if rejected.values else entry
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))

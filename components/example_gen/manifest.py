@@ -50,7 +50,7 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
         try:
             pairs.append(rows.pair(row))
         except RejectionError as rejected:
-            quarantined.append(rows.set_aside(row, rejected.within(f"row {row.number}")))
+            quarantined.append(rows.quarantine(row, rejected.within(f"row {row.number}")))
     notes = (*describe_columns(table, source, rows.columns), *rows.files.notes)
     return Listing(tuple(pairs), tuple(quarantined), notes=notes), list(rows.files.found.values())
 
@@ -115,7 +115,7 @@ class _Rows:
             mask_bytes=mask_info.size,
         )
 
-    def set_aside(self, row: Row, rejected: RejectionError) -> Quarantined:
+    def quarantine(self, row: Row, rejected: RejectionError) -> Quarantined:
         """Returns the quarantine entry of a row."""
         image, mask = (path or None for path in self._paths(row))
         return Quarantined(

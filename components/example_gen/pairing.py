@@ -44,7 +44,7 @@ class Pair:
     image_bytes: int = 0
     mask_bytes: int = 0
 
-    def set_aside(
+    def quarantine(
         self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None
     ) -> Quarantined:
         """Returns the quarantine entry of this pair."""
@@ -59,7 +59,7 @@ class Listing:
 
     pairs: tuple[Pair, ...]
     quarantined: tuple[Quarantined, ...] = ()
-    strays: int = 0
+    ignored_files: int = 0
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     """Assumptions made in reading the source that are not in the configuration, one sentence each."""
@@ -83,7 +83,7 @@ class FolderContents:
     """Files among the masks whose names do not end with `mask_suffix`."""
     problems: list[FileInfo] = field(default_factory=list)
     """Folders that must not or cannot be read."""
-    strays: int = 0
+    ignored_files: int = 0
 
     @property
     def files(self) -> list[FileInfo]:
@@ -116,7 +116,7 @@ def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
         elif image is None and mask is None:
             continue
         elif is_stray(info.path):
-            contents.strays += 1
+            contents.ignored_files += 1
         elif image is not None and mask is not None:
             both[image] = info.path
             _add(contents, image, mask if _has_suffix(info, source) else None, info)
@@ -222,7 +222,7 @@ def pair_by_name(contents: FolderContents, source: FoldersSource) -> Listing:
             [image], [mask] = files.images, files.masks
             pairs.append(Pair(name, image.path, mask.path, image_bytes=image.size, mask_bytes=mask.size))
     quarantined += _set_alone_aside(alone, {pair.id: pair.mask for pair in pairs}, source)
-    return Listing(tuple(pairs), tuple(quarantined), contents.strays, notes=tuple(notes))
+    return Listing(tuple(pairs), tuple(quarantined), contents.ignored_files, notes=tuple(notes))
 
 
 def _join_alike(by_name: dict[str, _Named], form: Callable[[str], str]) -> tuple[int, list[str]]:

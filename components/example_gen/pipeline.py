@@ -145,7 +145,7 @@ class _SettleTwins(beam.DoFn):
         self._ingestion = ingestion
 
     def process(self, element: tuple[str, Iterable[Candidate]]) -> Iterator[Any]:
-        kept, leaks = self._ingestion.settle(list(element[1]))
+        kept, leaks = self._ingestion.resolve(list(element[1]))
         yield from kept
         yield from map(_tagged, leaks)
 

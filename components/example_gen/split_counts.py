@@ -85,7 +85,7 @@ def summarise(
         quarantined=dict(sorted(reasons.items())),
         causes=group_causes(quarantined)[:MOST],
         notes=listing.notes,
-        strays=listing.strays,
+        strays=listing.ignored_files,
         class_pixels={split: tuple(counts.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
         class_pictures={split: tuple(counts.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
         void_pixels={split: counts.void_pixels[split] for split in SPLITS},

@@ -108,7 +108,7 @@ def _data(data: ReportData) -> dict[str, Any]:
     return {
         "splits": splits,
         "used": sum(ingestion.used.values()),
-        "set_aside": sum(ingestion.quarantined.values()),
+        "quarantined_count": sum(ingestion.quarantined.values()),
         "stacks": _stacks(data, splits) if len(ingestion.classes) <= MATRIX_CLASSES else {},
         "void_shares": {split: formats.void_share(ingestion, split) for split in splits},
         "balance": [row for row in balance if row["occurs"]],

@@ -82,7 +82,7 @@ def inflates_too_far(png: bytes, pixels: int) -> bool:
     return left < 0
 
 
-def lying_png(side: int) -> bytes:
+def forged_size_png(side: int) -> bytes:
     """Returns a PNG of some hundred bytes whose header claims `side`² pixels but holds no data (RFC 2083, 3.2)."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(3 * 64))), (b"IEND", b""))

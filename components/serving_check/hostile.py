@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from common.decompression_bomb import lying_png
+from common.decompression_bomb import forged_size_png
 
 _SIDE = 64
 
@@ -19,7 +19,7 @@ def hostile_inputs(max_pixels: int) -> dict[str, bytes]:
         "nothing": b"",
         "a text file": b"This is not an image.",
         "half a JPEG": _half_a_jpeg(),
-        f"a header that claims more than {max_pixels} pixels": lying_png(math.isqrt(max_pixels) + 1),
+        f"a header that claims more than {max_pixels} pixels": forged_size_png(math.isqrt(max_pixels) + 1),
     }
 
 

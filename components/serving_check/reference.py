@@ -15,7 +15,7 @@ from components.serving_check.pictures import Picture
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.postprocess import at_own_size
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_mask, placement
+from components.transform.image_ops import decode_mask, placement
 
 
 class Export(NamedTuple):

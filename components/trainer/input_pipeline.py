@@ -13,7 +13,7 @@ from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import images_from_bytes, masks_from_bytes
+from components.transform.image_ops import images_from_bytes, masks_from_bytes
 
 COMPRESSION = "GZIP"  # what TFX's Transform writes
 

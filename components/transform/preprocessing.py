@@ -16,7 +16,7 @@ from common import records
 from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:

@@ -79,7 +79,7 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     import tensorflow as tf
 
     from components.trainer.augmentation.augmenter import augmenter
-    from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask
+    from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask
 
     keys = (records.IMAGE_ENCODED, records.MASK_ENCODED, records.IMAGE_ID)
     parsed = tf.io.parse_example(found, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from components.trainer.inference.raw import bytes_at, joined
-from components.transform.picture import decode_image
+from components.transform.image_ops import decode_image
 
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _SCREEN_BYTES, _IMAGE_BYTES = 13, 10

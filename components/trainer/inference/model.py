@@ -40,7 +40,7 @@ from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
+from components.transform.image_ops import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""

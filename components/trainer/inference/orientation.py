@@ -24,7 +24,7 @@ from common.orientation import (
 )
 from components.trainer.inference.header import is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, joined
-from components.transform.picture import decode_image
+from components.transform.image_ops import decode_image
 
 _ENTRY_BYTES = 12
 

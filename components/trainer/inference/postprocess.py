@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.transform.picture import Placement
+from components.transform.image_ops import Placement
 
 
 class Argmax(NamedTuple):

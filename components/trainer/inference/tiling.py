@@ -16,7 +16,7 @@ from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.grid import lay_tiles, mirrored
 from components.trainer.inference.postprocess import Argmax, argmax
 from components.trainer.inference.test_time_augmentation import Network
-from components.transform.picture import resize_pixels
+from components.transform.image_ops import resize_pixels
 
 
 class Decided(NamedTuple):

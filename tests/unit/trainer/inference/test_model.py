@@ -14,7 +14,7 @@ from components.evaluator.counts import confusion_counts
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.tiling import decide_in_tiles
 from components.trainer.predictions import probabilities_BHWC
-from components.transform.picture import letterbox, resize_image
+from components.transform.image_ops import letterbox, resize_image
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, png
 
 WAYS = {

@@ -27,9 +27,9 @@ MAX_ABSENT = 0.05
 Frequencies = npt.NDArray[np.uint8]
 
 
-def frequencies(picture_id: bytes, replicates: int = REPLICATES) -> Frequencies:
+def frequencies(image_id: bytes, replicates: int = REPLICATES) -> Frequencies:
     """Returns how often the image of that name enters each replicate [B]."""
-    seed = int.from_bytes(hashlib.blake2b(picture_id, digest_size=8).digest(), "big")
+    seed = int.from_bytes(hashlib.blake2b(image_id, digest_size=8).digest(), "big")
     return np.random.default_rng(seed).poisson(1.0, replicates).astype(np.uint8)
 
 

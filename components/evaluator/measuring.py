@@ -82,7 +82,7 @@ def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: boo
         for name, sparse in parsed.items()
     }
     if intervals:
-        features[FREQUENCIES_FEATURE] = np.stack([bootstrap.frequencies(picture_id) for picture_id in ids])
+        features[FREQUENCIES_FEATURE] = np.stack([bootstrap.frequencies(image_id) for image_id in ids])
     return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: features}
 
 

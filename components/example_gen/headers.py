@@ -76,7 +76,7 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """An image file whose header has been read and found within the limit; its pixels are still encoded."""
 
     format: str
@@ -117,7 +117,7 @@ def turn(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def open_picture(data: bytes, max_pixels: int) -> Picture:
+def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     """Reads the header of `data`, an image file's bytes; allocates nothing for pixels.
 
     Raises `RejectionError`: unsupported format, unreadable, more than `max_pixels` (width × height), or a decompression
@@ -141,7 +141,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     turned = _orientation(data, kind)
     if turned >= 5:
         width, height = height, width
-    return Picture(kind, width, height, turned, mode, raw_mode, lazy)
+    return EncodedImage(kind, width, height, turned, mode, raw_mode, lazy)
 
 
 def _format(data: bytes) -> str:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from common.orientation import UPRIGHT
 from components.example_gen.gif import frame_in_corner, frames_of, on_screen
-from components.example_gen.headers import Picture, open_picture, turn
+from components.example_gen.headers import EncodedImage, open_image, turn
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 
@@ -50,22 +50,24 @@ class CanonicalImage:
 
 def canonical_image(data: bytes, max_pixels: int) -> CanonicalImage:
     """Converts the image file `data` for TensorFlow; raises `RejectionError` if that is not possible."""
-    picture = open_picture(data, max_pixels)
-    stored_HWC = _as_served(data, picture)
-    if stored_HWC is not None and picture.orientation == UPRIGHT and picture.format != "gif":
-        return CanonicalImage(data, picture.format, stored_HWC, picture.file_size, UPRIGHT)
+    encoded_image = open_image(data, max_pixels)
+    stored_HWC = _as_served(data, encoded_image)
+    if stored_HWC is not None and encoded_image.orientation == UPRIGHT and encoded_image.format != "gif":
+        return CanonicalImage(data, encoded_image.format, stored_HWC, encoded_image.file_size, UPRIGHT)
     image = (
-        rgb(picture.decode(), picture) if stored_HWC is None else turn(Image.fromarray(stored_HWC), picture.orientation)
+        rgb(encoded_image.decode(), encoded_image)
+        if stored_HWC is None
+        else turn(Image.fromarray(stored_HWC), encoded_image.orientation)
     )
-    return CanonicalImage(png(image), "png", np.asarray(image), picture.file_size, picture.orientation)
+    return CanonicalImage(png(image), "png", np.asarray(image), encoded_image.file_size, encoded_image.orientation)
 
 
-def rgb(image: Image.Image, picture: Picture) -> Image.Image:
-    """`image`, decoded from `picture`, in RGB of 8 bits; alpha is dropped, not blended."""
-    if image.mode in ("I", "F") or picture.signed:
+def rgb(image: Image.Image, encoded_image: EncodedImage) -> Image.Image:
+    """`image`, decoded from `encoded_image`, in RGB of 8 bits; alpha is dropped, not blended."""
+    if image.mode in ("I", "F") or encoded_image.signed:
         raise RejectionError(
             Reason.UNSUPPORTED_FORMAT,
-            f"the {picture.format} file has 32-bit or signed samples, whose range is unknown; "
+            f"the {encoded_image.format} file has 32-bit or signed samples, whose range is unknown; "
             "save it with 8 or 16 unsigned bits",
         )
     if image.mode.startswith("I;16"):
@@ -74,7 +76,7 @@ def rgb(image: Image.Image, picture: Picture) -> Image.Image:
         return image.convert("RGB")
     except ValueError as error:
         raise RejectionError(
-            Reason.UNSUPPORTED_FORMAT, f"the {picture.format} file cannot be converted to RGB: {error}"
+            Reason.UNSUPPORTED_FORMAT, f"the {encoded_image.format} file cannot be converted to RGB: {error}"
         ) from error
 
 
@@ -86,24 +88,26 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _as_served(data: bytes, picture: Picture) -> npt.NDArray[np.uint8] | None:
+def _as_served(data: bytes, encoded_image: EncodedImage) -> npt.NDArray[np.uint8] | None:
     """Returns the pixels that the served graph decodes, as stored; None if it does not decode this format."""
-    if picture.format == "gif":
+    if encoded_image.format == "gif":
         image_HWC = _decode_gif(data)
-    elif picture.format in ("jpeg", "png") or (picture.format == "bmp" and _plain_bmp(data)):
+    elif encoded_image.format in ("jpeg", "png") or (encoded_image.format == "bmp" and _plain_bmp(data)):
         try:
-            image_HWC = _decode(data, picture)
+            image_HWC = _decode(data, encoded_image)
         except tf.errors.OpError:
             return None
     else:
         return None
-    _check_same_size(image_HWC.shape, picture)
+    _check_same_size(image_HWC.shape, encoded_image)
     return image_HWC
 
 
-def _decode(data: bytes, picture: Picture) -> npt.NDArray[np.uint8]:
-    if picture.format == "jpeg":  # TensorFlow reads the header again; only Pillow's size was checked against the limit.
-        _check_same_size(tf.io.extract_jpeg_shape(data).numpy(), picture)
+def _decode(data: bytes, encoded_image: EncodedImage) -> npt.NDArray[np.uint8]:
+    if (
+        encoded_image.format == "jpeg"
+    ):  # TensorFlow reads the header again; only Pillow's size was checked against the limit.
+        _check_same_size(tf.io.extract_jpeg_shape(data).numpy(), encoded_image)
     return tf.io.decode_image(data, channels=3, expand_animations=False).numpy()
 
 
@@ -122,13 +126,13 @@ def _words(error: tf.errors.OpError) -> str:
     return str(error.message).rsplit("}} ", 1)[-1].split(" [Op:", 1)[0]
 
 
-def _check_same_size(shape: Sequence[int], picture: Picture) -> None:
+def _check_same_size(shape: Sequence[int], encoded_image: EncodedImage) -> None:
     """Raises `RejectionError` if TensorFlow's size differs from Pillow's, which was checked against the limit."""
-    width, height = picture.file_size
+    width, height = encoded_image.file_size
     if tuple(shape[:2]) != (height, width):
         raise RejectionError(
             Reason.UNREADABLE,
-            f"the {picture.format} file states two sizes: {width}×{height} and {shape[1]}×{shape[0]} pixels",
+            f"the {encoded_image.format} file states two sizes: {width}×{height} and {shape[1]}×{shape[0]} pixels",
         )
 
 

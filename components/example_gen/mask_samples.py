@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-from components.example_gen.headers import Picture
+from components.example_gen.headers import EncodedImage
 from components.example_gen.images import rgb
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
@@ -51,47 +51,47 @@ class MaskSamples:
     palette: PaletteUse | None = None
 
 
-def read_samples(data: bytes, picture: Picture, wanted: str) -> MaskSamples:
-    """Decodes `picture`, whose file is `data`.
+def read_samples(data: bytes, encoded_image: EncodedImage, wanted: str) -> MaskSamples:
+    """Decodes `encoded_image`, whose file is `data`.
 
     `wanted` is what the label map reads: `values` [H, W], `grey` [H, W], or `rgb` [H, W, 3].  Raises `RejectionError`
     if the file is damaged or does not hold the wanted samples.
     """
-    _refuse_unread(data, picture, wanted)
-    image = picture.decode()
+    _refuse_unread(data, encoded_image, wanted)
+    image = encoded_image.decode()
     if image.mode in ("P", "PA"):
-        return _through_palette(image, picture, wanted)
+        return _through_palette(image, encoded_image, wanted)
     alpha_HW = np.asarray(image.getchannel("A")) if image.mode in ("LA", "RGBA") else None
     if wanted == "values":
-        return MaskSamples(_values(image, picture), alpha_HW=alpha_HW)
+        return MaskSamples(_values(image, encoded_image), alpha_HW=alpha_HW)
     if wanted == "grey":
-        return _greys(image, picture, alpha_HW)
-    return MaskSamples(_colours(image, picture), alpha_HW=alpha_HW)
+        return _greys(image, encoded_image, alpha_HW)
+    return MaskSamples(_colours(image, encoded_image), alpha_HW=alpha_HW)
 
 
-def is_lossy(data: bytes, picture: Picture) -> bool:
+def is_lossy(data: bytes, encoded_image: EncodedImage) -> bool:
     """Returns whether the file's compression is lossy."""
-    if picture.format == "webp":
+    if encoded_image.format == "webp":
         return b"VP8L" not in data[:4096]
-    return picture.format == "jpeg" or picture.lazy.info.get("compression") in ("jpeg", "tiff_jpeg")
+    return encoded_image.format == "jpeg" or encoded_image.lazy.info.get("compression") in ("jpeg", "tiff_jpeg")
 
 
-def _refuse_unread(data: bytes, picture: Picture, wanted: str) -> None:
+def _refuse_unread(data: bytes, encoded_image: EncodedImage, wanted: str) -> None:
     """Raises `RejectionError` if Pillow would misread the file."""
-    if picture.mode == "LAB":
+    if encoded_image.mode == "LAB":
         _refuse("the mask is a TIFF file of LAB colours", "save it as grey or RGB")
-    if picture.mode == "CMYK" and wanted != "grey":
+    if encoded_image.mode == "CMYK" and wanted != "grey":
         _refuse("the mask is a CMYK file, whose colours depend on a profile", "save it as grey or RGB")
-    if ";16" in picture.raw_mode and not picture.mode.startswith("I"):
+    if ";16" in encoded_image.raw_mode and not encoded_image.mode.startswith("I"):
         _refuse("the mask has 16 bits a channel; the lower 8 would be lost", "save it with 8 bits a channel")
-    if picture.format == "bmp" and picture.mode in ("1", "L"):
+    if encoded_image.format == "bmp" and encoded_image.mode in ("1", "L"):
         [bits] = struct.unpack_from("<H", data, 28)
-        if bits != (1 if picture.mode == "1" else 8):  # Pillow reads such a palette with the wrong depth.
+        if bits != (1 if encoded_image.mode == "1" else 8):  # Pillow reads such a palette with the wrong depth.
             _refuse(
                 f"the BMP file has {bits} bits a pixel and a palette of few greys, which decoders misread",
                 "save it as PNG",
             )
-    if _is_white_zero(picture) and picture.mode in ("I", "F"):
+    if _is_white_zero(encoded_image) and encoded_image.mode in ("I", "F"):
         _refuse("the TIFF file is white-is-zero with 32 bits, so its values are unknown", "save it as PNG")
 
 
@@ -99,20 +99,20 @@ def _refuse(detail: str, remedy: str) -> None:
     raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"{detail}; {remedy}", detail, remedy)
 
 
-def _is_white_zero(picture: Picture) -> bool:
-    lazy = picture.lazy
+def _is_white_zero(encoded_image: EncodedImage) -> bool:
+    lazy = encoded_image.lazy
     return isinstance(lazy, TiffImagePlugin.TiffImageFile) and lazy.tag_v2.get(_PHOTOMETRIC) == 0
 
 
-def _values(image: Image.Image, picture: Picture) -> np.ndarray:
+def _values(image: Image.Image, encoded_image: EncodedImage) -> np.ndarray:
     """Returns the values as a viewer shows them, in the depth of the file."""
     if image.mode == "1":  # A 1-bit BMP has a palette, of black and white here.
-        return np.asarray(image).astype(np.uint8) * np.uint8(255 if picture.format == "bmp" else 1)
+        return np.asarray(image).astype(np.uint8) * np.uint8(255 if encoded_image.format == "bmp" else 1)
     if image.mode == "L":
-        return _narrow(np.asarray(image), picture)
+        return _narrow(np.asarray(image), encoded_image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _wide(image)
-    image_HWC = np.asarray(rgb(image, picture))
+    image_HWC = np.asarray(rgb(image, encoded_image))
     value = image_HWC[..., 0]
     coloured = (image_HWC != value[..., None]).any(axis=-1)
     if coloured.any():
@@ -128,12 +128,12 @@ def _values(image: Image.Image, picture: Picture) -> np.ndarray:
     return value
 
 
-def _narrow(grey_HW: npt.NDArray[np.uint8], picture: Picture) -> np.ndarray:
+def _narrow(grey_HW: npt.NDArray[np.uint8], encoded_image: EncodedImage) -> np.ndarray:
     """Greys of 2, 4 and 8 bits; Pillow stretches those of 2 and 4 bits to 0…255."""
     for few_bits, step in (("L;2", 85), ("L;4", 17)):
-        if picture.raw_mode.startswith(few_bits):
+        if encoded_image.raw_mode.startswith(few_bits):
             return grey_HW // np.uint8(step)
-    return grey_HW.view(np.int8) if picture.signed else grey_HW
+    return grey_HW.view(np.int8) if encoded_image.signed else grey_HW
 
 
 def _wide(image: Image.Image) -> np.ndarray:
@@ -144,20 +144,20 @@ def _wide(image: Image.Image) -> np.ndarray:
     return wide_HW.astype(np.uint16, copy=False)
 
 
-def _greys(image: Image.Image, picture: Picture, alpha_HW: npt.NDArray[np.uint8] | None) -> MaskSamples:
+def _greys(image: Image.Image, encoded_image: EncodedImage, alpha_HW: npt.NDArray[np.uint8] | None) -> MaskSamples:
     """Greys 0…255, or of more bits as stored; colours as their luma (ITU-R BT.601)."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return MaskSamples(_wide(image))
     if image.mode in ("1", "L"):
         grey_HW = np.asarray(image.convert("L"))
-        return MaskSamples(grey_HW.view(np.int8).astype(np.int32) if picture.signed else grey_HW)
+        return MaskSamples(grey_HW.view(np.int8).astype(np.int32) if encoded_image.signed else grey_HW)
     if image.mode == "LA":
         return MaskSamples(np.asarray(image.getchannel("L")), alpha_HW=alpha_HW)
-    colours = rgb(image, picture)
+    colours = rgb(image, encoded_image)
     return MaskSamples(np.asarray(colours.convert("L")), np.asarray(colours), alpha_HW)
 
 
-def _colours(image: Image.Image, picture: Picture) -> np.ndarray:
+def _colours(image: Image.Image, encoded_image: EncodedImage) -> np.ndarray:
     """[H, W, 3] of 8 bits."""
     if image.mode.startswith("I;16"):
         wide_HW = _wide(image)
@@ -166,14 +166,14 @@ def _colours(image: Image.Image, picture: Picture) -> np.ndarray:
             detail = f"{cause} (up to {wide_HW.max()}); {remedy}"
             raise RejectionError(Reason.UNKNOWN_LABEL, detail, cause, remedy)
         return np.repeat((wide_HW // 257).astype(np.uint8)[..., None], 3, axis=-1)
-    return np.asarray(rgb(image, picture))
+    return np.asarray(rgb(image, encoded_image))
 
 
-def _through_palette(image: Image.Image, picture: Picture, wanted: str) -> MaskSamples:
+def _through_palette(image: Image.Image, encoded_image: EncodedImage, wanted: str) -> MaskSamples:
     index_HW = np.asarray(image if image.mode == "P" else image.getchannel(0))
     histogram = np.bincount(index_HW.ravel(), minlength=256)
     used = np.flatnonzero(histogram).tolist()
-    colours = _palette_colours(image, picture)
+    colours = _palette_colours(image, encoded_image)
     alpha_HW = _palette_alpha(image, index_HW)
     if wanted == "values":
         table, use = _index_meaning(colours, used)
@@ -193,9 +193,9 @@ def _through_palette(image: Image.Image, picture: Picture, wanted: str) -> MaskS
     return MaskSamples(colours_HW3, index_HW, alpha_HW)
 
 
-def _palette_colours(image: Image.Image, picture: Picture) -> npt.NDArray[np.uint8]:
+def _palette_colours(image: Image.Image, encoded_image: EncodedImage) -> npt.NDArray[np.uint8]:
     """[entries, 3], as many as the file has."""
-    palette = picture.lazy.palette
+    palette = encoded_image.lazy.palette
     entries = len(palette.palette) // len(palette.mode) if palette is not None else 0
     flat = np.array(image.getpalette("RGB") or [], np.uint8)
     return flat.reshape(-1, 3)[:entries]

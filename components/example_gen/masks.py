@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from common.records import VOID
-from components.example_gen.headers import Picture, open_picture, turn
+from components.example_gen.headers import EncodedImage, open_image, turn
 from components.example_gen.images import CanonicalImage, png
 from components.example_gen.label_map import Labelled, LabelMap, Mask
 from components.example_gen.mask_samples import PaletteUse, is_lossy, read_samples
@@ -38,26 +38,26 @@ def canonical_mask(
     data: bytes, image: CanonicalImage, meaning: LabelMap, max_pixels: int, max_aspect_difference: float
 ) -> CanonicalMask:
     """Converts the mask file `data` for `image`; raises `RejectionError` if it cannot be used."""
-    picture = open_picture(data, max_pixels)
-    turned = _is_drawn_on_stored_pixels(picture, image, max_aspect_difference)
-    _refuse_lossy(data, picture, meaning)
-    read = read_samples(data, picture, meaning.samples)
+    encoded_image = open_image(data, max_pixels)
+    turned = _is_drawn_on_stored_pixels(encoded_image, image, max_aspect_difference)
+    _refuse_lossy(data, encoded_image, meaning)
+    read = read_samples(data, encoded_image, meaning.samples)
     labelled = meaning.read(read.samples)
     mask_HW = labelled.mask_HW
-    check_shape(mask_HW, read, meaning, "X" in picture.raw_mode)
+    check_shape(mask_HW, read, meaning, "X" in encoded_image.raw_mode)
     fitted_HW = _fit(mask_HW, image, turned)
     if (fitted_HW == VOID).all():
         values = ", ".join((labelled.named or labelled.unknown).keys())
         cause, remedy = "every pixel of the mask is void", "see data.labels (which values are void?)"
         raise RejectionError(Reason.ALL_VOID, f"{cause} ({values}); {remedy}", cause, remedy)
-    if fitted_HW is mask_HW and _is_canonical(picture) and np.array_equal(read.samples, mask_HW):
+    if fitted_HW is mask_HW and _is_canonical(encoded_image) and np.array_equal(read.samples, mask_HW):
         return CanonicalMask(data, mask_HW, labelled)
     return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW, labelled, read.palette)
 
 
-def _refuse_lossy(data: bytes, picture: Picture, meaning: LabelMap) -> None:
-    if meaning.samples == "values" and meaning.exact and is_lossy(data, picture):
-        cause = f"the mask's compression ({picture.format}) changes values, which the labels take as they are"
+def _refuse_lossy(data: bytes, encoded_image: EncodedImage, meaning: LabelMap) -> None:
+    if meaning.samples == "values" and meaning.exact and is_lossy(data, encoded_image):
+        cause = f"the mask's compression ({encoded_image.format}) changes values, which the labels take as they are"
         remedy = "save it as PNG, or use labels of type threshold"
         raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"{cause}; {remedy}", cause, remedy)
 
@@ -71,9 +71,9 @@ def _fit(mask_HW: Mask, image: CanonicalImage, turned: bool) -> Mask:
     return np.asarray(mask.resize(image.size, Image.Resampling.NEAREST))
 
 
-def _is_drawn_on_stored_pixels(picture: Picture, image: CanonicalImage, tolerance: float) -> bool:
+def _is_drawn_on_stored_pixels(encoded_image: EncodedImage, image: CanonicalImage, tolerance: float) -> bool:
     """Returns whether the mask must be turned with its image; raises `RejectionError` if it fits neither way."""
-    mask_size = (picture.width, picture.height)
+    mask_size = (encoded_image.width, encoded_image.height)
     if _same_aspect(mask_size, image.size, tolerance):
         return False
     if image.orientation >= 5 and _same_aspect(mask_size, image.file_size, tolerance):
@@ -90,6 +90,11 @@ def _same_aspect(mask: tuple[int, int], image: tuple[int, int], tolerance: float
     return abs(one - other) <= tolerance * max(one, other)
 
 
-def _is_canonical(picture: Picture) -> bool:
+def _is_canonical(encoded_image: EncodedImage) -> bool:
     """Returns whether the file is an upright 8-bit grey PNG, whose bytes are kept if no value changes."""
-    return (picture.format, picture.mode, picture.raw_mode, picture.orientation) == ("png", "L", "L", 1)
+    return (encoded_image.format, encoded_image.mode, encoded_image.raw_mode, encoded_image.orientation) == (
+        "png",
+        "L",
+        "L",
+        1,
+    )

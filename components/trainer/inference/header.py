@@ -40,7 +40,7 @@ def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return _starts_with(encoded, _JPEG)
 
 
-def picture_size(encoded: tf.Tensor) -> tf.Tensor:
+def header_size(encoded: tf.Tensor) -> tf.Tensor:
     """Returns height and width, int32 [2], of a JPEG, PNG, GIF or BMP; [0, 0] for any other format.
 
     Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is its screen's size.  A PNG whose
@@ -83,7 +83,7 @@ def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
     Raises:
         tf.errors.InvalidArgumentError: in the graph, when the header of a JPEG is broken.
     """
-    size_2 = picture_size(encoded)
+    size_2 = header_size(encoded)
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     length = tf.cast(tf.strings.length(encoded), tf.int64)
     refusals = [

@@ -51,9 +51,9 @@ def argmax(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Argmax:
 
 def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Argmax:
     """Returns the argmax of an image at `place` in the model's input, resized bilinearly to `size_2`."""
-    picture_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
+    image_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
     return argmax(
-        lambda index: tf.image.resize(picture_hwC[..., index, tf.newaxis], size_2)[..., 0],
+        lambda index: tf.image.resize(image_hwC[..., index, tf.newaxis], size_2)[..., 0],
         probabilities_hwC.shape[-1],
     )
 

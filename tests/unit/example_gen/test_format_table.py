@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.example_gen.headers import open_picture
+from components.example_gen.headers import open_image
 from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
@@ -151,7 +151,7 @@ def ignores_a_profile(kind: str) -> None:
 
 
 def is_converted(kind: str) -> None:
-    assert open_picture(CMYK[kind], LIMIT).mode == "CMYK"
+    assert open_image(CMYK[kind], LIMIT).mode == "CMYK"
     by_formula = np.asarray(Image.open(io.BytesIO(CMYK[kind])).convert("RGB")).astype(int)
     assert np.abs(record(CMYK[kind]) - by_formula).max() <= (16 if kind == "JPEG" else 0)
 

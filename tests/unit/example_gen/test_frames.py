@@ -12,7 +12,7 @@ import pytest
 
 from components.example_gen.frames import check_single
 from components.example_gen.gif import MAX_BLOCKS, frames_of
-from components.example_gen.headers import open_picture
+from components.example_gen.headers import open_image
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
@@ -80,7 +80,7 @@ SINGLE = {
 def test_a_file_of_several_images_is_set_aside_with_their_number(kind: str) -> None:
     data, number = SEVERAL[kind]
     with pytest.raises(RejectionError) as caught:
-        open_picture(data, LIMIT)
+        open_image(data, LIMIT)
     assert caught.value.reason is Reason.SEVERAL_IMAGES
     assert caught.value.detail == f"holds {number}; only one can be used"
     assert caught.value.cause
@@ -89,7 +89,7 @@ def test_a_file_of_several_images_is_set_aside_with_their_number(kind: str) -> N
 
 @pytest.mark.parametrize("kind", SINGLE)
 def test_a_file_of_one_image_is_read_whatever_goes_with_it(kind: str) -> None:
-    open_picture(SINGLE[kind], LIMIT)
+    open_image(SINGLE[kind], LIMIT)
 
 
 def test_images_and_masks_of_several_pages_are_quarantined(data_set: DataSet) -> None:
@@ -121,7 +121,7 @@ def beyond_the_end() -> bytes:
 @pytest.mark.parametrize(("data", "words"), [(circle(), "in a circle"), (beyond_the_end(), "damaged or cut off")])
 def test_a_damaged_list_of_pages_is_named(data: bytes, words: str) -> None:
     with pytest.raises(RejectionError) as caught:
-        open_picture(data, LIMIT)
+        open_image(data, LIMIT)
     assert caught.value.reason is Reason.UNREADABLE
     assert words in caught.value.detail
 
@@ -135,7 +135,7 @@ def test_damaged_lists_are_read_or_refused_but_never_an_error(kind: str) -> None
         for _ in range(dice.randint(0, 6)):
             damaged[dice.randrange(len(damaged))] = dice.randrange(256)
         try:
-            open_picture(bytes(damaged), LIMIT)
+            open_image(bytes(damaged), LIMIT)
         except RejectionError:
             continue
 
@@ -182,18 +182,18 @@ def test_orientation_of_a_tiff_is_a_short_alone_in_its_first_directory() -> None
 
 def test_of_16_bit_greys_where_white_is_0_what_a_viewer_shows_is_read() -> None:
     samples = noise(3, 6, 8, levels=1 << 16)
-    image = open_picture(tiff_file([TiffPage(samples, 16, photometric=0)]), LIMIT).decode()
+    image = open_image(tiff_file([TiffPage(samples, 16, photometric=0)]), LIMIT).decode()
     np.testing.assert_array_equal(np.asarray(image), 65535 - samples)
 
 
 def test_a_big_endian_bigtiff_is_refused_by_name() -> None:
     with pytest.raises(RejectionError) as caught:
-        open_picture(tiff_file([PAGE], ">", big=True), LIMIT)
+        open_image(tiff_file([PAGE], ">", big=True), LIMIT)
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
     assert "big-endian BigTIFF" in caught.value.detail
 
 
 def test_a_gif_over_the_limit_is_refused_for_its_screen() -> None:
     with pytest.raises(RejectionError) as caught:
-        open_picture(patched(gif_file([GifFrame(GREY)], PALETTE), 6, "<HH", 60_000, 60_000), LIMIT)
+        open_image(patched(gif_file([GifFrame(GREY)], PALETTE), 6, "<HH", 60_000, 60_000), LIMIT)
     assert caught.value.reason is Reason.TOO_LARGE

@@ -16,9 +16,9 @@ from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answe
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.memory import PEAK, RESIDENT, megabytes
-from components.serving_check.pictures import Picture
 from components.serving_check.reference import Reference
 from components.serving_check.result import ServingCheckResult
+from components.serving_check.sample_images import SampleImage
 from components.serving_check.server import Place, ServerProcess, failed
 from registry.store import Registry
 
@@ -32,7 +32,7 @@ class Trial(NamedTuple):
 
     model_dir: str
     model_name: str
-    pictures: Sequence[Picture]
+    images: Sequence[SampleImage]
     max_pixels: int
     warmup_requests: int
 
@@ -64,7 +64,7 @@ def check_served(
             ThreadPoolExecutor(1) as beside,
             ServerProcess(registry.uri, config.engine, Path(scratch), config.start_seconds) as server,
         ):
-            expecting = beside.submit(_expect, make_reference, trial.pictures)
+            expecting = beside.submit(_expect, make_reference, trial.images)
             version = _register(registry, trial)
             place = server.wait_until_it_answers()
             without_model = megabytes(server.pid, RESIDENT)
@@ -80,12 +80,12 @@ def check_served(
             grown = megabytes(server.pid, PEAK) - without_model
 
     agreements = [
-        reference.agreement(picture, wanted, answer.mask_HW)
-        for picture, wanted, answer in zip(trial.pictures, expected, answers.grpc, strict=True)
+        reference.agreement(image, wanted, answer.mask_HW)
+        for image, wanted, answer in zip(trial.images, expected, answers.grpc, strict=True)
     ]
     result = ServingCheckResult(
         engine=place.engine,
-        pictures=len(trial.pictures),
+        pictures=len(trial.images),
         agreement=min(agreements),
         milliseconds=_median_milliseconds(answers.grpc),
         rest_milliseconds=_median_milliseconds(answers.rest),
@@ -93,15 +93,17 @@ def check_served(
         refused=tuple(hostile),
         warmup_requests=trial.warmup_requests,
     )
-    _check_pixels(trial.pictures, agreements, config)
-    _check_same_over_rest(trial.pictures, answers)
+    _check_pixels(trial.images, agreements, config)
+    _check_same_over_rest(trial.images, answers)
     _check_budgets(result, config)
     return result
 
 
-def _expect(make_reference: Callable[[], Reference], pictures: Sequence[Picture]) -> tuple[Reference, list[np.ndarray]]:
+def _expect(
+    make_reference: Callable[[], Reference], images: Sequence[SampleImage]
+) -> tuple[Reference, list[np.ndarray]]:
     reference = make_reference()
-    return reference, [reference.expect(picture) for picture in pictures]
+    return reference, [reference.expect(image) for image in images]
 
 
 def _register(registry: Registry, trial: Trial) -> int:
@@ -120,17 +122,17 @@ def _register(registry: Registry, trial: Trial) -> int:
 
 def _ask_all(server: ServerProcess, place: Place, trial: Trial) -> _Answers:
     return _Answers(
-        [_ask(server, ask_grpc, place.grpc, trial, picture) for picture in trial.pictures],
-        [_ask(server, ask_rest, place.http, trial, picture) for picture in trial.pictures],
+        [_ask(server, ask_grpc, place.grpc, trial, image) for image in trial.images],
+        [_ask(server, ask_rest, place.http, trial, image) for image in trial.images],
     )
 
 
-def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, picture: Picture) -> Answer:
+def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, image: SampleImage) -> Answer:
     try:
-        return ask(port, trial.model_name, picture.encoded)
+        return ask(port, trial.model_name, image.encoded)
     except RefusedError as refused:
         server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-        raise failed(f"the server returns no mask for the image {picture.id} ({refused})") from None
+        raise failed(f"the server returns no mask for the image {image.id} ({refused})") from None
 
 
 def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
@@ -149,26 +151,26 @@ def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: 
 
 
 def _check_unharmed(server: ServerProcess, place: Place, trial: Trial, before: Answer) -> None:
-    after = _ask(server, ask_grpc, place.grpc, trial, trial.pictures[0])
+    after = _ask(server, ask_grpc, place.grpc, trial, trial.images[0])
     if not np.array_equal(after.mask_HW, before.mask_HW):
-        raise failed(f"after the hostile inputs the image {trial.pictures[0].id} gets a different mask")
+        raise failed(f"after the hostile inputs the image {trial.images[0].id} gets a different mask")
 
 
-def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], config: ServingCheckConfig) -> None:
+def _check_pixels(images: Sequence[SampleImage], agreements: Sequence[float], config: ServingCheckConfig) -> None:
     wrong = [index for index, agreement in enumerate(agreements) if agreement < config.min_agreement]
     if wrong:
         worst = min(wrong, key=agreements.__getitem__)
         raise failed(
-            f"the masks of {len(wrong)} of {len(pictures)} images differ from the training graph's; for "
-            f"{pictures[worst].id} {agreements[worst]:.2%} of the pixels agree, but serving_check.min_agreement asks "
+            f"the masks of {len(wrong)} of {len(images)} images differ from the training graph's; for "
+            f"{images[worst].id} {agreements[worst]:.2%} of the pixels agree, but serving_check.min_agreement asks "
             f"for {config.min_agreement:.2%}"
         )
 
 
-def _check_same_over_rest(pictures: Sequence[Picture], answers: _Answers) -> None:
-    for picture, grpc, rest in zip(pictures, answers.grpc, answers.rest, strict=True):
+def _check_same_over_rest(images: Sequence[SampleImage], answers: _Answers) -> None:
+    for image, grpc, rest in zip(images, answers.grpc, answers.rest, strict=True):
         if grpc.mask != rest.mask or not np.allclose(grpc.class_fractions_C, rest.class_fractions_C, atol=1e-4):
-            raise failed(f"gRPC and REST give different masks for the image {picture.id}")
+            raise failed(f"gRPC and REST give different masks for the image {image.id}")
 
 
 def _check_budgets(result: ServingCheckResult, config: ServingCheckConfig) -> None:

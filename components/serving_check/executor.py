@@ -13,9 +13,9 @@ from tfx.utils import io_utils, path_utils
 from common import progress
 from components.serving_check.checks import Trial, check_served
 from components.serving_check.config import ServingCheckConfig
-from components.serving_check.pictures import read_pictures
 from components.serving_check.reference import Reference, read_export
 from components.serving_check.result import RESULT_FILE
+from components.serving_check.sample_images import read_sample_images
 from components.serving_check.warmup import write_warmup
 
 BLESSED_FILE = "INFRA_BLESSED"
@@ -45,9 +45,9 @@ class Executor(base_executor.BaseExecutor):
         checked = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict["checked_model"]))
         records = io_utils.all_files_pattern(artifact_utils.get_split_uri(input_dict["examples"], _SPLIT))
 
-        pictures = read_pictures([records], config.pictures)
+        images = read_sample_images([records], config.pictures)
         io_utils.copy_dir(trained, checked)
-        trial = Trial(checked, name, pictures, export.max_pixels, write_warmup(checked, name, pictures))
+        trial = Trial(checked, name, images, export.max_pixels, write_warmup(checked, name, images))
         result = check_served(trial, lambda: Reference(trained, export), config)
 
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])

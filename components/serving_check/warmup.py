@@ -16,20 +16,20 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.serving_check.asking import predict_request
-from components.serving_check.pictures import Picture
+from components.serving_check.sample_images import SampleImage
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 4
 _KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # BMP is uncompressed: a grey one would be as large as any other.
 
 
-def write_warmup(model_dir: str, model_name: str, pictures: Sequence[Picture]) -> int:
+def write_warmup(model_dir: str, model_name: str, images: Sequence[SampleImage]) -> int:
     """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same images.
 
     Returns:
         Their number: one per size and format, at most four.
     """
-    kinds = list(dict.fromkeys((picture.format, picture.height, picture.width) for picture in pictures))[:_MOST]
+    kinds = list(dict.fromkeys((image.format, image.height, image.width) for image in images))[:_MOST]
     path = os.path.join(model_dir, WARMUP_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:

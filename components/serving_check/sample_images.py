@@ -11,7 +11,7 @@ from common import records
 from common.errors import UserError
 
 
-class Picture(NamedTuple):
+class SampleImage(NamedTuple):
     """An image of the data, as an app would send it, and its record."""
 
     id: str
@@ -22,7 +22,7 @@ class Picture(NamedTuple):
     record: bytes
 
 
-def read_pictures(patterns: Sequence[str], limit: int) -> list[Picture]:
+def read_sample_images(patterns: Sequence[str], limit: int) -> list[SampleImage]:
     """The first `limit` images of the record files, in the order of their names.
 
     Raises:
@@ -30,15 +30,15 @@ def read_pictures(patterns: Sequence[str], limit: int) -> list[Picture]:
     """
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
     serialized = tf.data.TFRecordDataset(files).take(limit).as_numpy_iterator() if files else ()
-    pictures = [_picture(record) for record in serialized]
-    if not pictures:
+    images = [_sample_image(record) for record in serialized]
+    if not images:
         raise UserError("the eval split is empty, so the serving check has nothing to send: raise data.split.eval")
-    return pictures
+    return images
 
 
-def _picture(record: bytes) -> Picture:
+def _sample_image(record: bytes) -> SampleImage:
     feature = tf.train.Example.FromString(record).features.feature
-    return Picture(
+    return SampleImage(
         id=feature[records.IMAGE_ID].bytes_list.value[0].decode("utf-8", "replace"),
         encoded=feature[records.IMAGE_ENCODED].bytes_list.value[0],
         format=feature[records.IMAGE_FORMAT].bytes_list.value[0].decode(),

@@ -14,11 +14,11 @@ from components.trainer.history import TrainingHistory
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class ShownPrediction:
     """One prediction for display; the images are data URIs."""
 
     id: str
-    score: float  # mean IoU, see `pictures.score`
+    score: float  # mean IoU, see `shown_predictions.score`
     slices: dict[str, str]
     width: int  # of the original, pixels
     height: int
@@ -42,8 +42,8 @@ class ReportData:
     evaluation: Evaluation
     serving: ServingCheckResult | None  # without the check none
     push: PushResult | None
-    best: tuple[Picture, ...]
-    worst: tuple[Picture, ...]
+    best: tuple[ShownPrediction, ...]
+    worst: tuple[ShownPrediction, ...]
     scored: int  # images among which best and worst were found
     config: str  # YAML
     software: dict[str, str]

@@ -14,7 +14,7 @@ from PIL import Image
 from common import palette
 from common.records import VOID
 from components.evaluator import counts
-from components.report.data import Picture
+from components.report.data import ShownPrediction
 
 _CLASSES_NAMED = 5
 _SPECKS = 0.005  # share of the pixels up to which a class that the truth lacks is ignored
@@ -65,12 +65,12 @@ def draw(
     truth: bytes,
     prediction: bytes,
     longer_side: int,
-) -> Picture:
+) -> ShownPrediction:
     """An image ready for the page, from the encoded image, its mask and the predicted mask."""
     picture = _rgb(image)
     truth_HW, prediction_HW = _indices(truth), _indices(prediction)
     size = thumbnail_size(picture.width, picture.height, longer_side)
-    return Picture(
+    return ShownPrediction(
         id=identity,
         score=scored.score,
         slices=slices,

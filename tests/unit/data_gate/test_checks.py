@@ -139,7 +139,7 @@ def test_a_quarantine_at_the_limit_passes(summary):
 def test_a_split_with_too_few_pairs_fails_by_name(summary):
     findings = checks.check_size(summary, min_pairs=35)
     assert [finding.split for finding in findings if not finding.passed] == ["test"]
-    assert findings[-1].detail == "test has 30 pairs, at least 35 must be there"
+    assert findings[-1].detail == "test has 30 pairs, but needs at least 35"
 
 
 def test_a_split_that_is_not_there_has_no_pairs(summary):

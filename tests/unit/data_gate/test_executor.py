@@ -204,7 +204,7 @@ def test_too_many_quarantined_pairs_stop_the_run_with_the_figure(good, run):
 
 
 def test_too_few_pairs_stop_the_run_by_split(good, run):
-    with pytest.raises(UserError, match="test has 30 pairs, at least 31 must be there"):
+    with pytest.raises(UserError, match="test has 30 pairs, but needs at least 31"):
         run(good, ValidationConfig(min_pairs=31))
 
 

@@ -157,7 +157,7 @@ _SENTENCES = {
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and all errors behind it, Beam's by file included."""
+    """Yields `error` and all errors in its chain of causes, including Beam's errors per file."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -85,7 +85,7 @@ def _all_colours() -> Pixels:
 
 
 def _candidates() -> Pixels:
-    """A grid of sRGB less what is nearly black or white, which would vanish on a dark or a light page."""
+    """A grid of sRGB without nearly black or white colours, which would vanish on a dark or a light page."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = _oklab(grid)[:, 0]

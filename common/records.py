@@ -10,7 +10,7 @@ VOID = 255
 """The index of an ignored pixel, from ingestion to metric: no loss, no count."""
 
 MAX_CLASSES = 255
-"""Classes are 0…254, for an index has eight bits and `VOID` is taken."""
+"""Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
 IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode
 IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"

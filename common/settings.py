@@ -38,7 +38,7 @@ _GUARDS: dict[str, Callable[[Any], Any]] = {"int": _small_int, "float": _no_bool
 
 
 def _guarded(schema: Any) -> Any:
-    """A copy of a core schema with a guard in front of each number and date that has none yet."""
+    """Returns a copy of a core schema with a guard before each number and date that has none yet."""
     if isinstance(schema, list):
         return [_guarded(item) for item in schema]
     if not isinstance(schema, dict):

@@ -71,10 +71,10 @@ class DataGate(base_component.BaseComponent):
         """Declares the step.
 
         Args:
-            statistics: Of StatisticsGen, a split each for train, eval and test.
-            anomalies: Of ExampleValidator.
+            statistics: Output of StatisticsGen for the splits train, eval and test.
+            anomalies: Output of ExampleValidator.
             schema: The curated schema, with comparators.
-            quarantine: Of ImageMaskExampleGen.
+            quarantine: Output of ImageMaskExampleGen.
             validation_config: The limits, a `ValidationConfig` as JSON.
             registry: URI of the registry, which keeps the statistics of all accepted data.
             drift_baseline: Fingerprint of the data that drift is measured against, captured before the run.  The

@@ -114,7 +114,7 @@ class ConfusionCombiner(beam.CombineFn):
 
 
 def _added(sums: Sums, more: Sums) -> Sums:
-    """Adds in place: Beam lets a combiner change its own accumulator, and nobody else holds it."""
+    """Adds in place: Beam allows a combiner to modify its own accumulator, which is not shared."""
     np.add(sums.confusion_CC, more.confusion_CC, out=sums.confusion_CC)
     np.add(sums.replicates_B3C, more.replicates_B3C, out=sums.replicates_B3C)
     return sums

@@ -61,7 +61,7 @@ class FoldersSource(Settings):
     mask_suffix: str = Field(
         default="",
         description="Suffix of a mask's stem beyond its image's, such as `_mask` or `_label`; a file without it is not "
-        "taken for a mask, and one that no mask has is an error.",
+        "a mask. It is an error if no mask has it.",
     )
     follow_links: FollowLinks = False
     window: Window = 1
@@ -115,29 +115,29 @@ class ManifestSource(Settings):
     )
     delimiter: str | None = Field(
         default=None,
-        description="Character between the cells of a row, such as `;` or `tab`; without it, the header decides: what "
-        "makes it name the columns of image and mask.",
+        description="Character between the cells of a row, such as `;` or `tab`; default: the one with which the header "
+        "names the columns of image and mask.",
     )
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")
     id_column: str | None = Field(
-        default=None, description="Column with the pair's name; without it the image's path less its suffix."
+        default=None, description="Column with the pair's name; default: the image's path without its suffix."
     )
     split_column: str | None = Field(
         default=None,
-        description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows that "
-        "leave it empty are split by hash; without it, the column `split`, if there is one.",
+        description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows with "
+        "an empty cell are split by hash; default: the column `split`, if there is one.",
     )
     split_names: dict[str, str] = Field(
-        default={}, description="Further names of splits in that column → ours, such as `{holdout: test}`."
+        default={}, description="Further names of splits in that column → our names, such as `{holdout: test}`."
     )
     group_column: str | None = Field(
         default=None,
-        description="Column whose equal values (a patient, a video) never straddle two splits; without it, the column "
+        description="Column of groups (a patient, a video): equal values are always in one split; default: the column "
         "`group`, if there is one.",
     )
     slice_columns: tuple[str, ...] | None = Field(
-        default=None, description="Columns that become slices; without it, every column that has no other use."
+        default=None, description="Columns that become slices; default: every column without another role."
     )
     follow_links: FollowLinks = False
     window: Window = 1
@@ -215,7 +215,7 @@ def _check_links(root: str, follow_links: bool) -> None:
 
 Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]
 
-Void = Annotated[tuple[int, ...], Field(description="Values that do not count (void label).")]
+Void = Annotated[tuple[int, ...], Field(description="Void values, which are ignored.")]
 Unknown = Annotated[
     Literal["quarantine", "void"],
     Field(description="What to do with a pair that has a value without a label."),
@@ -257,7 +257,7 @@ class ColourLabels(Settings):
         description="Colour as `#rrggbb` → name of the class.",
         examples=["{'#000000': background, '#ff0000': building}"],
     )
-    void: tuple[str, ...] = Field(default=(), description="Colours that do not count.")
+    void: tuple[str, ...] = Field(default=(), description="Void colours, which are ignored.")
     unknown: Unknown = "quarantine"
 
     @model_validator(mode="after")

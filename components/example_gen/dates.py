@@ -79,7 +79,7 @@ class DatedPath:
 
     @property
     def prefix(self) -> str:
-        """The folders in front of all that has a date or a wildcard."""
+        """The folders before the first part with a date or a wildcard."""
         return "/".join(self._levels[: self._fixed])
 
     @property

@@ -1,6 +1,6 @@
 """Counts the images in a file without decoding them: pages of a TIFF, frames of a GIF, PNG or WebP.
 
-A JPEG counts as one: what phones and cameras write behind it (MPF, a gain map, a film) no viewer shows.
+A JPEG counts as one: viewers do not show what phones and cameras append to it (MPF, a gain map, a video).
 """
 
 from __future__ import annotations

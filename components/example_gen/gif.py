@@ -28,7 +28,7 @@ class GifFrames:
     start: int
     """Offset of the first frame's descriptor."""
     end: int
-    """Offset behind the first frame's data."""
+    """Offset after the first frame's data."""
 
 
 def frames_of(data: bytes) -> GifFrames:

@@ -56,7 +56,7 @@ _MAX_RLE_WIDTH = 1 << 16
 
 
 class _StoredTiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF file whose pixels stay as they are stored: Pillow would turn them, by XMP too."""
+    """A TIFF file that Pillow does not turn; by default it applies the orientation, also from XMP."""
 
     def getexif(self) -> Image.Exif:
         return Image.Exif()

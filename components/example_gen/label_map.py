@@ -115,7 +115,7 @@ class _NamedMap:
         return str(value)
 
     def _labelled(self, places_HW: np.ndarray, values_HW: np.ndarray) -> Labelled:
-        """Returns the classes of `places_HW`, the position in the labels of each of `values_HW`."""
+        """Returns the classes of `places_HW`, the positions of `values_HW` in the labels."""
         counts = _counted(places_HW, self._classes.size)
         unknown: dict[str, int] = {}
         if counts[_UNKNOWN]:

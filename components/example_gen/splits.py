@@ -52,7 +52,7 @@ def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
         if place < weight:
             return name
         place -= weight
-    return max(weights, key=lambda name: weights[name])  # Shares that add up to a hair less than 1.
+    return max(weights, key=lambda name: weights[name])  # Shares that add up to slightly less than 1.
 
 
 def resolve_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:

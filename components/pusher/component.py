@@ -85,7 +85,7 @@ class RegistryPusher(base_component.BaseComponent):
         Args:
             model: The model that was evaluated.
             blessing: Whether it is blessed.
-            evaluation: Why: `metrics.json` of `components.evaluator.results.Evaluation`.
+            evaluation: The evaluation: `metrics.json` of `components.evaluator.results.Evaluation`.
             quarantine: Ingestion's summary, with the data's fingerprint.
             registry: The registry's path or URI.
             registry_state: `registry.state.registry_state(registry)` at the start, as for `Baseline`:

@@ -110,7 +110,7 @@ def _epoch_axis(plot: _Plot) -> Markup:
 
 
 def _best_mark(plot: _Plot, best: int, values: Sequence[float]) -> Markup:
-    """A line at the best epoch, named above or below: away from the curves, whose `values` there are given."""
+    """A line at the best epoch, with its label above or below, away from the curves' `values` there."""
     left = plot.epochs > 1 and best > plot.epochs / 2
     low = not values or min(plot.y(value) for value in values) < (_TOP + _HEIGHT - _BOTTOM) / 2
     x, label_y = plot.x(best), _HEIGHT - _BOTTOM - 8 if low else _TOP + 14

@@ -85,7 +85,7 @@ def draw(
 
 
 def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]:
-    """Width and height with the same aspect, the longer of them `longer_side` at the most."""
+    """Width and height with the same aspect, the longer of them at most `longer_side`."""
     factor = min(1.0, longer_side / max(width, height))
     return max(1, round(width * factor)), max(1, round(height * factor))
 

@@ -61,8 +61,8 @@ class TrainerConfig(Settings):
         default=None,
         gt=0,
         lt=1,
-        description="Momentum, such as 0.999, of a moving average of the weights, a step at a time; where it is given, "
-        "the average is what is evaluated, kept and exported.",
+        description="Decay, such as 0.999, of an exponential moving average (EMA) of the weights, updated after each "
+        "step; if it is set, the average is evaluated, kept and exported. Default: no average.",
     )
     fine_tuning: FineTuning | None = Field(
         default=None, description="Fine-tuning with an encoder that is frozen at first; none: never frozen."
@@ -70,9 +70,9 @@ class TrainerConfig(Settings):
     warm_start: str = Field(
         default="none",
         min_length=1,
-        description="Initial weights: `none`, `blessed` (those of the registry's served version; so a version that is "
-        "pushed makes the next run train again), the folder of an exported model, or the one in which a training that "
-        "diverged says that it kept its weights.",
+        description="Initial weights: `none`, `blessed` (those of the registry's served version; each new version then "
+        "makes the next run train again), the folder of an exported model, or the folder named in the error of a "
+        "training that diverged.",
     )
     precision: Precision = Field(
         default="float32",

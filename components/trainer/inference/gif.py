@@ -61,7 +61,7 @@ def _on_screen(gif: tf.Tensor, corner_2: tf.Tensor, frame_2: tf.Tensor, size_2: 
 
 
 def _placed(raw_N: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Top and left, height and width of the frame whose descriptor is at `start`."""
+    """Returns top and left, height and width of the frame with the descriptor at `start`."""
     return _sides(raw_N, start + 3, start + 1), _sides(raw_N, start + 7, start + 5)
 
 

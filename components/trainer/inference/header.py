@@ -71,7 +71,7 @@ class Looked(NamedTuple):
 
 
 LOOKED = Looked(tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.string))
-"""Its types, for `tf.map_fn`."""
+"""Types of the result, for `tf.map_fn`."""
 
 
 def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:

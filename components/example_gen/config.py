@@ -115,8 +115,8 @@ class ManifestSource(Settings):
     )
     delimiter: str | None = Field(
         default=None,
-        description="Character between the cells of a row, such as `;` or `tab`; default: the one with which the header "
-        "names the columns of image and mask.",
+        description="Character between the cells of a row, such as `;` or `tab`; default: the one with which the "
+        "header names the columns of image and mask.",
     )
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")

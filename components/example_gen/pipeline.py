@@ -99,7 +99,7 @@ def ingest(
         | "Shards" >> beam.GroupByKey()
         | "Write"
         >> beam.ParDo(_WriteShard(ingestion, shards, destination, len(listing.pairs))).with_outputs(
-            _QUARANTINED, main="tallies"
+            _QUARANTINED, main="counts"
         )
     )
     quarantined = (
@@ -113,8 +113,8 @@ def ingest(
         | "Listed" >> beam.combiners.ToList()
     )
     _ = (
-        written.tallies
-        | "Sum" >> beam.CombineGlobally(_SumTallies())
+        written.counts
+        | "Sum" >> beam.CombineGlobally(_SumCounts())
         | "Account"
         >> beam.Map(
             _write_account,
@@ -188,7 +188,7 @@ class _WriteShard(beam.DoFn):
         FileSystems.rename([staged], [address])
 
 
-class _SumTallies(beam.CombineFn):
+class _SumCounts(beam.CombineFn):
     """Combines the counts of shards."""
 
     def create_accumulator(self) -> SplitCounts:

@@ -145,7 +145,7 @@ def test_nothing_is_blessed_where_one_class_has_pixels(confusion: list[list[int]
     only = "roof" if confusion[1][1] else "ground"
     assert not verdict.blessed
     assert verdict.checks[0].detail == (
-        f"No verdict is possible: the masks of the test split have pixels of {only} alone; "
+        f"No verdict is possible: the masks of the test split have pixels of {only} only; "
         "check data.labels, or give that split images of other classes."
     )
 
@@ -159,7 +159,7 @@ def test_nothing_is_blessed_where_no_pixel_counts() -> None:
 def test_a_mean_is_not_measured_on_slices_of_one_class_alone() -> None:
     ponds = judge(config(metric="mean_iou", at_least=0.1, slice={"place": "pond"}), GOOD, None, None)
     assert [(check.value, check.passed) for check in ponds.checks] == [(None, False)]
-    assert "mean_iou on place=pond could not be measured: there are pixels of ground alone" in ponds.checks[0].detail
+    assert "mean_iou on place=pond could not be measured: there are pixels of ground only" in ponds.checks[0].detail
     both = judge(config(metric="mean_iou", at_least=0.1, slice="place"), GOOD, None, None)
     assert both.blessed and [check.slice for check in both.checks] == ["place=town", "place=pond"]
     assert both.checks[1].detail.endswith("meets the threshold 0.100, over 1 of 2 classes.")

@@ -1,4 +1,4 @@
-"""What makes a decoder work for minutes although the header tells a small image.
+"""Decompression bombs: detects images that are small by their header but very expensive to decode.
 
 Ingestion and the served model reject the same files: both decode with libjpeg and libpng, which set no such limits.
 """

@@ -74,7 +74,7 @@ class _Found:
 
     @property
     def place(self) -> str:
-        """Where it is."""
+        """The key path of the mistake."""
         return place_text(self.parts)
 
     @property

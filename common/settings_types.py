@@ -65,13 +65,13 @@ class Allowed:
 
     @property
     def length(self) -> int | None:
-        """How many items a list must have; `None` where that is not fixed."""
+        """The length that a list must have; `None` if it is not fixed."""
         arguments = typing.get_args(self.annotation)
         return len(arguments) if self.origin is tuple and arguments[-1] is not Ellipsis else None
 
 
 def allowed(annotation: Any, bounds: dict[str, Any] | None = None, field: FieldInfo | None = None) -> Allowed:
-    """What an annotation allows."""
+    """Returns what an annotation allows."""
     bounds = dict(bounds or {})
     nullable = False
     while True:

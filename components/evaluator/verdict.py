@@ -174,7 +174,7 @@ def _bounded(
 
 
 def _averaged(metric: str, part: SliceMetrics, common: Sequence[str]) -> str:
-    """Such as `, over 3 of 4 classes`; empty if the mean goes over all classes."""
+    """Formats `, over 3 of 4 classes`; empty if the mean goes over all classes."""
     if common:
         return f", over the {len(common)} classes that both models are measured on"
     if metric not in _MEANS or len(part.averaged) == len(part.iou):

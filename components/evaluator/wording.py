@@ -22,24 +22,24 @@ def mean_iou(evaluation: Evaluation, digits: int = 2) -> str:
 
 
 def interval(value: Estimate, digits: int = 2) -> str:
-    """The bounds of an estimate, such as `0.75–0.86`; empty where it has none."""
+    """Formats the interval of an estimate, such as `0.75–0.86`; empty if it has none."""
     return "" if value.low is None or value.high is None else f"{value.low:.{digits}f}–{value.high:.{digits}f}"
 
 
 def coverage(evaluation: Evaluation) -> str:
-    """Such as ` over 3 of 4 classes`; empty where the means go over all of them."""
+    """Formats ` over 3 of 4 classes`; empty if the means go over all classes."""
     number, of = evaluation.classes_averaged, len(evaluation.classes)
     return "" if number is None or number == of else f" over {number} of {of} classes"
 
 
 def constant(evaluation: Evaluation, metric: str, digits: int = 2) -> str:
-    """Such as `one class everywhere: 0.31`; empty where that was not computed."""
+    """Formats `one class everywhere: 0.31`; empty if that was not computed."""
     value = evaluation.constant_prediction.get(metric)
     return "" if value is None else f"one class everywhere: {value:.{digits}f}"
 
 
 def absent(evaluation: Evaluation) -> str:
-    """Such as `no test pixel of: rare, seldom`; empty where each class has pixels."""
+    """Formats `no test pixel of: rare, seldom`; empty if each class has pixels."""
     names = evaluation.classes_without_pixels
     return f"no {evaluation.split} pixel of: {listed(names)}" if names else ""
 

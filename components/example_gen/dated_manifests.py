@@ -19,7 +19,7 @@ class _Place(NamedTuple):
     """One of several manifests, for one date."""
 
     source: ManifestSource
-    """As of this date alone."""
+    """The source of this date only."""
     label: str
     """The date, as the prefix of the pairs' names."""
     base: str

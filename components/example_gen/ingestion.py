@@ -70,7 +70,7 @@ class Ingestion:
 
     @property
     def labels(self) -> Labels:
-        """What the masks' values mean."""
+        """The label map."""
         return self._config.labels
 
     def listing(self) -> Listing:

@@ -40,7 +40,7 @@ class RunReportSpec(ComponentSpec):
 
 
 class RunReport(base_component.BaseComponent):
-    """Makes one self-contained HTML page about the run: data, training, metrics, predictions, serving, verdict.
+    """Writes one self-contained HTML page about the run: data, training, metrics, predictions, serving, verdict.
 
     ```python
     report = RunReport(

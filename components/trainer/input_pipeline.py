@@ -45,7 +45,7 @@ def read_constants(files: Sequence[str], num_classes: int) -> Constants:
 
 
 def count_records(files: Sequence[str]) -> int:
-    """How many records the files hold."""
+    """Counts the records in the files."""
     return int(_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
 
 

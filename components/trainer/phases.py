@@ -24,7 +24,7 @@ class Phase(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """How many there are."""
+        """The number of epochs."""
         return self.end - self.begin
 
 

@@ -272,7 +272,7 @@ def compile_train_step(network: keras.Model, phase: Phase, task: Task, strategy:
 
 
 def _devices(config: TrainerConfig, strategy: tf.distribute.Strategy) -> str:
-    """Such as `2 CPU cores` or `2 × NVIDIA H200, mixed_bfloat16`."""
+    """Describes the devices, such as `2 CPU cores` or `2 × NVIDIA H200, mixed_bfloat16`."""
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     replicas = strategy.num_replicas_in_sync

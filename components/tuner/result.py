@@ -34,5 +34,5 @@ class SearchResult(Settings):
 
     @property
     def seconds(self) -> float:
-        """Of all trials together."""
+        """Total time of all trials."""
         return sum(trial.seconds for trial in self.trials)

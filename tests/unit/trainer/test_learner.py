@@ -9,8 +9,8 @@ import tf_keras as keras
 
 from components.records import VOID
 from components.trainer.learner import Learner
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
-from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from tests.support.networks import nested_network, plain_network
 from tests.support.transformed import NUM_CLASSES

@@ -53,6 +53,7 @@ RUN cd /opt/segpipe/lib/python3.13/site-packages \
 COPY README.md ./
 COPY pipeline pipeline
 COPY components components
+COPY common common
 COPY registry registry
 COPY serving serving
 COPY schemas schemas

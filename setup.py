@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-TOPS = ("pipeline", "components", "registry", "serving", "schemas")
+TOPS = ("pipeline", "components", "common", "registry", "serving", "schemas")
 
 
 def version() -> str:
@@ -96,6 +96,6 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["segpipe = pipeline.cli:main", "segpipe-step = pipeline.kubeflow.entrypoint:main"]
+        "console_scripts": ["segpipe = pipeline.cli.main:main", "segpipe-step = pipeline.kubeflow.pod.entrypoint:main"]
     },
 )

@@ -155,7 +155,7 @@ def _measure_ours(network: Network, arguments: argparse.Namespace) -> None:
     """Prints a line of JSON a variant."""
     import tf_keras as keras
 
-    from components.compatibility import skip_autograph_for_keras
+    from common.compatibility import skip_autograph_for_keras
 
     skip_autograph_for_keras()
     for variant in VARIANTS:

@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components import records
-from components.compatibility import skip_autograph_for_keras
+from common import records
+from common.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.grid import tile_starts

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from components.trainer.training import Task
-    from pipeline.config import RunConfig
+    from pipeline.config.run_config import RunConfig
 
 ASKED = 0.97
 
@@ -33,7 +33,7 @@ def main() -> None:
     """Prints a line a side, and the ratio."""
     arguments = _arguments()
     from benchmarks.steps import run_until
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
 
     with tempfile.TemporaryDirectory() as workspace:
         config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])

@@ -21,10 +21,10 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.metrics import semantic_segmentation_confusion_matrix_metrics as tfma_metrics
 
+from common.confusion import confusion_counts_BCC
+from common.records import VOID
 from components.evaluator import bootstrap
-from components.evaluator.confusion import confusion_counts_BCC
 from components.evaluator.metrics import FREQUENCIES_FEATURE, ConfusionCombiner
-from components.records import VOID
 
 BATCH = 8
 

@@ -36,8 +36,8 @@ import tf_keras as keras
 from aiohttp import web
 
 from benchmarks.inference import picture, transform_layer
-from components import records
-from components.compatibility import skip_autograph_for_keras
+from common import records
+from common.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
@@ -180,7 +180,7 @@ def _with_masks(layer: keras.layers.Layer) -> keras.layers.Layer:
 @contextmanager
 def _segpipe_serve(registry: str) -> Iterator[tuple[str, str]]:
     """Addresses of HTTP and gRPC."""
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--engine", "embedded", "--registry", registry]
+    command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--engine", "embedded", "--registry", registry]
     command += ["--port", "0", "--grpc-port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr

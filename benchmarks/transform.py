@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.processes import add_side, peak_bytes, report, run_in_turn
 
 if TYPE_CHECKING:
-    from pipeline.config import RunConfig
+    from pipeline.config.run_config import RunConfig
 
 SIDES = ("tft", "loop")
 
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(arguments: argparse.Namespace) -> dict[str, float]:
     from benchmarks.steps import run_until
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
 
     with tempfile.TemporaryDirectory() as workspace:
         config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])

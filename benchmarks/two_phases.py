@@ -22,7 +22,7 @@ from benchmarks.processes import add_side, report, run_side
 from benchmarks.seeds.table import print_table, spread
 
 if TYPE_CHECKING:
-    from pipeline.config import RunConfig
+    from pipeline.config.run_config import RunConfig
 
 MODULE = "benchmarks.two_phases"
 SCRATCH = ("trainer.fine_tuning=null", "trainer.model.encoder.weights=none")
@@ -84,7 +84,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace, more: tuple[str, ...]) -> RunConfig:
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
 
     overrides = [
         f"data.source.root={arguments.data}",

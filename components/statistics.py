@@ -17,7 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.public import tfxio
 
-from components import records
+from common import records
 
 _ROWS_AT_ONCE = 32
 """Rows that one accumulator holds back: TFDV's own 1000 keep 20 MiB of pictures in each of its 128 accumulators."""

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from components.machine_faults import describe_room
+from common.machine_faults import describe_room
 from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
 from registry.storage import Storage

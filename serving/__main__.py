@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 
-from components.errors import UserError
+from common.errors import UserError
 from serving.settings import ServerSettings
 
 
@@ -37,7 +37,7 @@ def _serve(engine: str, settings: ServerSettings) -> None:
 
         serve(settings)
     else:
-        from serving import model_server
+        from serving.versions import model_server
 
         model_server.serve(_for_model_server(settings))
 

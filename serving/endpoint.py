@@ -18,9 +18,9 @@ from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature
+from serving.protocol.tensors import check_count
 from serving.settings import Limits
-from serving.tensors import check_count
-from serving.versions import Versions
+from serving.versions.loaded import Versions
 
 SIGNATURE_DEF = "signature_def"
 

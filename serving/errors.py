@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from grpc import StatusCode
 
-from components.errors import UserError
+from common.errors import UserError
 from serving.client.errors import REFUSED, sentence
 
 HTTP_STATUS: dict[StatusCode, int] = {

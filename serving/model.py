@@ -19,11 +19,11 @@ from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.hostile import PNG_START, TOO_MUCH_DATA, inflates_too_far
-from components.signatures import SERVING_DEFAULT
+from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
+from common.signatures import SERVING_DEFAULT
 from serving.client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
-from serving.tensors import strings_from_proto
+from serving.protocol.tensors import strings_from_proto
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _WARMUP_RECORDS = 1000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from components.palette import hex_colour
-from components.records import MAX_CLASSES
+from common.palette import hex_colour
+from common.records import MAX_CLASSES
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from components.errors import UserError
+from common.errors import UserError
 
 
 def check_port(host: str, port: int, option: str) -> None:

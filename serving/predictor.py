@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from components.errors import UserError
-from components.signatures import CLASS_FRACTIONS, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
+from common.errors import UserError
+from common.signatures import CLASS_FRACTIONS, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
 from registry.manifest import Manifest
 from registry.store import Registry
 from serving.errors import FailedPictureError, RefusedPictureError, sentence

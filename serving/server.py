@@ -13,18 +13,18 @@ from functools import partial
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.store import VERSIONS, Registry
 from serving import logs
 from serving.batching import Batcher
 from serving.endpoint import Endpoint
-from serving.grpc_service import make_grpc_server
-from serving.http_errors import PlainRunner
 from serving.metrics import Metrics
 from serving.ports import check_port, port_refused
-from serving.rest import make_app
+from serving.protocol.grpc_service import make_grpc_server
+from serving.protocol.http_errors import PlainRunner
+from serving.protocol.rest import make_app
 from serving.settings import ServerSettings
-from serving.versions import Versions, served_labels
+from serving.versions.loaded import Versions, served_labels
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

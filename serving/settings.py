@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 from registry.serving_record import CANARY, STABLE
 
 MEGABYTE = 1 << 20

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from components.errors import UserError
+from common.errors import UserError
 from serving.client import (
     DeadlineExceededError,
     PictureRefusedError,

@@ -33,7 +33,7 @@ from benchmarks.seeds.table import print_table, spread
 
 if TYPE_CHECKING:
     from benchmarks.seeds.sides import Outcome
-    from pipeline.config import RunConfig
+    from pipeline.config.run_config import RunConfig
 
 MODULE = "benchmarks.seeds"
 MADE_UP = "made-up"
@@ -123,7 +123,7 @@ def _overrides(arguments: argparse.Namespace) -> list[str]:
 
 
 def _config(arguments: argparse.Namespace, more: list[str]) -> RunConfig:
-    from pipeline.config import load_config
+    from pipeline.config.run_config import load_config
 
     return load_config(f"pipeline/configs/{arguments.seed}.yaml", [*_overrides(arguments), *more])
 
@@ -163,7 +163,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _train(arguments: argparse.Namespace, config: RunConfig) -> Outcome:
     from benchmarks.seeds.data import read_prepared
-    from components.compatibility import skip_autograph_for_keras
+    from common.compatibility import skip_autograph_for_keras
 
     skip_autograph_for_keras()
     prepared = read_prepared(Path(arguments.folder))

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.seeds.sides import Pair
-from components import records
+from common import records
 from components.transform import features
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 _PREPARED = "prepared.json"
 

@@ -17,7 +17,7 @@ from components.trainer.losses.config import given_class_weights
 from components.trainer.phases import phases
 from components.trainer.predictions import predicted_mask_BHW
 from components.trainer.training import Places, Result, train
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 
 def our_outcome(config: RunConfig, seed: int, prepared: Prepared) -> Outcome:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.records import VOID
+from common.records import VOID
 
 
 class Scores(NamedTuple):

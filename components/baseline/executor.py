@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components import progress
+from common import progress
 from components.baseline.fetching import fetch_baseline
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
+from common.records import SPLITS, slice_feature
 from components.data_gate import chance
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
@@ -15,7 +16,6 @@ from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
 from components.example_gen.causes import describe_cause
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS, slice_feature
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 _Measurement = anomalies_pb2.DriftSkewInfo.Measurement

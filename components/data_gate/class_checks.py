@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import yaml
 
+from common.records import MASK_CLASSES, MASK_VOID_FRACTION, SPLITS
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
-from components.records import MASK_CLASSES, MASK_VOID_FRACTION, SPLITS
 
 _NAMED = 8
 """So many names stand in a message that only informs; the rest is counted."""

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings import Settings
-from components.settings_types import shown
+from common.settings import Settings
+from common.settings_types import shown
 
 
 def _list_of_names(value: Any) -> Any:

@@ -14,12 +14,12 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components import progress
+from common import progress
+from common.errors import UserError
 from components.data_gate import checks
 from components.data_gate.config import ValidationConfig
 from components.data_gate.judge import STATISTICS_FILE, judge, read_baseline
 from components.data_gate.result import GATE_FILE, GateReport, told
-from components.errors import UserError
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from registry.store import Registry
 

@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components import records
-from components.errors import UserError
+from common import records
+from common.errors import UserError
 
 MAX_SLICE_VALUES = 50
 """Above this a slicing column is rather a name or a number than a category, and gets no list of values."""
@@ -36,7 +36,7 @@ _HEADER = """\
 The contract of this data: what a record must hold before anything is trained on it.
 Written by segpipe from the data itself, so what is wrong with the data is right by this file.
 Read it, tighten it, and commit it.
-Features and their types are fixed by components/records.py; yours to decide are values, ranges and thresholds.
+Features and their types are fixed by common/records.py; yours to decide are values, ranges and thresholds.
 
 shape {} is one value in every record: Transform then makes a dense tensor of it, as the serving signature needs.
 drift_comparator: this training data against the data last let through.

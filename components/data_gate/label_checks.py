@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.records import MASK_CLASSES, MASK_VOID_FRACTION
 from components.data_gate.result import Finding
 from components.example_gen.label_lines import labels_line
 from components.example_gen.quarantine import IngestionSummary, LabelValue, PaletteConflict
-from components.records import MASK_CLASSES, MASK_VOID_FRACTION
 
 _SHOWN = 8
 _BY_VALUE = ("index", "values")

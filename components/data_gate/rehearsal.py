@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from components import records
+from common import records
 from components.data_gate.checks import Statistics
 from components.example_gen.check import OnProgress, survey
 from components.example_gen.config import DataConfig

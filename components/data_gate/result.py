@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 GATE_FILE = "gate.json"
 

@@ -11,9 +11,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact
 from tfx.utils import path_utils
 
+from common.errors import UserError
+from common.signatures import CONFUSION, EVALUATE
 from components.baseline.fetching import NO_BASELINE_FILE
-from components.errors import UserError
-from components.signatures import CONFUSION, EVALUATE
 
 _NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from components.settings import Settings
+from common.settings import Settings
 
 METRIC_NAMES = ("mean_iou", "mean_dice", "pixel_accuracy", "iou/<class>", "dice/<class>")
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from components.records import VOID
+from common.records import VOID
 
 Counts = npt.NDArray[np.int64]
 Ratios = npt.NDArray[np.float64]

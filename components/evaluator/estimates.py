@@ -9,10 +9,10 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import example_count
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
+from common.records import SLICE_PREFIX
 from components.evaluator.metrics import CONFUSION_METRIC
 from components.evaluator.results import Estimate, Measured, SliceMetrics
 from components.evaluator.thresholds import OVERALL_METRICS
-from components.records import SLICE_PREFIX
 
 _Values = dict[str, metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue]
 

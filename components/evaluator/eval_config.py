@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
+from common.records import slice_feature
+from common.signatures import EVALUATE
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.metrics import SegmentationMetrics
-from components.records import slice_feature
-from components.signatures import EVALUATE
 
 CANDIDATE = constants.CANDIDATE_KEY
 BASELINE = constants.BASELINE_KEY

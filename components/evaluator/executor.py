@@ -13,8 +13,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from components.evaluator import baseline as baselines
 from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig

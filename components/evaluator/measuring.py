@@ -15,11 +15,11 @@ from tensorflow_model_analysis.extractors import predictions_extractor, slice_ke
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
 
+from common.records import IMAGE_ID, slice_feature
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import BASELINE, make_eval_config
 from components.evaluator.metrics import FREQUENCIES_FEATURE
-from components.records import IMAGE_ID, slice_feature
 
 
 def measure(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 RESULTS_FILE = "metrics.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-from components.errors import UserError
+from common.errors import UserError
 from components.evaluator.config import METRIC_NAMES, EvaluatorConfig, Threshold
 
 OVERALL_METRICS = ("mean_iou", "mean_dice", "pixel_accuracy")

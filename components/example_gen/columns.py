@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from components.errors import UserError
+from common.errors import UserError
+from common.records import SPLITS
 from components.example_gen.config import SPLIT_NAMES, ManifestSource
 from components.example_gen.suffixes import PICTURE_SUFFIXES
 from components.example_gen.tables import DELIMITERS, Table, same_name
-from components.records import SPLITS
 
 _SAMPLED_ROWS = 50
 _SHOWN = 8

@@ -40,7 +40,7 @@ class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
     ```
 
     Component `outputs` contains:
-     - `examples`: records as `components.records` describes them, in the splits train, eval and test.
+     - `examples`: records as `common.records` describes them, in the splits train, eval and test.
      - `quarantine`: the pairs that cannot be used, each with its reason, and the account of the whole data set.
     """
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from common.records import MAX_CLASSES, SPLITS
+from common.settings import Settings, default_type
 from components.example_gen.dates import check_dates
-from components.records import MAX_CLASSES, SPLITS
-from components.settings import Settings, default_type
 
 Globs = tuple[str, ...]
 

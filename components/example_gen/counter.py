@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from components import progress
+from common import progress
 
 _SECONDS = 0.5
 

@@ -11,15 +11,15 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
+from common.records import SPLITS
 from components.example_gen.causes import describe_causes
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pipeline import Destination, ingest
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
 from components.example_gen.tally import describe
-from components.records import SPLITS
 
 _SHOWN = 8
 FINGERPRINT_PROPERTY = "fingerprint"

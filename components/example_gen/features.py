@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 from tensorflow.core.example import example_pb2, feature_pb2
 
-from components import records
+from common import records
 from components.example_gen.config import SizeBuckets
 from components.example_gen.images import CanonicalImage
 from components.example_gen.label_map import Mask
@@ -87,7 +87,7 @@ def build_example(
     class_names: Sequence[str],
     slices: Mapping[str, str],
 ) -> example_pb2.Example:
-    """The record of one pair, as `components.records` describes it."""
+    """The record of one pair, as `common.records` describes it."""
     width, height = image.size
     present = [class_names[index] for index in np.flatnonzero(measures.class_pixels)]
     features = {

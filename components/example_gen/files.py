@@ -18,10 +18,10 @@ from typing import NamedTuple, Protocol
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from components.errors import UserError
+from common.errors import UserError
+from common.machine_faults import is_out_of_resources
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.machine_faults import is_out_of_resources
 
 _SHOWN_NAMES = 8
 

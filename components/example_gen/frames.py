@@ -8,11 +8,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from common.decompression_bomb import PNG_START
 from components.example_gen.gif import frames_of
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
-from components.hostile import PNG_START
 
 _NAMES = {"tiff": "pages"}
 _FIRST_WEBP_CHUNK = 12

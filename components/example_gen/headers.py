@@ -19,12 +19,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from common.decompression_bomb import PNG_START, excess
+from common.orientation import orientation, orientation_in_tiff
 from components.example_gen.frames import check_single, webp_chunks
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.tiff import TiffFile
-from components.hostile import PNG_START, excess
-from components.orientation import orientation, orientation_in_tiff
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

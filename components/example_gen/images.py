@@ -18,11 +18,11 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image
 
+from common.orientation import UPRIGHT
 from components.example_gen.gif import frame_in_corner, frames_of, on_screen
 from components.example_gen.headers import Picture, open_picture, turn
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.orientation import UPRIGHT
 
 # Files grow by some percent against zlib's default level, and are written in a third of the time.
 PNG_LEVEL = 3

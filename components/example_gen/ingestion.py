@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from common.records import SPLITS
 from components.example_gen.config import DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage, canonical_image
@@ -32,7 +33,6 @@ from components.example_gen.splits import (
     settle_groups,
     settle_twins,
 )
-from components.records import SPLITS
 
 _THREADS = 8
 _T = TypeVar("_T")

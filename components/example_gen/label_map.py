@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.label_lines import unknown_remedy
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.records import VOID
 
 Mask = npt.NDArray[np.uint8]
 """[H, W] of class indices, and `VOID`."""

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from components.errors import UserError
+from common.errors import UserError
+from common.records import SPLITS
 from components.example_gen.columns import Columns, choose_columns, describe_columns, split_of
 from components.example_gen.config import ManifestSource
 from components.example_gen.files import FileInfo, Folder, escape_of, names, read_file
@@ -18,7 +19,6 @@ from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.tables import Row, Table, parse_table
-from components.records import SPLITS
 
 MAX_BYTES = 1_000_000_000
 NO_VALUE = "unknown"

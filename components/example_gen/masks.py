@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from common.records import VOID
 from components.example_gen.headers import Picture, open_picture, turn
 from components.example_gen.images import CanonicalImage, png
 from components.example_gen.label_map import Labelled, LabelMap, Mask
@@ -20,7 +21,6 @@ from components.example_gen.mask_samples import PaletteUse, is_lossy, read_sampl
 from components.example_gen.mask_shape import check_shape
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.records import VOID
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.errors import UserError
+from common.errors import UserError
+from common.records import SPLITS
 from components.example_gen.config import FoldersSource
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
 from components.example_gen.files import FileInfo, Folder, names
@@ -24,7 +25,6 @@ from components.example_gen.naming import (
 )
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.suffixes import PICTURE_SUFFIXES
-from components.records import SPLITS
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.utils.shared import Shared
 
+from common.records import SPLITS
 from components.example_gen.config import Labels
 from components.example_gen.counter import ProgressCounter
 from components.example_gen.ingestion import Ingestion
@@ -29,7 +30,6 @@ from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Quarantined
 from components.example_gen.splits import Candidate, hashed_share
 from components.example_gen.tally import Tally, summarise
-from components.records import SPLITS
 
 _CHUNK = 64  # Pairs that one worker hashes at a time.
 _QUARANTINED = "quarantined"

@@ -6,7 +6,7 @@ import enum
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 QUARANTINE_FILE = "quarantine.jsonl"
 SUMMARY_FILE = "summary.json"

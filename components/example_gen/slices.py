@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import DataConfig
 from components.example_gen.pairing import Listing
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from common.records import SPLITS
 from components.example_gen.causes import MOST, group_causes
 from components.example_gen.config import Labels
 from components.example_gen.features import Measures
 from components.example_gen.label_tally import LabelTally, MaskFacts
 from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import IngestionSummary, Quarantined
-from components.records import SPLITS
 
 MOSTLY_VOID = 0.9
 """A picture is mostly void when more than this share of its pixels does not count."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from components.errors import UserError
+from common.errors import UserError
+from common.records import SPLITS
 from components.example_gen.config import TfdsSource
 from components.example_gen.files import names
 from components.example_gen.fingerprint import fingerprint_of_text
@@ -19,7 +20,6 @@ from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
 from components.example_gen.sources import Opened
-from components.records import SPLITS
 
 
 class TfdsPairs:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.orientation import ORIENTATION_TAG, SHORT, UPRIGHT, first_orientation
+from common.orientation import ORIENTATION_TAG, SHORT, UPRIGHT, first_orientation
 
 MAX_DIRECTORIES = 1000
 """Directories that are looked at: a file of more holds more than one image in any case."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import DataConfig, FoldersSource, ManifestSource
 from components.example_gen.dates import DatedPath, is_dated, split_root
 from components.example_gen.files import Folder, names, open_folder

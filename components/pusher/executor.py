@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components import progress
+from common import progress
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.pushing import Candidate, push_if_blessed

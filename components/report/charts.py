@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from components.palette import hex_colour
+from common.palette import hex_colour
 from components.report import formats
 
 _WIDTH, _HEIGHT = 520, 250  # of a chart of curves, units of its view box

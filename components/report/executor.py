@@ -20,7 +20,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components import progress, records
+from common import progress, records
+from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
@@ -30,7 +31,6 @@ from components.report.config import ReportConfig
 from components.report.data import Picture, ReportData
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
 from components.serving_check.result import ServingCheckResult
-from components.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 _QUARANTINED_SHOWN = 50

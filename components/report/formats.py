@@ -6,9 +6,9 @@ import datetime
 import math
 from typing import TypeGuard
 
+from common.records import SPLITS
 from components.evaluator.results import Estimate
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS
 
 ABSENT = "–"
 _NARROW_SPACE = "\u202f"  # keeps the groups of a number on one line

@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from common.records import SPLITS
 from components.evaluator import wording
-from components.records import SPLITS
 from components.report import charts, formats, tables
 from components.report.data import ReportData
 

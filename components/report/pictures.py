@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components import palette
+from common import palette
+from common.records import VOID
 from components.evaluator import counts
-from components.records import VOID
 from components.report.data import Picture
 
 _CLASSES_NAMED = 5

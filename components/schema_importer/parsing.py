@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.errors import UserError
+from common.errors import UserError
 
 
 def parse_schema(text: str) -> schema_pb2.Schema:

@@ -16,7 +16,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from components.signatures import CLASS_FRACTIONS, IMAGE, MASK_BYTES, SERVING_DEFAULT
+from common.signatures import CLASS_FRACTIONS, IMAGE, MASK_BYTES, SERVING_DEFAULT
 
 HOST = "127.0.0.1"
 INVALID_ARGUMENT = "INVALID_ARGUMENT"

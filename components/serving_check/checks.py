@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components import progress
+from common import progress
 from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, RefusedError, ask_grpc, ask_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs

@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components import progress
+from common import progress
 from components.serving_check.checks import Trial, check_served
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.pictures import read_pictures

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from components.hostile import lying_png
+from common.decompression_bomb import lying_png
 
 _SIDE = 64
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components import records
-from components.errors import UserError
+from common import records
+from common.errors import UserError
 
 
 class Picture(NamedTuple):

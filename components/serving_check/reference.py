@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components import records
+from common import records
+from common.signatures import CONFUSION, EVALUATE, PROBABILITIES
 from components.evaluator.counts import confusion_counts
 from components.serving_check.pictures import Picture
-from components.signatures import CONFUSION, EVALUATE, PROBABILITIES
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.full_size import at_own_size
 from components.transform.config import TransformConfig

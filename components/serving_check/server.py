@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import components
-from components.errors import UserError
+from common.errors import UserError
 from components.serving_check.asking import HOST, REQUEST_SECONDS, UNAVAILABLE, RefusedError, ask_http
 
 EMBEDDED = "the embedded server"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.settings import Settings, default_type
+from common.settings import Settings, default_type
 from components.trainer.encoder_specs import ENCODERS, EncoderSpec
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from components.settings import Settings
+from common.settings import Settings
 from components.trainer.architectures import TaggedArchitecture, UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from components import progress
+from common import progress
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import NONFINITE_STEPS, Diverged
 from components.trainer.history import Epoch

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.phases import Phase
 

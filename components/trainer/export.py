@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.compatibility import skip_autograph_for_keras
-from components.signatures import SIGNATURES
+from common.compatibility import skip_autograph_for_keras
+from common.signatures import SIGNATURES
 from components.trainer.inference.model import ServedModel
 
 

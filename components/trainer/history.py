@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 HISTORY_FILE = "history.json"
 

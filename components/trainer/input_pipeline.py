@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
 from components.transform import features

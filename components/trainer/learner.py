@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 import tf_keras as keras
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.averaging import WeightAverage
 from components.trainer.divergence import NONFINITE_STEPS, NonFiniteSteps
 

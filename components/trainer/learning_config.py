@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from components.settings import Settings
+from common.settings import Settings
 
 
 class Adam(Settings):

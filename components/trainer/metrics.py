@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from components.evaluator.confusion import confusion_counts_BCC
+from common.confusion import confusion_counts_BCC
 from components.trainer.predictions import predicted_mask_BHW
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.models import encoder_of
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components import progress
+from common import progress
 from components.trainer.arguments import read_arguments
 from components.trainer.export import export
 from components.trainer.history import HISTORY_FILE

@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 
 
 def choose_strategy() -> tf.distribute.Strategy:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from components.compatibility import skip_autograph_for_keras
-from components.errors import UserError
+from common.compatibility import skip_autograph_for_keras
+from common.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
 from components.trainer.config import TrainerConfig
 from components.trainer.course import Course

@@ -11,9 +11,9 @@ import tensorflow as tf
 import tf_keras as keras
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from components import progress
-from components.errors import UserError
-from components.plain_path import plain_uri
+from common import progress
+from common.errors import UserError
+from common.plain_path import plain_uri
 from components.trainer.config import BLESSED, NONE
 
 _WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.

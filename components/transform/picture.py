@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 
 
 class Placement(NamedTuple):

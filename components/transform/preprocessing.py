@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import records
+from common import records
 from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig

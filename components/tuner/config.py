@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from components.settings import Settings
-from components.settings_errors import mistakes_in
+from common.settings import Settings
+from common.settings_errors import mistakes_in
 from components.trainer.augmentation.strength import with_strength
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import (

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.components.tuner import executor
 from tfx.types import artifact_utils, standard_component_specs
 
-from components import progress
+from common import progress
 from components.trainer.hyperparameters import described
 from components.tuner.result import SEARCH_FILE
 from components.tuner.search import Search

@@ -11,7 +11,7 @@ import tf_keras as keras
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.arguments import read_arguments
 from components.trainer.config import TrainerConfig
 from components.trainer.strategy import choose_strategy

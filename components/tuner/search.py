@@ -19,8 +19,8 @@ import tensorflow as tf
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial as KerasTrial
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Diverged
 from components.trainer.hyperparameters import described, searched

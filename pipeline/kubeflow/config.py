@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from components.settings import Settings, matching
+from common.settings import Settings, matching
 
 _NAME = "a name of Kubernetes: small letters, digits and hyphens"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"

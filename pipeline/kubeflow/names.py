@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.steps import STEPS
+from pipeline.dag.steps import STEPS
 
 COMMAND = "segpipe-step"
 """The command of every container; the first argument says which one it is, see `entrypoint`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 REFUSED = "picture refused: "
-"""How each refusal begins, as in `components.hostile`."""
+"""How each refusal begins, as in `common.decompression_bomb`."""
 
 _GRAPH = re.compile(r"\{\{[^{}]*\}\}|\[\[.*?\]\]")
 _FRAMES = ("Graph execution error", "Detected at node", "Original stack trace", 'File "')

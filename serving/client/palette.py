@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-# `components.palette.class_colours(255)`, written out: the client stands alone. A test compares the two.
+# `common.palette.class_colours(255)`, written out: the client stands alone. A test compares the two.
 _COLOURS = (
     "323c4ae0564ff5dd5c2f8fd63fb06af2a33a8e6bd04fd0cfee86c08a5a32a8d64ab02a7c0000e1f000ff5a0096007800ffd2ff780000"
     "7800ff0f5aa596ffd2ff009600ff00a587001e5aff004b00b4000f96a5ffb400d2002d8778005a00d200694b78006969d278ffc3ff1e"

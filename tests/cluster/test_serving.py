@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from components.compatibility import skip_autograph_for_keras
+from common.compatibility import skip_autograph_for_keras
 from registry.store import Registry
 from tests.kubeflow.real_pods import NAMESPACE, STEP_IMAGE, open_namespace
 from tests.support import step_image

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from components.errors import UserError
-from pipeline.kubeflow.cluster import Cluster
+from common.errors import UserError
 from pipeline.kubeflow.config import Volume, Workers
-from pipeline.kubeflow.workers import train_on_workers
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.training import train_on_workers
 from tests.support.worker_training import arguments_for_two
 
 SHARED = "/mnt/segpipe"

@@ -38,8 +38,8 @@ def test_configurations_are_valid() -> None:
 
 
 def test_commands_of_segpipe_are_there() -> None:
-    pytest.importorskip("pipeline.kubeflow.commands", reason="the commands that speak to a cluster are not there")
-    from pipeline.cli import cli
+    pytest.importorskip("pipeline.cli.kubeflow_commands", reason="the commands that speak to a cluster are not there")
+    from pipeline.cli.main import cli
 
     ours = [command for command in _commands() if command[:1] == ["segpipe"]]
     assert ours

@@ -221,7 +221,7 @@ def test_the_server_follows_the_file_that_the_synchronisation_writes(overlay: st
 @each_overlay
 @pytest.mark.parametrize(("group", "label"), [(STABLE, "stable"), (CANARY, "canary")])
 def test_the_synchronisations_command_is_one_that_segpipe_knows(overlay: str, group: str, label: str) -> None:
-    from pipeline.serving_commands import sync
+    from pipeline.cli.serving_commands import sync
 
     for name in ("versions", "sync"):
         container = _container(overlay, group, name)
@@ -385,7 +385,7 @@ def test_an_ingress_leads_to_stable(tmp_path: Path) -> None:
 
 def _our_metrics() -> set[str]:
     """Names of all samples that the synchronisation gives."""
-    from serving.sync_metrics import SyncMetrics
+    from serving.versions.sync_metrics import SyncMetrics
 
     metrics = SyncMetrics()
     metrics.version_loaded("loaded")
@@ -496,7 +496,7 @@ def test_the_inference_service_runs_our_runtime_with_a_part_for_the_canary() -> 
 
 
 def test_the_runtimes_container_is_restricted_and_runs_a_command_that_segpipe_knows() -> None:
-    from pipeline.cli import cli
+    from pipeline.cli.main import cli
 
     (runtime,) = of_kind(KSERVE, "ServingRuntime")
     assert violations(runtime["spec"]) == []
@@ -512,7 +512,7 @@ def test_the_runtimes_container_is_restricted_and_runs_a_command_that_segpipe_kn
 
 
 def test_the_guides_paths_and_commands_are_there() -> None:
-    from pipeline.cli import cli
+    from pipeline.cli.main import cli
 
     guide = (K8S / "serving/README.md").read_text()
     for path in set(re.findall(r"(?<![\w/.])((?:k8s|docs|tests)/[\w./-]*\w)", guide)):

@@ -62,7 +62,7 @@ def _make_image(disk: Path) -> Path:
     folder = disk / "image"
     folder.mkdir()
     script = folder / "segpipe-step"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pipeline.kubeflow.entrypoint "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pipeline.kubeflow.pod.entrypoint "$@"\n')
     script.chmod(0o755)
     return folder
 

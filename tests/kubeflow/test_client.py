@@ -26,16 +26,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from components.errors import UserError
-from pipeline.config import load_config
-from pipeline.kubeflow import recurring, watching
-from pipeline.kubeflow.client import Client, Work
-from pipeline.kubeflow.commands import commit_of
-from pipeline.kubeflow.compiled import Compiled, Step, read_compiled
-from pipeline.kubeflow.connection import Api, UnreachableError, find_connection
-from pipeline.kubeflow.nodes import nodes_of_run, nodes_of_workflow
-from pipeline.kubeflow.recurring import Outcome, Wanted, keep_schedule
-from pipeline.kubeflow.watching import Watched
+from common.errors import UserError
+from pipeline.cli.kubeflow_commands import commit_of
+from pipeline.config.run_config import load_config
+from pipeline.kubeflow.client import recurring, watching
+from pipeline.kubeflow.client.api import Client, Work
+from pipeline.kubeflow.client.compiled_pipeline import Compiled, Step, read_compiled
+from pipeline.kubeflow.client.connection import Api, UnreachableError, find_connection
+from pipeline.kubeflow.client.nodes import nodes_of_run, nodes_of_workflow
+from pipeline.kubeflow.client.recurring import Outcome, Wanted, keep_schedule
+from pipeline.kubeflow.client.watching import Watched
 from tests.support import kfp_api
 from tests.support.compiled_pipeline import compile_pipeline
 from tests.support.kfp_api import Json, KfpApi, Nodes, Request

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import UserError
-from pipeline.config import load_config
-from pipeline.kubeflow.compiler import compile_pipeline
-from pipeline.steps import run_value_parameters
+from common.errors import UserError
+from pipeline.config.run_config import load_config
+from pipeline.dag.steps import run_value_parameters
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 from tests.support.compiled_pipelines import EVERYTHING, SHIPPED, documents
 
 SAMPLE = Path("pipeline/configs/sample.yaml")

@@ -17,8 +17,8 @@ import pytest
 
 from components.evaluator.results import Evaluation
 from components.evaluator.thresholds import OVERALL_METRICS
-from pipeline.config import load_config
-from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.config.run_config import load_config
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 from registry.store import Registry
 from tests.kubeflow.emulator import Backend
 from tests.kubeflow.installation import BY_HAND, INSTALLED, ON_PODS, Installation, backend

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import load_config
-from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.config.run_config import load_config
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 from tests.kubeflow import test_emulated_run as whole
 from tests.kubeflow.emulator import Backend
 from tests.kubeflow.installation import WITHOUT_METADATA

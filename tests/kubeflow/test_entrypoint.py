@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.kubeflow.pod_log import give_reason
+from pipeline.kubeflow.pod.pod_log import give_reason
 from tests.kubeflow.emulator import Backend, TaskRun
 from tests.kubeflow.pods import REPOSITORY, isolation
 from tests.kubeflow.store import COMPLETE, FAILED
@@ -138,20 +138,29 @@ def test_the_reason_is_told_to_kubernetes_too(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_nothing_heavy_is_imported_for_a_word_of_help() -> None:
-    code = "import sys, pipeline.kubeflow.entrypoint; print({'tensorflow', 'tfx', 'apache_beam'} & {*sys.modules})"
+    code = "import sys, pipeline.kubeflow.pod.entrypoint; print({'tensorflow', 'tfx', 'apache_beam'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
 
 def test_an_argument_that_no_command_knows_is_refused() -> None:
-    command = [sys.executable, "-m", "pipeline.kubeflow.entrypoint", "notify", "--executor_input", "{}", "--new", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.kubeflow.pod.entrypoint",
+        "notify",
+        "--executor_input",
+        "{}",
+        "--new",
+        "1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == "error: segpipe-step does not know '--new'; is the image older than the compiled pipeline?\n"
 
 
 def test_a_step_takes_no_more_of_a_gpu_than_it_needs() -> None:
-    code = "import os; from pipeline.kubeflow.entrypoint import run_command\n"
+    code = "import os; from pipeline.kubeflow.pod.entrypoint import run_command\n"
     code += "run_command(['notify', '--executor_input', '{}', '--new', '1'])\n"
     code += "print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
     environment = {name: value for name, value in os.environ.items() if name != "TF_FORCE_GPU_ALLOW_GROWTH"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config
-from pipeline.kubeflow.compiler import compile_pipeline
+from pipeline.config.run_config import load_config
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 from tests.support.compiled_pipelines import EVERYTHING, compiled
 
 GOLDEN = Path("tests/kubeflow/golden")

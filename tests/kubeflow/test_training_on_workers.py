@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.history import HISTORY_FILE, TrainingHistory
-from pipeline.kubeflow.cluster import Cluster
 from pipeline.kubeflow.config import Volume, Workers
-from pipeline.kubeflow.workers import train_on_workers
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.training import train_on_workers
 from tests.support.kubernetes_api import NAMESPACE, FakeKubernetes, on_this_machine, running_workers, step_pod
 from tests.support.worker_training import arguments_for_two
 

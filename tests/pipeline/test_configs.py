@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from components.trainer.history import HISTORY_FILE, TrainingHistory
-from pipeline.config import load_config
+from pipeline.config.run_config import load_config
 from registry.store import Registry
 from tests.support import shapes
 from tests.support.tiny import segpipe

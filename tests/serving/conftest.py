@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.compatibility import skip_autograph_for_keras
+from common.compatibility import skip_autograph_for_keras
 from registry.store import Registry
 from tests.support.serving import Hosted, make_registry
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from registry.store import Registry
-from serving.origins import parse_origin
+from serving.protocol.origins import parse_origin
 from tests.support.serving import Hosted
 
 PREDICT = "/v1/models/tiny:predict"

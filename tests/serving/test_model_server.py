@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from registry.store import Registry
-from serving.model_config import model_config
-from serving.model_server import batching_config
 from serving.settings import Batching
+from serving.versions.model_config import model_config
+from serving.versions.model_server import batching_config
 from tests.support.serving import BIRTH, wait_until
 
 
@@ -37,7 +37,7 @@ class Running:
         self._told = folder / "told"
         path = f"{program.parent}:{os.environ['PATH']}"
         self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path.cwd()), "TOLD": str(self._told)}
-        command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", registry.uri, "--poll", "0.1"]
+        command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", registry.uri, "--poll", "0.1"]
         command += ["--port", str(free_port()), "--grpc-port", str(free_port()), *options]
         self.process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
 
@@ -127,7 +127,7 @@ def test_the_program_is_not_run_for_one_address_that_it_would_not_keep_to(regist
 
 
 def test_a_program_that_is_not_there_is_told(registry: Registry) -> None:
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", registry.uri, "--host", "0.0.0.0"]
+    command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", registry.uri, "--host", "0.0.0.0"]
     command += ["--engine", "tensorflow_model_server", "--port", "0", "--grpc-port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "error: there is no tensorflow_model_server on the PATH" in done.stderr

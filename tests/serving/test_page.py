@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.palette import class_colours
+from common.palette import class_colours
 from registry.store import Registry
 from serving.page import page_routes
 from tests.support.browser import CHROMIUM, Browser

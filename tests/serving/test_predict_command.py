@@ -16,7 +16,7 @@ from tests.support.serving import MODEL, Hosted, picture
 
 
 def predict(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline.cli", "predict", *arguments, "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "pipeline.cli.main", "predict", *arguments, "--out", str(tmp_path / "out")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -96,7 +96,7 @@ def test_a_client_of_a_killed_server_sees_unavailable_and_the_next_server_answer
 def test_a_port_in_use_is_told_in_one_sentence(tmp_path: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", str(tmp_path)]
+        command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", str(tmp_path)]
         ports = {"--port": "0", "--grpc-port": "0"} | {option: str(port)}
         options = [text for pair in ports.items() for text in pair]
         began = time.monotonic()
@@ -109,7 +109,7 @@ def test_a_port_in_use_is_told_in_one_sentence(tmp_path: Path, option: str) -> N
 
 
 def test_an_option_out_of_its_range_is_told_by_name(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", str(tmp_path), "--workers", "0"]
+    command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", str(tmp_path), "--workers", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "error: --workers: must be a whole number from 1 to 64, not 0\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.cli import cli
+from pipeline.cli.main import cli
 from registry.store import Registry
 from tests.support.serving import BIRTH, Hosted, classes_in, export_tiny, picture, wait_until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.config import RunConfig, make_config
+from pipeline.config.run_config import RunConfig, make_config
 
 DATA = {"source": {"type": "folders", "root": "data/pictures"}, "classes": ["background", "thing"]}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 
 _PARAMETERS = {"data_root": "STRING", "epochs": "NUMBER_INTEGER", "run_date": "STRING", "overrides": "STRING"}
 _DEFAULTS = {"STRING": "", "NUMBER_INTEGER": 16}
@@ -49,10 +49,10 @@ def _task(name: str, label: str) -> dict[str, Any]:
 
 def main() -> None:
     """`segpipe` without TFX."""
-    module = types.ModuleType("pipeline.kubeflow.compiler")
+    module = types.ModuleType("pipeline.kubeflow.compile.compiler")
     module.compile_pipeline = compile_pipeline  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
-    from pipeline.cli import main as segpipe
+    from pipeline.cli.main import main as segpipe
 
     segpipe()
 

@@ -9,9 +9,9 @@ from unittest import mock
 
 import yaml
 
-from pipeline.config import load_config
-from pipeline.kubeflow.compiler import compile_pipeline
-from pipeline.steps import StepSpec
+from pipeline.config.run_config import load_config
+from pipeline.dag.steps import StepSpec
+from pipeline.kubeflow.compile.compiler import compile_pipeline
 
 SHIPPED = sorted(Path("pipeline/configs").glob("*.yaml"))
 EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")
@@ -23,7 +23,7 @@ def compiled(config: Path, *overrides: str) -> str:
     """The YAML, with names in the place of the digests of code, which change with each edit."""
     with (
         mock.patch("pipeline.dag.code_digest", _code_of),
-        mock.patch("pipeline.parameters.code_digest", _code_of),
+        mock.patch("pipeline.dag.parameters.code_digest", _code_of),
     ):
         return compile_pipeline(load_config(config, overrides))
 

@@ -163,7 +163,7 @@ def in_the_image(command: list[str], index: int) -> list[str]:
     """The container's command with what the image calls `segpipe-step`."""
     del index
     assert command[0] == "segpipe-step"
-    return [sys.executable, "-m", "pipeline.kubeflow.entrypoint", *command[1:]]
+    return [sys.executable, "-m", "pipeline.kubeflow.pod.entrypoint", *command[1:]]
 
 
 def on_this_machine(command: list[str], index: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.records import VOID
+from common.records import VOID
 
 
 def probabilities(logits_BHWK: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     """A network for pictures of TILE × TILE, exported as the Trainer does; `mode` is `tile` or `resize`."""
     import tensorflow as tf
 
-    from components import records
+    from common import records
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
@@ -225,7 +225,7 @@ class Served(Address):
     """A process that runs `segpipe serve` on free ports of this machine."""
 
     def __init__(self, registry: str, *options: object, until_ready: bool = True) -> None:
-        command = [sys.executable, "-m", "pipeline.cli", "serve", "--registry", registry, "--poll", "0.2"]
+        command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", registry, "--poll", "0.2"]
         command += ["--port", "0", "--grpc-port", "0", *map(str, options)]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         environment.pop("TF_CPP_MIN_LOG_LEVEL", None)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.records import VOID
+from common.records import VOID
 
 PAIRS = 40
 CLOTHES = 59

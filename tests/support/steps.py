@@ -8,8 +8,8 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 
-from components import progress
-from components.errors import UserError
+from common import progress
+from common.errors import UserError
 
 
 class Executor(base_executor.BaseExecutor):

@@ -66,7 +66,7 @@ def write_use_case(root: Path) -> Path:
 
 def command(*arguments: object) -> list[str]:
     """The command line of `segpipe` with this interpreter."""
-    return [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "pipeline.cli.main", *map(str, arguments)]
 
 
 def segpipe(*arguments: object) -> subprocess.CompletedProcess[str]:

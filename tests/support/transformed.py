@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from components import records
+from common import records
 from components.transform.config import TransformConfig
 
 CLASS_NAMES = ("background", "left", "right")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from components.settings import Settings
+from common.settings import Settings
 
 
 def _as_probability(always: float) -> BeforeValidator:

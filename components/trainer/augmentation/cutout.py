@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.augmentation.config import Cutout
 from components.trainer.augmentation.draws import Draws
 

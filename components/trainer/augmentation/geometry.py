@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.augmentation.config import Augmentation, Crop
 from components.trainer.augmentation.draws import Draws
 from components.trainer.augmentation.symmetry import draw_symmetry, matrix_B22

@@ -6,7 +6,7 @@ from typing import Any
 
 import annotated_types
 
-from components.settings import Settings
+from common.settings import Settings
 from components.trainer.augmentation.config import (
     Augmentation,
     Brightness,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 from components.transform.config import TransformConfig
 
 BAND_BYTES = 1_000_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.hostile import REFUSED
+from common.decompression_bomb import REFUSED
 from components.trainer.inference.header import first_of, is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
 

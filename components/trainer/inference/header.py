@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.hostile import COMPRESSED_TEXT, MAX_SCANS, MAX_TEXTS, PNG_START, REFUSED, SCAN, TOO_MUCH_DATA, png_bytes
+from common.decompression_bomb import (
+    COMPRESSED_TEXT,
+    MAX_SCANS,
+    MAX_TEXTS,
+    PNG_START,
+    REFUSED,
+    SCAN,
+    TOO_MUCH_DATA,
+    png_bytes,
+)
 from components.trainer.inference.gif import first_frame_alone, image_size
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
 
@@ -69,7 +78,7 @@ def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
     """What is to be known of a picture before it is decoded.
 
     It is refused if it is no picture, has more than `max_pixels` pixels, asks its decoder for more than pixels (see
-    `components.hostile`), or is a BMP of a kind that TensorFlow misreads.
+    `common.decompression_bomb`), or is a BMP of a kind that TensorFlow misreads.
 
     Raises:
         tf.errors.InvalidArgumentError: in the graph, when the header of a JPEG is broken.

@@ -16,9 +16,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
-from components import records
-from components.evaluator.confusion import confusion_counts_BCC
-from components.signatures import (
+from common import records
+from common.confusion import confusion_counts_BCC
+from common.signatures import (
     CLASS_FRACTIONS,
     CLASS_NAMES,
     CONFUSION,

@@ -1,7 +1,7 @@
 """How a picture must be turned to stand upright, read in the graph from its Exif data; TensorFlow's decoders ignore it.
 
 Ingestion turns training pictures upright; an app's photograph of a street must stand as they did.  What is read, and
-where, is what `components.orientation` reads.
+where, is what `common.orientation` reads.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.hostile import PNG_START
-from components.orientation import (
+from common.decompression_bomb import PNG_START
+from common.orientation import (
     EXIF,
     FIRST_DIRECTORY,
     HIGHEST,

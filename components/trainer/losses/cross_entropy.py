@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import pixel_weights_BHW, weighted_mean
 from components.trainer.losses.term import Loss, Term

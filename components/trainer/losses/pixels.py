@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.lazy_tensorflow import tf
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from components.settings import Settings
+from common.settings import Settings
 from components.trainer.lazy_tensorflow import tf
 
 Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.architectures import Encoder
 from components.trainer.encoder_specs import PublishedFile
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from components.compatibility import skip_autograph_for_keras
+from common.compatibility import skip_autograph_for_keras
 from tests.support.data_set import encode, photo
 from tests.support.hostile_pictures import Hostile, hostile_pictures, sound
 from tests.support.memory import peak_memory

@@ -7,9 +7,9 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from common.errors import UserError
 from components.baseline.component import Baseline
 from components.baseline.executor import Executor
-from components.errors import UserError
 from registry.contents import hash_folder
 from registry.local_storage import LocalStorage
 from registry.state import registry_state

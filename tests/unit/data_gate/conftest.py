@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from common.records import SPLITS
 from components.data_gate.infer import infer_schema
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS
 from tests.support.measured import CLASSES, USUAL, Look, make_records, measure_records
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList

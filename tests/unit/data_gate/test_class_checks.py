@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.records import SPLITS
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig, check_absent
 from components.example_gen.quarantine import IngestionSummary
-from components.records import SPLITS
 
 NOTHING = ValidationConfig()
 

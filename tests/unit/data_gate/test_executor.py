@@ -17,6 +17,8 @@ from tfx.components.statistics_gen.executor import Executor as StatisticsGen
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
+from common.errors import UserError
+from common.progress import LOGGER_NAME
 from components.artifacts import GateResult, Quarantine
 from components.data_gate.checks import Statistics
 from components.data_gate.component import DataGate
@@ -24,8 +26,6 @@ from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
 from components.data_gate.infer import write_schema
 from components.data_gate.result import GateReport
-from components.errors import UserError
-from components.progress import LOGGER_NAME
 from components.statistics import stats_options
 from registry.store import Registry
 from tests.support.measured import Look, make_records, write_records

@@ -7,8 +7,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
+from common.errors import UserError
 from components.data_gate.infer import MAX_SLICE_VALUES, infer_schema, schema_text, write_schema
-from components.errors import UserError
 from tests.support.measured import CLASSES, make_records
 
 

@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact, standard_artifacts
 
-from components import records
+from common import records
+from common.confusion import confusion_counts_BCC
 from components.evaluator import executor
 from components.evaluator.config import EvaluatorConfig
-from components.evaluator.confusion import confusion_counts_BCC
 from components.evaluator.counts import confusion_counts
 from components.evaluator.results import RESULTS_FILE, Evaluation
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from common.records import VOID
 from components.evaluator import counts
-from components.records import VOID
 
 CONFUSIONS = st.integers(1, 6).flatmap(lambda c: hnp.arrays(np.int64, (c, c), elements=st.integers(0, 1000)))
 

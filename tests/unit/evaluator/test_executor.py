@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.evaluator import counts
 from components.evaluator.config import EvaluatorConfig, Threshold
 from components.evaluator.executor import closing_line

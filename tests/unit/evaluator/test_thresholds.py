@@ -1,6 +1,6 @@
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.evaluator.config import EvaluatorConfig, Threshold
 from components.evaluator.thresholds import check_thresholds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.check import survey
 from components.example_gen.config import IndexLabels, Limits, ManifestSource, SizeBuckets, Split
 from components.example_gen.quarantine import Reason

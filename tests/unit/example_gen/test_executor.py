@@ -17,9 +17,9 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from components import progress, records
+from common import progress, records
+from common.errors import UserError
 from components.artifacts import Quarantine
-from components.errors import UserError
 from components.example_gen.check import survey
 from components.example_gen.config import DataConfig, IndexLabels, ManifestSource, Split
 from components.example_gen.executor import Executor

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from components import records
+from common import records
 from components.example_gen.config import SizeBuckets
 from components.example_gen.features import bucket, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.files import RemoteFolder, open_folder
 from components.example_gen.quarantine import Reason

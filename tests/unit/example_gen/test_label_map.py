@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, ThresholdLabels, ValueLabels
 from components.example_gen.label_map import label_map
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.records import VOID
 
 NAMES = ("a", "b", "c")
 SHAPE = arrays.array_shapes(min_dims=2, max_dims=2, max_side=8)

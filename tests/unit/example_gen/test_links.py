@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.files import LocalFolder
 from components.example_gen.quarantine import Reason

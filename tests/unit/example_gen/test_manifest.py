@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import ManifestSource
 from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import Quarantined, Reason

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.images import canonical_image
 from components.example_gen.label_map import label_map
 from components.example_gen.masks import canonical_mask
 from components.example_gen.rejection import Rejected
-from components.records import VOID
 from tests.support.data_set import CLASSES, encode, photo
 from tests.support.mask_files import WHITES, MaskFile, mask_files
 

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.images import canonical_image
 from components.example_gen.label_map import label_map
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import Rejected
-from components.records import VOID
 from tests.support.data_set import CLASSES, blocks, encode, photo, raw_png
 from tests.support.mask_files import palette_image, raw_tiff
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import Reason

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.records import SPLITS
 from components.example_gen.config import Split
 from components.example_gen.pairing import Pair
 from components.example_gen.quarantine import Reason
@@ -18,7 +19,6 @@ from components.example_gen.splits import (
     settle_groups,
     settle_twins,
 )
-from components.records import SPLITS
 
 WORDS = st.text(max_size=8)
 GIVEN = st.sampled_from([None, *SPLITS])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import ManifestSource
 from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import Reason

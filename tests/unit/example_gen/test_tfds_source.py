@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.check import survey
 from components.example_gen.config import DataConfig, IndexLabels, TfdsSource
 from components.example_gen.sources import data_fingerprint, open_source

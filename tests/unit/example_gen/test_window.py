@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource, TfdsSource
 from components.example_gen.quarantine import Reason
 from components.example_gen.sources import data_fingerprint, open_source

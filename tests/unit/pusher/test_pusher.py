@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tfx.types import channel_utils, standard_artifacts
 
+from common.errors import UserError
 from components.artifacts import Quarantine
-from components.errors import UserError
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.component import RegistryPusher

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.contents import content_hash, hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry

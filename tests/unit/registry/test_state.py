@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.state import baseline_of, holdings_state, registry_state, served_in
 from registry.store import Registry
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.errors import CorruptRecordError
 from registry.storage import open_storage
 from registry.store import Registry

@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from registry.contents import content_hash, hash_folder
 from registry.errors import (
     CorruptRecordError,

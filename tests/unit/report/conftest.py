@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components import records
+from common import records
+from common.confusion import confusion_counts_BCC
 from components.data_gate.result import Finding, GateReport
 from components.evaluator import counts
-from components.evaluator.confusion import confusion_counts_BCC
 from components.evaluator.results import Check, Estimate, Evaluation, Measured, SliceMetrics, Verdict
 from components.example_gen.quarantine import IngestionSummary, Quarantined, Reason
 from components.pusher.result import PushResult

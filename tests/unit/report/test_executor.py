@@ -11,9 +11,9 @@ import pytest
 from tfx.types import standard_artifacts
 from tfx.types.channel_utils import as_channel
 
+from common.records import VOID
 from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.evaluator.results import RESULTS_FILE, Evaluation
-from components.records import VOID
 from components.report.component import RunReport
 from components.report.executor import Executor
 from components.serving_check.result import RESULT_FILE

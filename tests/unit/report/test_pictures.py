@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from components import palette
+from common import palette
+from common.records import VOID
 from components.evaluator import counts
-from components.records import VOID
 from components.report import pictures
 
 

@@ -8,7 +8,7 @@ import pytest
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
-from components.errors import UserError
+from common.errors import UserError
 from components.schema_importer.executor import Executor, parse_schema
 
 

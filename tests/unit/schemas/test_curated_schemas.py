@@ -9,7 +9,7 @@ import yaml
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 
-from components import records
+from common import records
 from components.example_gen.config import DataConfig
 
 ROOT = Path(__file__).parents[3]

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from components import records
-from components.compatibility import skip_autograph_for_keras
+from common import records
+from common.compatibility import skip_autograph_for_keras
 from components.serving_check.pictures import Picture, read_pictures
 from components.serving_check.reference import Export, read_export
 from tests.support.serving import CLASSES, TILE, export_network, picture, trainer_settings

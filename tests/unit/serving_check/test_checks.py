@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.serving_check import checks
 from components.serving_check.checks import Trial, check_served
 from components.serving_check.config import ServingCheckConfig

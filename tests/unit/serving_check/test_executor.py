@@ -9,7 +9,7 @@ import pytest
 from tfx.components.util import model_utils
 from tfx.types import artifact, channel_utils, standard_artifacts
 
-from components.errors import UserError
+from common.errors import UserError
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.errors import UserError
+from common.errors import UserError
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.pictures import Picture, read_pictures
 from components.serving_check.warmup import WARMUP_FILE, write_warmup

@@ -125,7 +125,7 @@ def test_every_file_of_the_packages_is_shipped(distribution):
     }
     folders = [ROOT / package.replace(".", "/") for package in distribution["packages"]]
     tops = {folder for folder in folders if folder.parent == ROOT}
-    assert {folder.name for folder in tops} == {"pipeline", "components", "registry", "serving", "schemas"}
+    assert {folder.name for folder in tops} == {"pipeline", "components", "common", "registry", "serving", "schemas"}
     for top in tops:
         for path in top.rglob("*"):
             if path.is_dir() or "__pycache__" in path.parts or path.name == ".DS_Store":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.compatibility import skip_autograph_for_keras
+from common.compatibility import skip_autograph_for_keras
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.augmentation.config import Augmentation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.augmentation.config import Cutout
 from components.trainer.augmentation.cutout import cut_out
 from components.trainer.augmentation.draws import Draws

@@ -12,9 +12,9 @@ import tensorflow_transform as tft
 import tf_keras as keras
 from PIL import Image
 
-from components import records
+from common import records
+from common.signatures import SIGNATURES
 from components.evaluator.counts import confusion_counts
-from components.signatures import SIGNATURES
 from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import Augmentation, TrainerConfig
 from components.trainer.input_pipeline import (
     COMPRESSION,

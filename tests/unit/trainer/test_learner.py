@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.learner import Learner
 from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm

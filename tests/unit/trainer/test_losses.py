@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from components.records import VOID
+from common.records import VOID
 from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import LossTerms
 from tests.support import loss_references as reference

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.records import VOID
 from components.evaluator import counts
-from components.records import VOID
 from components.trainer.metrics import SegmentationMetrics
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import UNet
 from components.trainer.learning_config import FineTuning
 from components.trainer.models import build_model, encoder_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
 
 

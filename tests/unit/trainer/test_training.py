@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer import training
 from components.trainer.config import TrainerConfig
 from components.trainer.course import Course

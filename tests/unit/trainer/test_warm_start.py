@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras as keras
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel

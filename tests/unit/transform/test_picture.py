@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 
-from components.records import VOID
+from common.records import VOID
 from components.transform.picture import (
     decode_image,
     decode_mask,

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
-from components import records
+from common import records
 from components.trainer.input_pipeline import COMPRESSION, read_constants
 from components.transform import features
 from components.transform.config import TransformConfig

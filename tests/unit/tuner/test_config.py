@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.losses.config import CrossEntropyTerm, DiceTerm, TverskyTerm
-from pipeline.config import RunConfig, load_config
+from pipeline.config.run_config import RunConfig, load_config
 
 MINIMAL = """
 name: tiny

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer import training
 from components.trainer.config import TrainerConfig
 from components.trainer.course import Course

@@ -11,7 +11,7 @@ import keras_tuner
 import pytest
 import tensorflow as tf
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Diverged
 from components.tuner.config import TunerConfig

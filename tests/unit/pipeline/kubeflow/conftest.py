@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.cluster import Cluster
+from pipeline.kubeflow.workers.cluster import Cluster
 from tests.support.kubernetes_api import NAMESPACE, FakeKubernetes, step_pod
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.orientation import orientation
+from common.orientation import orientation
 from serving.client.pictures import decoded_rgb, encoded
 from tests.support.image_files import XMP, GifFrame, app1, exif_data, gif_file, gif_image, segment, with_segments
 

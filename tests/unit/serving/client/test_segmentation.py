@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components import palette
+from common import palette
 from serving.client.answer import Answer
 from serving.client.errors import SegmentationError
 from serving.client.palette import colours

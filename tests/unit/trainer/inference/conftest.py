@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras as keras
 
-from components.compatibility import skip_autograph_for_keras
-from components.signatures import SIGNATURES
+from common.compatibility import skip_autograph_for_keras
+from common.signatures import SIGNATURES
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.config import InferenceConfig

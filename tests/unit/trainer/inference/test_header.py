@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.hostile import MAX_SCANS, MAX_TEXTS, inflates_too_far, png_bytes
+from common.decompression_bomb import MAX_SCANS, MAX_TEXTS, inflates_too_far, png_bytes
 from components.trainer.inference.header import Looked, look_at, picture_size
 from tests.support.hostile_pictures import PNG, chunk, ihdr, rows, with_scans
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from components import records
+from common import records
 from components.evaluator.counts import confusion_counts
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.tiling import decide_in_tiles

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras as keras
 
-from components import records
+from common import records
 from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, Encoder, EncoderName, EncoderUNet, UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel

@@ -11,7 +11,7 @@ import pytest
 import tf_keras as keras
 from sklearn.datasets import load_sample_images
 
-from components.errors import UserError
+from common.errors import UserError
 from components.trainer.architectures import Encoder, EncoderUNet, UNet
 from components.trainer.models import check_encoder, encoder_of
 from components.trainer.models.encoders import encode, network_with_weights

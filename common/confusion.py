@@ -1,0 +1,38 @@
+"""Confusion counts in the graph, so that an evaluation reads C² numbers a picture instead of its pixels."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from common.records import VOID
+
+INDICES = 256
+"""Values that a pixel of an index mask can have."""
+
+
+def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Pixels [B, C, C], int64, counted as [truth][prediction]; void pixels of the truth do not count.
+
+    One `bincount` over the batch: pixel (t, p) of a picture goes to bin t·C + p.  Void has a row of its own, which is
+    cut off, and so has every other index of the truth that is no class: the counts show whether there was one.
+
+    Args:
+        truth_BHW: class indices or void, uint8.
+        prediction_BHW: class indices 0…C−1; int32 is fastest.
+        num_classes: C.
+
+    Raises:
+        tf.errors.InvalidArgumentError: an index is neither a class nor, in the truth, void.
+    """
+    truth = tf.cast(truth_BHW, tf.int32)
+    prediction = tf.cast(prediction_BHW, tf.int32)
+    bins = tf.reshape(truth * num_classes + prediction, [tf.shape(truth)[0], -1])
+    size = INDICES * num_classes
+    counts = tf.math.bincount(bins, minlength=size, maxlength=size, dtype=tf.int64, axis=-1)
+    counts_BTP = tf.reshape(counts, [-1, INDICES, num_classes])
+    strays = tf.reduce_sum(counts_BTP[:, num_classes:VOID])
+    # As unsigned numbers negative ones are huge, so that one comparison finds both kinds of strays.
+    beyond = tf.reduce_any(tf.bitcast(prediction, tf.uint32) >= num_classes)
+    check = tf.debugging.Assert(~beyond & (strays == 0), ["a pixel is beyond the classes; of the truth:", strays])
+    with tf.control_dependencies([check]):
+        return counts_BTP[:, :num_classes]

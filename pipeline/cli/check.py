@@ -1,0 +1,196 @@
+"""`segpipe check` and `segpipe schema infer`: a look at the data before anything is run on it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from common.errors import UserError
+from common.records import SPLITS
+from components.evaluator.config import EvaluatorConfig
+from components.example_gen.causes import describe_causes, group_causes
+from components.example_gen.config import TfdsSource
+from components.example_gen.quarantine import IngestionSummary, Quarantined
+from pipeline.cli.console import quiet_streams
+from pipeline.config.run_config import RunConfig
+from pipeline.dag.run_date import on_date
+from pipeline.dag.schema_file import read_schema, write_first_schema, written
+from pipeline.local.disk_need import print_need
+from registry.store import Registry
+
+if TYPE_CHECKING:  # They import TensorFlow.
+    from components.data_gate.checks import Statistics
+    from components.data_gate.rehearsal import Rehearsal
+    from components.data_gate.result import GateReport
+    from components.example_gen.check import OnProgress
+
+_SHOWN = 20
+_COLUMNS = 8
+
+
+def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
+    """Does all that could stop a run on `date` before its training, and says what would be used and what quarantined.
+
+    Every pair is read and decoded as in ingestion, and the data gate's own judgement is asked.  Where the configuration
+    names a schema that does not exist yet, a first one is written.
+
+    Raises:
+        UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
+            read, the evaluator asks for slices that the data does not have, or the data gate would stop the run.
+    """
+    with quiet_streams(_log_file(config, "check")) as console:
+        _check_weights(config, console)
+        with console.status("listing pairs") as status:
+            config = on_date(config, date)
+            rehearsal = _rehearse(config, status)
+        console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
+        _print_dates(console, config)
+        _print_notes(console, rehearsal.summary)
+        _print_splits(console, rehearsal.summary)
+        _print_quarantined(console, rehearsal.quarantined)
+        print_need(config, console)
+        report = _judge(config, rehearsal, console)
+        _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
+        _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
+    if not report.passed:
+        from components.data_gate.result import told
+
+        raise UserError(f"the data gate would stop this run, {told(report.failures)}")
+
+
+def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
+    """Writes a first schema from the data to where the configuration looks for it.
+
+    Raises:
+        UserError: there is one already, the data cannot be read, or it is not fit to be a contract.
+    """
+    path = config.schema_file
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists and may have been edited; --force writes it anew")
+    with quiet_streams(_log_file(config, "schema")) as console:
+        with console.status("listing pairs") as status:
+            from components.example_gen.check import survey
+
+            config = on_date(config)
+            summary, _ = survey(config.data, config.seed, _shown_on(status))
+        write_first_schema(config, summary, overwrite)
+        console.print(written(path), markup=False, soft_wrap=True)
+
+
+def _rehearse(config: RunConfig, status: Status) -> Rehearsal:
+    from components.data_gate.rehearsal import rehearse
+    from pipeline.dag.run_state import capture_run_state
+
+    capture_run_state(config)
+    return rehearse(config.data, config.seed, _shown_on(status), lambda: status.update("computing the statistics"))
+
+
+def _shown_on(status: Status) -> OnProgress:
+    return lambda done, total: status.update(f"read {done} of {total} pairs")
+
+
+def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateReport:
+    """The data gate's judgement; without a schema, and on data that is not fit to be one, that on the account alone."""
+    from components.data_gate.checks import check_ingestion
+    from components.data_gate.judge import find_anomalies, judge, read_baseline
+    from components.data_gate.result import GateReport
+    from components.schema_importer.parsing import parse_schema
+
+    summary, path = rehearsal.summary, config.schema_file
+    if not path.exists():
+        findings = tuple(check_ingestion(summary, config.validation))
+        if not all(finding.passed for finding in findings):
+            console.print(
+                f"no schema is written to {path} from data that the data gate refuses", markup=False, soft_wrap=True
+            )
+            return GateReport(passed=False, findings=findings)
+        write_first_schema(config, summary)
+        console.print(written(path), markup=False, soft_wrap=True)
+    schema = parse_schema(read_schema(path))
+    console.print(f"[green]✓[/] schema {escape(str(path))}", soft_wrap=True)
+    baseline = read_baseline(Registry(config.registry_uri), summary.data_fingerprint, config.validation)
+    anomalies = find_anomalies(rehearsal.statistics, schema)
+    return judge(summary, rehearsal.statistics, anomalies, schema, baseline, config.validation)
+
+
+def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]) -> list[str]:
+    """What to say of thresholds that ask for a value which no image of the judging split has."""
+    from components.data_gate.checks import slice_values
+    from pipeline.dag.slices import asked_values
+
+    return [
+        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so that no model can keep this bound"
+        for path, column, value in asked_values(evaluator)
+        if value not in slice_values(statistics[evaluator.split], column)
+    ]
+
+
+def _check_weights(config: RunConfig, console: Console) -> None:
+    encoder = config.trainer.model.encoder
+    if encoder is None or encoder.weights == "none":
+        return
+    with console.status(f"loading the weights of {encoder.name}"):
+        from components.trainer.models import check_encoder
+
+        check_encoder(config.trainer.model, config.transform)
+    console.print(f"[green]✓[/] {encoder.name} starts from {encoder.weights}", soft_wrap=True)
+
+
+def _log_file(config: RunConfig, command: str) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return config.workspace_dir / "logs" / f"{command}-{stamp}.log"
+
+
+def _print_dates(console: Console, config: RunConfig) -> None:
+    source = config.data.source
+    if not isinstance(source, TfdsSource) and source.dates:
+        dates = [date.isoformat() for date in source.dates]
+        shown = ", ".join(dates) if len(dates) <= _COLUMNS else f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
+        console.print(f"[green]✓[/] data of {shown} (window: {source.window})", soft_wrap=True)
+
+
+def _print_notes(console: Console, summary: IngestionSummary) -> None:
+    for note in summary.notes[:_SHOWN]:
+        console.print(f"· {note}", markup=False, soft_wrap=True)
+    if len(summary.notes) > _SHOWN:
+        console.print(f"· … and {len(summary.notes) - _SHOWN} more such notes")
+
+
+def _print_splits(console: Console, summary: IngestionSummary) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table.add_column("split")
+    table.add_column("pairs", justify="right")
+    many = len(summary.classes) > _COLUMNS
+    for name in ["classes that occur"] if many else summary.classes:
+        table.add_column(Text(name), justify="right")
+    table.add_column("void", justify="right")
+    for split in SPLITS:
+        pixels = summary.class_pixels.get(split, ())
+        total = max(sum(pixels), 1)
+        shares = [f"{count / total:.1%}" for count in pixels]
+        occurring = f"{sum(count > 0 for count in pixels)} of {len(summary.classes)}"
+        void = f"{summary.void_share(split):.1%}"
+        table.add_row(split, str(summary.used.get(split, 0)), *([occurring] if many else shares), void)
+    console.print(table)
+
+
+def _print_quarantined(console: Console, quarantined: list[Quarantined]) -> None:
+    if not quarantined:
+        console.print("[green]✓[/] nothing would be quarantined")
+        return
+    console.print(f"{len(quarantined)} would be quarantined:")
+    for line in describe_causes(group_causes(quarantined), _SHOWN):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _print_warnings(console: Console, warnings: list[str]) -> None:
+    for warning in warnings:
+        console.print(Text("! ", style="yellow") + Text(warning), soft_wrap=True)

@@ -1,0 +1,358 @@
+"""The command `segpipe`.
+
+TensorFlow and TFX are imported only by the commands that need them, once their arguments are known to be sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import UserError
+from common.gpus import share_gpus
+from common.interruption import interrupted_by_sigterm
+from pipeline import __version__
+from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
+from pipeline.cli.options import (
+    CommandGroup,
+    config_argument,
+    date_option,
+    registry_option,
+    registry_uri,
+    says_errors_plainly,
+    set_option,
+)
+from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+
+
+def main() -> None:
+    """The console script: runs a command and turns what goes wrong into one sentence."""
+    try:
+        cli(prog_name="segpipe")
+    except SystemExit:
+        _mute()
+        raise
+
+
+def _mute() -> None:
+    """Drops what is written from now on: all has been said, but TensorFlow's destructors may fail with tracebacks."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+        os.dup2(nowhere, descriptor)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="segpipe")
+def cli() -> None:
+    """From pictures and masks to a blessed, pushed and served segmentation model.
+
+    \b
+    segpipe sample-data build/sample-data
+    segpipe run pipeline/configs/sample.yaml
+    segpipe predict picture.jpg
+    """
+    share_gpus()
+
+
+@cli.command()
+@config_argument
+@set_option
+@date_option
+@click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
+@says_errors_plainly
+def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
+    """Run the pipeline that CONFIG describes, on this machine.
+
+    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.  With
+    `when_unchanged: skip` nothing is run where the served version was made from the same data and configuration.
+
+    \b
+    Example:
+      segpipe run pipeline/configs/sample.yaml --set trainer.epochs=5
+    """
+    from rich.markup import escape
+
+    from pipeline.cli.console import quiet_streams
+    from pipeline.cli.summary import print_summary
+    from pipeline.config.run_config import load_config
+    from pipeline.dag.run_date import parse_run_date
+    from pipeline.local.run import log_file, run_pipeline
+
+    settings, day = load_config(config, overrides), parse_run_date(date)
+    log = log_file(settings)
+    try:
+        with interrupted_by_sigterm(), quiet_streams(log) as console:
+            console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
+            outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
+            if outcome is not None:
+                print_summary(console, outcome, log)
+    except Exception:
+        with contextlib.suppress(OSError), log.open("a") as file:  # The log may be what cannot be written.
+            traceback.print_exc(file=file)
+        raise
+
+
+@cli.command("sample-data")
+@click.argument("directory", type=click.Path(path_type=Path))
+@says_errors_plainly
+def sample_data(directory: Path) -> None:
+    """Make the sample data in DIRECTORY: digits in coloured ink on photographs.
+
+    \b
+    Example:
+      segpipe sample-data build/sample-data
+    """
+    from pipeline.cli.sample_data import write_sample_data
+
+    if not write_sample_data(directory, click.echo):
+        click.echo(f"the sample data in {directory} is complete")
+
+
+@cli.command()
+@config_argument
+@set_option
+@date_option
+@says_errors_plainly
+def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
+    """Check CONFIG and its data without running: what would be used, what quarantined, what would stop a run.
+
+    Where there is no schema yet, a first one is written from the data, for a person to read and correct.
+
+    \b
+    Example:
+      segpipe check pipeline/configs/nuclei.yaml
+    """
+    from pipeline.cli.check import check_data
+    from pipeline.config.run_config import load_config
+    from pipeline.dag.run_date import parse_run_date
+
+    check_data(load_config(config, overrides), parse_run_date(date))
+
+
+@cli.command("compile")
+@config_argument
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="The YAML file that is written; - is the standard output.  [default: build/NAME.yaml]",
+)
+@set_option
+@says_errors_plainly
+def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
+    """Compile CONFIG for Kubeflow Pipelines: a pipeline to upload, with a document for Kubernetes.
+
+    Paths are those of the cluster: relative ones lie on the volume that `kubeflow.volume` names.
+
+    \b
+    Example:
+      segpipe compile pipeline/configs/sample.yaml -o build/sample.yaml
+    """
+    from pipeline.config.run_config import load_config
+    from pipeline.kubeflow.compile.compiler import compile_quietly
+    from pipeline.kubeflow.compile.non_tfx_tasks import run_parameters
+    from pipeline.kubeflow.compile.paths import on_cluster
+
+    settings = load_config(config, overrides)
+    text = compile_quietly(settings)
+    if out == Path("-"):
+        click.echo(text, nl=False)
+        return
+    path = out or Path("build") / f"{settings.name}.yaml"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
+    click.echo(f"{path} is written; a run takes these parameters:")
+    for name, parameter in run_parameters(on_cluster(settings)).items():
+        click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
+
+
+@cli.command()
+@config_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("preview.png"),
+    show_default=True,
+    help="The PNG file that is written.",
+)
+@set_option
+@says_errors_plainly
+def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
+    """Draw what training will see: pictures and masks of CONFIG's data, as they are and changed at random.
+
+    \b
+    Example:
+      segpipe preview pipeline/configs/nuclei.yaml --set 'trainer.augmentation.rotate={degrees: 30}'
+    """
+    from pipeline.cli.preview import write_preview
+    from pipeline.config.run_config import load_config
+
+    write_preview(load_config(config, overrides), out)
+
+
+@cli.command()
+@registry_option
+@says_errors_plainly
+def versions(registry: str | None) -> None:
+    """List the versions in the registry, and which of them is served.
+
+    \b
+    Example:
+      segpipe versions --registry runs/sample/registry
+    """
+    from pipeline.cli.console import make_console
+    from registry.listing import version_rows, versions_table
+
+    make_console().print(versions_table(version_rows(registry_uri(registry))))
+
+
+@cli.command()
+@click.argument("version", type=int, required=False)
+@registry_option
+@says_errors_plainly
+def rollback(version: int | None, registry: str | None) -> None:
+    """Serve VERSION again, or the version served before the present one.
+
+    \b
+    Example:
+      segpipe rollback 3 --registry runs/sample/registry
+    """
+    from registry.store import Registry
+
+    store = Registry(registry_uri(registry))
+    before = store.served()
+    now = store.rollback(version)
+    click.echo(f"version {now} is served now, instead of {before}")
+
+
+@cli.command()
+@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
+@registry_option
+@click.option("--version", type=int, help="The version to ask; without it, the served one.")
+@click.option(
+    "--url",
+    metavar="ADDRESS",
+    help="Ask a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/predictions"),
+    show_default=True,
+    help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
+)
+@says_errors_plainly
+def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
+    """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
+
+    An image that is refused stops no other: the refused are listed at the end, and the exit status is 1.  Of a folder,
+    and of those below it, the files that end as images do are taken; their outputs lie in OUT as they lie in it.
+
+    \b
+    Example:
+      segpipe predict build/sample-data/images/scene-000.jpg
+      segpipe predict build/sample-data/images --out build/masks
+      segpipe predict picture.png --url http://localhost:8501/v1/models/sample
+    """
+
+    missing = [str(image) for image in images if not image.exists()]
+    if missing:
+        raise UserError(f"there is no picture {', '.join(missing)}")
+    if url is None:
+        uri = registry_uri(registry)
+        from pipeline.cli.predict import predict_here
+
+        predict_here(images, uri, version, out)
+        return
+    if version is not None:
+        raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
+    from pipeline.cli.predict import predict_there
+
+    predict_there(images, url, out)
+
+
+@cli.command()
+@registry_option
+@click.option("--version", type=int, help="Serve this version, whatever the registry serves.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all of them.")
+@click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 takes any that is free.")
+@click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 takes any that is free.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "embedded", "tensorflow_model_server"]),
+    default="auto",
+    show_default=True,
+    help="auto takes tensorflow_model_server if it is on the PATH and --host is 0.0.0.0.",
+)
+@click.option("--poll", default=5.0, show_default=True, metavar="SECONDS", help="How often to look at the registry.")
+@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="Time for a request.")
+@click.option(
+    "--grace", default=20.0, show_default=True, metavar="SECONDS", help="Time for running requests at the end."
+)
+@click.option("--max-body", default=32, show_default=True, metavar="MB", help="Size of a request.")
+@click.option("--max-pictures", default=32, show_default=True, help="Pictures in a request.")
+@click.option("--max-requests", default=64, show_default=True, help="Requests at a time, waiting or running.")
+@click.option("--batch", type=int, help="Pictures that are run together. [default: 8; with tensorflow_model_server 1]")
+@click.option(
+    "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
+)
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages of ORIGIN (https://HOST[:PORT], or * for any) ask the REST API; may be repeated.",
+)
+@click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
+@says_errors_plainly
+def serve(registry: str | None, engine: str, **options: Any) -> None:
+    """Answer apps: the served model over gRPC and HTTP, as TensorFlow Serving would.
+
+    \b
+    Example:
+      segpipe serve --registry runs/sample/registry --port 8501
+    """
+    from pipeline.cli.serve import serve_registry
+
+    serve_registry(registry_uri(registry), engine, options)
+
+
+for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+    cli.add_command(_command)
+
+
+@cli.group(cls=CommandGroup)
+def schema() -> None:
+    """Work with the curated schema, the contract that data must keep."""
+
+
+@schema.command()
+@config_argument
+@set_option
+@click.option("--force", is_flag=True, help="Overwrite a schema that is there.")
+@says_errors_plainly
+def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
+    """Write a first schema from the data of CONFIG, for a person to read and correct.
+
+    \b
+    Example:
+      segpipe schema infer pipeline/configs/nuclei.yaml
+    """
+    from pipeline.cli.check import infer_schema_file
+    from pipeline.config.run_config import load_config
+
+    infer_schema_file(load_config(config, overrides), force)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What the commands of `segpipe` share: their errors in one sentence, and the arguments that most of them take."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import UserError, user_error_in
+from common.interruption import Interruption, output_closed
+from common.machine_faults import describe, machine_fault_in
+from common.plain_path import plain_temporary_files, without_aliases
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class CommandGroup(click.Group):
+    """A group whose help shows the summary of each command as a whole, on several lines where it is long."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands; click itself cuts each summary to what is left of the line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+_WHOLE = 1000
+"""Characters: more than any summary has."""
+
+config_argument = click.argument("config", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+)
+date_option = click.option(
+    "--date",
+    metavar="DATE",
+    default="",
+    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
+)
+registry_option = click.option(
+    "--registry",
+    envvar="SEGPIPE_REGISTRY",
+    metavar="URI",
+    help="The registry; without it, that of the only run below runs/.",
+)
+
+
+def registry_uri(given: str | None) -> str:
+    """The registry that `registry_option` names; it is there, be it empty.
+
+    Raises:
+        UserError: it names none, and there is not exactly one below runs/; or what it names is not there.
+    """
+    if given:
+        uri = given if "://" in given else str(Path(given).absolute())
+        _check_registry(uri)
+        return uri
+    found = sorted(Path("runs").glob("*/registry"))
+    if len(found) == 1:
+        return str(found[0].absolute())
+    if not found:
+        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
+    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
+
+
+def _check_registry(uri: str) -> None:
+    """Checks that a registry can be at `uri`; what a store cannot tell for now is left to whoever asks it next.
+
+    Raises:
+        NoRegistryError: there is no such folder or bucket, or it holds something else.
+    """
+    from registry.errors import RegistryError
+    from registry.store import Registry
+
+    try:
+        Registry(uri).check_there()
+    except RegistryError:
+        raise
+    except Exception:  # noqa: BLE001  # Object stores raise what they like; the server looks again and says why.
+        return
+
+
+def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
+        try:
+            with plain_temporary_files():
+                return command(*args, **kwargs)
+        except Interruption as interruption:
+            _end(interruption.what, interruption.status)
+        except KeyboardInterrupt:
+            _end("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            _end(output_closed().what, output_closed().status)
+        except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
+            if debug:
+                traceback.print_exc()
+            click.echo(f"error: {without_aliases(_sentence(error))}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
+
+
+def _end(what: str, status: int) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(f"{what}; the same command goes on where it was", err=True)
+    sys.exit(status)
+
+
+def _sentence(error: Exception) -> str:
+    user_error = user_error_in(error)
+    if user_error is not None:
+        return str(user_error)
+    if isinstance(error, FileNotFoundError) and not _has_current_folder():
+        return "the folder that this command was started in has been removed; change to another one"
+    fault = machine_fault_in(error)
+    if fault is not None:
+        return describe(fault, [Path()])
+    first_line = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"

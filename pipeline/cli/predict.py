@@ -1,0 +1,202 @@
+"""`segpipe predict`: masks and overlays of pictures, as files, from a model in this process or from a server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from common.errors import UserError
+from common.palette import overlay
+from pipeline.cli.console import quiet_streams
+from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
+from pipeline.cli.options import INTERRUPTED
+from registry.store import Registry
+from serving.client import SegmentationClient
+from serving.client.pictures import decoded_rgb
+from serving.errors import FailedPictureError
+from serving.predictor import Predictor
+from serving.shadow import segment
+
+LOG = "predict.log"
+_PATIENCE_SECONDS = 5  # A person who has mistyped a port is waiting.
+
+
+class Found(NamedTuple):
+    """What a model says of a picture; a server may not say its version."""
+
+    mask_HW: np.ndarray
+    shares: Mapping[str, float]
+    mean_confidence: float
+    version: int | None
+
+
+Ask = Callable[[Path], Found]
+
+
+def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
+    """Writes `NAME.mask.png` and `NAME.overlay.png` for each image and prints what was found.
+
+    `images` are files or folders; an image that is refused stops no other.
+
+    Raises:
+        UserError: there is no model or no image, or images were refused: their reasons, all others are written.
+    """
+    found = find_images(images, out)
+    with _prepared(out) as (console, progress):
+        with console.status("loading the model"):
+            predictor = Predictor(Registry(registry), version)
+
+        def ask(image: Path) -> Found:
+            prediction = predictor.predict(image)
+            shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
+            return Found(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
+
+        _predict(found, ask, out, console, progress)
+
+
+def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
+    """The same, with the server's model at the address `url`.
+
+    Raises:
+        UserError: `url` is not the address of a model, it does not answer, or as `predict_here`.
+    """
+    try:
+        client = SegmentationClient(url, patience=_PATIENCE_SECONDS)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    found = find_images(images, out)
+
+    def ask(image: Path) -> Found:
+        answer = segment(client, image)
+        return Found(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
+
+    with client, _prepared(out) as (console, progress):
+        _predict(found, ask, out, console, progress)
+
+
+@dataclass
+class _Progress:
+    """How far the command is; what is written is whole."""
+
+    written: int = 0
+    total: int = 0
+    failures: list[FailedPictureError] = field(default_factory=list)
+
+
+@contextmanager
+def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
+    progress = _Progress()
+    try:
+        _make_folder(out)
+        with quiet_streams(out / LOG) as console:
+            yield console, progress
+    except KeyboardInterrupt:
+        done = f"{progress.written} of {progress.total} images" if progress.total else "any image"
+        click.echo(f"interrupted {'after' if progress.total else 'before'} {done}; what is in {out} is whole", err=True)
+        sys.exit(INTERRUPTED)
+    except UserError as error:
+        if progress.total <= 1:
+            raise
+        raise UserError(
+            f"{error}; {progress.written} of {progress.total} images are written{_list(progress)}"
+        ) from error
+    if progress.failures:
+        raise _told_at_the_end(progress)
+
+
+def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress: _Progress) -> None:
+    table = _table()
+    progress.total = len(found.images)
+    try:
+        with console.status("") as status:
+            for number, image in enumerate(found.images, 1):
+                place = f"image {number} of {progress.total}, " if progress.total > 1 else ""
+                status.update(Text(f"predicting {place}{image.path.name}"))
+                try:
+                    answer = ask(image.path)
+                    _write(image, answer, out)
+                except FailedPictureError as error:
+                    progress.failures.append(error)
+                    continue
+                progress.written += 1
+                _add_row(table, image.path, answer)
+    finally:
+        if table.row_count:
+            console.print(table)
+            console.print(f"masks and overlays are in {out}", markup=False)
+        if found.skipped_text:
+            console.print(f"skipped, not images: {found.skipped_text}", markup=False)
+
+
+def _told_at_the_end(progress: _Progress) -> UserError:
+    """What is said of images that could not be segmented: of a single one its sentence, else a list."""
+    if progress.total == 1:
+        return progress.failures[0]
+    count = len(progress.failures)
+    rest = f"the other {progress.written} are written" if progress.written else "none is written"
+    return UserError(f"{count} of {progress.total} images could not be segmented; {rest}{_list(progress)}")
+
+
+def _list(progress: _Progress) -> str:
+    return "".join(f"\n  {failure}" for failure in progress.failures)
+
+
+def _write(image: ImageFile, found: Found, out: Path) -> None:
+    """Writes both files, each whole or not at all."""
+    try:
+        pixels_HWC = decoded_rgb(image.path.read_bytes())
+    except OSError as error:
+        raise FailedPictureError(f"{image.path}: Pillow cannot decode it for the overlay: {error}") from None
+    target = out / image.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _save(Image.fromarray(found.mask_HW), Path(f"{target}.mask.png"))
+        _save(Image.fromarray(overlay(pixels_HWC, found.mask_HW)), Path(f"{target}.overlay.png"))
+    except OSError as error:
+        raise UserError(
+            f"cannot write {target}.mask.png: {error.strerror or error}; name another folder with --out"
+        ) from None
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        image.save(staged, "PNG")
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / LOG).open("ab").close()
+    except OSError as error:
+        raise UserError(f"cannot write the folder {out}: {error.strerror}; name another with --out") from None
+
+
+def _table() -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table.add_column("picture")
+    table.add_column("share of each class")
+    table.add_column("confidence", justify="right")
+    table.add_column("version", justify="right")
+    return table
+
+
+def _add_row(table: Table, image: Path, found: Found) -> None:
+    shares = sorted(((share, name) for name, share in found.shares.items()), reverse=True)
+    told = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
+    version = "–" if found.version is None else str(found.version)
+    table.add_row(Text(str(image)), Text(told), f"{found.mean_confidence:.3f}", version)

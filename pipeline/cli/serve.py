@@ -1,0 +1,95 @@
+"""`segpipe serve`: the options of the command as settings of the server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from common.compatibility import import_tensorflow
+from common.errors import UserError
+from common.settings_errors import mistakes_in
+from serving.ports import check_port
+from serving.settings import MEGABYTE, ServerSettings
+
+_OPTIONS = {
+    "version": "version",
+    "allow_origin": "allow_origins",
+    "host": "host",
+    "port": "port",
+    "grpc_port": "grpc_port",
+    "poll": "poll_seconds",
+    "grace": "grace_seconds",
+    "timeout": "limits.seconds",
+    "max_body": "limits.body_bytes",
+    "max_pictures": "limits.pictures",
+    "max_requests": "limits.requests",
+    "batch": "batching.pictures",
+    "batch_wait": "batching.wait_seconds",
+    "workers": "batching.workers",
+}
+
+
+def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
+    """Serves what `registry` serves, until it is stopped.
+
+    Raises:
+        UserError: an option is wrong, or a port cannot be had.
+    """
+    settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
+    check_port(settings.host, settings.port, "--port")
+    check_port(settings.host, settings.grpc_port, "--grpc-port")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
+    if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
+        if settings.allow_origins:
+            raise UserError(
+                "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
+                "add the headers, or choose --engine embedded"
+            )
+        from serving.versions import model_server
+
+        # Its batches fail as a whole: one broken picture would fail the requests of others.
+        alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
+        model_server.serve(settings.model_copy(update={"batching": alone}))
+    else:
+        import_tensorflow()
+        from serving.page import page_routes
+        from serving.server import serve
+
+        serve(settings, page_routes())
+
+
+def _prefers_model_server(settings: ServerSettings) -> bool:
+    """Whether `tensorflow_model_server` is there and would do the same; it always listens on all addresses."""
+    is_there = shutil.which("tensorflow_model_server") is not None
+    return is_there and settings.host == "0.0.0.0" and not settings.allow_origins  # noqa: S104
+
+
+def _origins(given: Sequence[str]) -> tuple[str, ...]:
+    from serving.protocol.origins import parse_origin
+
+    try:
+        return tuple(dict.fromkeys(parse_origin(origin) for origin in given))
+    except ValueError as error:
+        raise UserError(f"--allow-origin: {error}") from None
+
+
+def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
+    tree: dict[str, Any] = {"registry": registry, "limits": {}, "batching": {}}
+    for option, value in options.items():
+        if value is None:
+            continue
+        part, _, key = _OPTIONS[option].rpartition(".")
+        (tree[part] if part else tree)[key] = value * MEGABYTE if option == "max_body" else value
+    try:
+        return ServerSettings(**tree)
+    except ValidationError as error:
+        first = mistakes_in(error, ServerSettings)[0]
+        place = ".".join(map(str, first.loc))
+        option = next(option for option, key in _OPTIONS.items() if key == place)
+        raise UserError(f"--{option.replace('_', '-')}{first.text.removeprefix(place)}") from None

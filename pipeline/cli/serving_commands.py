@@ -1,0 +1,179 @@
+"""The commands that bring versions of the registry to those who ask: `sync` and `rollout`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from common.errors import UserError
+from pipeline.cli.options import (
+    CommandGroup,
+    registry_option,
+    registry_uri,
+    says_errors_plainly,
+)
+
+_SECONDS = click.FloatRange(min=0.1)
+
+
+@click.command()
+@registry_option
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder that gets MODEL/VERSION/ and models.config.",
+)
+@click.option("--once", is_flag=True, help="Bring what is needed to start, and end.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    type=click.Choice(["stable", "canary"]),
+    help="Label to hold; may be repeated. Without a canary, canary means stable.  [default: both]",
+)
+@click.option("--version", type=click.IntRange(min=1), help="Hold this version, whatever the registry serves.")
+@click.option(
+    "--server", default="http://127.0.0.1:8501", show_default=True, metavar="URL", help="TensorFlow Serving's REST API."
+)
+@click.option(
+    "--poll",
+    type=_SECONDS,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to look at the registry.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a version that is not wanted stays; longer than TensorFlow Serving's poll of models.config.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port for Prometheus.")
+@says_errors_plainly
+def sync(
+    registry: str | None,
+    folder: Path,
+    once: bool,
+    labels: tuple[str, ...],
+    version: int | None,
+    server: str,
+    poll: float,
+    grace: float,
+    metrics_port: int | None,
+) -> None:
+    """Bring the registry's versions, checked, to a TensorFlow Serving that follows a folder.
+
+    \b
+    Example:
+      segpipe sync --registry s3://team/nuclei --to /models
+    """
+    from serving.settings import SyncSettings
+    from serving.versions.sync import run
+
+    settings = SyncSettings(
+        registry=registry_uri(registry),
+        folder=str(folder),
+        labels=tuple(dict.fromkeys(labels)) or ("stable", "canary"),
+        version=version,
+        server=server.rstrip("/"),
+        poll_seconds=poll,
+        grace_seconds=grace,
+    )
+    run(settings, once, metrics_port)
+
+
+@click.group(cls=CommandGroup, invoke_without_command=True)
+@registry_option
+@click.option(
+    "--canary",
+    "percent",
+    type=click.IntRange(1, 99),
+    metavar="PERCENT",
+    help="Try a version on a part of the requests.",
+)
+@click.option("--version", type=click.IntRange(min=1), help="The version to try; without it, the newest.")
+@click.pass_context
+@says_errors_plainly
+def rollout(context: click.Context, registry: str | None, percent: int | None, version: int | None) -> None:
+    """Try a version out beside the served one, and then promote it or take it back.
+
+    Who splits the requests (a gateway, KServe, the apps) is told the part by a person; see docs/serving.md.
+
+    \b
+    Example:
+      segpipe rollout --canary 10
+      segpipe rollout promote --compare build/sample-data/images --at-least 0.9
+    """
+    context.obj = registry
+    if context.invoked_subcommand is not None:
+        if percent is not None or version is not None:
+            raise UserError(f"--canary and --version make a canary; {context.invoked_subcommand} is about one there is")
+        return
+    from pipeline.cli.rollout import describe, try_out
+
+    uri = registry_uri(registry)
+    if percent is None and version is not None:
+        raise UserError("--version is the version to try out: say with --canary on how many percent of the requests")
+    click.echo(describe(uri) if percent is None else try_out(uri, percent, version))
+
+
+@rollout.command()
+@registry_option
+@click.option(
+    "--compare",
+    "pictures",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PICTURES",
+    help="Picture, or folder of pictures, of which both versions are asked for masks first; may be repeated.",
+)
+@click.option(
+    "--at-least",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="Mean IoU of the masks of both versions below which nothing is promoted.",
+)
+@click.option("--url", metavar="URL", help="Ask the server there, by its labels; without it, both are loaded here.")
+@click.pass_context
+@says_errors_plainly
+def promote(
+    context: click.Context, registry: str | None, pictures: tuple[Path, ...], at_least: float, url: str | None
+) -> None:
+    """Serve the canary from now on.
+
+    \b
+    Example:
+      segpipe rollout promote --compare build/sample-data/images --at-least 0.9
+    """
+    from pipeline.cli.rollout import promote_canary
+
+    if url and not pictures:
+        raise UserError("--url is asked for masks of pictures: name them with --compare")
+    for line in promote_canary(registry_uri(registry or context.obj), pictures, at_least, url):
+        click.echo(line)
+
+
+@rollout.command("rollback")
+@registry_option
+@click.pass_context
+@says_errors_plainly
+def take_back(context: click.Context, registry: str | None) -> None:
+    """Take the canary back; without one, serve the version again that was served before.
+
+    \b
+    Example:
+      segpipe rollout rollback
+    """
+    from pipeline.cli.rollout import roll_back
+
+    click.echo(roll_back(registry_uri(registry or context.obj)))
+
+
+COMMANDS: tuple[click.Command, ...] = (sync, rollout)

@@ -1,0 +1,116 @@
+"""The end of a run, for a person: steps, metrics, verdict, and where everything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from components.data_gate.result import GATE_FILE, GateReport
+from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
+from components.evaluator.wording import coverage
+from components.example_gen.quarantine import SUMMARY_FILE as INGESTION_FILE
+from components.example_gen.quarantine import IngestionSummary
+from components.pusher.result import PUSHED_FILE, PushResult
+from components.report.formats import void_shares
+from components.report.page import REPORT_FILE
+from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
+from pipeline.local.run import RunOutcome
+
+
+def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:
+    """Prints a table a thing: steps, classes, slices; then the verdict and the places."""
+    evaluation = Evaluation.model_validate_json(_read(outcome, EVALUATOR, "evaluation", RESULTS_FILE))
+    push = PushResult.model_validate_json(_read(outcome, PUSHER, "pushed_model", PUSHED_FILE))
+    ingestion = IngestionSummary.model_validate_json(_read(outcome, EXAMPLE_GEN, "quarantine", INGESTION_FILE))
+    gate = GateReport.model_validate_json(_read(outcome, DATA_GATE, "gate", GATE_FILE))
+    parts: list[RenderableType] = [_steps(outcome), _data(ingestion, gate), _classes(evaluation)]
+    if evaluation.candidate.slices:
+        parts.append(_slices(evaluation))
+    console.print()
+    console.print(Group(*parts))
+    console.print(_verdict(evaluation, push))
+    console.print(f"report   {outcome.outputs[REPORT.component]['report'] / REPORT_FILE}", markup=False, soft_wrap=True)
+    console.print(f"registry {push.registry}", markup=False, soft_wrap=True)
+    console.print(f"log      {log_file}", markup=False, soft_wrap=True)
+
+
+def _read(outcome: RunOutcome, step: StepSpec, output: str, name: str) -> str:
+    return (outcome.outputs[step.component][output] / name).read_text()
+
+
+def _steps(outcome: RunOutcome) -> Table:
+    table = _table("step", "seconds", "")
+    for step in outcome.steps:
+        table.add_row(display_name(step.name), f"{step.seconds:.1f}", "cached" if step.cached else "run", style=None)
+    table.add_section()
+    table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", "")
+    return table
+
+
+def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:
+    text = Text(f"void pixels: {void_shares(ingestion)}")
+    for finding in gate.findings:
+        if finding.passed and finding.warning:
+            _warn(text, f"data gate: {finding.detail}")
+    return text
+
+
+def _classes(evaluation: Evaluation) -> Table:
+    overall, constant = evaluation.candidate.overall, evaluation.constant_prediction
+    pictures = "1 picture" if overall.pictures == 1 else f"{overall.pictures} pictures"
+    table = _table(f"class ({evaluation.split}: {pictures})", "IoU", "Dice")
+    for name in evaluation.classes:
+        table.add_row(Text(name), _figure(overall.iou[name]), _figure(overall.dice[name]))
+    table.add_section()
+    table.add_row(f"mean{coverage(evaluation)}", _figure(overall.mean_iou), _figure(overall.mean_dice))
+    if constant:
+        everywhere = (_figure(Estimate(value=constant[name])) for name in ("mean_iou", "mean_dice"))
+        table.add_row("one class everywhere", *everywhere)
+    return table
+
+
+def _slices(evaluation: Evaluation) -> Table:
+    table = _table("slice", "pictures", "mean IoU", "mean Dice")
+    for metrics in evaluation.candidate.slices:
+        table.add_row(
+            _slice_name(metrics), str(metrics.pictures), _figure(metrics.mean_iou), _figure(metrics.mean_dice)
+        )
+    return table
+
+
+def _verdict(evaluation: Evaluation, push: PushResult) -> Text:
+    verdict = evaluation.verdict
+    text = Text("blessed" if verdict.blessed else "not blessed", style="bold green" if verdict.blessed else "bold red")
+    text.append(f": {verdict.note}", style="default")
+    for check in verdict.checks:
+        if not check.passed:
+            text.append(f"\n  ✗ {check.detail}", style="default")
+    for warning in verdict.warnings:
+        _warn(text, warning)
+    return text.append(f"\n{push.note}", style="default")
+
+
+def _warn(text: Text, warning: str) -> None:
+    text.append("\n  ⚠ ", style="bold yellow").append(warning, style="default")
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index == 0 else "right")
+    return table
+
+
+def _figure(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f})"
+
+
+def _slice_name(metrics: SliceMetrics) -> Text:
+    return Text(f"{metrics.column} = {metrics.value}")

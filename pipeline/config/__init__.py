@@ -1,0 +1,1 @@
+"""A run's configuration: one YAML file, read strictly, checked and typed."""

@@ -1,0 +1,193 @@
+"""One YAML file is one use case: read, checked and typed here.
+
+Relative paths in it are relative to the folder that the command runs in, as everywhere on a command line.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from common.errors import UserError
+from common.settings import Settings, matching
+from common.settings_errors import Mistake, mistakes_in, shortened
+from common.settings_places import parse_place
+from components.data_gate.config import ValidationConfig, check_absent
+from components.evaluator.config import EvaluatorConfig
+from components.evaluator.thresholds import check_thresholds
+from components.example_gen.config import DataConfig, ManifestSource
+from components.report.config import ReportConfig
+from components.serving_check.config import ServingCheckConfig
+from components.trainer.config import TrainerConfig
+from components.trainer.inference.config import check_band
+from components.trainer.losses.config import check_class_weights
+from components.transform.config import TransformConfig
+from components.tuner.config import TunerConfig, check_search
+from pipeline.config.file import Document, Mistakes, read_document
+from pipeline.config.overrides import apply_override
+from pipeline.config.sections import settle_empty_sections
+from pipeline.kubeflow.config import KubeflowConfig
+
+
+class RunConfig(Settings):
+    """A use case from data to served model."""
+
+    name: Annotated[
+        str,
+        matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name: small letters, digits and hyphens, at most 63"),
+    ] = Field(
+        description="Name of the pipeline and of the served model: small letters, digits and hyphens.",
+        examples=["sample"],
+    )
+    seed: int = Field(
+        default=1, ge=0, le=2**32 - 1, description="Seed of everything random: splits, initial weights, augmentation."
+    )
+    workspace: str | None = Field(
+        default=None, description="Folder for artifacts, metadata and logs of local runs; `runs/<name>` without it."
+    )
+    registry: str | None = Field(
+        default=None, description="The model registry (local, gs:// or s3://); `<workspace>/registry` without it."
+    )
+    when_unchanged: Literal["run", "skip"] = Field(
+        default="run",
+        description="Whether a run goes on (most of its steps are cached), or ends at once, where the served version "
+        "was made from the same data and configuration.",
+    )
+    data: DataConfig = Field(
+        description="The pairs of images and masks.",
+        examples=["{source: {type: folders, root: data}, classes: [background, building]}"],
+    )
+    validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")
+    transform: TransformConfig = Field(default=TransformConfig(), description="From pictures to the model's input.")
+    trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
+    tuner: TunerConfig | None = Field(
+        default=None, description="Whether, before training, some of the trainer's settings are searched for; none: no."
+    )
+    evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
+    serving_check: ServingCheckConfig | None = Field(
+        default=ServingCheckConfig(),
+        description="The exported model's trial behind a server, before it may be pushed; null: none.",
+    )
+    report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
+    kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
+
+    @model_validator(mode="after")
+    def _encoder_scales(self) -> RunConfig:
+        """Leaves scaling to the encoder, where there is one and nothing else is asked for."""
+        if self.trainer.model.encoder is None or "normalize" in self.transform.model_fields_set:
+            return self
+        return self.model_copy(update={"transform": self.transform.model_copy(update={"normalize": "none"})})
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunConfig:
+        self._check_size()
+        self._check_scaling()
+        check_absent(self.validation, self.data.classes)
+        check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
+        check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
+        check_thresholds(self.evaluator, self.data.classes, self._slice_names())
+        if self.tuner:
+            check_search(self.tuner, self.trainer)
+        return self
+
+    def _check_size(self) -> None:
+        height, width, halvings = self.transform.height, self.transform.width, self.trainer.model.halvings
+        if height % 2**halvings or width % 2**halvings:
+            raise ValueError(
+                f"transform.height and width ({height}×{width}) must be divisible by {2**halvings}, "
+                f"as trainer.model.type {self.trainer.model.type} halves them {halvings} times"
+            )
+        if self.trainer.augmentation.quarter_turns and height != width:
+            raise ValueError(
+                f"trainer.augmentation.quarter_turns needs transform.height = width, which are {height}×{width}"
+            )
+
+    def _check_scaling(self) -> None:
+        encoder, normalize = self.trainer.model.encoder, self.transform.normalize
+        if encoder and normalize != "none":
+            raise ValueError(
+                f"transform.normalize must be none, not {normalize}, with trainer.model.encoder: "
+                f"{encoder.name} scales images itself, as in its own training; leave transform.normalize out"
+            )
+
+    def _slice_names(self) -> set[str] | None:
+        """The slices that there will be; `None` where only the data itself can tell."""
+        source = self.data.source
+        if isinstance(source, ManifestSource):
+            return None if source.slice_columns is None else {*source.slice_columns, *self.data.buckets}
+        return set(self.data.buckets)
+
+    @property
+    def workspace_dir(self) -> Path:
+        """Where a local run keeps everything."""
+        return Path(self.workspace or f"runs/{self.name}").absolute()
+
+    @property
+    def registry_uri(self) -> str:
+        """The registry, a local path made absolute."""
+        registry = self.registry or str(self.workspace_dir / "registry")
+        return registry if "://" in registry else str(Path(registry).absolute())
+
+    @property
+    def schema_file(self) -> Path:
+        """The curated schema: the one that is named, or `schemas/<name>.pbtxt`."""
+        return Path(self.validation.data_schema or f"schemas/{self.name}.pbtxt").absolute()
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Reads a YAML file and applies `key.path=value` overrides, whose values are YAML too.
+
+    Raises:
+        UserError: the file cannot be read, is not a YAML mapping, or does not fit; the text names line, key and value.
+    """
+    try:
+        document = read_document(Path(path))
+    except Mistakes as mistakes:
+        found = [(f"line {line}" if line else "", text) for line, text in mistakes.found]
+        raise UserError(_told(str(path), found)) from None
+    return _made(document, overrides, str(path))
+
+
+def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
+    """The configuration that `raw` is once `key.path=value` overrides are applied to it.
+
+    Raises:
+        UserError: it does not fit; the text begins with `source` and names the key and what fits.
+    """
+    return _made(Document(copy.deepcopy(raw)), overrides, source)
+
+
+def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfig:
+    for override in overrides:
+        apply_override(document, override, RunConfig)
+    found = settle_empty_sections(document, RunConfig)
+    try:
+        config = RunConfig.model_validate(document.value)
+    except ValidationError as error:
+        found += mistakes_in(error, RunConfig, document.value, document.written)
+    except UserError as error:
+        found.append(Mistake((), shortened(str(error))))
+    if found:
+        raise UserError(_told(source, [(_where(document, mistake), mistake.text) for mistake in found]))
+    return config
+
+
+def _where(document: Document, mistake: Mistake) -> str:
+    """The line of a mistake; where two sections do not fit together, of the key that the sentence begins with."""
+    try:
+        return document.where(mistake.loc or parse_place(mistake.text)[0])
+    except ValueError:
+        return ""
+
+
+def _told(source: str, found: Sequence[tuple[str, str]]) -> str:
+    """All that is wrong, each with where it stands: a single mistake in one line, several in lines of their own."""
+    if len(found) == 1:
+        where, text = found[0]
+        return f"{source}, {where}: {text}" if where else f"{source}: {text}"
+    lines = [f"  {where}: {text}" if where else f"  {text}" for where, text in found]
+    return "\n".join([f"{source} has {len(found)} mistakes:", *lines])

@@ -1,0 +1,199 @@
+"""The pipeline, authored once: which steps there are, and what flows between them.
+
+Nothing here knows where it runs; `pipeline/local/run.py` binds it to this machine.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import trainer_pb2
+
+from components.baseline.component import Baseline
+from components.data_gate.component import DataGate
+from components.evaluator.component import SegmentationEvaluator
+from components.example_gen.component import ImageMaskExampleGen
+from components.pusher.component import RegistryPusher
+from components.report.component import RunReport
+from components.schema_importer.component import SchemaImporter
+from components.serving_check.component import ServingCheck
+from components.statistics import stats_options
+from components.trainer.config import BLESSED
+from components.tuner.component import HyperbandTuner
+from pipeline.config.run_config import RunConfig
+from pipeline.dag.code_digest import code_digest
+from pipeline.dag.parameters import RunValues, run_values
+from pipeline.dag.run_state import RunState
+from pipeline.dag.schema_file import read_schema
+from pipeline.dag.steps import (
+    BASELINE,
+    DATA_GATE,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    PUSHER,
+    REPORT,
+    SCHEMA_IMPORTER,
+    SERVING_CHECK,
+    TRANSFORM,
+)
+
+
+class DataSteps(NamedTuple):
+    """From the data source to the gate."""
+
+    ingestion: ImageMaskExampleGen
+    schema: SchemaImporter
+    statistics: StatisticsGen
+    validator: ExampleValidator
+    gate: DataGate
+
+
+class ModelSteps(NamedTuple):
+    """From records to a model."""
+
+    transform: Transform
+    search: HyperbandTuner | None
+    trainer: Trainer
+
+
+class ReleaseSteps(NamedTuple):
+    """From a model to a version that is served."""
+
+    evaluator: SegmentationEvaluator
+    serving_check: ServingCheck | None
+    pusher: RegistryPusher
+    report: RunReport
+
+
+def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
+    """All steps of the pipeline, each wired to those before it.
+
+    Raises:
+        UserError: the curated schema does not exist or cannot be read.
+    """
+    values = run_values(config, state)
+    data = _data_steps(config, values)
+    baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
+    model = _model_steps(config, values, data, baseline)
+    # What is not needed before the training is not fetched before it either.
+    baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
+    release = _release_steps(config, values, data, model, baseline)
+    return [step for step in (*data, *model, baseline, *release) if step is not None]
+
+
+def _data_steps(config: RunConfig, values: RunValues) -> DataSteps:
+    schema_text = read_schema(config.schema_file)
+    ingestion = ImageMaskExampleGen(
+        data_config=values.data_config,
+        seed=config.seed,
+        data_fingerprint=values.data_fingerprint,
+        code=code_digest(EXAMPLE_GEN),
+    )
+    schema = SchemaImporter(schema_text=schema_text, code=code_digest(SCHEMA_IMPORTER))
+    statistics = StatisticsGen(examples=ingestion.outputs["examples"], stats_options=stats_options())
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"])
+    gate = DataGate(
+        statistics=statistics.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        schema=schema.outputs["schema"],
+        quarantine=ingestion.outputs["quarantine"],
+        validation_config=config.validation.model_dump_json(by_alias=True),
+        registry=config.registry_uri,
+        drift_baseline=values.drift_baseline,
+        code=code_digest(DATA_GATE),
+    )
+    return DataSteps(ingestion, schema, statistics, validator, gate)
+
+
+def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline: Baseline) -> ModelSteps:
+    transform = Transform(
+        examples=data.ingestion.outputs["examples"],
+        schema=data.schema.outputs["schema"],
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
+        custom_config={
+            "transform": config.transform.model_dump_json(),
+            "num_classes": len(config.data.classes),
+            "code": code_digest(TRANSFORM),
+        },
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(data.gate)
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "base_model": baseline.outputs["model"] if config.trainer.warm_start == BLESSED else None,
+        "train_args": trainer_pb2.TrainArgs(),
+        "eval_args": trainer_pb2.EvalArgs(),
+    }
+    search = None
+    if config.tuner:
+        settings = json.loads(values.search_settings)
+        search = HyperbandTuner(tuner_fn="components.tuner.run.tuner_fn", custom_config=settings, **inputs)
+    trainer = Trainer(
+        run_fn="components.trainer.run.run_fn",
+        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
+        custom_config=json.loads(values.trainer_settings),
+        **inputs,
+    )
+    return ModelSteps(transform, search, trainer)
+
+
+def _release_steps(
+    config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps, baseline: Baseline
+) -> ReleaseSteps:
+    evaluator = SegmentationEvaluator(
+        examples=data.ingestion.outputs["examples"],
+        model=model.trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        config=config.evaluator,
+        classes=config.data.classes,
+        code=code_digest(EVALUATOR),
+    )
+    check = _serving_check(config, values, data, model)
+    if check:
+        check.add_upstream_node(evaluator)
+    pusher = RegistryPusher(
+        model=check.outputs["checked_model"] if check else model.trainer.outputs["model"],
+        infra_blessing=check.outputs["blessing"] if check else None,
+        blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        quarantine=data.ingestion.outputs["quarantine"],
+        registry=config.registry_uri,
+        registry_state=values.registry_state,
+        holdings_state=values.holdings_state,
+        run_config=values.run_config,
+        model_name=config.name,
+        code=code_digest(PUSHER),
+    )
+    report = RunReport(
+        examples=data.ingestion.outputs["examples"],
+        quarantine=data.ingestion.outputs["quarantine"],
+        gate=data.gate.outputs["gate"],
+        model_run=model.trainer.outputs["model_run"],
+        model=model.trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=check.outputs["blessing"] if check else None,
+        pushed_model=pusher.outputs["pushed_model"],
+        run_config=values.run_config,
+        code=code_digest(REPORT),
+    )
+    return ReleaseSteps(evaluator, check, pusher, report)
+
+
+def _serving_check(config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps) -> ServingCheck | None:
+    if config.serving_check is None:
+        return None
+    return ServingCheck(
+        examples=data.ingestion.outputs["examples"],
+        model=model.trainer.outputs["model"],
+        config=config.serving_check,
+        trainer_settings=values.trainer_settings,
+        model_name=config.name,
+        code=code_digest(SERVING_CHECK),
+    )

@@ -1,0 +1,91 @@
+"""The curated schema's file: read for a run, and written from the data where there is none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common import progress
+from common.errors import UserError
+from pipeline.config.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from components.data_gate.result import Finding
+    from components.example_gen.quarantine import IngestionSummary
+
+
+def read_schema(path: Path) -> str:
+    """The text of the schema at `path`, which is a schema.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    from components.schema_importer.parsing import parse_schema
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        parse_schema(text)
+    except FileNotFoundError:
+        raise UserError(
+            f"the curated schema {path} does not exist; write a first one with "
+            "`segpipe schema infer` and the same configuration, read it, and correct it"
+        ) from None
+    except OSError as error:
+        raise UserError(f"the curated schema {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"the curated schema {path} is not a text file in UTF-8") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return text
+
+
+def provide_schema(config: RunConfig) -> None:
+    """Writes a first schema from the data where the configuration names a file that does not exist yet.
+
+    All images are read for it once, before the pipeline's ingestion reads them again: a first run costs that much more.
+
+    Raises:
+        UserError: the data is not fit to be a contract, see `write_first_schema`.
+    """
+    if config.schema_file.exists():
+        return
+    from components.example_gen.check import survey
+
+    progress.update("no schema yet: listing the pairs")
+    summary, _ = survey(
+        config.data,
+        config.seed,
+        lambda done, total: progress.update(f"no schema yet: read {done} of {total} pairs to infer one"),
+    )
+    write_first_schema(config, summary)
+    progress.report(written(config.schema_file))
+
+
+def write_first_schema(config: RunConfig, summary: IngestionSummary, overwrite: bool = False) -> None:
+    """Writes a schema made from the data that `summary` is the account of.
+
+    Raises:
+        UserError: the data gate would refuse the data by this account alone, so that its faults would become the
+            contract; there is a schema and `overwrite` is not set; or the file cannot be written.
+    """
+    from components.data_gate.checks import check_ingestion
+    from components.data_gate.infer import infer_schema, write_schema
+
+    failures = [finding for finding in check_ingestion(summary, config.validation) if not finding.passed]
+    if failures:
+        raise _refused(config, failures)
+    write_schema(infer_schema(config.data.classes, summary.slices), config.schema_file, overwrite)
+
+
+def written(path: Path) -> str:
+    """The line that tells a person of a new schema."""
+    return f"wrote {path} from this data: read it, correct it, and keep it with your code"
+
+
+def _refused(config: RunConfig, failures: Sequence[Finding]) -> UserError:
+    from components.data_gate.result import told
+
+    return UserError(
+        f"no schema was written to {config.schema_file}, for the data gate would refuse this data, {told(failures)}"
+    )

@@ -1,0 +1,39 @@
+"""Whether a run could only make again what is served already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.config.run_config import RunConfig
+from registry.manifest import Manifest
+
+_NOT_OF_THE_MODEL = ("workspace", "registry", "report", "kubeflow", "when_unchanged")
+
+
+def needs_training(config: RunConfig, data_fingerprint: str, served: Manifest | None) -> str:
+    """Why a run must train, in half a sentence; empty where data and recipe are those of the served version.
+
+    Args:
+        config: The run's configuration.
+        data_fingerprint: State of the data that the run would read.
+        served: What is known of the served version; `None` before the first.
+    """
+    if served is None:
+        return "nothing is served yet"
+    if served.data_fingerprint != data_fingerprint:
+        return f"the data is not that of the served version {served.version}"
+    now, then = _recipe(json.loads(config.model_dump_json(by_alias=True))), _recipe(served.config)
+    different = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+    if different:
+        return f"{', '.join(different)} of the configuration differ from those of the served version {served.version}"
+    return ""
+
+
+def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that a model depends on, the data's dates aside, which its fingerprint tells."""
+    recipe = {key: value for key, value in config.items() if key not in _NOT_OF_THE_MODEL}
+    data = dict(recipe.get("data", {}))
+    data["source"] = {key: value for key, value in dict(data.get("source", {})).items() if key != "dates"}
+    return {**recipe, "data": data}

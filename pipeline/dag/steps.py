@@ -1,0 +1,149 @@
+"""The steps of the pipeline: what is known of each outside its own folder, in one table.
+
+A new step gets its folder in `components/`, a record here, and its place in `pipeline/dag/pipeline.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """What the runners, the cache and the display know of a step.
+
+    Attributes:
+        component: Class name of the TFX component, which is also its id in the DAG.
+        display_name: The name that a person reads, on the screen and in the dashboard.
+        entry_points: Modules of this project that the step runs. Its code digest covers all that they import; a step of
+            TFX that runs none of our code has none.
+        run_values: Parameter of the component → field of `parameters.RunValues`: the parameters whose value is known
+            only when a run starts.
+        paths: Keys of the configuration that may be a path, and that the step follows in its pod.
+    """
+
+    component: str
+    display_name: str
+    entry_points: tuple[str, ...] = ()
+    run_values: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> str:
+        """The step's name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.component).lower()
+
+
+DATA_PATHS = ("data.source.root", "data.source.data_dir")
+REGISTRY_PATHS = ("registry",)
+INITIAL_WEIGHTS_PATHS = ("trainer.warm_start", "trainer.model.encoder.weights")
+_TRAINING_PATHS = (*INITIAL_WEIGHTS_PATHS, "kubeflow.resume_dir")
+
+EXAMPLE_GEN = StepSpec(
+    "ImageMaskExampleGen",
+    "Ingest pairs",
+    entry_points=("components.example_gen.executor",),
+    run_values={"data_config": "data_config", "data_fingerprint": "data_fingerprint"},
+    paths=DATA_PATHS,
+)
+SCHEMA_IMPORTER = StepSpec("SchemaImporter", "Import schema", entry_points=("components.schema_importer.executor",))
+STATISTICS_GEN = StepSpec("StatisticsGen", "Compute statistics")
+EXAMPLE_VALIDATOR = StepSpec("ExampleValidator", "Validate examples")
+DATA_GATE = StepSpec(
+    "DataGate",
+    "Data gate",
+    entry_points=("components.data_gate.executor",),
+    run_values={"drift_baseline": "drift_baseline"},
+    paths=REGISTRY_PATHS,
+)
+TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",))
+TUNER = StepSpec(
+    "HyperbandTuner",
+    "Search",
+    entry_points=("components.tuner.executor", "components.tuner.run"),
+    run_values={"custom_config": "search_settings"},
+    paths=_TRAINING_PATHS,
+)
+TRAINER = StepSpec(
+    "Trainer",
+    "Train",
+    entry_points=("components.trainer.run",),
+    run_values={"custom_config": "trainer_settings"},
+    paths=_TRAINING_PATHS,
+)
+BASELINE = StepSpec(
+    "Baseline",
+    "Fetch baseline",
+    entry_points=("components.baseline.executor",),
+    run_values={"registry_state": "registry_state"},
+    paths=REGISTRY_PATHS,
+)
+EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",))
+SERVING_CHECK = StepSpec(
+    "ServingCheck",
+    "Check serving",
+    # The check starts the server as a program, `python -m serving`.
+    entry_points=("components.serving_check.executor", "serving.__main__"),
+    run_values={"trainer_settings": "trainer_settings"},
+)
+PUSHER = StepSpec(
+    "RegistryPusher",
+    "Push",
+    entry_points=("components.pusher.executor",),
+    run_values={
+        "registry_state": "registry_state",
+        "holdings_state": "holdings_state",
+        "run_config": "run_config",
+    },
+    paths=REGISTRY_PATHS,
+)
+REPORT = StepSpec(
+    "RunReport",
+    "Write report",
+    entry_points=("components.report.executor",),
+    run_values={"run_config": "run_config"},
+)
+
+STEPS = (
+    EXAMPLE_GEN,
+    SCHEMA_IMPORTER,
+    STATISTICS_GEN,
+    EXAMPLE_VALIDATOR,
+    DATA_GATE,
+    TRANSFORM,
+    TUNER,
+    TRAINER,
+    BASELINE,
+    EVALUATOR,
+    SERVING_CHECK,
+    PUSHER,
+    REPORT,
+)
+"""All steps, in the order of the pipeline."""
+
+_BY_COMPONENT = {step.component: step for step in STEPS}
+
+
+def step_of(component: str) -> StepSpec:
+    """The record of a component.
+
+    Raises:
+        ValueError: the table has none.
+    """
+    if component not in _BY_COMPONENT:
+        raise ValueError(f"the component {component} has no record in pipeline/dag/steps.py; add one to STEPS")
+    return _BY_COMPONENT[component]
+
+
+def display_name(component: str) -> str:
+    """The name of a step that a person reads; empty where no step has run yet."""
+    return step_of(component).display_name if component else ""
+
+
+def run_value_parameters() -> Iterator[tuple[StepSpec, str, str]]:
+    """Each step, its parameter and the field of `parameters.RunValues` that the parameter takes."""
+    for step in STEPS:
+        for parameter, value in step.run_values.items():
+            yield step, parameter, value

@@ -1,0 +1,152 @@
+"""The command of every step's container: `segpipe-step run | survey | notify | worker`.
+
+TensorFlow and TFX are imported once the arguments are known to be sound, and only by `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from common.compatibility import import_tensorflow
+from common.errors import UserError, user_error_in
+from common.gpus import share_gpus
+from common.machine_faults import describe, machine_fault_in
+from pipeline.kubeflow.pod.launcher import Json, Places
+from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
+
+TERMINATED = 128 + signal.SIGTERM
+KEEP_URIS = "SEGPIPE_KEEP_URIS"
+
+
+class Terminated(BaseException):
+    """The pod was asked to end; no `except Exception` on the way may take it for a fault."""
+
+
+def main() -> NoReturn:
+    """The console script.
+
+    Everything is written when a step returns, so the process ends at once: the shutdown of the interpreter, with
+    TensorFlow's and Beam's threads still alive, has been seen to crash ("pure virtual method called") after success.
+    """
+    status = run_command(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs one command and gives its exit status; the last line of the log says why it is not 0."""
+    options, more = _parser().parse_known_args(arguments)
+    log_to_pod()
+    share_gpus()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        options.run(options, more)
+    except Terminated:
+        say("stopped: the pod was asked to end")
+        return TERMINATED
+    except Exception as error:  # noqa: BLE001  # Whatever went wrong, the log ends with a sentence.
+        give_reason(_reason(error))
+        return 1
+    return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise Terminated
+
+
+def _reason(error: Exception) -> str:
+    user_error = user_error_in(error)
+    if user_error is not None:
+        return str(user_error)
+    traceback.print_exc()
+    fault = machine_fault_in(error)
+    if fault is not None:
+        return describe(fault, [Path()])
+    first_line = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first_line} (a bug, or a fault of the cluster; the traceback is above)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    # The long names of `run` are TFX's; what it does not know is Beam's.
+    parser = argparse.ArgumentParser("segpipe-step", description="One step of the pipeline in a pod.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="a TFX executor", allow_abbrev=False)
+    run.add_argument("--executor_class_path", required=True)
+    run.add_argument("--json_serialized_invocation_args", type=_json, required=True)
+    run.add_argument("--json_serialized_inputs_spec_args", type=_json, default={})
+    run.add_argument("--keep-uris", action="store_true", default=os.environ.get(KEEP_URIS) == "1")
+    run.set_defaults(run=_run_executor)
+
+    survey = commands.add_parser("survey", help="what the run finds when it starts", allow_abbrev=False)
+    survey.add_argument("--executor_input", type=_json, required=True)
+    survey.add_argument("--config", type=_json, required=True)
+    survey.set_defaults(run=_survey)
+
+    notify = commands.add_parser("notify", help="tells the webhook how the run ended", allow_abbrev=False)
+    notify.add_argument("--executor_input", type=_json, required=True)
+    notify.set_defaults(run=_notify)
+
+    worker = commands.add_parser("worker", help="one of several Trainer pods", allow_abbrev=False, add_help=False)
+    worker.set_defaults(run=_worker)
+    return parser
+
+
+def _json(text: str) -> Json:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("must be a JSON object")
+    return value
+
+
+def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) -> None:
+    executor_input = options.json_serialized_invocation_args
+    places = Places(executor_input, options.keep_uris)
+    log_to_pod(places.named_by_uri)
+    import_tensorflow()
+    from pipeline.kubeflow.pod.tfx_step import run_executor
+
+    inputs_spec = options.json_serialized_inputs_spec_args
+    run_executor(options.executor_class_path, executor_input, inputs_spec, places, beam_arguments)
+
+
+def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:
+    _refuse(more)
+    from pipeline.kubeflow.pod.survey import survey, write_outputs
+
+    parameters: dict[str, Any] = options.executor_input.get("inputs", {}).get("parameterValues", {})
+    write_outputs(options.executor_input, survey(options.config, parameters))
+
+
+def _notify(options: argparse.Namespace, more: Sequence[str]) -> None:
+    _refuse(more)
+    from pipeline.kubeflow.pod import notify
+
+    notify.main_from(options.executor_input.get("inputs", {}).get("parameterValues", {}))
+
+
+def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
+    del options
+    from pipeline.kubeflow.workers import training as workers
+
+    workers.main(more)
+
+
+def _refuse(more: Sequence[str]) -> None:
+    if more:
+        raise UserError(f"segpipe-step does not know {more[0]!r}; is the image older than the compiled pipeline?")
+
+
+if __name__ == "__main__":
+    main()

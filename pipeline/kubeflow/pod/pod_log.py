@@ -1,0 +1,73 @@
+"""A pod's log: what the step reports in plain lines, and of the libraries their warnings only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from common.progress import LOGGER_NAME
+
+TERMINATION_LOG = Path("/dev/termination-log")
+"""What is written here, `kubectl describe` and Kubernetes' events show as the reason of the end."""
+
+_TERMINATION_BYTES = 4096
+_SECONDS_BETWEEN_PASSING = 15.0
+
+
+class PodLog(logging.Handler):
+    """Writes what the step reports a line each; of passing states one now and then, to show that there is life."""
+
+    def __init__(self, rewrite: Callable[[str], str] = str) -> None:
+        """Takes what is done to each line, such as naming artifacts by their URIs."""
+        super().__init__(logging.INFO)
+        self._rewrite = rewrite
+        self._next_passing = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line, or holds back a passing state."""
+        if getattr(record, "transient", False):
+            if time.monotonic() < self._next_passing:
+                return
+            self._next_passing = time.monotonic() + _SECONDS_BETWEEN_PASSING
+        say(self._rewrite(record.getMessage()))
+
+
+def say(line: str) -> None:
+    """Writes one line to the pod's log at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def log_to_pod(rewrite: Callable[[str], str] = str) -> None:
+    """Sends what this process reports to the pod's log; `SEGPIPE_DEBUG=1` lets the libraries speak too."""
+    debug = os.environ.get("SEGPIPE_DEBUG") == "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "2")
+    if not debug:
+        for category in (DeprecationWarning, FutureWarning):  # Third parties' notes to their own developers.
+            warnings.simplefilter("ignore", category)
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setLevel(logging.INFO if debug else logging.WARNING)
+    libraries.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().handlers[:] = [libraries]
+    reports = logging.getLogger(LOGGER_NAME)
+    reports.setLevel(logging.INFO)
+    reports.propagate = False
+    reports.handlers[:] = [PodLog(rewrite)]
+
+
+def give_reason(reason: str, termination_log: Path = TERMINATION_LOG) -> None:
+    """Ends the log with one line that says why the step failed, and tells Kubernetes the same where it listens."""
+    line = f"error: {' '.join(reason.split())}"
+    sys.stderr.flush()
+    say(line)
+    if not termination_log.exists():
+        return
+    try:
+        termination_log.write_bytes(line.encode()[:_TERMINATION_BYTES])
+    except OSError as error:
+        logging.getLogger(__name__).warning("cannot write %s: %s", termination_log, error)

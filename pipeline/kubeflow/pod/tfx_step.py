@@ -1,0 +1,57 @@
+"""A TFX executor as a step of Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tfx.orchestration.kubeflow.v2 import compiler_utils
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+from tfx.utils import name_utils
+
+from components.artifacts import OWN_TYPES
+from pipeline.kubeflow.pod.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
+from pipeline.kubeflow.workers.training import hand_over
+
+
+def run_executor(
+    class_path: str, executor_input: Json, inputs_spec: Json, places: Places, beam_arguments: Sequence[str]
+) -> None:
+    """Runs one executor by TFX's own runner, between two translations.
+
+    Args:
+        class_path: The executor, `package.module.Class`.
+        executor_input: The launcher's `{{$}}`.
+        inputs_spec: The component's `inputDefinitions`.
+        places: Of the step's artifacts.
+        beam_arguments: For executors that use Beam.
+    """
+    translated = for_tfx(executor_input, inputs_spec, places)
+    inputs = translated["inputs"]
+    inputs["parameterValues"] = hand_over(inputs.get("parameterValues", {}))
+    make_folders(translated)
+    arguments = argparse.Namespace(
+        executor_class_path=class_path,
+        json_serialized_invocation_args=json.dumps(translated),
+        json_serialized_inputs_spec_args=json.dumps(inputs_spec),
+    )
+    with _own_types_known():
+        kubeflow_v2_run_executor._run_executor(arguments, list(beam_arguments))
+    make_single_files(translated)
+    output_file = Path(executor_input["outputs"]["outputFile"])
+    output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), places, executor_input)))
+
+
+@contextlib.contextmanager
+def _own_types_known() -> Iterator[None]:
+    """Lets TFX, whose map of types has but its own, make artifacts of ours meanwhile."""
+    titles = {kind.TYPE_NAME: name_utils.get_full_name(kind) for kind in OWN_TYPES}
+    compiler_utils.TITLE_TO_CLASS_PATH.update(titles)
+    try:
+        yield
+    finally:
+        for title in titles:
+            del compiler_utils.TITLE_TO_CLASS_PATH[title]

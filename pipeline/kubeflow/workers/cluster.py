@@ -1,0 +1,147 @@
+"""What a step asks of Kubernetes' API, in plain JSON: pods, Jobs and Services of its own namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from common import progress
+from common.errors import UserError
+
+Json = dict[str, Any]
+_T = TypeVar("_T")
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_POD_VARIABLE = "KFP_POD_NAME"  # backend/src/v2/component/constants.go of kubeflow/pipelines
+_TRIES = 6
+_SECONDS = (10, 60)
+"""To connect, and to answer."""
+
+
+class Cluster:
+    """One namespace; what may pass (the API server restarts, a network falters) is tried again for a minute."""
+
+    def __init__(self, api_client: Any, namespace: str, wait: float = 2.0) -> None:
+        """Takes a `kubernetes.client.ApiClient`, and the seconds before the second try; each next one waits twice that.
+
+        The package is imported here, for it takes a second and most steps never ask.
+        """
+        from kubernetes import client
+
+        self._core = client.CoreV1Api(api_client)
+        self._batch = client.BatchV1Api(api_client)
+        self._refused: type[Exception] = client.ApiException
+        self._namespace = namespace
+        self._wait = wait
+
+    @classmethod
+    def around_this_pod(cls) -> Cluster:
+        """The namespace of this pod, by the rights of its service account.
+
+        Raises:
+            UserError: this process is in no pod.
+        """
+        from kubernetes import client, config
+
+        try:
+            config.load_incluster_config()
+            namespace = _NAMESPACE_FILE.read_text().strip()
+        except (config.ConfigException, OSError) as error:
+            raise UserError(f"several workers need a cluster, and this process is in no pod: {error}") from error
+        return cls(client.ApiClient(), namespace)
+
+    def own_pod(self) -> Json:
+        """The pod that this process is in."""
+        name = os.environ.get(_POD_VARIABLE) or socket.gethostname()
+        return self._json("get", f"pod {name}", self._core.read_namespaced_pod, name)
+
+    def create_job(self, manifest: Json) -> None:
+        """Makes a Job."""
+        self._json("create", "jobs", self._batch.create_namespaced_job, body=manifest)
+
+    def create_service(self, manifest: Json) -> None:
+        """Makes a Service."""
+        self._json("create", "services", self._core.create_namespaced_service, body=manifest)
+
+    def job(self, name: str) -> Json:
+        """The Job with its status."""
+        return self._json("get", f"job {name}", self._batch.read_namespaced_job, name)
+
+    def pods(self, selector: str) -> list[Json]:
+        """All pods that a label selector finds."""
+        listed = self._json("list", "pods", self._core.list_namespaced_pod, label_selector=selector)
+        return listed.get("items") or []
+
+    def set_deadline(self, job: str, seconds: int) -> None:
+        """How many seconds after its start the Job ends at the latest."""
+        body = {"spec": {"activeDeadlineSeconds": seconds}}
+        self._json("patch", f"job {job}", self._batch.patch_namespaced_job, job, body=body)
+
+    def log_lines(self, pod: str, since: int | None = None) -> Iterator[str]:
+        """Lines of the pod's log with their times, those of the last `since` seconds, until the pod ends."""
+        options = {} if since is None else {"since_seconds": since}
+        response = self._core.read_namespaced_pod_log(
+            pod, self._namespace, follow=True, timestamps=True, _preload_content=False, **options
+        )
+        rest = b""
+        for chunk in response.stream(decode_content=True):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in lines)
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    def delete_job(self, name: str) -> None:
+        """Removes a Job and its pods; one that is gone is fine."""
+        self._delete(f"job {name}", self._batch.delete_namespaced_job, name)
+
+    def delete_service(self, name: str) -> None:
+        """Removes a Service; one that is gone is fine."""
+        self._delete(f"service {name}", self._core.delete_namespaced_service, name)
+
+    def _delete(self, what: str, call: Callable[..., Any], name: str) -> None:
+        self._json("delete", what, call, name, propagation_policy="Background", gone_is_fine=True)
+
+    def _json(
+        self, verb: str, what: str, call: Callable[..., Any], *args: Any, gone_is_fine: bool = False, **options: Any
+    ) -> Json:
+        def ask() -> Json:
+            response = call(
+                *args, namespace=self._namespace, _preload_content=False, _request_timeout=_SECONDS, **options
+            )
+            return json.loads(response.data)
+
+        return self._patiently(verb, what, ask, gone_is_fine)
+
+    def _patiently(self, verb: str, what: str, ask: Callable[[], Json], gone_is_fine: bool) -> Json:
+        from urllib3.exceptions import HTTPError
+
+        for tried in range(1, _TRIES + 1):
+            try:
+                return ask()
+            except self._refused as error:
+                status = getattr(error, "status", None) or 0
+                if status == 404 and gone_is_fine:
+                    return {}
+                if status == 409 and verb == "create" and tried > 1:  # The first try had come through.
+                    return {}
+                problem, passing = _said(error), status >= 500 or status == 429
+            except (HTTPError, OSError) as error:
+                problem, passing = f"{type(error).__name__}: {error}", True
+            if not passing or tried == _TRIES:
+                break
+            progress.update(f"Kubernetes does not answer ({problem}); trying again")
+            time.sleep(self._wait * 2 ** (tried - 1))
+        raise UserError(f"Kubernetes did not let this step {verb} {what} in {self._namespace}: {problem}")
+
+
+def _said(error: Exception) -> str:
+    """What the API server says, which names the right that is missing."""
+    try:
+        return json.loads(getattr(error, "body", "") or "")["message"]
+    except (ValueError, KeyError, TypeError):
+        return f"{getattr(error, 'status', '')} {getattr(error, 'reason', '')}".strip()

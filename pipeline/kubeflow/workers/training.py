@@ -1,0 +1,219 @@
+"""Training on several machines: the step hands its work to n pods on storage that they share, and waits for them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from common import progress
+from common.errors import UserError
+from components.trainer.config import TrainerConfig
+from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import TRAINER
+from pipeline.kubeflow.config import Workers
+from pipeline.kubeflow.names import COMMAND
+from pipeline.kubeflow.workers.cluster import Cluster
+from pipeline.kubeflow.workers.manifests import Training, worker_job, worker_service
+from pipeline.kubeflow.workers.watch import watch_workers
+from pipeline.kubeflow.workers.worker import WorkerSpec, run_worker
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
+Json = dict[str, Any]
+
+WORKERS_VARIABLE = "SEGPIPE_WORKERS"
+"""Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""
+
+_OWN_RUN_FN = "components.trainer.run.run_fn"
+_HANDING_OVER = "pipeline.kubeflow.workers.training.run_fn"
+_GONE_SECONDS = 20.0  # Of the 30 that a pod that is stopped has.
+
+
+def with_workers(config: RunConfig) -> RunConfig:
+    """The configuration whose step `trainer` has what it needs to hand its work over, where it is to.
+
+    Raises:
+        UserError: there is no storage on which several workers could meet.
+    """
+    if config.trainer.workers == 1:
+        return config
+    meeting = config.kubeflow.workers
+    if meeting is None:
+        raise UserError(
+            f"trainer.workers is {config.trainer.workers}, so the pods need storage that they share: give "
+            "kubeflow.workers a volume (ReadWriteMany) or a bucket"
+        )
+    options = config.kubeflow.options_of(TRAINER.task)
+    changes: Json = {"env": {**(options.env or {}), WORKERS_VARIABLE: meeting.model_dump_json(exclude_none=True)}}
+    if meeting.volume and meeting.volume not in (options.volumes or ()):
+        changes["volumes"] = (*(options.volumes or ()), meeting.volume)
+    changed = options.model_copy(update=changes)
+    steps = {**config.kubeflow.steps, TRAINER.task: changed}
+    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update={"steps": steps})})
+
+
+def hand_over(parameters: Mapping[str, Any]) -> Json:
+    """The parameters of a TFX step, `run_fn` exchanged where it is a training for several workers."""
+    changed = dict(parameters)
+    if changed.get("run_fn") == _OWN_RUN_FN:
+        settings = json.loads(changed.get("custom_config") or "{}")
+        if TrainerConfig.model_validate_json(settings["trainer"]).workers > 1:
+            changed["run_fn"] = _HANDING_OVER
+    return changed
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """In place of `components.trainer.run.run_fn`: lets several pods do what that does.
+
+    Raises:
+        UserError: the step has no right to make them, or one of them failed; the text is its own.
+    """
+    meeting = Workers.model_validate_json(os.environ.get(WORKERS_VARIABLE, "{}"))
+    train_on_workers(fn_args, meeting, Cluster.around_this_pod())
+
+
+def train_on_workers(fn_args: FnArgs, meeting: Workers, cluster: Cluster, poll: float = 3.0) -> None:
+    """Brings the inputs to the shared storage, lets the workers train, and takes back what the chief wrote.
+
+    However it ends, the Job, the Service and the folder on the shared storage are removed.
+
+    Args:
+        fn_args: What TFX gives a training.
+        meeting: Where the workers meet, and what each gets.
+        cluster: Where they run.
+        poll: Seconds between two looks at them.
+    """
+    from tfx.utils import io_utils
+
+    workers = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"]).workers
+    name = f"segpipe-train-{_key(fn_args)}"
+    folder = f"{_root(meeting)}/{name}"
+    command = [COMMAND, "worker", "--spec", f"{folder}/spec.json"]
+    training = Training(name, workers, command, meeting.service_account, meeting.accelerator)
+    pod = cluster.own_pod()
+    _remove(cluster, training)  # An attempt that was killed may have left some, who would write into the folder.
+    with _folder(folder):
+        progress.update("bringing the records to the storage that the workers share")
+        spec = _bring(fn_args, folder, training.addresses)
+        with _running(cluster, training, pod):
+            watch_workers(cluster, training, poll)
+        io_utils.copy_dir(spec.serving_model_dir, fn_args.serving_model_dir)
+        io_utils.copy_dir(spec.model_run_dir, fn_args.model_run_dir)
+    progress.report(f"trained on {workers} workers")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """`segpipe-step worker`."""
+    parser = argparse.ArgumentParser(f"{COMMAND} worker", description="One of several Trainer pods.")
+    parser.add_argument("--spec", required=True, help="JSON of a WorkerSpec, on the storage that the workers share")
+    run_worker(parser.parse_args(arguments).spec)
+
+
+def _root(meeting: Workers) -> str:
+    if meeting.bucket:
+        return meeting.bucket.rstrip("/")
+    assert meeting.volume is not None, "Workers has one of the two"
+    if not os.path.isdir(meeting.volume.mount):  # noqa: PTH112
+        raise UserError(f"kubeflow.workers.volume is not mounted at {meeting.volume.mount} in this step")
+    return meeting.volume.mount
+
+
+def _key(fn_args: FnArgs) -> str:
+    """The same for each attempt of one step, and for no other step: outputs have places of their own."""
+    outputs = [fn_args.model_run_dir, fn_args.serving_model_dir]
+    told = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _bring(fn_args: FnArgs, folder: str, addresses: Sequence[str]) -> WorkerSpec:
+    from tfx.dsl.io import fileio
+    from tfx.utils import io_utils
+
+    io_utils.copy_dir(fn_args.transform_output, f"{folder}/transform")
+    base_model = None
+    if fn_args.base_model and fileio.exists(fn_args.base_model):
+        base_model = f"{folder}/base"
+        io_utils.copy_dir(fn_args.base_model, base_model)
+    fileio.makedirs(f"{folder}/run")
+    spec = WorkerSpec(
+        addresses=tuple(addresses),
+        train_files=_copied(fn_args.train_files, f"{folder}/train"),
+        eval_files=_copied(fn_args.eval_files, f"{folder}/eval"),
+        transform_output=f"{folder}/transform",
+        base_model=base_model,
+        serving_model_dir=f"{folder}/model",
+        model_run_dir=f"{folder}/run",
+        hyperparameters=fn_args.hyperparameters,
+        custom_config={**fn_args.custom_config, "resume_root": _resume_root(fn_args, folder)},
+    )
+    io_utils.write_string_file(f"{folder}/spec.json", spec.model_dump_json())
+    return spec
+
+
+def _copied(patterns: Sequence[str], target: str) -> tuple[str, ...]:
+    """Copies the files that each pattern finds; returns the patterns of the copies."""
+    from tfx.dsl.io import fileio
+
+    copies = []
+    for number, pattern in enumerate(patterns):
+        folder = f"{target}/{number}"
+        fileio.makedirs(folder)
+        for path in fileio.glob(pattern):
+            fileio.copy(path, f"{folder}/{os.path.basename(path)}")
+        copies.append(f"{folder}/*")
+    return tuple(copies)
+
+
+def _resume_root(fn_args: FnArgs, folder: str) -> str:
+    """Where all workers can read what the chief has kept; a folder of the step's pod is none."""
+    given = str(fn_args.custom_config["resume_root"])
+    return f"{folder}/resume" if given.startswith(tempfile.gettempdir()) else given
+
+
+@contextlib.contextmanager
+def _folder(folder: str) -> Iterator[None]:
+    """An empty folder on the shared storage, which is there for as long as it is needed."""
+    from tfx.dsl.io import fileio
+    from tfx.utils import io_utils
+
+    io_utils.delete_dir(folder)
+    fileio.makedirs(folder)
+    try:
+        yield
+    finally:
+        try:
+            io_utils.delete_dir(folder)
+        except Exception as error:  # noqa: BLE001  # What went wrong before must not be hidden by this.
+            progress.report(f"the folder {folder} could not be removed: {error}")
+
+
+@contextlib.contextmanager
+def _running(cluster: Cluster, training: Training, pod: Json) -> Iterator[None]:
+    """The workers, for as long as they are needed."""
+    try:
+        cluster.create_service(worker_service(pod, training))
+        cluster.create_job(worker_job(pod, training))
+        progress.report(f"{training.workers} workers: job {training.name}")
+        yield
+    finally:
+        try:
+            _remove(cluster, training)
+        except UserError as error:
+            progress.report(f"the workers could not be removed, and will end of themselves: {error}")
+
+
+def _remove(cluster: Cluster, training: Training) -> None:
+    """Removes what there is, and waits until nobody writes any more."""
+    cluster.delete_job(training.name)
+    cluster.delete_service(training.name)
+    began = time.monotonic()
+    while cluster.pods(training.selector) and time.monotonic() - began < _GONE_SECONDS:
+        time.sleep(0.5)

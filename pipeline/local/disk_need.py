@@ -1,0 +1,161 @@
+"""How many bytes a run will need on the disk, estimated from its data and configuration, and how many are left.
+
+The factors were set by runs of the shipped sample and of a smaller one.  A run that needs more than twice what is left
+is refused before it begins; one that may just fit is warned of.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+
+from common.errors import UserError
+from common.machine_faults import megabytes
+from components.trainer.architectures import Architecture
+from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
+
+_RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
+_COMPRESSED = 0.75  # TFX compresses the transformed records; photographs stay about this large.
+_GRAPH = 3_000_000  # A SavedModel without its weights.
+_CHECKPOINTS = 8  # Copies of the weights while training: two backups with the optimizer's state, the two best epochs.
+_REST = 3_000_000  # Metadata, logs, statistics, report.
+
+
+class DiskNeed(NamedTuple):
+    """Bytes that a run writes."""
+
+    records: int
+    transformed: int
+    model: int
+    """One exported model."""
+    checkpoints: int
+
+    @property
+    def models(self) -> int:
+        """At their peak: while training, the checkpoints are there; later, the copy that the serving check tries."""
+        return self.model + max(self.checkpoints, self.model)
+
+    @property
+    def workspace(self) -> int:
+        """All but the version in the registry."""
+        return self.records + self.transformed + self.models + _REST
+
+    def step(self, name: str) -> int | None:
+        """The need of one step, by its id in the pipeline, where it is more than a few files."""
+        needs = {
+            EXAMPLE_GEN.component: self.records,
+            TRANSFORM.component: self.transformed,
+            TRAINER.component: self.model + self.checkpoints,
+            SERVING_CHECK.component: self.model,
+            BASELINE.component: self.model,
+            PUSHER.component: self.model,
+        }
+        return needs.get(name)
+
+
+def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int) -> DiskNeed:
+    """The need of a run.
+
+    Args:
+        config: Its configuration.
+        pairs: Pairs of image and mask that are used.
+        source_bytes: The size of their files.
+        num_weights: Numbers that the network holds.
+    """
+    pixels = config.transform.height * config.transform.width
+    weights = 4 * num_weights
+    return DiskNeed(
+        records=source_bytes + _RECORD_OVERHEAD * pairs,
+        transformed=int(_COMPRESSED * 4 * pixels * pairs),
+        model=_GRAPH + weights,
+        checkpoints=_CHECKPOINTS * weights,
+    )
+
+
+def measure_need(config: RunConfig) -> DiskNeed:
+    """The need of a run on the data as it is now.
+
+    Raises:
+        UserError: the data cannot be listed.
+    """
+    from components.example_gen.ingestion import Ingestion  # Imports Beam.
+
+    ingestion = Ingestion(config.data, config.seed)
+    listing = ingestion.listing()
+    source_bytes = ingestion.count_bytes(listing.pairs)
+    return estimate(config, len(listing.pairs), source_bytes, num_weights(config))
+
+
+def num_weights(config: RunConfig) -> int:
+    """Numbers that the network holds; builds it, untrained."""
+    import numpy as np
+    import tensorflow as tf
+
+    from components.trainer.models import build_model  # Imports TensorFlow.
+
+    model, ones_3 = _untrained(config.trainer.model), np.ones(3)
+    with tf.Graph().as_default():  # Its names and random numbers are no part of the training's.
+        return int(build_model(model, config.transform, len(config.data.classes), 0 * ones_3, ones_3).count_params())
+
+
+def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:
+    """Says what the run needs, where it is much of what is left.
+
+    Raises:
+        UserError: less than half of it is left, and the workspace holds no artifacts yet that may be taken again.
+    """
+    for folder, wanted in _by_disk(config, need).items():
+        usage = shutil.disk_usage(folder)
+        if usage.free >= wanted:
+            continue
+        sentence = (
+            f"the disk of {folder} has {megabytes(usage.free)} of {megabytes(usage.total)} MB left, and a run needs "
+            f"about {megabytes(wanted)} MB there (all in all: records {megabytes(need.records)}, transformed records "
+            f"{megabytes(need.transformed)}, checkpoints and models {megabytes(need.models)}, the rest "
+            f"{megabytes(_REST)}); make room, or name another folder with --set workspace=DIR"
+        )
+        if usage.free < wanted / 2 and not (config.workspace_dir / "artifacts").exists():
+            raise UserError(sentence)
+        console.print(f"[yellow]![/] {escape(sentence)}", soft_wrap=True)
+
+
+def print_need(config: RunConfig, console: Console) -> None:
+    """Says what a run will need on each disk, and what is left there.
+
+    Raises:
+        UserError: as `check_disk`.
+    """
+    need = measure_need(config)
+    check_disk(config, need, console)
+    for folder, wanted in _by_disk(config, need).items():
+        free = shutil.disk_usage(folder).free
+        if free >= wanted:
+            console.print(
+                f"[green]✓[/] disk: a run needs about {megabytes(wanted)} MB in {escape(str(folder))}, "
+                f"where {megabytes(free)} MB are left",
+                soft_wrap=True,
+            )
+
+
+def _by_disk(config: RunConfig, need: DiskNeed) -> dict[Path, int]:
+    """An existing folder of each disk that the run writes to, and the bytes that it needs there."""
+    wanted = [(config.workspace_dir, need.workspace)]
+    if "://" not in config.registry_uri:
+        wanted.append((Path(config.registry_uri), need.model))
+    disks: dict[int, tuple[Path, int]] = {}
+    for path, size in wanted:
+        folder = next(part for part in (path, *path.parents) if part.is_dir())
+        first, before = disks.get(folder.stat().st_dev, (folder, 0))
+        disks[folder.stat().st_dev] = first, before + size
+    return dict(disks.values())
+
+
+def _untrained(model: Architecture) -> Architecture:
+    if model.encoder is None:
+        return model
+    return model.model_copy(update={"encoder": model.encoder.model_copy(update={"weights": "none"})})

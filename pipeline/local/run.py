@@ -1,0 +1,158 @@
+"""The pipeline on this machine: TFX's LocalDagRunner, with artifacts and metadata in the workspace."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from common.errors import UserError, user_error_in
+from common.gpus import share_gpus
+from common.machine_faults import Kind, describe, machine_fault_in
+from common.plain_path import plain_path
+from pipeline.cli.console import Step, StepWatcher
+from pipeline.config.run_config import RunConfig
+from pipeline.dag.run_date import on_date
+from pipeline.dag.skip_policy import needs_training
+from pipeline.dag.steps import display_name
+from pipeline.local.disk_need import check_disk, measure_need
+from registry.store import Registry
+
+BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
+"""One process on this machine.
+
+Beam's default runner would first try to download Prism; and any argument without a container image makes TFX build a
+source distribution for each Beam step.
+"""
+
+
+class RunOutcome(NamedTuple):
+    """A run that ended well: its steps, and where each left its outputs (step → output → folder)."""
+
+    steps: list[Step]
+    outputs: dict[str, dict[str, Path]]
+
+
+def run_pipeline(
+    config: RunConfig, console: Console, cache: bool = True, date: datetime.date | None = None
+) -> RunOutcome | None:
+    """Runs all steps that are not cached, on the data as it is on `date`, or today.
+
+    Returns:
+        `None` where nothing was run, for `when_unchanged` is `skip` and there is nothing new; unless `cache` is off.
+
+    Raises:
+        UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
+    """
+    watcher = StepWatcher(console, display_name)
+    with _machine_faults_told(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
+        config = on_date(config, date)
+        if config.trainer.workers > 1:
+            console.print(
+                f"[dim]trainer.workers: {config.trainer.workers} are for a cluster; this machine trains alone[/]"
+            )
+        if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
+            console.print(
+                f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
+            )
+            return None
+        outputs = _run(config, watcher, cache)
+    return RunOutcome(watcher.steps, outputs)
+
+
+def _same_as_served(config: RunConfig) -> int | None:
+    """The served version, if it was made from the same data and configuration."""
+    from components.example_gen.sources import data_fingerprint
+
+    served = Registry(config.registry_uri).served_manifest()
+    if served is None or needs_training(config, data_fingerprint(config.data.source), served):
+        return None
+    return served.version
+
+
+def log_file(config: RunConfig) -> Path:
+    """A new log file of the workspace, named for the time."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return config.workspace_dir / "logs" / f"run-{stamp}.log"
+
+
+@contextmanager
+def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
+    """Turns an error behind which is a fault of the machine into a sentence that names disk, step and need."""
+    try:
+        yield
+    except Exception as error:
+        fault = None if user_error_in(error) else machine_fault_in(error)
+        if fault is None:
+            raise
+        registry = [] if "://" in config.registry_uri else [Path(config.registry_uri)]
+        step = display_name(watcher.node)
+        need = _need_of_step(config, watcher.node) if fault.kind is Kind.DISK_FULL else None
+        raise UserError(
+            describe(fault, [config.workspace_dir, *registry], step and f"the step {step!r}", need)
+        ) from error
+
+
+def _need_of_step(config: RunConfig, node: str) -> int | None:
+    """The bytes that a step is estimated to need; `None` where that is little, or where it cannot be told."""
+    try:
+        return measure_need(config).step(node)
+    except Exception:  # noqa: BLE001  # The fault matters more.
+        return None
+
+
+@contextmanager
+def _only_run_in(workspace: Path) -> Iterator[None]:
+    """Keeps two runs from writing into one workspace; the lock falls with the process, however it ends."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    with (workspace / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"another run is at work in {workspace}; wait for it, or give this one its own with --set workspace=DIR"
+            ) from None
+        yield
+
+
+def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
+    share_gpus()  # Transform must not take all of a GPU's memory before the Trainer comes.
+    # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
+    from tfx.orchestration import metadata, pipeline
+
+    from components.trainer.models import check_encoder
+    from pipeline.dag.pipeline import create_steps
+    from pipeline.dag.run_state import capture_run_state
+    from pipeline.dag.schema_file import provide_schema
+    from pipeline.local.observed_runner import RunRecord, StepwiseRunner
+
+    workspace = plain_path(config.workspace_dir)
+    connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
+    record = RunRecord(connection, config.name)
+    check_encoder(config.trainer.model, config.transform)
+    state = capture_run_state(config, resume_root=str(workspace / "resume"))
+    check_disk(config, measure_need(config), watcher.console)
+    provide_schema(config)
+    steps = create_steps(config, state)
+    record.move_to(workspace / "artifacts")
+    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
+        pipeline.Pipeline(
+            pipeline_name=config.name,
+            pipeline_root=str(workspace / "artifacts"),
+            components=list(steps),
+            enable_cache=cache,
+            metadata_connection_config=connection,
+            beam_pipeline_args=list(BEAM_ARGUMENTS),
+        )
+    )
+    return {
+        step.id: {
+            key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()
+        }
+        for step in steps
+    }

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's protocols: REST and gRPC, their messages, and what is not one of them."""

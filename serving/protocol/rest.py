@@ -1,0 +1,208 @@
+"""TensorFlow Serving's REST API (model_servers/http_rest_api_handler.cc), metrics, and the state of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import aiohttp
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from grpc import StatusCode
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
+
+from common.signatures import SERVING_DEFAULT
+from serving import logs
+from serving.client.errors import shortened
+from serving.client.rest import VERSION_HEADER
+from serving.endpoint import SIGNATURE_DEF, Endpoint
+from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
+from serving.metrics import METRICS_PATH
+from serving.model import Signature
+from serving.protocol.cors import allow_origins
+from serving.protocol.http_errors import first_words
+from serving.protocol.rest_json import error_json, parse_predict, predict_json
+from serving.protocol.wrong_bodies import RIGHT_FORM
+
+_MODEL = r"([^/:]+)"
+_VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
+_POST = re.compile(rf"/v1/models/{_MODEL}{_VERSION}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(rf"/v1/models(?:/{_MODEL})?{_VERSION}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
+_LARGEST_VERSION = 2**63 - 1
+_LARGE_BYTES = 1 << 18
+
+_Result = TypeVar("_Result")
+
+
+def make_app(
+    endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
+) -> web.Application:
+    """The application; `pages` are routes beside the API, such as a page for people.
+
+    Web pages of `origins` may ask it, see `serving.protocol.cors`.
+    """
+    handler = RestHandler(endpoint)
+    app = web.Application(client_max_size=endpoint.limits.body_bytes)
+    app.router.add_get(METRICS_PATH, handler.metrics)
+    app.router.add_get("/healthz", handler.healthy)
+    app.router.add_get("/readyz", handler.ready)
+    app.router.add_route("*", "/{api:[vV]1}/{rest:.*}", handler.api)
+    app.add_routes(pages)
+    allow_origins(app, origins)
+    return app
+
+
+class RestHandler:
+    """Answers over HTTP."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def healthy(self, _: web.Request) -> web.Response:
+        """Whether the process answers."""
+        return web.Response(text="ok\n")
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Whether the stable version answers; what is behind each label, and whether the registry is still there."""
+        labels = self._endpoint.versions.labels
+        status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
+        document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
+        if not self._endpoint.versions.registry_is_readable:
+            document["registry"] = "it cannot be read, or serves nothing any more: the server's log says why"
+        return web.json_response(document, status=200 if status is StatusCode.OK else 503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Everything that is counted."""
+        return web.Response(body=self._endpoint.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def api(self, request: web.Request) -> web.Response:
+        """Everything below /v1/."""
+        try:
+            return await self._answer(request)
+        except ServingError as error:
+            answer = _json(error_json(error.message), error.http_status)
+            if isinstance(error, WrongMethodError):
+                answer.headers["Allow"] = "POST"
+            return answer
+        except web.HTTPException:
+            raise
+        except Exception as error:  # noqa: BLE001  # Logged, and told without its details.
+            logs.failure("request_bug", error)
+            return _json(error_json(f"internal error: {type(error).__name__}"), 500)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        path = request.rel_url.raw_path
+        path_shown = shortened(path)
+        if request.method == "POST" and (found := _POST.fullmatch(path)):
+            name, version, label, method = found.groups()
+            return await self._post(request, _spec(name, version, label), method.lower())
+        if request.method == "GET" and (found := _GET.fullmatch(path)):
+            name, version, label, what = found.groups()
+            return _json(self._get(_spec(name or "", version, label), what is not None))
+        if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
+            raise WrongMethodError("pages of other origins may not ask this server: start it with --allow-origin")
+        if _POST.fullmatch(path):
+            raise WrongMethodError(f"{path_shown} takes POST, not {shortened(request.method, 16)}: send {RIGHT_FORM}")
+        raise invalid(f"Malformed request: {shortened(request.method, 16)} {path_shown}")
+
+    def _get(self, spec: model_pb2.ModelSpec, metadata: bool) -> bytes:
+        if not spec.name:
+            raise invalid("Missing model name in request.")
+        if metadata:
+            request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
+            return _metadata_json(self._endpoint.metadata(request))
+        return _to_json(self._endpoint.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
+
+    async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
+        if method != "predict":
+            raise ServingError(
+                StatusCode.UNIMPLEMENTED, f"{method} is not offered: a segmentation model answers predict"
+            )
+        with self._endpoint.admitted("REST") as call:
+            body = await _body(request, call.deadline)
+            content_type = request.headers.get("Content-Type", "")
+            with self._endpoint.find(spec) as servable:
+
+                def find_signature(name: str) -> Signature:
+                    signature = servable.model.signature(name)
+                    if signature is None:
+                        wanted = name or SERVING_DEFAULT
+                        raise invalid(f'Serving signature name: "{shortened(wanted)}" not found in signature def')
+                    return signature
+
+                asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature, content_type)
+                del body
+                outputs = await self._endpoint.predict(servable, asked.signature, asked.inputs, (), call.deadline)
+            size = sum(values.size for values in outputs.values())
+            answer = _json(await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows))
+            answer.headers[VERSION_HEADER] = str(servable.version)
+            return answer
+
+
+async def _body(request: web.Request, deadline: float) -> bytes:
+    """The whole body.
+
+    Raises:
+        ServingError: it is over the limit, or does not come in time.
+    """
+    try:
+        return await asyncio.wait_for(request.read(), max(0, deadline - time.monotonic()))
+    except asyncio.TimeoutError:
+        raise ServingError(StatusCode.DEADLINE_EXCEEDED, "the body did not come in time") from None
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLargeError(str(error.text)) from None
+    except ConnectionError:
+        raise ServingError(StatusCode.CANCELLED, "the client has gone away") from None
+    except (aiohttp.ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise invalid(f"the body cannot be read: {first_words(str(error))}") from None
+
+
+async def _off_loop_if(large: bool, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """Calls the function in a thread if it has much to do: others are not to wait for it."""
+    return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
+
+
+def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
+    spec = model_pb2.ModelSpec(name=_decoded(name, "model name"))
+    if version is not None:
+        number = int(version) if len(version) < 20 else _LARGEST_VERSION + 1
+        if number > _LARGEST_VERSION:
+            raise invalid(f"Failed to convert version: {shortened(version)} to numeric.")
+        spec.version.value = number
+    if label is not None:
+        spec.version_label = _decoded(label, "model version label")
+    return spec
+
+
+def _decoded(text: str, what: str) -> str:
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise invalid(f"Failed to decode {what}:{shortened(text)}") from None
+
+
+def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:
+    """As model_servers/http_rest_api_util.cc: the signatures are taken out of their `Any`."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata[SIGNATURE_DEF].Unpack(signatures)
+    spec = _to_json(response.model_spec, proto_names=True)
+    return f'{{"model_spec":{spec},"metadata":{{"signature_def":{_to_json(signatures, proto_names=True)}}}}}'.encode()
+
+
+def _to_json(message: Message, proto_names: bool = False) -> str:
+    """A message with all its fields, those of no value too; the option for it has another name since protobuf 5.26."""
+    options: dict[str, Any] = {"preserving_proto_field_name": proto_names}
+    try:
+        return json_format.MessageToJson(message, always_print_fields_with_no_presence=True, **options)
+    except TypeError:
+        return json_format.MessageToJson(message, including_default_value_fields=True, **options)
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")

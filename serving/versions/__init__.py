@@ -1,0 +1,1 @@
+"""Versions of the registry in a server: loaded, switched, synchronised, refused."""

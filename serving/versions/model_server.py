@@ -1,0 +1,218 @@
+"""`tensorflow_model_server` in place of the embedded server, fed with what the registry serves.
+
+It reads no S3, checks no hashes and follows folders rather than decisions; so versions are copied and hashed for it,
+and it is told which ones to hold, and what the labels mean, by the call with which an operator would do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+
+from common.errors import UserError
+from registry.store import Registry
+from serving import logs
+from serving.metrics import METRICS_PATH
+from serving.settings import Batching, ServerSettings
+from serving.versions.loaded import served_labels
+from serving.versions.model_config import model_config
+from serving.versions.refusals import Refusals
+
+PROGRAM = "tensorflow_model_server"
+_LOAD_SECONDS = 300
+_LOOK_SECONDS = 0.2
+
+
+def batching_config(batching: Batching, waiting: int) -> str:
+    """`BatchingParameters` as text (servables/tensorflow/session_bundle_config.proto); `waiting` batches may queue."""
+    values = {
+        "max_batch_size": batching.pictures,
+        "batch_timeout_micros": round(batching.wait_seconds * 1e6),
+        "max_enqueued_batches": waiting,
+        "num_batch_threads": batching.workers,
+    }
+    return "".join(f"{name} {{ value: {value} }}\n" for name, value in values.items())
+
+
+def monitoring_config() -> str:
+    """`MonitoringConfig` as text (config/monitoring_config.proto): metrics where the embedded server has them."""
+    return f'prometheus_config {{ enable: true, path: "{METRICS_PATH}" }}\n'
+
+
+class ModelServer:
+    """The process, and what it has been told."""
+
+    def __init__(self, settings: ServerSettings, folder: Path) -> None:
+        """`folder` is where configurations and versions are kept for it."""
+        self._settings = settings
+        self._registry = Registry(settings.registry)
+        self._folder = folder
+        self._models = folder / "models"
+        self._labels: dict[str, int] = {}
+        self._name = ""
+        self._process: asyncio.subprocess.Process | None = None
+        self._refusals = Refusals()
+        self._trouble = ""
+
+    def command(self) -> list[str]:
+        """The command line; writes the files that it names."""
+        settings, config = self._settings, self._folder / "models.config"
+        config.write_text("model_config_list {}\n")
+        monitoring = self._folder / "monitoring.config"
+        monitoring.write_text(monitoring_config())
+        options = [
+            f"--port={settings.grpc_port}",
+            f"--rest_api_port={settings.port}",
+            f"--rest_api_timeout_in_ms={round(settings.limits.seconds * 1000)}",
+            f"--model_config_file={config}",
+            f"--monitoring_config_file={monitoring}",
+        ]
+        if settings.batching.pictures > 1:
+            batching = self._folder / "batching.config"
+            batching.write_text(batching_config(settings.batching, settings.limits.requests))
+            options += ["--enable_batching=true", f"--batching_parameters_file={batching}"]
+        return [PROGRAM, *options]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs the process and keeps its versions those of the registry, until `stop` is set.
+
+        Raises:
+            UserError: the process has ended by itself.
+        """
+        self._process = await asyncio.create_subprocess_exec(*self.command())
+        logs.event("started", program=PROGRAM, http=self._settings.port, grpc=self._settings.grpc_port)
+        ended = asyncio.create_task(self._process.wait())
+        stopped = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(self._watch())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
+        stopped.cancel()
+        if not stop.is_set():
+            raise UserError(f"{PROGRAM} has ended with the status {ended.result()}; its last lines say why")
+        if not ended.done():
+            self._process.send_signal(signal.SIGTERM)
+        await ended
+
+    async def _watch(self) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self._settings.grpc_port}") as channel:
+            await channel.channel_ready()
+            stub = model_service_pb2_grpc.ModelServiceStub(channel)
+            while True:
+                try:
+                    await self._follow(stub)
+                    self._note("")
+                except Exception as error:  # noqa: BLE001  # What is served goes on; the next look may be better.
+                    self._note(_reason(error))
+                await asyncio.sleep(self._settings.poll_seconds)
+
+    def _note(self, trouble: str) -> None:
+        """Logs what is wrong, or that nothing is any more; the same is said once."""
+        if trouble and trouble != self._trouble:
+            logs.warning("registry_not_followed", reason=trouble)
+        if self._trouble and not trouble:
+            logs.event("registry_followed")
+        self._trouble = trouble
+
+    async def _follow(self, stub: model_service_pb2_grpc.ModelServiceStub) -> None:
+        """One look at the registry; versions change in two steps, so that no label is ever without its version."""
+        wanted = self._trusted(await asyncio.to_thread(served_labels, self._registry, self._settings.version))
+        if not wanted or wanted == self._labels:
+            return
+        held = set(self._labels.values())
+        for version in sorted(set(wanted.values()) - held):
+            held.add(version)
+            try:
+                await asyncio.to_thread(self._fetch, version)
+                await self._tell(stub, held, self._labels)
+                await self._available(stub, {version})
+            except Exception:
+                self._refusals.refuse(version)
+                if self._labels:
+                    await self._tell(stub, self._labels.values(), self._labels)
+                raise
+        await self._tell(stub, set(wanted.values()), wanted)
+        self._labels = wanted
+        for version in wanted.values():
+            self._refusals.forgive(version)
+        self._remove_others(set(wanted.values()))
+        logs.event("labels_moved", model=self._name, **wanted)
+
+    def _trusted(self, wanted: Mapping[str, int]) -> dict[str, int]:
+        """The labels; one whose version was refused a moment ago stays where it is."""
+        chosen = {
+            label: self._labels.get(label) if self._refusals.holds(version) else version
+            for label, version in wanted.items()
+        }
+        return {label: version for label, version in chosen.items() if version is not None}
+
+    def _fetch(self, version: int) -> None:
+        target = self._models / str(version)
+        if not target.exists():
+            self._models.mkdir(exist_ok=True)
+            self._name = self._registry.fetch(version, str(target)).model_name
+
+    def _remove_others(self, versions: Collection[int]) -> None:
+        for folder in self._models.iterdir():
+            if folder.name.isdigit() and int(folder.name) not in versions:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _tell(
+        self, stub: model_service_pb2_grpc.ModelServiceStub, versions: Collection[int], labels: Mapping[str, int]
+    ) -> None:
+        request = model_management_pb2.ReloadConfigRequest()
+        request.config.CopyFrom(model_config(self._name, str(self._models), set(versions), labels))
+        await stub.HandleReloadConfigRequest(request, timeout=_LOAD_SECONDS)
+
+    async def _available(self, stub: model_service_pb2_grpc.ModelServiceStub, versions: Collection[int]) -> None:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._name
+        end = time.monotonic() + _LOAD_SECONDS
+        waiting = set(versions)
+        while waiting:
+            for status in (await stub.GetModelStatus(request, timeout=10)).model_version_status:
+                if status.version in waiting and status.state == ModelVersionStatus.END:
+                    raise UserError(f"version {status.version} was not loaded: {status.status.error_message}")
+                if status.state == ModelVersionStatus.AVAILABLE:
+                    waiting.discard(status.version)
+            if time.monotonic() > end:
+                raise UserError(f"version {min(waiting)} was not loaded in {_LOAD_SECONDS} seconds")
+            if waiting:
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+def serve(settings: ServerSettings) -> None:
+    """Runs `tensorflow_model_server` until a signal says to stop.
+
+    Raises:
+        UserError: it cannot be found, or has ended by itself, or the settings ask for what it does not do.
+    """
+    if shutil.which(PROGRAM) is None:
+        raise UserError(f"there is no {PROGRAM} on the PATH: install TensorFlow Serving, or say --engine embedded")
+    if settings.host != "0.0.0.0":  # noqa: S104  # It is what the program does.
+        raise UserError(f"{PROGRAM} listens on all addresses: say --host 0.0.0.0 if that is meant")
+    if not settings.port or not settings.grpc_port:
+        raise UserError(f"{PROGRAM} finds no free ports by itself: name them with --port and --grpc-port")
+    logs.start_log()
+    with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as folder:
+        asyncio.run(_serve(settings, Path(folder)))
+
+
+async def _serve(settings: ServerSettings, folder: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await ModelServer(settings, folder).run(stop)
+
+
+def _reason(error: Exception) -> str:
+    return str(error.details()) if isinstance(error, grpc.aio.AioRpcError) else str(error)

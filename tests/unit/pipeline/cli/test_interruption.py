@@ -1,0 +1,61 @@
+"""What is said where a command is ended from outside."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+import click
+from common.interruption import interrupted_by_sigterm
+from pipeline.cli.options import says_errors_plainly
+from pipeline.cli.console import StepWatcher, quiet_streams
+
+@click.command()
+@says_errors_plainly
+def work():
+    with interrupted_by_sigterm(), quiet_streams(Path(sys.argv.pop())) as console:
+        watcher = StepWatcher(console, str)
+        with watcher.watching():
+            while True:
+                with watcher.step("Trainer", lambda node: False):
+                    time.sleep(0.01)
+work(args=[])
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert "Trainer" in process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize(("number", "what"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_is_answered_with_one_line(work: subprocess.Popen[str], number: signal.Signals, what: str) -> None:
+    work.send_signal(number)
+    _, error = work.communicate(timeout=60)
+    assert work.returncode == 128 + number
+    assert error == f"{what}; the same command goes on where it was\n"
+
+
+def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subprocess.Popen[str]) -> None:
+    assert work.stdout
+    assert work.stderr
+    work.stdout.close()
+    assert work.stderr.read() == (
+        "stopped, because nobody reads the output any more; the same command goes on where it was\n"
+    )
+    assert work.wait(60) == 128 + signal.SIGPIPE

@@ -1,0 +1,65 @@
+"""The table of steps: complete, without doubles, and true to the components."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pipeline.config.run_config import load_config
+from pipeline.dag.parameters import RunValues
+from pipeline.dag.pipeline import create_steps
+from pipeline.dag.run_state import RunState
+from pipeline.dag.steps import STEPS, TRAINER, StepSpec, display_name, step_of
+from pipeline.kubeflow.compile.tfx_output import placeholders
+
+
+@pytest.fixture(scope="module")
+def components() -> dict[str, object]:
+    """All steps of a pipeline with every optional one."""
+    config = load_config("pipeline/configs/sample.yaml", ["tuner={max_epochs: 2}"])
+    return {step.id: step for step in create_steps(config, RunState(**placeholders()))}
+
+
+def test_the_table_has_each_step_of_the_dag_in_its_order(components: dict[str, object]) -> None:
+    assert [step.component for step in STEPS] == list(components)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.task)
+def test_a_step_takes_its_run_values_as_parameters(components: dict[str, object], step: StepSpec) -> None:
+    assert set(step.run_values) <= set(components[step.component].exec_properties)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.task)
+def test_a_step_that_runs_our_code_takes_its_digest(components: dict[str, object], step: StepSpec) -> None:
+    properties = components[step.component].exec_properties  # type: ignore[attr-defined]
+    assert ("code" in properties or '"code"' in str(properties.get("custom_config"))) == bool(step.entry_points)
+
+
+def test_each_value_of_a_run_is_taken_by_a_step() -> None:
+    taken = {value for step in STEPS for value in step.run_values.values()}
+    assert taken == {field.name for field in dataclasses.fields(RunValues)}
+
+
+def test_names_are_unique() -> None:
+    for names in ([step.display_name for step in STEPS], [step.task for step in STEPS]):
+        assert len(set(names)) == len(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("component", "task"),
+    [
+        ("ImageMaskExampleGen", "image-mask-example-gen"),
+        ("Trainer", "trainer"),
+        ("StatisticsGen", "statistics-gen"),
+        ("RunReport", "run-report"),
+    ],
+)
+def test_a_task_is_named_after_its_component_with_hyphens(component: str, task: str) -> None:
+    assert step_of(component).task == task
+
+
+def test_a_component_without_a_record_is_an_error() -> None:
+    assert display_name(TRAINER.component) == "Train"
+    with pytest.raises(ValueError, match=r"Unheard has no record in pipeline/dag/steps.py"):
+        display_name("Unheard")

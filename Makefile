@@ -44,7 +44,7 @@ lint: ## ruff and mypy
 
 docs: ## the docs as a site in build/site; ends with an error for each dead link
 	@scripts/bootstrap test
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q $(ARGS)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
 
 clean: ## removes what make has made: .venv, build/ and caches; runs/ stays
 	@rm -rf --one-file-system $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

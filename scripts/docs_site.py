@@ -1,13 +1,14 @@
 """Hook of the docs site: pages from outside docs/, and links that work on GitHub and in the site.
 
 The Markdown files link to each other and to sources by relative paths, as GitHub reads them. In the site a link to a
-page leads there, and a link to any other file of the project becomes its text with the path, since a site has no sources.
+page leads there, and a link to any other file of the project becomes its text with the path.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -15,7 +16,6 @@ from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCS = "docs"
 FROM_OUTSIDE = {
     "README.md": "index.md",
@@ -40,22 +40,29 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     if readme:
         files.remove(readme)
     for source, page in FROM_OUTSIDE.items():
-        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+        files.append(File.generated(config, page, content=(_root(config) / source).read_text(encoding="utf-8")))
     return files
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Rewrites the links of a page."""
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["toc", "navigation"]  # README is the front page, as wide as it is on GitHub.
     pages = {file.src_uri for file in files}
+    rewrite = partial(_rewritten, page=page.file.src_uri, pages=pages, root=_root(config))
     lines, in_code = [], False
     for line in markdown.split("\n"):
         if _FENCE.match(line):
             in_code = not in_code
-        lines.append(line if in_code else _LINK.sub(lambda link: _rewritten(link, page.file.src_uri, pages), line))
+        lines.append(line if in_code else _LINK.sub(rewrite, line))
     return "\n".join(lines)
 
 
-def _rewritten(link: re.Match[str], page: str, pages: set[str]) -> str:
+def _root(config: MkDocsConfig) -> Path:
+    return Path(config.config_file_path).resolve().parent
+
+
+def _rewritten(link: re.Match[str], page: str, pages: set[str], root: Path) -> str:
     mark, text, address = link.groups()
     target, hash_sign, anchor = address.partition("#")
     if not target or re.match(r"[a-z]+:", address):
@@ -66,6 +73,6 @@ def _rewritten(link: re.Match[str], page: str, pages: set[str]) -> str:
     if in_site in pages and (path in FROM_OUTSIDE or path.startswith(f"{DOCS}/")):
         shown = posixpath.relpath(in_site, posixpath.dirname(page) or ".")
         return f"{mark}[{text}]({shown}{hash_sign}{anchor})"
-    if not (ROOT / path).exists():
+    if not (root / path).exists():
         _log.warning(f"{source} links to {path}, which does not exist")
     return text if path in text or path == text.strip("`") else f"{text} (`{path}`)"

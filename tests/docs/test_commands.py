@@ -128,7 +128,7 @@ def test_every_page_is_in_the_list_of_pages() -> None:
 
 
 def test_paths_in_code_exist() -> None:
-    """A path of the project in backticks, in any page but the changelog, leads to a file or folder; NAME is a name to choose."""
+    """A path of the project in backticks, in any page but the changelog, exists; NAME is a name to choose."""
     shown = re.compile(
         r"`((?:pipeline|components|common|registry|serving|schemas|scripts|tests|k8s|benchmarks)/[\w./-]*\w)/?`"
     )

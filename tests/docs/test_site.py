@@ -59,7 +59,7 @@ def test_blocks_tables_and_lists_are_rendered_as_such(site: Path) -> None:
         text = re.sub(
             r"<pre.*?</pre>|<code.*?</code>|<script.*?</script>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL
         )
-        left = re.search(r"```|\n\| |\| ---|<p>[^<]*\n(- |\d\. )", text)
+        left = re.search(r"```|\n\| |\| ---|<p>\d\. |<p>[^<]*\n(- |\d\. )", text)
         assert not left, f"{page.name}: {text[left.start() - 80 : left.end() + 80]}"
 
 

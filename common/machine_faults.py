@@ -121,7 +121,7 @@ def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", 
     path = fault.path or folders[0]
     needs = f"; {work} needs about {megabytes(need)} MB" if work and need else f" ({work})" if work else ""
     if fault.kind is Kind.DISK_FULL:
-        return f"{_fullness(fault.path, folders)}{needs}; make room there, and the same command goes on"
+        return f"{_fullness(fault.path, folders)}{needs}; free space there, then run the same command again to resume"
     return _SENTENCES[fault.kind].format(
         path=path, owner=_owner(path), user=os.geteuid(), where=f" ({work})" if work else ""
     )
@@ -133,26 +133,26 @@ def megabytes(size: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-_AGAIN = "; then the same command goes on"
+_AGAIN = "; then run the same command again to resume"
 _SENTENCES = {
     Kind.QUOTA: "the disk quota of this user is used up at {path}{where}: remove files or raise the quota" + _AGAIN,
-    Kind.FILE_SIZE: "{path} would be larger than this machine lets a file be{where}: raise the limit (`ulimit -f`), or "
+    Kind.FILE_SIZE: "{path} would exceed the file size limit of this machine{where}: raise the limit (`ulimit -f`), or "
     "take a file system for larger files" + _AGAIN,
     Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
     "or name another folder",
-    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
+    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} read and write permission there, or "
     "name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
     "another folder",
     Kind.LONG_NAME: "the path {path} is longer than this file system allows{where}: name a folder with a shorter path",
     Kind.OPEN_FILES: "too many files are open{where}: raise the limit (`ulimit -n 4096`)" + _AGAIN,
-    Kind.PROCESSES: "this machine lets this user start no more threads or processes{where}: raise the limit "
+    Kind.PROCESSES: "this user may not start more threads or processes on this machine{where}: raise the limit "
     "(`ulimit -u`) or end other programs" + _AGAIN,
-    Kind.MEMORY: "the memory of this machine is not enough{where}: end other programs, or lower trainer.batch_size, "
+    Kind.MEMORY: "this machine does not have enough memory{where}: end other programs, or lower trainer.batch_size, "
     "transform.height and transform.width, or data.limits.max_pixels" + _AGAIN,
-    Kind.BROKEN_DISK: "the disk of {path} does not answer as it should{where} (an input/output error): look at the "
-    "disk or the network share, and at the room that is left on it" + _AGAIN,
+    Kind.BROKEN_DISK: "the disk of {path} reported an input/output error{where}: check the "
+    "disk or the network share, and its free space" + _AGAIN,
 }
 
 
@@ -222,7 +222,7 @@ def describe_room(folder: Path) -> str:
     """What the disk of `folder`, which need not exist yet, still takes: bytes, or where there is room, files."""
     status = os.statvfs(_existing(folder))
     if status.f_files and not status.f_favail and status.f_bavail:
-        return f"it takes no further files (0 of {status.f_files} inodes are left)"
+        return f"it cannot hold more files (0 of {status.f_files} inodes are left)"
     usage = shutil.disk_usage(_existing(folder))
     return f"{megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
 
@@ -237,4 +237,4 @@ def _owner(path: Path) -> str:
     """Whose the nearest existing part of `path` is, and with which rights."""
     existing = _existing(path)
     status = existing.lstat()
-    return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"
+    return f"{existing} belongs to user {status.st_uid} and has the permissions {status.st_mode & 0o7777:o}"

@@ -373,7 +373,7 @@ def _unknown_type(item: _Found) -> str:
     tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
     close = _closest(str(tag), names, 0.6)
     hint = f"; did you mean {close!r}?" if close else ""
-    return f"unknown type {st.shown(tag)}, for there are {st.listed(names, 'and')}{hint}"
+    return f"unknown type {st.shown(tag)}: the types are {st.listed(names, 'and')}{hint}"
 
 
 def _without_type(item: _Found) -> str:
@@ -382,7 +382,7 @@ def _without_type(item: _Found) -> str:
     keys = [str(key) for key in item.value] if isinstance(item.value, Mapping) else []
     misspelt = next((key for key in keys if _closest(key, ["type"], 0.7) and not _known(key, item.what)), None)
     if misspelt:
-        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' by the unknown key {misspelt!r}?"
+        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' instead of the unknown key {misspelt!r}?"
     fitting = _fitting(item.value, item.what)
     if not fitting:
         unknown = [key for key in keys if not _known(key, item.what)]

@@ -50,7 +50,7 @@ class LocalStorage:
             return None
         if self._root.exists():
             return f"{self._root} is a file, not a folder"
-        return f"there is no folder {self._root}"
+        return f"the folder {self._root} does not exist"
 
     def names(self, folder: str) -> list[str]:
         try:

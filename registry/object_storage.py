@@ -45,7 +45,7 @@ class ObjectStorage:
         bucket = self._root.strip("/").partition("/")[0]
         if not protocols & _STORES or self._fs.exists(bucket):
             return None
-        return f"there is no bucket {bucket}, or it may not be read"
+        return f"the bucket {bucket} does not exist or may not be read"
 
     def names(self, folder: str) -> list[str]:
         path = self._listed(folder)

@@ -47,7 +47,7 @@ def record_statistics(storage: Storage, fingerprint: str, path: str) -> None:
         RegistryError: there is no file at `path`.
     """
     if not _FINGERPRINT.fullmatch(fingerprint):
-        raise ValueError(f"{fingerprint!r} is no fingerprint")
+        raise ValueError(f"{fingerprint!r} is not a fingerprint")
     files = _read_files(path)
     with storage.writer(STATISTICS) as writer:
         index = _read_index(storage)
@@ -68,7 +68,7 @@ def _read_files(path: str) -> dict[str, bytes]:
     try:
         return {name: open_storage(parent or ".").read(name)}
     except OSError as error:
-        raise RegistryError(f"there are no statistics at {path}") from error
+        raise RegistryError(f"no statistics at {path}") from error
 
 
 def _read_index(storage: Storage) -> _Index:
@@ -78,5 +78,5 @@ def _read_index(storage: Storage) -> _Index:
         return _Index()
     except ValidationError as error:
         raise CorruptRecordError(
-            f"{storage.location(INDEX)} cannot be read; remove it, and drift is next checked against the run after"
+            f"{storage.location(INDEX)} cannot be read; remove it, and drift checks resume one run later"
         ) from error

@@ -67,7 +67,7 @@ class Registry:
             NoRegistryError: there is no folder or bucket, or it holds something else.
         """
         if absence := self._storage.absence():
-            raise NoRegistryError(f"there is no registry at {self.uri}: {absence}; check --registry")
+            raise NoRegistryError(f"no registry at {self.uri}: {absence}; check --registry")
         names = [name for name in self._storage.names("") if not name.startswith(".")]
         if not names or {VERSIONS, MANIFESTS, SERVED, statistics.STATISTICS} & set(names):
             return
@@ -172,7 +172,7 @@ class Registry:
         model = open_storage(model_dir)
         files = hash_folder(model)
         if MODEL_FILE not in files:
-            raise RegistryError(f"there is no SavedModel in {model_dir}: {MODEL_FILE} is missing")
+            raise RegistryError(f"no SavedModel in {model_dir}: {MODEL_FILE} is missing")
         with self._storage.writer("push") as writer:
             self.check_holds(model_name)
             if existing := self._with_content(content_hash(files)):
@@ -307,7 +307,7 @@ class Registry:
             with LocalStorage(target.parent).writer("fetch") as writer:
                 present = hash_folder(LocalStorage(target))
                 if present and present != manifest.files:
-                    raise RegistryError(f"{target} holds something else than version {version}: remove it")
+                    raise RegistryError(f"{target} holds other files than version {version}: remove it")
                 if not present:
                     writer.add_folder(target.name, source, manifest.files)
         except ContentMismatchError as error:
@@ -340,16 +340,20 @@ class Registry:
         self._check_exists(version)
         served = self.served()
         if served is None:
-            raise RegistryError(f"the registry {self.uri} serves no version beside which another could be tried out")
+            raise RegistryError(f"the registry {self.uri} serves no version yet, so it cannot have a canary")
         if served == version:
-            raise RegistryError(f"version {version} is the one that is served: name another to try out")
+            raise RegistryError(f"version {version} is already served: name another as canary")
 
     def _canary_version(self, expected: int | None = None) -> int:
         canary = self.canary()
         if canary is None:
-            raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
+            raise RegistryError(
+                f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` creates one"
+            )
         if canary.version != (expected or canary.version):
-            raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
+            raise RegistryError(
+                f"the canary is version {canary.version} now, no longer {expected}: check and try again"
+            )
         return canary.version
 
     def _rollback_target(self, version: int | None) -> int:
@@ -378,7 +382,7 @@ class Registry:
 
     def _corrupt_manifest(self, path: str, why: str) -> CorruptRecordError:
         return CorruptRecordError(
-            f"{self._storage.location(path)} is damaged ({why}); bring it back from a copy, or remove it to give up "
+            f"{self._storage.location(path)} is damaged ({why}); restore it from a copy, or remove it to give up "
             "the version"
         )
 
@@ -389,7 +393,7 @@ class Registry:
             return ServingRecord()
         except ValidationError as error:
             raise CorruptRecordError(
-                f"{self._storage.location(SERVED)} is damaged ({_first(error)}); bring it back from a copy, or write "
+                f"{self._storage.location(SERVED)} is damaged ({_first(error)}); restore it from a copy, or write "
                 '{"served": n} into it, n being the version to serve'
             ) from error
 
@@ -398,11 +402,11 @@ class Registry:
 
     def _before(self, record: ServingRecord) -> int:
         if record.served is None:
-            raise NoRegistryError(f"the registry {self.uri} serves no version: there is nothing to go back from")
+            raise NoRegistryError(f"the registry {self.uri} serves no version, so it cannot be rolled back")
         before = record.before(self._numbers())
         if before is None:
             raise RegistryError(
-                f"no version was served before version {record.served}: name the one to go back to, if there is another"
+                f"no version was served before version {record.served}: name the version to roll back to"
             )
         return before
 
@@ -414,7 +418,7 @@ class Registry:
             )
         return CorruptVersionError(
             f"{folder}/{error.path} is not the file that was pushed as part of version {version}: "
-            "bring it back from a copy, or roll back to another version"
+            "restore it from a copy, or roll back to another version"
         )
 
     def _add_files(self, writer: Writer, model_dir: str, files: Mapping[str, str]) -> int:
@@ -441,7 +445,7 @@ class Registry:
 def no_registry(uri: str) -> NoRegistryError:
     """What is said where there is no version to speak of."""
     return NoRegistryError(
-        f"there is no version in the registry {uri}: check its place, or run the pipeline until a model is blessed"
+        f"the registry {uri} has no version: check its address, or run the pipeline until a model is blessed"
     )
 
 

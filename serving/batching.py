@@ -91,7 +91,7 @@ class Batcher:
             return await asyncio.wait_for(waiting.answer, max(0, waiting.deadline - time.monotonic()))
         except asyncio.TimeoutError:
             raise ServingError(
-                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was there"
+                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the response was ready"
             ) from None
         finally:
             if waiting in self._waiting:

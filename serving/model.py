@@ -51,7 +51,8 @@ class Signature:
         names = list(inputs)
         if len(names) != 1 or inputs[names[0]].dtype != tf.string.as_datatype_enum:
             raise ServingError(
-                StatusCode.UNIMPLEMENTED, f"signature {self.name} takes no batch of byte strings: it cannot be called"
+                StatusCode.UNIMPLEMENTED,
+                f"signature {self.name} does not take a batch of byte strings, so it cannot be called",
             )
         return names[0]
 

@@ -67,7 +67,7 @@ class Predictor:
         try:
             encoded = picture.read_bytes()
         except OSError as error:
-            raise FailedPictureError(f"cannot read the picture {picture}: {error.strerror}") from None
+            raise FailedPictureError(f"cannot read the image {picture}: {error.strerror}") from None
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:

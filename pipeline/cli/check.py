@@ -51,7 +51,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         with console.status("listing pairs") as status:
             config = on_date(config, date)
             rehearsal = _rehearse(config, status)
-        console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
+        console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is valid")
         _print_dates(console, config)
         _print_notes(console, rehearsal.summary)
         _print_splits(console, rehearsal.summary)
@@ -74,7 +74,7 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
     """
     path = config.schema_file
     if path.exists() and not overwrite:
-        raise UserError(f"{path} exists and may have been edited; --force writes it anew")
+        raise UserError(f"{path} exists and may have been edited; --force overwrites it")
     with quiet_streams(_log_file(config, "schema")) as console:
         with console.status("listing pairs") as status:
             from components.example_gen.check import survey
@@ -109,7 +109,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
         findings = tuple(check_ingestion(summary, config.validation))
         if not all(finding.passed for finding in findings):
             console.print(
-                f"no schema is written to {path} from data that the data gate refuses", markup=False, soft_wrap=True
+                f"no schema is written to {path}, because the data gate refuses this data", markup=False, soft_wrap=True
             )
             return GateReport(passed=False, findings=findings)
         write_first_schema(config, summary)
@@ -127,7 +127,7 @@ def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]
     from pipeline.dag.slices import asked_values
 
     return [
-        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so that no model can keep this bound"
+        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so no model can meet this threshold"
         for path, column, value in asked_values(evaluator)
         if value not in slice_values(statistics[evaluator.split], column)
     ]

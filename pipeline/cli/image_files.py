@@ -55,7 +55,7 @@ def find_images(paths: Sequence[Path], out: Path) -> ImageFiles:
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        raise UserError(f"there is no picture {', '.join(missing)}")
+        raise UserError(f"image not found: {', '.join(missing)}")
     found: list[_Found] = []
     skipped: Counter[str] = Counter()
     for path in paths:
@@ -79,9 +79,7 @@ def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_Found]:
     if not found:
         others = skipped.total() - before
         beside = f"; it holds {others} other files" if others > 1 else "; it holds 1 other file" if others else ""
-        raise UserError(
-            f"there is no image in the folder {folder}: none of its files ends in .jpg, .png, .gif or .bmp{beside}"
-        )
+        raise UserError(f"no image in the folder {folder}: none of its files ends in .jpg, .png, .gif or .bmp{beside}")
     return found
 
 
@@ -116,7 +114,7 @@ def _names(found: Sequence[_Found]) -> list[str]:
         if (other := seen.setdefault(name.casefold(), one.path)) is not one.path:
             raise UserError(
                 f"{other} and {one.path} would overwrite each other's outputs, {name}.mask.png; "
-                "ask for them one by one, with different --out"
+                "segment them one by one, each with its own --out"
             )
     return names
 

@@ -112,10 +112,10 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
     )
     outcome = keep_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
     done = ("is replaced" if outcome.replaced else "is new") if outcome.is_new else "has not changed"
-    paused = "; it is paused: `segpipe resume` lets it start runs" if outcome.paused else ""
+    paused = "; it is paused: `segpipe resume` enables it" if outcome.paused else ""
     click.echo(f"the schedule of {settings.name} {done}: {settings.kubeflow.schedule.cron}{paused}")
     for run_id in outcome.left_running:
-        click.echo(f"a run of the former schedule goes on: {client.run_address(run_id)}")
+        click.echo(f"a run of the previous schedule continues: {client.run_address(run_id)}")
 
 
 @click.command()
@@ -203,11 +203,11 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     try:
         run_found = client.run(run_id)
     except NotFoundError:
-        raise UserError(f"there is no run {run_id}; `segpipe runs CONFIG` lists them") from None
+        raise UserError(f"unknown run {run_id}; `segpipe runs CONFIG` lists them") from None
     if run_found.state in ENDED:
         raise UserError(f"the run {run_id} has ended already: {state_of(run_found)}")
     client.terminate(run_id)
-    click.echo(f"the run is being ended: {client.run_address(run_id)}")
+    click.echo(f"terminating the run: {client.run_address(run_id)}")
 
 
 COMMANDS = (submit, schedule, runs, pause, resume, terminate)
@@ -275,7 +275,7 @@ def _watch(client: Client, run_id: str, compiled: Compiled) -> None:
         watched = watching.watch(client, run_id, compiled.steps, console)
     except KeyboardInterrupt:
         click.echo(
-            f"stopped watching; the run goes on: {client.run_address(run_id)} (`segpipe terminate {run_id}` ends it)",
+            f"stopped watching; the run continues: {client.run_address(run_id)} (`segpipe terminate {run_id}` ends it)",
             err=True,
         )
         sys.exit(INTERRUPTED)

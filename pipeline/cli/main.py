@@ -172,7 +172,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
         path.write_text(text)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
-    click.echo(f"{path} is written; a run takes these parameters:")
+    click.echo(f"{path} is written; parameters of a run:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
 
@@ -268,7 +268,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 
     missing = [str(image) for image in images if not image.exists()]
     if missing:
-        raise UserError(f"there is no picture {', '.join(missing)}")
+        raise UserError(f"image not found: {', '.join(missing)}")
     if url is None:
         uri = registry_uri(registry)
         from pipeline.cli.predict import predict_here

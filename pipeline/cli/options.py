@@ -67,8 +67,8 @@ def registry_uri(given: str | None) -> str:
     if len(found) == 1:
         return str(found[0].absolute())
     if not found:
-        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
-    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
+        raise UserError("no registry found below runs/; name one with --registry, or create one with `segpipe run`")
+    raise UserError(f"several registries below runs/; name one with --registry: {', '.join(map(str, found))}")
 
 
 def _check_registry(uri: str) -> None:
@@ -121,7 +121,7 @@ def _has_current_folder() -> bool:
 
 def _end(what: str, status: int) -> None:
     with contextlib.suppress(OSError):
-        click.echo(f"{what}; the same command goes on where it was", err=True)
+        click.echo(f"{what}; run the same command again to resume", err=True)
     sys.exit(status)
 
 
@@ -135,4 +135,4 @@ def _sentence(error: Exception) -> str:
     if fault is not None:
         return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
+    return f"{type(error).__name__}: {first_line} (a bug or a machine fault; --debug shows the traceback)"

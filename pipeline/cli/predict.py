@@ -103,7 +103,9 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
             yield console, progress
     except KeyboardInterrupt:
         done = f"{progress.written} of {progress.total} images" if progress.total else "any image"
-        click.echo(f"interrupted {'after' if progress.total else 'before'} {done}; what is in {out} is whole", err=True)
+        click.echo(
+            f"interrupted {'after' if progress.total else 'before'} {done}; the files in {out} are complete", err=True
+        )
         sys.exit(INTERRUPTED)
     except UserError as error:
         if progress.total <= 1:
@@ -144,7 +146,7 @@ def _told_at_the_end(progress: _Progress) -> UserError:
     if progress.total == 1:
         return progress.failures[0]
     count = len(progress.failures)
-    rest = f"the other {progress.written} are written" if progress.written else "none is written"
+    rest = f"the other {progress.written} were written" if progress.written else "none was written"
     return UserError(f"{count} of {progress.total} images could not be segmented; {rest}{_list(progress)}")
 
 

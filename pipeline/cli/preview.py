@@ -34,16 +34,14 @@ def write_preview(config: RunConfig, out: Path) -> None:
         with console.status("reading pictures"):
             found = list(islice(_training_records(config), PICTURES))
         if not found:
-            raise UserError(
-                f"no picture of {config.name} can be trained on; `segpipe check` says what is wrong with each"
-            )
-        with console.status("changing and drawing them"):
+            raise UserError(f"no image of {config.name} can be used for training; `segpipe check` lists the reasons")
+        with console.status("augmenting and drawing the images"):
             rows = _rows(config, found)
             headings = ["as it is", *(f"changed {number}" for number in range(1, VARIANTS + 1))]
             sheet = draw_sheet(*_titles(config), headings, rows, config.data.classes)
         _save(sheet, out)
         console.print(
-            f"{out}: {len(rows)} training pictures, each as it is and changed {VARIANTS} times",
+            f"{out}: {len(rows)} training images, each as it is and augmented {VARIANTS} times",
             markup=False,
             soft_wrap=True,
         )
@@ -51,9 +49,9 @@ def write_preview(config: RunConfig, out: Path) -> None:
 
 def _check_writable(out: Path) -> None:
     if out.suffix.lower() != ".png":
-        raise UserError(f"{out} must end in .png, for that is what is written")
+        raise UserError(f"{out} must end in .png, the format that is written")
     if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent} to write {out.name} to; make it, or name another with --out")
+        raise UserError(f"the folder {out.parent} does not exist; create it, or name another file with --out")
     if out.is_dir():
         raise UserError(f"{out} is a folder; name a file with --out")
 
@@ -97,9 +95,9 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
 
 def _titles(config: RunConfig) -> tuple[str, str]:
     changes = [name for name, value in config.trainer.augmentation if value]
-    title = f"{config.name}: pictures as they are trained on"
+    title = f"{config.name}: training images"
     size = f"{config.transform.height} by {config.transform.width} pixels"
-    return title, f"{size}; changed by {', '.join(changes) or 'nothing'}"
+    return title, f"{size}; augmented by {', '.join(changes) or 'nothing'}"
 
 
 def _save(sheet: Image.Image, out: Path) -> None:

@@ -29,7 +29,7 @@ def describe(uri: str) -> str:
     record = Registry(uri).serving_record()
     served = "no version is served" if record.served is None else f"version {record.served} is served"
     if record.canary is None:
-        return f"{served}; there is no canary"
+        return f"{served}; no canary"
     canary = record.canary
     since = f"{canary.since.astimezone():%Y-%m-%d %H:%M}"
     return f"{served}; version {canary.version} is the canary for {canary.percent}% of the requests, since {since}"
@@ -51,7 +51,7 @@ def roll_back(uri: str) -> str:
     """Takes the canary back; without one goes back to the version that was served before."""
     registry = Registry(uri)
     if registry.canary() is not None:
-        return f"version {registry.drop_canary()} is no canary any more; version {registry.served()} is served"
+        return f"version {registry.drop_canary()} is no longer the canary; version {registry.served()} is served"
     before = registry.served()
     return f"version {registry.rollback()} is served now, instead of {before}"
 
@@ -74,7 +74,7 @@ def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str
     registry = Registry(uri)
     labels = registry.labels()
     if labels.keys() != {STABLE, CANARY}:
-        raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
+        raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` creates one")
     if pictures:
         found, refused = _compare(registry, labels, _files(pictures), url)
         text = (
@@ -84,7 +84,7 @@ def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str
         if refused:
             text += f"; both refuse {_number(refused)}"
         if found.mean_iou < at_least:
-            raise UserError(f"{text}: below {at_least}, so nothing is promoted")
+            raise UserError(f"{text}: below {at_least}, so the canary is not promoted")
         yield text
     registry.promote(labels[CANARY])
     yield f"version {labels[CANARY]} is served now, instead of {labels[STABLE]}"
@@ -99,7 +99,9 @@ def _candidate(registry: Registry) -> int:
     newer = [m.version for m in registry.versions() if m.version > (record.served or 0)]
     fit = [version for version in newer if version not in record.withdrawn]
     if not fit:
-        raise UserError(f"the registry {registry.uri} has no version after the served one: name one with --version")
+        raise UserError(
+            f"the registry {registry.uri} has no version newer than the served one: name one with --version"
+        )
     return fit[-1]
 
 
@@ -111,9 +113,9 @@ def _files(pictures: Sequence[Path]) -> list[Path]:
         elif path.is_file():
             files.append(path)
         else:
-            raise UserError(f"there is no picture {path}")
+            raise UserError(f"image not found: {path}")
     if not files:
-        raise UserError(f"there are no pictures in {', '.join(map(str, pictures))}")
+        raise UserError(f"no images in {', '.join(map(str, pictures))}")
     return files
 
 
@@ -137,7 +139,7 @@ def _compare(
             else:
                 comparison.add(*masks)
     if refused == len(files):
-        raise UserError(f"both versions refuse {_number(refused)}, and there are no others to compare")
+        raise UserError(f"both versions refuse {_number(refused)}, and no others are left to compare")
     return comparison.agreement(), refused
 
 
@@ -156,7 +158,7 @@ def _masks(both: Sequence[ToMask], file: Path) -> list[np.ndarray] | None:
         except RefusedPictureError as refusal:
             refusals.append(refusal)
     if len(refusals) == 1:
-        raise RefusedPictureError(f"only one of both versions takes {refusals[0]}")
+        raise RefusedPictureError(f"only one of the two versions accepts {refusals[0]}")
     return masks or None
 
 

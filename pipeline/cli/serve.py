@@ -48,7 +48,7 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
     if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
         if settings.allow_origins:
             raise UserError(
-                "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
+                "tensorflow_model_server does not support CORS: leave --allow-origin out and let a proxy "
                 "add the headers, or choose --engine embedded"
             )
         from serving.versions import model_server

@@ -113,13 +113,15 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
     context.obj = registry
     if context.invoked_subcommand is not None:
         if percent is not None or version is not None:
-            raise UserError(f"--canary and --version make a canary; {context.invoked_subcommand} is about one there is")
+            raise UserError(
+                f"--canary and --version create a canary; `{context.invoked_subcommand}` takes the existing one"
+            )
         return
     from pipeline.cli.rollout import describe, try_out
 
     uri = registry_uri(registry)
     if percent is None and version is not None:
-        raise UserError("--version is the version to try out: say with --canary on how many percent of the requests")
+        raise UserError("--version needs --canary: the percentage of the requests that the version gets")
     click.echo(describe(uri) if percent is None else try_out(uri, percent, version))
 
 
@@ -155,7 +157,7 @@ def promote(
     from pipeline.cli.rollout import promote_canary
 
     if url and not pictures:
-        raise UserError("--url is asked for masks of pictures: name them with --compare")
+        raise UserError("--url needs --compare: the images to compare the versions on")
     for line in promote_canary(registry_uri(registry or context.obj), pictures, at_least, url):
         click.echo(line)
 

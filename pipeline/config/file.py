@@ -148,7 +148,7 @@ class _Reader:
     def _count(self) -> None:
         self._values += 1
         if self._values > _MOST_VALUES:
-            raise Mistakes((None, f"its aliases (*) stand for more than {_MOST_VALUES} values; write fewer of them"))
+            raise Mistakes((None, f"its aliases (*) expand to more than {_MOST_VALUES} values; write fewer of them"))
 
     def _sequence(self, node: yaml.Node, loc: Loc) -> list[Any]:
         items = []
@@ -183,7 +183,7 @@ class _Reader:
         """Notes a key that stands again."""
         if len(lines) > 1:
             where = f"in lines {lines[0]} and {lines[-1]}" if lines[0] != lines[-1] else f"in line {lines[0]}"
-            self.found.append((lines[-1], f"{self._place((*loc, key))} stands twice, {where}; keep one of them"))
+            self.found.append((lines[-1], f"{self._place((*loc, key))} is given twice, {where}; keep one of them"))
 
     def _merged(self, node: yaml.MappingNode, loc: Loc) -> Iterator[yaml.Node]:
         """The mappings that `<<` takes in."""

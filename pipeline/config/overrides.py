@@ -84,8 +84,8 @@ class _Path:
             if not isinstance(node, list):
                 raise self._error(f"{here} is not a list, but {st.shown(node)}")
             if part >= len(node):
-                last = f"the last is {here}[{len(node) - 1}]" if node else "it is empty"
-                raise self._error(f"there is no {here}[{part}], for {last}; to add one, write the whole list")
+                last = f"the last is {here}[{len(node) - 1}]" if node else "the list is empty"
+                raise self._error(f"{here}[{part}] does not exist: {last}; to add an item, write the whole list")
             return part
         if isinstance(node, list):
             raise self._error(f"{here} is a list; write one of its items as {here}[0]")

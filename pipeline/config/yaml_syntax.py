@@ -18,7 +18,7 @@ def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
         character = text[error.position : error.position + 1] or "\0"
         return text.count(
             "\n", 0, error.position
-        ) + 1, f"the character U+{ord(character):04X} cannot stand in YAML; take it out"
+        ) + 1, f"the character U+{ord(character):04X} is not allowed in YAML; remove it"
     colours = colour_comments(text)
     if colours:
         where, colour = next(iter(colours.items()))
@@ -58,9 +58,9 @@ class _Problem:
         if "but found another document" in self._problem:
             return "a second document begins with ---; one file is one configuration"
         if "\t" in indent or "'\\t'" in self._problem:
-            return "the line is indented by a tab; YAML takes spaces alone"
+            return "the line is indented by a tab; YAML allows only spaces"
         if "unknown escape character" in self._problem:
-            return f"a backslash stands in double quotes; put the text in single quotes: {here}"
+            return f"a backslash in double quotes is an escape; put the text in single quotes: {here}"
         if "quoted scalar" in self._context and "end of stream" in self._problem:
             return f"the quote that begins in line {self._start} is not closed"
         return self._of_a_value(here) or self._of_structure(here)
@@ -79,11 +79,11 @@ class _Problem:
             bracket = "[" if "sequence" in self._context else "{"
             return f"the {bracket} of line {self._start} is not closed, or a comma is missing: {here}"
         if "mapping values are not" in self._problem and self._line.count(": ") > 1:
-            return f"two keys stand in one line, or a text with ': ' is not in quotes: {here}"
+            return f"two keys are in one line, or a text with ': ' is not in quotes: {here}"
         if "mapping values are not" in self._problem or "expected <block end>" in self._problem:
             return f"the line is not indented like the others of its section: {here}"
         if "expected ':'" in self._problem:
-            return f"a key without a colon stands near {here}"
+            return f"a key without a colon is near {here}"
         return f"not valid YAML ({self._problem}): {here}"
 
 

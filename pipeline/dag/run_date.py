@@ -22,7 +22,7 @@ def parse_run_date(text: str) -> datetime.date:
     if is_placeholder(text):
         raise UserError(
             f"{text!r} is a placeholder that Kubeflow did not expand; leave the date of the run empty to take the time "
-            "of its creation, or write it as 2024-05-01; `segpipe schedule CONFIG` mends a schedule that has it"
+            "of its creation, or write it as 2024-05-01; `segpipe schedule CONFIG` repairs a schedule that has it"
         )
     now = datetime.datetime.now(datetime.timezone.utc)
     if not text:
@@ -35,7 +35,7 @@ def parse_run_date(text: str) -> datetime.date:
         time = datetime.datetime.fromisoformat(plain)
     except ValueError:
         raise UserError(
-            f"{text!r} is not a date of a run; write it as 2024-05-01, or as a time such as 2024-05-01T03:00:00Z"
+            f"{text!r} is not a run date; write it as 2024-05-01, or as a time such as 2024-05-01T03:00:00Z"
         ) from None
     return (time if time.tzinfo is None else time.astimezone(datetime.timezone.utc)).date()
 

@@ -87,5 +87,5 @@ def _refused(config: RunConfig, failures: Sequence[Finding]) -> UserError:
     from components.data_gate.result import told
 
     return UserError(
-        f"no schema was written to {config.schema_file}, for the data gate would refuse this data, {told(failures)}"
+        f"no schema was written to {config.schema_file}, because the data gate would refuse this data, {told(failures)}"
     )

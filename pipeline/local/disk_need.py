@@ -115,7 +115,7 @@ def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:
             continue
         sentence = (
             f"the disk of {folder} has {megabytes(usage.free)} of {megabytes(usage.total)} MB left, and a run needs "
-            f"about {megabytes(wanted)} MB there (all in all: records {megabytes(need.records)}, transformed records "
+            f"about {megabytes(wanted)} MB there (in total: records {megabytes(need.records)}, transformed records "
             f"{megabytes(need.transformed)}, checkpoints and models {megabytes(need.models)}, the rest "
             f"{megabytes(_REST)}); make room, or name another folder with --set workspace=DIR"
         )

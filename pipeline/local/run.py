@@ -54,7 +54,8 @@ def run_pipeline(
         config = on_date(config, date)
         if config.trainer.workers > 1:
             console.print(
-                f"[dim]trainer.workers: {config.trainer.workers} are for a cluster; this machine trains alone[/]"
+                f"[dim]trainer.workers: {config.trainer.workers} applies to a cluster only; "
+                "this machine trains in one process[/]"
             )
         if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
             console.print(
@@ -115,7 +116,8 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(
-                f"another run is at work in {workspace}; wait for it, or give this one its own with --set workspace=DIR"
+                f"another run holds the lock of {workspace}; wait for it, or name another workspace with "
+                "--set workspace=DIR"
             ) from None
         yield
 

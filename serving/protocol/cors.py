@@ -65,7 +65,7 @@ def _preflight(request: web.Request, allowed: frozenset[str]) -> web.Response:
     if _granted(request, allowed) is None:
         origin = shortened(request.headers[hdrs.ORIGIN])
         return web.Response(
-            body=error_json(f"pages of {origin} may not ask this server: name the origin with --allow-origin"),
+            body=error_json(f"pages of {origin} may not call this server: allow the origin with --allow-origin"),
             status=403,
             content_type="application/json",
         )

@@ -147,4 +147,6 @@ async def _at_once(answer: Callable[[], _Response]) -> _Response:
 
 
 async def _refuse(context: grpc.aio.ServicerContext, method: str) -> None:
-    await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not offered: a segmentation model answers Predict")
+    await context.abort(
+        grpc.StatusCode.UNIMPLEMENTED, f"{method} is not supported: a segmentation model supports Predict"
+    )

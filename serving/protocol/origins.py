@@ -21,7 +21,7 @@ def parse_origin(text: str) -> str:
         return text
     form = "an origin is SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example.org, or * for any"
     if text == "null":
-        raise ValueError(f"a page that is opened from a file has no origin of its own, and only * lets it in; {form}")
+        raise ValueError(f"a page that is opened from a file has no origin of its own, and only * allows it; {form}")
     try:
         parts = urlsplit(text)
         port = parts.port

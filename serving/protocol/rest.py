@@ -74,7 +74,7 @@ class RestHandler:
         status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
         document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
         if not self._endpoint.versions.registry_is_readable:
-            document["registry"] = "it cannot be read, or serves nothing any more: the server's log says why"
+            document["registry"] = "it cannot be read, or no longer serves a version: see the server's log"
         return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
@@ -106,7 +106,7 @@ class RestHandler:
             name, version, label, what = found.groups()
             return _json(self._get(_spec(name or "", version, label), what is not None))
         if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
-            raise WrongMethodError("pages of other origins may not ask this server: start it with --allow-origin")
+            raise WrongMethodError("pages of other origins may not call this server: start it with --allow-origin")
         if _POST.fullmatch(path):
             raise WrongMethodError(f"{path_shown} takes POST, not {shortened(request.method, 16)}: send {RIGHT_FORM}")
         raise invalid(f"Malformed request: {shortened(request.method, 16)} {path_shown}")
@@ -122,7 +122,7 @@ class RestHandler:
     async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
         if method != "predict":
             raise ServingError(
-                StatusCode.UNIMPLEMENTED, f"{method} is not offered: a segmentation model answers predict"
+                StatusCode.UNIMPLEMENTED, f"{method} is not supported: a segmentation model supports predict"
             )
         with self._endpoint.admitted("REST") as call:
             body = await _body(request, call.deadline)

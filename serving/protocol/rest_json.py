@@ -203,7 +203,7 @@ def _printable(name: str, values_B: Any) -> Any:
         return _texts(values_B.tolist())
     except UnicodeDecodeError:
         raise ServingError(
-            StatusCode.INTERNAL, f"output {name} holds bytes that are no text, and its name does not end in _bytes"
+            StatusCode.INTERNAL, f"output {name} holds bytes that are not text, and its name does not end in _bytes"
         ) from None
 
 

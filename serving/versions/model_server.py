@@ -97,7 +97,7 @@ class ModelServer:
         watching.cancel()
         stopped.cancel()
         if not stop.is_set():
-            raise UserError(f"{PROGRAM} has ended with the status {ended.result()}; its last lines say why")
+            raise UserError(f"{PROGRAM} exited with the status {ended.result()}; see the last lines of its log")
         if not ended.done():
             self._process.send_signal(signal.SIGTERM)
         await ended
@@ -196,11 +196,11 @@ def serve(settings: ServerSettings) -> None:
         UserError: it cannot be found, or has ended by itself, or the settings ask for what it does not do.
     """
     if shutil.which(PROGRAM) is None:
-        raise UserError(f"there is no {PROGRAM} on the PATH: install TensorFlow Serving, or say --engine embedded")
+        raise UserError(f"{PROGRAM} is not on the PATH: install TensorFlow Serving, or use --engine embedded")
     if settings.host != "0.0.0.0":  # noqa: S104  # It is what the program does.
-        raise UserError(f"{PROGRAM} listens on all addresses: say --host 0.0.0.0 if that is meant")
+        raise UserError(f"{PROGRAM} listens on all addresses: use --host 0.0.0.0 to allow that")
     if not settings.port or not settings.grpc_port:
-        raise UserError(f"{PROGRAM} finds no free ports by itself: name them with --port and --grpc-port")
+        raise UserError(f"{PROGRAM} cannot choose free ports: set them with --port and --grpc-port")
     logs.start_log()
     with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as folder:
         asyncio.run(_serve(settings, Path(folder)))

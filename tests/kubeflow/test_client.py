@@ -96,8 +96,8 @@ class TestConnection:
         ("host", "sentence"),
         [
             (None, "--host URL or KFP_ENDPOINT"),
-            ("localhost:8080", "'localhost:8080' is no address; write http:// or https://"),
-            ("https://", "is no address"),
+            ("localhost:8080", "'localhost:8080' is not an address; write http:// or https://"),
+            ("https://", "is not an address"),
         ],
     )
     def test_an_address_that_is_none_is_refused(self, host: str | None, sentence: str) -> None:
@@ -107,13 +107,13 @@ class TestConnection:
     def test_a_missing_certificate_or_token_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"no certificate file .*/ca\.pem"):
             find_connection("https://host", tmp_path / "ca.pem", environment={})
-        with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is no file"):
+        with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is not a file"):
             find_connection("https://host", environment={"KF_PIPELINES_SA_TOKEN_PATH": str(tmp_path / "token")})
 
     def test_a_token_lets_in(self, api: KfpApi) -> None:
         api.token = "open sesame"
         make_client(api, KFP_TOKEN="open sesame").check()
-        with pytest.raises(UserError, match=r"does not know you \(401\): put a token into KFP_TOKEN"):
+        with pytest.raises(UserError, match=r"did not accept your credentials \(401\): put a token into KFP_TOKEN"):
             make_client(api, KFP_TOKEN="wrong").check()
         with pytest.raises(UserError, match="401"):
             make_client(api).check()
@@ -485,11 +485,11 @@ class TestHeld:
         [
             (
                 {},
-                "nothing is reported of the run's workflow; look whether the deployments ml-pipeline-persistenceagent",
+                "the run's workflow has not been reported; check whether the deployments ml-pipeline-persistenceagent",
             ),
             (
                 {"metadata": {"name": "sample-x7"}},
-                "Argo has not taken up the workflow sample-x7; look whether the depl",
+                "Argo has not started the workflow sample-x7; check whether the depl",
             ),
             (
                 {"status": {"phase": "Pending", "message": "Workflow processing has been postponed because too many"}},
@@ -513,7 +513,9 @@ class TestHeld:
         api.pods[pod] = {"kind": "Pod", "status": {"phase": "Pending"}}
         api.events[pod] = [{"type": "Warning", "reason": "FailedMount", "message": 'secret "keys" not found'}]
         shown, _ = watched(client, compiled)
-        assert 'Train · starting: FailedMount: secret "keys" not found; make the secret keys in the namespace' in shown
+        assert (
+            'Train · starting: FailedMount: secret "keys" not found; create the secret keys in the namespace' in shown
+        )
 
     def test_without_rights_the_step_is_starting_and_no_more(
         self, api: KfpApi, client: Client, compiled: Compiled
@@ -529,7 +531,9 @@ class TestHeld:
     ) -> None:
         api.has_metadata = api.tells_workflows = False
         api.script = _for_a_while(_at_train())
-        assert watched(client, compiled)[0].startswith("… Run · starting: the API does not tell the steps of this run")
+        assert watched(client, compiled)[0].startswith(
+            "… Run · starting: the API does not report the steps of this run"
+        )
 
     def test_the_dashboard_answers_where_the_workflow_is_not_told(
         self, api: KfpApi, client: Client, compiled: Compiled
@@ -776,7 +780,7 @@ class TestSchedule:
                 next(once, lambda: None)()
 
         api.before = interfere
-        with pytest.raises(UserError, match="somebody else is changing the schedule of sample"):
+        with pytest.raises(UserError, match="another call is changing the schedule of sample"):
             keep_schedule(client, ours)
         crons = {schedule["trigger"]["cron_schedule"]["cron"] for schedule in api.schedules.values()}
         assert crons == {DAILY, rival.cron}
@@ -870,7 +874,7 @@ class TestCommands:
         _, said = process.communicate(timeout=30)
         (run,) = api.runs.values()
         assert process.returncode == 130
-        assert f"stopped watching; the run goes on: {api.url}/#/runs/details/{run['run_id']}" in said
+        assert f"stopped watching; the run continues: {api.url}/#/runs/details/{run['run_id']}" in said
         assert run["state"] == "RUNNING"
 
     def test_schedule_pause_and_resume(self, api: KfpApi) -> None:
@@ -880,20 +884,20 @@ class TestCommands:
         assert "has not changed" in segpipe(api, "schedule", CONFIG, "--set", every).stdout
         assert segpipe(api, "pause", CONFIG).stdout == "the schedule of sample is paused\n"
         replaced = segpipe(api, "schedule", CONFIG, "--set", "kubeflow.schedule.cron=0 0 4 * * *").stdout
-        assert "sample is replaced: 0 0 4 * * *; it is paused: `segpipe resume` lets it start runs" in replaced
-        assert f"a run of the former schedule goes on: {api.url}/#/runs/details/{run['run_id']}" in replaced
+        assert "sample is replaced: 0 0 4 * * *; it is paused: `segpipe resume` enables it" in replaced
+        assert f"a run of the previous schedule continues: {api.url}/#/runs/details/{run['run_id']}" in replaced
         assert segpipe(api, "resume", CONFIG).stdout == "the schedule of sample starts runs again\n"
         assert len(api.enabled()) == len(api.schedules) == 1
 
     def test_terminate_takes_an_id_or_an_address(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
         run_id = client.start_run("sample", work(client, compiled))
         done = segpipe(api, "terminate", f"{api.url}/#/runs/details/{run_id}")
-        assert done.stdout == f"the run is being ended: {api.url}/#/runs/details/{run_id}\n"
+        assert done.stdout == f"terminating the run: {api.url}/#/runs/details/{run_id}\n"
         assert api.runs[run_id]["state"] == "CANCELING"
         history = [{"state": "RUNNING"}, {"state": "CANCELING"}, {"state": "FAILED"}]
         api.runs[run_id].update(state="FAILED", state_history=history)
         assert f"the run {run_id} has ended already: TERMINATED" in segpipe(api, "terminate", run_id).stderr
-        assert "error: there is no run r-2; `segpipe runs CONFIG` lists them" in segpipe(api, "terminate", "r-2").stderr
+        assert "error: unknown run r-2; `segpipe runs CONFIG` lists them" in segpipe(api, "terminate", "r-2").stderr
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
@@ -901,8 +905,8 @@ class TestCommands:
             (["submit", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
             (["submit", CONFIG, "--param", "epoch=1"], "did you mean 'epochs'?"),
             (["schedule", CONFIG], f"{CONFIG} has no kubeflow.schedule; give it a cron"),
-            (["pause", CONFIG], "there is no schedule of sample"),
-            (["runs", CONFIG, "--host", "localhost"], "'localhost' is no address"),
+            (["pause", CONFIG], "sample has no schedule"),
+            (["runs", CONFIG, "--host", "localhost"], "'localhost' is not an address"),
         ],
     )
     def test_an_error_is_one_sentence_and_starts_nothing(

@@ -196,7 +196,7 @@ def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None: 
 def test_other_methods_say_that_they_are_not_offered(prediction, method: str, request_type: type) -> None:  # type: ignore[no-untyped-def]
     code, details = refused(getattr(prediction, method), request_type())
     assert code == Code.UNIMPLEMENTED
-    assert details == f"{method} is not offered: a segmentation model answers Predict"
+    assert details == f"{method} is not supported: a segmentation model supports Predict"
 
 
 def test_metadata_tells_the_signatures(prediction) -> None:  # type: ignore[no-untyped-def]

@@ -74,7 +74,7 @@ def test_more_requests_than_fit_are_sent_away_at_once(host: Host, registry: Regi
 
 def test_a_request_that_takes_too_long_is_given_up(host: Host, registry: Registry) -> None:
     server = host(registry, limits={"seconds": 0.3})
-    text = "the deadline passed before the answer was there"
+    text = "the deadline passed before the response was ready"
     assert server.predict_json(SLOW) == (504, {"error": text})
     assert refused(server, SLOW) == (Code.DEADLINE_EXCEEDED, text)
     wait_until(lambda: in_progress(server) == 0)

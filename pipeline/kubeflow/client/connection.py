@@ -80,7 +80,9 @@ def find_connection(
             "`kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
         )
     if certificate is not None and not certificate.is_file():
-        raise UserError(f"there is no certificate file {certificate}; --ca names the authority's certificate in PEM")
+        raise UserError(
+            f"the certificate file {certificate} does not exist; name the authority's certificate in PEM with --ca"
+        )
     address = _address(host)
     token = environment.get(TOKEN)
     return Connection(
@@ -97,14 +99,14 @@ def _address(host: str) -> str:
     address = host.partition("#")[0].rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UserError(f"{host!r} is no address; write http:// or https:// before the host: http://localhost:8080")
+        raise UserError(f"{host!r} is not an address; write http:// or https:// before the host: http://localhost:8080")
     return address
 
 
 def _token_file(environment: Mapping[str, str]) -> Path | None:
     named = environment.get(TOKEN_PATH)
     if named and not Path(named).is_file():
-        raise UserError(f"{TOKEN_PATH} names {named}, which is no file; name the file of a service account's token")
+        raise UserError(f"{TOKEN_PATH} names {named}, which is not a file; name the file of a service account's token")
     path = Path(named or _IN_CLUSTER_TOKEN)
     return path if path.is_file() else None
 
@@ -210,7 +212,7 @@ def _silence(host: str, error: Exception) -> ApiError:
         )
     return UnreachableError(
         f"Kubeflow Pipelines does not answer at {host} ({_one_line(reason)}); check --host or KFP_ENDPOINT, and "
-        "whether a port-forward is still up"
+        "whether a port-forward is still running"
     )
 
 
@@ -224,7 +226,9 @@ def _refusal(host: str, error: Any) -> ApiError:
     if status == 0:
         return _silence(host, urllib3.exceptions.SSLError(error.reason))
     if status == 401:
-        return ApiError(f"{host} does not know you (401): put a token into {TOKEN}, or name its file in {TOKEN_PATH}")
+        return ApiError(
+            f"{host} did not accept your credentials (401): put a token into {TOKEN}, or name its file in {TOKEN_PATH}"
+        )
     if status == 403:
         return ApiError(
             f"{host} does not allow this (403): {message or error.reason}; ask for the right to it in the namespace of "
@@ -234,7 +238,7 @@ def _refusal(host: str, error: Any) -> ApiError:
         return ApiError(_login_page(host, error.headers.get("location")))
     if status == 404 and answer is None:
         return ApiError(
-            f"there is no Kubeflow Pipelines API v2beta1 at {host} (404); give the address that the dashboard has in "
+            f"{host} has no Kubeflow Pipelines API v2beta1 (404); give the address that the dashboard has in "
             "the browser, up to #"
         )
     if status in {502, 503, 504}:
@@ -263,6 +267,6 @@ def _one_line(text: object) -> str:
 def _login_page(host: str, location: str | None = None) -> str:
     sends = f"sends to {location}" if location else "answers with a web page"
     return (
-        f"{host} {sends} instead of the API: you are not logged in, or the address is another one; put a token into "
-        f"{TOKEN}, or go round the login with `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
+        f"{host} {sends} instead of the API: you are not logged in, or the address is wrong; put a token into "
+        f"{TOKEN}, or bypass the login with `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
     )

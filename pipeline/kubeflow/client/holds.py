@@ -134,20 +134,20 @@ def _is_driver(node: Node) -> bool:
 def _not_taken_up(workflow: Json | None) -> Held | None:
     if workflow is None:
         return Held(
-            "the API does not tell the steps of this run, or it has none yet", "its page in the dashboard shows it"
+            "the API does not report the steps of this run, or it has none yet", "its page in the dashboard shows it"
         )
     if not workflow:
         return Held(
-            "nothing is reported of the run's workflow",
-            "look whether the deployments ml-pipeline-persistenceagent and workflow-controller are up",
+            "the run's workflow has not been reported",
+            "check whether the deployments ml-pipeline-persistenceagent and workflow-controller are up",
         )
     postponed = _postponed(workflow)
     if postponed is not None:
         return postponed
     name = (workflow.get("metadata") or {}).get("name", "")
     return Held(
-        f"Argo has not taken up the workflow {name}",
-        "look whether the deployment workflow-controller is up and watches the namespace of the runs",
+        f"Argo has not started the workflow {name}",
+        "check whether the deployment workflow-controller is up and watches the namespace of the runs",
     )
 
 

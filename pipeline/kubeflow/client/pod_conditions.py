@@ -47,11 +47,11 @@ _REMEDIES = (
     Remedy(r"enough resource: (cpu|memory)", "a request of {step}.{0} is larger than what the node has"),
     Remedy(r"Insufficient ([\w.-]+/[\w.-]+)", "{step}.accelerator asks for more {0} than is free on a node"),
     Remedy(r"Too many pods|Insufficient pods", "the nodes run as many pods as they may", driver=""),
-    Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod bears"),
+    Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod tolerates"),
     Remedy(r"node affinity|node selector|match Pod's node", "{step}.node_selector names labels that such a node lacks"),
     Remedy(
         r'persistentvolumeclaims? "([^"]+)" (?:not found|is being deleted)',
-        "make the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
+        "create the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
         driver="",
     ),
     Remedy(
@@ -64,12 +64,12 @@ _REMEDIES = (
     ),
     Remedy(
         r'[Ss]ecrets? "([^"]+)" not found',
-        "make the secret {0} in the namespace of the runs, or name another in {secret}",
+        "create the secret {0} in the namespace of the runs, or name another in {secret}",
     ),
-    Remedy(r'[Cc]onfigmaps? "([^"]+)" not found', "make the config map {0} in the namespace of the runs", driver=""),
+    Remedy(r'[Cc]onfigmaps? "([^"]+)" not found', "create the config map {0} in the namespace of the runs", driver=""),
     Remedy(
         r'service ?account "?([\w.:/-]+?)"? not found',
-        "make the service account {0} in the namespace of the runs, or name another in kubeflow.service_account",
+        "create the service account {0} in the namespace of the runs, or name another in kubeflow.service_account",
         driver="",
     ),
     Remedy(
@@ -89,7 +89,7 @@ _REMEDIES = (
         "the pod's own disk was full: it holds the step's inputs, outputs and /tmp; choose nodes with larger disks by "
         "{step}.node_selector",
     ),
-    Remedy(r"^pod deleted", "somebody deleted it, or its node was removed; {step}.retries lets a step be tried again"),
+    Remedy(r"^pod deleted", "somebody deleted it, or its node was removed; {step}.retries retries a step"),
 )
 
 

@@ -117,7 +117,7 @@ def resume(client: Client, name: str, pipeline_id: str | None) -> bool:
 def _present(client: Client, name: str, pipeline_id: str | None) -> list[Any]:
     present = client.schedules(name, pipeline_id) if pipeline_id else []
     if not present:
-        raise UserError(f"there is no schedule of {name}; make one with `segpipe schedule CONFIG`")
+        raise UserError(f"{name} has no schedule; create one with `segpipe schedule CONFIG`")
     return present
 
 
@@ -169,7 +169,7 @@ def _others(client: Client, wanted: Wanted, new: Any) -> list[Any]:
     others = [schedule for schedule in present if schedule.recurring_run_id != new.recurring_run_id]
     if any(age(schedule) > age(new) for schedule in others):
         client.delete_schedule(new.recurring_run_id)
-        raise UserError(f"somebody else is changing the schedule of {wanted.name} at this moment; look, and try again")
+        raise UserError(f"another call is changing the schedule of {wanted.name}; check it and try again")
     return others
 
 

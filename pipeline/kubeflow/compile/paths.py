@@ -145,5 +145,5 @@ def _check_distinct(volumes: tuple[Volume, ...], task: str) -> None:
         for value in values:
             if values.count(value) > 1:
                 raise UserError(
-                    f"kubeflow.steps: {what} {value} is there twice in the step {task}; no pod can have that"
+                    f"kubeflow.steps: {what} {value} appears twice in the step {task}, which no pod can have"
                 )

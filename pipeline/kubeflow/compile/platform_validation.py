@@ -80,7 +80,7 @@ def platform_problems(platform: Json, spec: Json) -> Iterator[Problem]:
 
 def _fields(executor: Json, container: Json) -> Iterator[str]:
     for field in sorted(set(executor) - FIELDS):
-        yield f"the platform document has {field}, which Kubeflow Pipelines 2.17 does not heed"
+        yield f"the platform document has {field}, which Kubeflow Pipelines 2.17 ignores"
 
 
 def _volumes(executor: Json, container: Json) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _volumes(executor: Json, container: Json) -> Iterator[str]:
         if times > 1:
             yield f"mounts two volumes of the name {name}, which no pod can have"
         if name in TAKEN_VOLUMES:
-            yield f"mounts a volume of the name {name}, which Kubeflow Pipelines takes for its own"
+            yield f"mounts a volume of the name {name}, which Kubeflow Pipelines reserves"
 
 
 def _mounts(executor: Json, container: Json) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _mounts(executor: Json, container: Json) -> Iterator[str]:
         if times > 1:
             yield f"mounts two volumes at {path}, which no pod can have"
         if any(PurePosixPath(path).is_relative_to(taken) for taken in TAKEN_MOUNTS):
-            yield f"mounts a volume at {path}, where Kubeflow Pipelines has its own"
+            yield f"mounts a volume at {path}, where Kubeflow Pipelines mounts its own"
 
 
 def _names(executor: Json, container: Json) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _names(executor: Json, container: Json) -> Iterator[str]:
         *(("secret", secret.get("secretNameParameter")) for secret in executor.get("secretAsEnv", [])),
         *(("pull secret", secret.get("secretNameParameter")) for secret in executor.get("imagePullSecret", [])),
     ]
-    yield from (f"names a {what} that is empty" for what, parameter in parameters if not _value(parameter or {}))
+    yield from (f"has an empty {what}" for what, parameter in parameters if not _value(parameter or {}))
 
 
 def _variables(executor: Json, container: Json) -> Iterator[str]:

@@ -91,7 +91,7 @@ def problems(spec: Json) -> Iterator[Problem]:
     yield from _header(spec)
     root = spec.get("root", {})
     if "dag" not in root:
-        yield Problem(ROOT, "is no DAG")
+        yield Problem(ROOT, "is not a DAG")
         return
     yield from _run_parameters(root)
     for group in _groups(spec):
@@ -117,7 +117,7 @@ def _run_parameters(root: Json) -> Iterator[Problem]:
             if not parameter.get("isOptional"):
                 yield Problem(ROOT, f"the parameter {name} has no default, so that a run without it is refused")
         elif not _fits(parameter["defaultValue"], kind):
-            yield Problem(ROOT, f"the default {parameter['defaultValue']!r} of the parameter {name} is no {kind}")
+            yield Problem(ROOT, f"the default {parameter['defaultValue']!r} of the parameter {name} is not a {kind}")
 
 
 def _groups(spec: Json) -> Iterator[Group]:
@@ -140,7 +140,7 @@ def _groups(spec: Json) -> Iterator[Group]:
 def _group(group: Group) -> Iterator[Problem]:
     if not any(not _is_last(task) for task in group.tasks.values()):
         # v2/compiler/argocompiler/dag.go, DAG.
-        yield Problem(group.name, "has no task but those that run at the end")
+        yield Problem(group.name, "has no task except exit tasks")
     for name, task in group.tasks.items():
         for rule in _TASK_RULES:
             yield from (Problem(name, reason) for reason in rule(group, name, task))
@@ -156,7 +156,7 @@ def _names(group: Group, name: str, task: Json) -> Iterator[str]:
     """Tasks are tasks of Argo's workflow, each with one more for its driver (v2/compiler/argocompiler/dag.go, task)."""
     del task
     if not _TASK_NAME.fullmatch(name) or len(name) > MAX_TASK_NAME:
-        yield f"is no name of a task; letters, digits and hyphens are, {MAX_TASK_NAME} at most"
+        yield f"is not a task name: use letters, digits and hyphens, at most {MAX_TASK_NAME}"
     if name.endswith(_DRIVER) and name.removesuffix(_DRIVER) in group.tasks:
         yield f"has the name of the driver of {name.removesuffix(_DRIVER)}"
 
@@ -200,7 +200,7 @@ def _container(container: Json, task: Json) -> Iterator[str]:
         if _size(argument) >= MAX_ARGUMENT:
             yield f"has an argument of {_size(argument)} bytes; the operating system allows {MAX_ARGUMENT}"
         if not _is_free_of_braces(argument):
-            yield "has an argument with double braces, which Argo takes for its own"
+            yield "has an argument with double braces, which Argo would expand"
     inputs = _size(json.dumps(task.get("inputs", {}), ensure_ascii=False))
     if inputs >= MAX_ARGUMENT:
         yield f"has inputs of {inputs} bytes, which are one argument; the operating system allows {MAX_ARGUMENT}"
@@ -238,7 +238,7 @@ def _references(group: Group, name: str, task: Json) -> Iterator[str]:
         if outer is not None and outer not in group.parameters:
             yield f"takes {key} from the parameter {outer!r}, which {group.name} does not have"
         if "taskFinalStatus" in value and not task.get("dependentTasks"):
-            yield f"takes {key} from the end of a task, but depends on none"
+            yield f"takes {key} from the final status of a task, but depends on none"
     for key, value in inputs.get("artifacts", {}).items():
         outer = value.get("componentInputArtifact")
         if outer is not None and outer not in artifacts:
@@ -266,11 +266,11 @@ def _types(group: Group, name: str, task: Json) -> Iterator[str]:
         if wanted not in {**_TYPES, **_ONLY_FOR_TASKS}:
             yield f"has the parameter {key} of the unknown type {wanted}"
         elif "runtimeValue" in value and not _fits(value["runtimeValue"].get("constant"), wanted):
-            yield f"gets {value['runtimeValue'].get('constant')!r} for {key}, which is no {wanted}"
+            yield f"gets {value['runtimeValue'].get('constant')!r} for {key}, which is not a {wanted}"
         elif "runtimeValue" not in value:
             given = _type_of(group, value)
             if given is not None and _python_types(given) != _python_types(wanted):
-                yield f"gets a {given} for {key}, which is no {wanted}"
+                yield f"gets a {given} for {key}, which is not a {wanted}"
 
 
 def _type_of(group: Group, value: Json) -> str | None:
@@ -299,7 +299,7 @@ def _constants(group: Group, name: str, task: Json) -> Iterator[str]:
     for key, value in task.get("inputs", {}).get("parameters", {}).items():
         constant = value.get("runtimeValue", {}).get("constant")
         if isinstance(constant, str) and not _is_free_of_braces(constant):
-            yield f"has double braces in the value of {key}, which Argo takes for its own"
+            yield f"has double braces in the value of {key}, which Argo would expand"
 
 
 def _conditions(group: Group, name: str, task: Json) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _reason(error: Exception) -> str:
     if fault is not None:
         return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first_line} (a bug, or a fault of the cluster; the traceback is above)"
+    return f"{type(error).__name__}: {first_line} (a bug or a cluster fault; the traceback is above)"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,12 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--keep-uris", action="store_true", default=os.environ.get(KEEP_URIS) == "1")
     run.set_defaults(run=_run_executor)
 
-    survey = commands.add_parser("survey", help="what the run finds when it starts", allow_abbrev=False)
+    survey = commands.add_parser("survey", help="captures the run-time state", allow_abbrev=False)
     survey.add_argument("--executor_input", type=_json, required=True)
     survey.add_argument("--config", type=_json, required=True)
     survey.set_defaults(run=_survey)
 
-    notify = commands.add_parser("notify", help="tells the webhook how the run ended", allow_abbrev=False)
+    notify = commands.add_parser("notify", help="notifies the webhook of how the run ended", allow_abbrev=False)
     notify.add_argument("--executor_input", type=_json, required=True)
     notify.set_defaults(run=_notify)
 
@@ -145,7 +145,7 @@ def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
 
 def _refuse(more: Sequence[str]) -> None:
     if more:
-        raise UserError(f"segpipe-step does not know {more[0]!r}; is the image older than the compiled pipeline?")
+        raise UserError(f"unknown argument {more[0]!r} of segpipe-step; is the image older than the compiled pipeline?")
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def _moved(text: str, pairs: list[tuple[str, str]]) -> str:
 def _declared_type(inputs_spec: Json, key: str) -> Json:
     declared = inputs_spec.get("artifacts", {}).get(key)
     if declared is None:
-        raise UserError(f"the step was compiled without an input {key}; compile the pipeline anew")
+        raise UserError(f"the step was compiled without an input {key}; compile the pipeline again")
     return declared["artifactType"]
 
 

@@ -51,7 +51,7 @@ def main_from(parameters: Mapping[str, Any]) -> None:
     texts = {name: str(parameters.get(name) or "") for name in ("run_id", "run_name", "pipeline", "ui")}
     message = compose(_status(parameters), **texts)
     send(url, message)
-    progress.report(f"told the webhook: {message['text']}")
+    progress.report(f"notified the webhook: {message['text']}")
 
 
 def _status(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,8 +106,8 @@ def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits:
         if not problem:
             return
         if wait is None or lasting:
-            raise UserError(f"the webhook of kubeflow.webhook could not be told: {problem}")
-        progress.report(f"the webhook could not be told ({problem}); trying again in {wait:g} s")
+            raise UserError(f"the webhook of kubeflow.webhook could not be notified: {problem}")
+        progress.report(f"the webhook could not be notified ({problem}); trying again in {wait:g} s")
         time.sleep(wait)
 
 

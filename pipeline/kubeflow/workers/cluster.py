@@ -52,7 +52,7 @@ class Cluster:
             config.load_incluster_config()
             namespace = _NAMESPACE_FILE.read_text().strip()
         except (config.ConfigException, OSError) as error:
-            raise UserError(f"several workers need a cluster, and this process is in no pod: {error}") from error
+            raise UserError(f"several workers need a cluster, and this process is not in a pod: {error}") from error
         return cls(client.ApiClient(), namespace)
 
     def own_pod(self) -> Json:

@@ -101,7 +101,7 @@ def train_on_workers(fn_args: FnArgs, meeting: Workers, cluster: Cluster, poll: 
     pod = cluster.own_pod()
     _remove(cluster, training)  # An attempt that was killed may have left some, who would write into the folder.
     with _folder(folder):
-        progress.update("bringing the records to the storage that the workers share")
+        progress.update("copying the records to the workers' shared storage")
         spec = _bring(fn_args, folder, training.addresses)
         with _running(cluster, training, pod):
             watch_workers(cluster, training, poll)
@@ -207,7 +207,7 @@ def _running(cluster: Cluster, training: Training, pod: Json) -> Iterator[None]:
         try:
             _remove(cluster, training)
         except UserError as error:
-            progress.report(f"the workers could not be removed, and will end of themselves: {error}")
+            progress.report(f"the workers could not be removed, and will end by themselves: {error}")
 
 
 def _remove(cluster: Cluster, training: Training) -> None:

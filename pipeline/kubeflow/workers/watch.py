@@ -158,7 +158,7 @@ def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost
     said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
     reason = end.get("reason") or (pod.get("status") or {}).get("reason")
     named = f" ({reason})" if reason and reason != "Error" else ""
-    told = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "it left no word"
+    told = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "no error message was reported"
     return (
         f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {told}"
     )

@@ -70,7 +70,7 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
         (["tuner.widths=[8, 8]"], "widths must be two different choices or more"),
         (
             ["tuner.losses=[dice, dise]"],
-            "tuner.losses[1]: unknown type 'dise', for there are cross_entropy, focal, dice",
+            "tuner.losses[1]: unknown type 'dise': the types are cross_entropy, focal, dice",
         ),
         (
             ["tuner.widths=[8, 1024]"],

@@ -39,7 +39,7 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
     [
         (
             ["trainer.schedule=linear"],
-            "unknown type 'linear', for there are constant, cosine, polynomial, step and plateau",
+            "unknown type 'linear': the types are constant, cosine, polynomial, step and plateau",
         ),
         (["trainer.schedule={type: cosine, ends: 1}"], "trainer.schedule.ends: unknown key; did you mean 'end'?"),
         (

@@ -1,18 +1,18 @@
-"""The error that a person reads."""
+"""Base class of errors whose message is for the user."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something that the user can put right: its text is one sentence that says what, where, and what to do.
+    """Error that the user can correct: its text is one sentence that says what, where, and what to do.
 
-    The command line prints the text alone, without a traceback; everything else that is raised is a bug and keeps its
-    traceback in the log.
+    The command line prints the text alone, without a traceback; any other exception is a bug, whose traceback is
+    logged.
     """
 
 
 def user_error_in(error: BaseException | None) -> UserError | None:
-    """The sentence for the user, wherever a runner has wrapped it."""
+    """Returns the `UserError` in the chain of causes, since runners wrap errors."""
     while error is not None:
         if isinstance(error, UserError):
             return error

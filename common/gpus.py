@@ -1,4 +1,4 @@
-"""GPUs that several processes use: a training, a server, a command, each on the same card."""
+"""Sharing of a GPU by several processes: a training, a server, a command."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def share_gpus() -> None:
-    """Lets TensorFlow take a GPU's memory as it is needed, in this process and in those that it starts.
+    """Makes TensorFlow allocate GPU memory as needed, in this process and in its child processes.
 
-    Otherwise the first process takes nearly all of each GPU, a server of a small model too, and the next one fails.  It
-    must come before TensorFlow uses a GPU; a TF_FORCE_GPU_ALLOW_GROWTH that is set already stays.
+    Otherwise the first process takes nearly all memory of each GPU, even to serve a small model, and the next one
+    fails.  It must be called before TensorFlow uses a GPU; it does not change an existing TF_FORCE_GPU_ALLOW_GROWTH.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

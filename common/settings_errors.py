@@ -1,6 +1,6 @@
-"""What is wrong with a configuration, in our words: the place, what must stand there, and what stands there.
+"""Messages for configuration errors: the key path, what is allowed there, and the given value.
 
-Pydantic finds the mistakes; its texts, which speak of tuples, tags and inputs, are not used.
+Pydantic finds the errors; its messages, which speak of tuples, tags and inputs, are not used.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from common.settings import LARGEST
 from common.settings_places import Part, place_text
 
 Loc = tuple[Any, ...]
-"""Keys and numbers that lead to a value of what was read from a file."""
+"""Keys and indices that lead to a value in the parsed file."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong.
+    """Error in a configuration.
 
     Attributes:
-        loc: Where it is in what was read.
-        text: The sentence: the place and what is wrong.
+        loc: Location in the parsed file.
+        text: Message: the key path and what is wrong.
     """
 
     loc: Loc
@@ -39,20 +39,20 @@ class Mistake:
 def mistakes_in(
     error: ValidationError, model: type[BaseModel], raw: Any = None, written: Mapping[Loc, str] | None = None
 ) -> list[Mistake]:
-    """All mistakes that pydantic found, less those that only follow from others.
+    """Returns all mistakes that pydantic found, except those that only follow from others.
 
     Args:
-        error: What pydantic raised.
-        model: The class that was made of `raw`.
-        raw: What was read; `None` where there is nothing but what pydantic was given.
-        written: The text of values that YAML reads as something else than text, where it is known.
+        error: The exception of pydantic.
+        model: The class that `raw` was validated as.
+        raw: The parsed file; `None` if only pydantic's input is known.
+        written: Original text of values that YAML does not read as text, if known.
     """
     found = [_Found(detail, model, raw, written or {}) for detail in error.errors(include_url=False)]
     return list(_told(found))
 
 
 class _Found:
-    """One error of pydantic, with the type that was expected and the value that was there."""
+    """Error of pydantic, with the expected type and the given value."""
 
     def __init__(self, detail: ErrorDetails, root: type[BaseModel], raw: Any, written: Mapping[Loc, str]) -> None:
         self.kind, self.context = detail["type"], detail.get("ctx", {})
@@ -63,27 +63,27 @@ class _Found:
         self.parts: tuple[Part, ...] = ()
         self.is_key = False
         self.union: tuple[tuple[Part, ...], st.Allowed] | None = None
-        """The place and type of the union that it is one member's complaint about."""
+        """Location and type of the union that the error is one member's error of."""
         self.what: st.Allowed | None = st.allowed(root)
         self.around: st.Allowed | None = None
-        """What may stand around it."""
+        """Allowed type of the value around it."""
         self.owner: type[BaseModel] | None = None
-        """The section that the last part is a key of."""
+        """Section that the last part is a key of."""
         self._follow(detail["loc"], raw)
         self._correct(raw)
 
     @property
     def place(self) -> str:
-        """Where it is."""
+        """Key path of the error."""
         return place_text(self.parts)
 
     @property
     def key(self) -> str:
-        """The last key or number of the place."""
+        """Last key or index of the key path."""
         return str(self.loc[-1]) if self.loc else ""
 
     def shown(self) -> str:
-        """The value that was given."""
+        """The given value, as text."""
         text, value = self.written.get(self.loc), st.shown(self.value)
         if text is None or self.is_key or text in (value, ""):
             return value
@@ -108,7 +108,7 @@ class _Found:
             self.value = node
 
     def _correct(self, raw: Any) -> None:
-        """Speaks of the whole list where items are missing, of the whole union, and of `type` where that is unknown."""
+        """Moves the error to the whole list if items are missing, to the whole union, or to an unknown `type`."""
         if self.kind == "missing" and self.owner is None and self.loc:  # An item of a list of fixed length.
             self.kind, self.what = "too_short", self.around
             self.loc, self.parts = self.loc[:-1], self.parts[:-1]
@@ -119,7 +119,7 @@ class _Found:
             self.loc, self.parts = (*self.loc, "type"), (*self.parts, "type")
 
     def _step(self, part: int | str, node: Any) -> Part | None:
-        """The part as it is written; `None` for one that only pydantic has: a union's member, a shorthand's list."""
+        """Returns the part as in the file; `None` for pydantic's own: a union's member, a shorthand's list."""
         what, self.owner = self.what, None
         if what is None:
             return str(part)
@@ -160,7 +160,7 @@ def _inside(node: Any, part: Any) -> Any:
 
 
 def _member(what: st.Allowed, label: str) -> st.Allowed | None:
-    """The member of a union that pydantic calls so: by a section's type, or by the name of a Python type."""
+    """Returns the member of a union that pydantic's label names: a section's type, or a Python type."""
     for option in what.options():
         if option.sections and label in (st.type_of(option.sections[0]), option.sections[0].__name__):
             return option
@@ -170,7 +170,7 @@ def _member(what: st.Allowed, label: str) -> st.Allowed | None:
 
 
 def _told(found: Sequence[_Found]) -> Iterator[Mistake]:
-    """A mistake for each error that does not follow from another one."""
+    """Yields a mistake for each error that does not follow from another one."""
     unknown = {(item.loc[:-1], item.key) for item in found if item.kind in _UNKNOWN}
     missing = {(item.loc[:-1], item.key) for item in found if item.kind == "missing" and item.owner}
     meant = {place: _meant(place, unknown, missing) for place in unknown}
@@ -190,10 +190,10 @@ _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 
 def _follows(item: _Found, found: Sequence[_Found]) -> bool:
-    """Whether an error is there only because of another one.
+    """Whether an error is only a consequence of another one.
 
-    Pydantic counts the sound items of a list alone, and of a union it asks each member, though one may fit so far that
-    only something inside is wrong.
+    Pydantic counts only the valid items of a list, and tries each member of a union, although one may fit except for an
+    error inside.
     """
     if item.kind in ("too_short", "too_long"):
         inside = len(item.whole_loc)
@@ -204,7 +204,7 @@ def _follows(item: _Found, found: Sequence[_Found]) -> bool:
 
 
 def _meant(place: tuple[Loc, str], unknown: set[tuple[Loc, str]], missing: set[tuple[Loc, str]]) -> str | None:
-    """The missing key of the same section that an unknown one stands for, if that can be told."""
+    """Returns the missing key of the same section that an unknown one probably means."""
     loc, key = place
     here = sorted(name for where, name in missing if where == loc)
     close = difflib.get_close_matches(key, here, n=1, cutoff=0.5)
@@ -262,7 +262,7 @@ def _said(item: _Found) -> str:
 
 
 def shortened(text: str) -> str:
-    """A validator's sentence, with what was given cut short in it."""
+    """Shortens the given value in a validator's message."""
     text = re.sub(r"'([^']{60})[^']+'", r"'\1…'", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
@@ -272,7 +272,7 @@ _LONGEST = 300
 
 def _wrong_length(item: _Found) -> str:
     assert item.what
-    if not isinstance(item.value, (list, tuple, dict)):  # A text, for a list of one is written as a value alone.
+    if not isinstance(item.value, (list, tuple, dict)):  # A string: a list of one item may be written as a plain value.
         return f"must be {st.expected_text(item.what)}, not {item.shown()}{_example(item)}"
     return f"must be {st.expected_text(item.what)}, but has {len(item.value)}: {item.shown()}{_example(item)}"
 
@@ -398,7 +398,7 @@ def _known(key: str, what: st.Allowed) -> bool:
 
 
 def _fitting(value: Any, what: st.Allowed) -> list[str]:
-    """The types of section that `value` would be sound as; where there is none, those that have its keys."""
+    """Returns the section types that `value` is valid as; if there are none, those that have its keys."""
     if not isinstance(value, Mapping) or not value:
         return []
     sound = [section for section in what.sections if _is_sound(value, section)]
@@ -415,7 +415,7 @@ def _is_sound(value: Mapping[Any, Any], section: type[BaseModel]) -> bool:
 
 
 def _example(item: _Found) -> str:
-    """`; for example epochs: 20`, where there is something short to show."""
+    """Returns `; for example epochs: 20` if there is a short example."""
     field = item.what.field if item.what else None
     if field is None:
         return ""
@@ -429,6 +429,6 @@ def _example(item: _Found) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without quotes that YAML does not need."""
+    """Removes quotes that YAML does not need."""
     inner = text[1:-1]
     return inner if text[:1] == "'" and inner.replace("_", "").isalnum() and not inner.isdigit() else text

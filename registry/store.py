@@ -1,4 +1,4 @@
-"""Versions of a model: pushed, served, taken back, checked and fetched."""
+"""Versions of a model: push, serve, roll back, verify and fetch."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Registry:
         <registry>/served.json            which version is served, see `registry.serving_record`
         <registry>/statistics/            see `registry.statistics`
 
-    A change is prepared where nobody looks, then made by one atomic step, and the manifest comes after the files; so
-    whatever dies at whatever instruction, the old version stays served and no half version is seen.  What it leaves
-    behind is removed by the next push.  A number, once seen in `versions`, never means another model.
+    A change is staged in hidden files, then made by one atomic step, and the manifest is written after the files; so
+    after a crash at any instruction the old version stays served and no partial version is visible.  The next push
+    removes what a crash left.  A version number, once visible in `versions`, never means another model.
 
-    In a folder, pushes exclude each other by a lock that dies with its process (on network file systems: if they
-    support locks); two at once make two versions.  In a bucket the same holds because numbers are claimed, see
-    `registry.object_storage`, which also says what is not promised there.
+    In a folder, pushes exclude each other by a lock that is released when its process dies (on network file systems: if
+    they support locks); two concurrent pushes make two versions.  In a bucket the same holds because numbers are
+    claimed, see `registry.object_storage`, which also states the limitations.
     """
 
     def __init__(self, uri: str) -> None:
@@ -61,10 +61,10 @@ class Registry:
         self._storage = open_storage(uri)
 
     def check_there(self) -> None:
-        """Checks that a registry can be at the place: a folder that is empty, or holds what a registry holds.
+        """Checks that the folder or bucket exists, and is empty or a registry.
 
         Raises:
-            NoRegistryError: there is no folder or bucket, or it holds something else.
+            NoRegistryError: the folder or bucket does not exist, or holds something else.
         """
         if absence := self._storage.absence():
             raise NoRegistryError(f"no registry at {self.uri}: {absence}; check --registry")
@@ -78,7 +78,7 @@ class Registry:
         )
 
     def versions(self) -> list[Manifest]:
-        """The manifests of all versions, oldest first; none where there is no registry yet.
+        """Returns the manifests of all versions, oldest first; none if the registry does not exist yet.
 
         Raises:
             CorruptRecordError: a manifest cannot be read.
@@ -86,47 +86,47 @@ class Registry:
         return [self._read_manifest(number) for number in self._numbers()]
 
     def manifest(self, version: int) -> Manifest:
-        """What is known of `version`.
+        """Returns the manifest of `version`.
 
         Raises:
-            NoRegistryError: there is no version at all.
-            UnknownVersionError: there are others; the text names them.
+            NoRegistryError: the registry has no versions.
+            UnknownVersionError: the version does not exist; the text names those that do.
             CorruptRecordError: the manifest cannot be read.
         """
         self._check_exists(version)
         return self._read_manifest(version)
 
     def served(self) -> int | None:
-        """The version that is served; `None` before the first."""
+        """Returns the served version; `None` before the first."""
         return self._read_record().served
 
     def served_manifest(self) -> Manifest | None:
-        """What is known of the version that is served; `None` before the first."""
+        """Returns the manifest of the served version; `None` before the first."""
         served = self.served()
         return None if served is None else self.manifest(served)
 
     def withdrawn(self) -> tuple[int, ...]:
-        """The versions that a person rolled back from, and that nobody has asked for since."""
+        """Returns the versions that were rolled back or aborted, and not requested since."""
         return self._read_record().withdrawn
 
     def serving_record(self) -> ServingRecord:
-        """All that is recorded of serving, of one moment."""
+        """Returns the serving record."""
         return self._read_record()
 
     def canary(self) -> Canary | None:
-        """The version that is tried out beside the served one, if any."""
+        """Returns the canary, if there is one."""
         return self._read_record().canary
 
     def labels(self) -> dict[str, int]:
-        """Label → version, `stable` and `canary`, of one moment; empty before the first version is served."""
+        """Returns label → version for `stable` and `canary`, read at once; empty before the first version is served."""
         return self._read_record().labels()
 
     def ever_served(self) -> tuple[int, ...]:
-        """The versions that are or were served, in order of their numbers."""
+        """Returns the versions that are or were served, in order of their numbers."""
         return tuple(sorted({change.version for change in self._read_record().history}))
 
     def check_holds(self, model_name: str) -> None:
-        """Checks that the registry, if there is one, is that of the model `model_name`.
+        """Checks that the registry, if it exists, is that of the model `model_name`.
 
         Raises:
             RegistryError: it holds another model.
@@ -149,25 +149,25 @@ class Registry:
         config: Mapping[str, Any],
         software: Mapping[str, str],
     ) -> tuple[Manifest, bool]:
-        """Makes the SavedModel in `model_dir` the next version; what is served does not change.
+        """Adds the SavedModel in `model_dir` as the next version; the served version does not change.
 
-        The same content is never stored twice: if it is there already, that version is returned as it is.
+        The same content is never stored twice: if a version has it already, that version is returned.
 
         Args:
-            model_dir: The SavedModel, local or a URI that fsspec knows.
+            model_dir: The SavedModel: a local path, or a URI that fsspec supports.
             model_name: Name of the model; a registry holds one model only.
             data_fingerprint: Fingerprint of the data that it was trained on.
-            baseline_version: The version that it was judged against.
+            baseline_version: The version that it was compared with.
             metrics: Overall metrics on the judging split.
             config: The run's configuration.
-            software: Versions of the software that made it.
+            software: Versions of the software that trained it.
 
         Returns:
-            The manifest, and whether a version was made.
+            The manifest, and whether a version was created.
 
         Raises:
-            RegistryError: there is no SavedModel in `model_dir`, the registry holds another model, the same content
-                is there but damaged, or the registry cannot be written.
+            RegistryError: `model_dir` has no SavedModel, the registry is that of another model, the version with the
+                same content is damaged, or the registry cannot be written.
         """
         model = open_storage(model_dir)
         files = hash_folder(model)
@@ -195,7 +195,7 @@ class Registry:
         return manifest, True
 
     def serve(self, version: int) -> None:
-        """Makes `version` the served one, whatever is served now.
+        """Makes `version` the served one.
 
         Raises:
             UnknownVersionError: it does not exist.
@@ -205,10 +205,10 @@ class Registry:
             self._write_record(writer, self._read_record().serve(version, _now()))
 
     def serve_in_place_of(self, expected: int | None, version: int) -> bool:
-        """Makes `version` the served one, if `expected` still is.
+        """Makes `version` the served one, if `expected` is still served.
 
         Returns:
-            False, and nothing is changed, if another one is served by now.
+            False, without a change, if another one is served now.
         """
         with self._storage.writer("served") as writer:
             self._check_exists(version)
@@ -219,18 +219,18 @@ class Registry:
         return True
 
     def rollback(self, version: int | None = None) -> int:
-        """Serves `version` again, or without one the version that was served before the present one.
+        """Rolls back to `version`, or by default to the version that was served before the current one.
 
-        The version that is left is withdrawn: pushing the same content again does not bring it back, only `serve` or
-        a rollback to it does.  Going back twice goes back two versions.
+        The version that was served is withdrawn: pushing the same content again does not serve it, only `serve` or a
+        rollback to it does.  Two rollbacks go back two versions.
 
         Returns:
             The version that is served now.
 
         Raises:
-            RegistryError: nothing was served before, the version does not exist, or its files are damaged.
+            RegistryError: no version was served before, the version does not exist, or its files are damaged.
         """
-        self._rollback_target(version)  # Refused before the writer makes a folder.
+        self._rollback_target(version)  # Checked before the writer creates a folder.
         with self._storage.writer("served") as writer:
             record = self._read_record()
             target = self._rollback_target(version)
@@ -242,19 +242,19 @@ class Registry:
         """Makes `version` the canary: it should get `percent` of the requests, beside the served version.
 
         Raises:
-            RegistryError: nothing is served, it is served already, it does not exist, or its files are damaged.
+            RegistryError: no version is served, `version` is served already, unknown, or damaged.
         """
-        self._check_canary(version)  # Refused before the writer makes a folder.
+        self._check_canary(version)  # Checked before the writer creates a folder.
         with self._storage.writer("served") as writer:
             self._check_canary(version)
             self.verify(version)
             self._write_record(writer, self._read_record().try_out(version, percent, _now()))
 
     def promote(self, expected: int | None = None) -> int:
-        """Serves the canary, which is none any more; returns its version.
+        """Promotes the canary to the served version; returns its number.
 
         Raises:
-            RegistryError: there is no canary, it is not the version `expected`, or its files are damaged.
+            RegistryError: no canary exists, it is not the version `expected`, or its files are damaged.
         """
         self._canary_version(expected)
         with self._storage.writer("served") as writer:
@@ -264,10 +264,10 @@ class Registry:
         return version
 
     def drop_canary(self) -> int:
-        """Gives the canary up: it is withdrawn, as after a rollback; returns its version.
+        """Aborts the canary: it is withdrawn, as after a rollback; returns its version.
 
         Raises:
-            RegistryError: there is no canary.
+            RegistryError: no canary exists.
         """
         self._canary_version()
         with self._storage.writer("served") as writer:
@@ -279,7 +279,7 @@ class Registry:
         """Reads all files of `version` and compares them with the hashes in its manifest.
 
         Raises:
-            CorruptVersionError: a file is changed, missing, or nobody's; the text names it.
+            CorruptVersionError: a file is changed, missing or not in the manifest; the text names it.
         """
         manifest = self.manifest(version)
         try:
@@ -289,13 +289,13 @@ class Registry:
         return manifest
 
     def fetch(self, version: int, target_dir: str) -> Manifest:
-        """Copies `version` into the new local folder `target_dir`, all of it or nothing, checking it on the way.
+        """Copies `version` atomically into the new local folder `target_dir`, verifying its hashes.
 
-        A folder that holds the version already is left as it is.
+        A folder that holds the version already is not changed.
 
         Raises:
             CorruptVersionError: the version's files are not those of its manifest.
-            RegistryError: `target_dir` holds something else, or cannot be written.
+            RegistryError: `target_dir` holds other files, or cannot be written.
         """
         if "://" in target_dir:
             raise ValueError(f"{target_dir} is not a local folder")
@@ -315,15 +315,15 @@ class Registry:
         return manifest
 
     def version_location(self, version: int) -> str:
-        """The folder that holds the SavedModel of `version`."""
+        """Returns the folder with the SavedModel of `version`."""
         return self._storage.location(_version_folder(version))
 
     def latest_statistics(self, other_than: str) -> statistics.RecordedStatistics | None:
-        """The statistics of the data let through last, leaving out the data with the fingerprint `other_than`."""
+        """Returns the statistics recorded last, except those of the data with the fingerprint `other_than`."""
         return statistics.latest_statistics(self._storage, other_than)
 
     def record_statistics(self, fingerprint: str, path: str) -> None:
-        """Keeps the statistics (a file, or a folder) of data that was let through; a second time changes nothing."""
+        """Records the statistics (a file or folder) of data that passed the data gate; repeating it changes nothing."""
         statistics.record_statistics(self._storage, fingerprint, path)
 
     def _numbers(self) -> list[int]:
@@ -431,10 +431,10 @@ class Registry:
         return number
 
     def _remove_orphans(self, writer: Writer) -> None:
-        """Removes folders of pushes that died before the manifest.
+        """Removes folders of pushes that died before they wrote a manifest.
 
-        Those above the latest version stay until there is a later one, so that a number which a model server may have
-        seen is never given to another model.
+        Folders with a number above the latest version stay until there is a later one, so that a number that a model
+        server may have seen is never given to another model.
         """
         numbers = self._numbers()
         for number in set(self._folder_numbers()) - set(numbers):
@@ -443,7 +443,7 @@ class Registry:
 
 
 def no_registry(uri: str) -> NoRegistryError:
-    """What is said where there is no version to speak of."""
+    """Returns the error of a registry without versions."""
     return NoRegistryError(
         f"the registry {uri} has no version: check its address, or run the pipeline until a model is blessed"
     )

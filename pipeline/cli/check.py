@@ -1,4 +1,4 @@
-"""`segpipe check` and `segpipe schema infer`: a look at the data before anything is run on it."""
+"""`segpipe check` and `segpipe schema infer`: checks the data without running the pipeline."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _COLUMNS = 8
 
 
 def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
-    """Does all that could stop a run on `date` before its training, and says what would be used and what quarantined.
+    """Checks everything that could stop a run on `date` before training; prints what would be used and quarantined.
 
-    Every pair is read and decoded as in ingestion, and the data gate's own judgement is asked.  Where the configuration
-    names a schema that does not exist yet, a first one is written.
+    Every pair is read and decoded as in ingestion, and the data gate's own function judges the result.  If the
+    configuration names a schema that does not exist yet, a first one is written.
 
     Raises:
         UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
@@ -70,7 +70,7 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
     """Writes a first schema from the data to where the configuration looks for it.
 
     Raises:
-        UserError: there is one already, the data cannot be read, or it is not fit to be a contract.
+        UserError: a schema exists already, the data cannot be read, or the data gate would refuse it.
     """
     path = config.schema_file
     if path.exists() and not overwrite:
@@ -98,7 +98,7 @@ def _shown_on(status: Status) -> OnProgress:
 
 
 def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateReport:
-    """The data gate's judgement; without a schema, and on data that is not fit to be one, that on the account alone."""
+    """Returns the data gate's report; without a usable schema it covers the ingestion summary alone."""
     from components.data_gate.checks import check_ingestion
     from components.data_gate.judge import find_anomalies, judge, read_baseline
     from components.data_gate.result import GateReport
@@ -122,7 +122,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
 
 
 def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]) -> list[str]:
-    """What to say of thresholds that ask for a value which no image of the judging split has."""
+    """Returns a message for each threshold on a slice value that no image of the judging split has."""
     from components.data_gate.checks import slice_values
     from pipeline.dag.slices import asked_values
 

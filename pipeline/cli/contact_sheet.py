@@ -1,4 +1,4 @@
-"""A sheet of pictures beside their masks: a row for each picture, a column for each way that it is seen."""
+"""Contact sheet of images and their masks: a row per image, a column per variant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from common.palette import colourise, overlay
 from common.records import VOID
 
-_LONGER_SIDE = 128  # of a picture, pixels
+_LONGER_SIDE = 128  # of an image, pixels
 _MARGIN, _GAP, _SEAM = 28, 16, 2
 _TITLE, _TEXT = 20, 12  # sizes of letters
 _LINE = _TEXT + 8
@@ -22,21 +22,21 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Seen(NamedTuple):
-    """A picture and its mask, of one size."""
+    """An image and its mask, of the same size."""
 
     image_HWC: Pixels
     mask_HW: Pixels
 
 
 class Row(NamedTuple):
-    """A picture by its name, seen in several ways."""
+    """Several variants of one image, with its name."""
 
     name: str
     seen: Sequence[Seen]
 
 
 class _Layout(NamedTuple):
-    """Sizes in pixels; a cell is a picture and, to its right, the same under its mask."""
+    """Sizes in pixels; a cell is an image and, to its right, the image under its mask."""
 
     cell_width: int
     cell_height: int
@@ -61,9 +61,9 @@ class _Layout(NamedTuple):
 def draw_sheet(
     title: str, subtitle: str, headings: Sequence[str], rows: Sequence[Row], classes: Sequence[str]
 ) -> Image.Image:
-    """The sheet, with a legend of the classes that occur.
+    """Draws the sheet, with a legend of the classes that occur.
 
-    All pictures are of one size, and each row has one for each heading.
+    All images have the same size, and each row has one for each heading.
     """
     layout = _Layout(*_cell_size(*rows[0].seen[0].mask_HW.shape), len(headings), len(rows))
     sheet = Image.new("RGB", layout.size, _PAPER)
@@ -122,7 +122,7 @@ def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour:
 
 
 def _shortened(name: str, width: int) -> str:
-    """The end of a name that is longer than `width`, which tells files apart.  Pillow's own font has no ellipsis."""
+    """Shortens a name to its last `width` characters, which distinguish files.  Pillow's own font has no ellipsis."""
     font, shown = ImageFont.load_default(_TEXT), name
     while shown and font.getlength(shown) > width:
         shown = shown[1:]

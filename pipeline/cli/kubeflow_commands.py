@@ -1,4 +1,4 @@
-"""The commands of `segpipe` that speak to a cluster."""
+"""Commands of `segpipe` that use a cluster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds how to reach Kubeflow Pipelines."""
+    """Adds the options for connecting to Kubeflow Pipelines."""
     host = click.option(
         "--host", envvar="KFP_ENDPOINT", metavar="URL", help="Address of Kubeflow Pipelines, or KFP_ENDPOINT."
     )
@@ -32,7 +32,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "certificate",
         envvar="KFP_CA_CERT",
         type=click.Path(path_type=Path),
-        help="Certificate of the authority that signed the host's, in PEM, or KFP_CA_CERT.",
+        help="CA certificate that signed the host's, in PEM, or KFP_CA_CERT.",
     )
     return host(certificate(command))
 
@@ -52,7 +52,7 @@ def submit(
     host: str | None,
     certificate: Path | None,
 ) -> None:
-    """Run the pipeline that CONFIG describes on Kubeflow, once and now.
+    """Run the pipeline that CONFIG describes on Kubeflow once, now.
 
     \b
     Example:
@@ -86,9 +86,9 @@ def submit(
 @_cluster_options
 @says_errors_plainly
 def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Run the pipeline that CONFIG describes on Kubeflow whenever kubeflow.schedule.cron says.
+    """Run the pipeline that CONFIG describes on Kubeflow at the times of kubeflow.schedule.cron.
 
-    There is one schedule a pipeline: if it has changed, it is replaced; if not, nothing happens.
+    Each pipeline has one schedule: it is replaced if it has changed; otherwise nothing happens.
 
     \b
     Example:
@@ -152,7 +152,7 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
 @_cluster_options
 @says_errors_plainly
 def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Keep the schedule of CONFIG from starting runs; the run at work goes on.
+    """Pause the schedule of CONFIG; a run in progress continues.
 
     \b
     Example:
@@ -171,7 +171,7 @@ def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificat
 @_cluster_options
 @says_errors_plainly
 def resume(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Let the schedule of CONFIG start runs again; one that was due meanwhile starts at once.
+    """Resume the schedule of CONFIG; a run that was due meanwhile starts at once.
 
     \b
     Example:
@@ -189,7 +189,7 @@ def resume(config: Path, overrides: tuple[str, ...], host: str | None, certifica
 @_cluster_options
 @says_errors_plainly
 def terminate(run: str, host: str | None, certificate: Path | None) -> None:
-    """End RUN, a run's id or its page's address.
+    """Terminate RUN, a run's id or the address of its page.
 
     \b
     Example:
@@ -235,7 +235,7 @@ def _compile(settings: RunConfig) -> Compiled:
     from pipeline.kubeflow.client.compiled_pipeline import read_compiled
     from pipeline.kubeflow.compile.compiler import compile_pipeline
 
-    # TensorFlow and TFX have much to say when they are imported.
+    # TensorFlow and TFX log a lot when they are imported.
     with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
         text = compile_pipeline(settings)
     return read_compiled(text)
@@ -248,7 +248,7 @@ def _ensure_version(client: Client, settings: RunConfig, compiled: Compiled, con
 
 
 def commit_of(config: Path) -> str:
-    """The commit of the repository that the file is in, `-dirty` if it was changed since; without one, our version."""
+    """Returns the commit of the file's repository, with `-dirty` if it has changes; segpipe's version without git."""
     command = [
         "git",
         "-C",
@@ -261,7 +261,7 @@ def commit_of(config: Path) -> str:
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:  # There is no git.
+    except OSError:  # git is not installed.
         return f"v{__version__}"
     return done.stdout.strip() if done.returncode == 0 else f"v{__version__}"
 

@@ -1,4 +1,4 @@
-"""`segpipe predict`: masks and overlays of pictures, as files, from a model in this process or from a server."""
+"""`segpipe predict`: writes masks and overlays of images, from a model in this process or on a server."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from serving.predictor import Predictor
 from serving.shadow import segment
 
 LOG = "predict.log"
-_PATIENCE_SECONDS = 5  # A person who has mistyped a port is waiting.
+_PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
 
 
 class Found(NamedTuple):
-    """What a model says of a picture; a server may not say its version."""
+    """Prediction for an image; the version is None if the server does not report it."""
 
     mask_HW: np.ndarray
     shares: Mapping[str, float]
@@ -47,10 +47,11 @@ Ask = Callable[[Path], Found]
 def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
     """Writes `NAME.mask.png` and `NAME.overlay.png` for each image and prints what was found.
 
-    `images` are files or folders; an image that is refused stops no other.
+    `images` are files or folders; a refused image does not stop the others.
 
     Raises:
-        UserError: there is no model or no image, or images were refused: their reasons, all others are written.
+        UserError: the model or an image is missing, or images were refused: the text has the reasons; the others are
+            written.
     """
     found = find_images(images, out)
     with _prepared(out) as (console, progress):
@@ -66,7 +67,7 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
 
 
 def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
-    """The same, with the server's model at the address `url`.
+    """Like `predict_here`, with the model at the address `url` of a server.
 
     Raises:
         UserError: `url` is not the address of a model, it does not answer, or as `predict_here`.
@@ -87,7 +88,7 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
 
 @dataclass
 class _Progress:
-    """How far the command is; what is written is whole."""
+    """Progress of the command; written files are complete."""
 
     written: int = 0
     total: int = 0
@@ -142,7 +143,7 @@ def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress:
 
 
 def _told_at_the_end(progress: _Progress) -> UserError:
-    """What is said of images that could not be segmented: of a single one its sentence, else a list."""
+    """Returns the error for images that could not be segmented: the reason for a single one, else a list."""
     if progress.total == 1:
         return progress.failures[0]
     count = len(progress.failures)
@@ -155,7 +156,7 @@ def _list(progress: _Progress) -> str:
 
 
 def _write(image: ImageFile, found: Found, out: Path) -> None:
-    """Writes both files, each whole or not at all."""
+    """Writes both files, each atomically."""
     try:
         pixels_HWC = decoded_rgb(image.path.read_bytes())
     except OSError as error:
@@ -190,7 +191,7 @@ def _make_folder(out: Path) -> None:
 
 def _table() -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    table.add_column("picture")
+    table.add_column("image")
     table.add_column("share of each class")
     table.add_column("confidence", justify="right")
     table.add_column("version", justify="right")

@@ -1,4 +1,4 @@
-"""`segpipe preview`: a sheet of what training will see."""
+"""`segpipe preview`: draws a contact sheet of training images."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
 
-PICTURES = 6
+IMAGES = 6
 VARIANTS = 5
 _TRAIN = SPLITS[0]
 
 
 def write_preview(config: RunConfig, out: Path) -> None:
-    """Draws pictures of the training split, each as it is and changed at random, to the PNG file `out`.
+    """Draws images of the training split, each as it is and augmented at random, to the PNG file `out`.
 
-    Nothing is read but what is drawn; what cannot be read is passed over.
+    Only the images that are drawn are read; unreadable ones are skipped.
 
     Raises:
-        UserError: `out` cannot be written, or no picture can be trained on.
+        UserError: `out` cannot be written, or no image can be used for training.
     """
     _check_writable(out)
     with quiet_streams(config.workspace_dir / "logs" / "preview.log") as console:
-        with console.status("reading pictures"):
-            found = list(islice(_training_records(config), PICTURES))
+        with console.status("reading images"):
+            found = list(islice(_training_records(config), IMAGES))
         if not found:
             raise UserError(f"no image of {config.name} can be used for training; `segpipe check` lists the reasons")
         with console.status("augmenting and drawing the images"):
@@ -57,14 +57,14 @@ def _check_writable(out: Path) -> None:
 
 
 def _training_records(config: RunConfig) -> Iterator[bytes]:
-    """Serialised records of the training split, from all over the data, read as ingestion reads them."""
+    """Yields serialised records of the training split, sampled evenly from the data, read as ingestion reads them."""
     from components.example_gen.ingestion import Ingestion, Used
     from components.example_gen.splits import Candidate
 
     ingestion = Ingestion(on_date(config).data, config.seed)
     pairs = ingestion.listing().pairs
-    step = max(1, len(pairs) // PICTURES)
-    for first in range(step):  # A source wants pairs in its own order, so that they are taken at even distances.
+    step = max(1, len(pairs) // IMAGES)
+    for first in range(step):  # A source reads pairs in its own order, so they are taken at regular intervals.
         candidates = [
             found
             for found in ingestion.identify(pairs[first::step])

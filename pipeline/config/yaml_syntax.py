@@ -1,4 +1,4 @@
-"""What is wrong with a text that is not YAML, and what to do about it."""
+"""Explains YAML syntax errors: what is wrong, and how to correct it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NO_SPACE = re.compile(r"^\s*(?:- +)?[A-Za-z_]\w*:[^\s/:]")
 
 
 def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
-    """The line and a sentence about what PyYAML could not read."""
+    """Returns the line and a message for a syntax error of PyYAML."""
     if isinstance(error, yaml.reader.ReaderError):
         character = text[error.position : error.position + 1] or "\0"
         return text.count(
@@ -37,7 +37,7 @@ def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
 
 
 class _Problem:
-    """What PyYAML says, and the line that it says it of."""
+    """PyYAML's problem, and the line that it is about."""
 
     def __init__(self, error: yaml.YAMLError, line: str) -> None:
         self._problem = str(getattr(error, "problem", "") or "")
@@ -48,11 +48,11 @@ class _Problem:
 
     @property
     def is_about_colons(self) -> bool:
-        """Whether a colon is where none may be, or none where one must be."""
+        """Whether a colon is misplaced or missing."""
         return "mapping values are not" in self._problem or "expected ':'" in self._problem
 
     def sentence(self) -> str:
-        """What is wrong, and what to do."""
+        """Returns what is wrong, and what to do."""
         here = repr(self._line.strip()[:80])
         indent = self._line[: len(self._line) - len(self._line.lstrip())]
         if "but found another document" in self._problem:
@@ -66,7 +66,7 @@ class _Problem:
         return self._of_a_value(here) or self._of_structure(here)
 
     def _of_a_value(self, here: str) -> str | None:
-        """Of a text that must be in quotes for what it begins with."""
+        """Returns the message for a text that needs quotes because of its first character."""
         if "undefined alias" in self._problem or "scanning an alias" in self._context:
             return f"a text that begins with * must be in quotes, such as '*.png': {here}"
         value = _VALUE.match(self._line)
@@ -88,7 +88,7 @@ class _Problem:
 
 
 def colour_comments(text: str) -> dict[int, str]:
-    """Line → colour, of colours that stand where a value or key would be and that YAML takes for comments."""
+    """Returns line → colour for unquoted colours in the place of a value or key, which YAML reads as comments."""
     found = {match.start(1): match.group(1) for match in _HIDDEN.finditer(text)}
     if not found:
         return {}
@@ -107,7 +107,7 @@ def _in_comment(text: str, place: int) -> bool:
 
 
 def _scalars(text: str) -> list[tuple[int, int]]:
-    """The stretches of a text that are values or keys, as far as it can be read."""
+    """Returns the ranges of a text that are values or keys, as far as it can be parsed."""
     found = []
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""PredictionService and ModelService of tensorflow-serving-api."""
+"""gRPC services PredictionService and ModelService of tensorflow-serving-api."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _Response = TypeVar("_Response")
 
 
 def make_grpc_server(endpoint: Endpoint) -> grpc.aio.Server:
-    """A server with both services, not yet bound to a port.
+    """Returns a server with both services, not yet bound to a port.
 
-    gRPC itself refuses messages over the limit, and takes no more calls at a time than predictions may wait, with some
-    room for questions about the status: so memory is bounded before a message is read.
+    gRPC itself refuses messages over the limit, and accepts only as many concurrent calls as predictions may wait, plus
+    some for status requests: so memory is bounded before a message is read.
     """
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", endpoint.limits.body_bytes),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # Or a second server would share the port without a word.
+            ("grpc.so_reuseport", 0),  # Otherwise a second server could silently share the port.
         ],
         maximum_concurrent_rpcs=endpoint.limits.requests + _ROOM_FOR_STATUS,
     )
@@ -46,7 +46,7 @@ def make_grpc_server(endpoint: Endpoint) -> grpc.aio.Server:
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the others need outputs that a segmentation model has not."""
+    """Predict and GetModelMetadata; the other methods need outputs that a segmentation model does not have."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -54,7 +54,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     async def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
     ) -> predict_pb2.PredictResponse:
-        """Masks of encoded pictures."""
+        """Predicts masks of encoded images."""
         return await _answered(context, self._predict(request, context.time_remaining()))
 
     async def GetModelMetadata(
@@ -99,7 +99,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """The state of versions, and a wish to look at the registry now."""
+    """States of versions, and a reload of the registry."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -107,19 +107,19 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     async def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """The states of versions."""
+        """Returns the states of versions."""
         return await _answered(context, _at_once(lambda: self._endpoint.status(request)))
 
     async def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Looks at the registry now."""
+        """Polls the registry now."""
         await _answered(context, self._endpoint.reload(request.config))
         return model_management_pb2.ReloadConfigResponse()
 
 
 def _inputs(signature: Signature, request: predict_pb2.PredictRequest, limit: int) -> list[bytes]:
-    """The signature's one input; texts as in servables/tensorflow/predict_util.cc."""
+    """Returns the values of the signature's only input; messages as in servables/tensorflow/predict_util.cc."""
     expected, given = signature.input, sorted(request.inputs)
     if given != [expected]:
         extra, missing = sorted(set(given) - {expected}), sorted({expected} - set(given))
@@ -136,7 +136,7 @@ async def _answered(context: grpc.aio.ServicerContext, answer: Awaitable[_Respon
         return await answer
     except ServingError as error:
         await context.abort(error.code, error.details)
-    except Exception as error:  # noqa: BLE001  # Logged, and told without its details.
+    except Exception as error:  # noqa: BLE001  # Logged; the client gets no details.
         logs.failure("request_bug", error)
         await context.abort(grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}")
     raise AssertionError("abort raises")

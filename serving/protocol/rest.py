@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API (model_servers/http_rest_api_handler.cc), metrics, and the state of the server."""
+"""TensorFlow Serving's REST API (model_servers/http_rest_api_handler.cc), metrics, and health endpoints."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _Result = TypeVar("_Result")
 def make_app(
     endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
 ) -> web.Application:
-    """The application; `pages` are routes beside the API, such as a page for people.
+    """Returns the application; `pages` are routes beside the API, such as the web page.
 
-    Web pages of `origins` may ask it, see `serving.protocol.cors`.
+    Web pages of `origins` may call it, see `serving.protocol.cors`.
     """
     handler = RestHandler(endpoint)
     app = web.Application(client_max_size=endpoint.limits.body_bytes)
@@ -59,17 +59,17 @@ def make_app(
 
 
 class RestHandler:
-    """Answers over HTTP."""
+    """Handlers of HTTP requests."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     async def healthy(self, _: web.Request) -> web.Response:
-        """Whether the process answers."""
+        """Liveness: whether the process responds."""
         return web.Response(text="ok\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Whether the stable version answers; what is behind each label, and whether the registry is still there."""
+        """Readiness: whether the stable version is loaded; versions of labels; whether the registry is readable."""
         labels = self._endpoint.versions.labels
         status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
         document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
@@ -78,11 +78,11 @@ class RestHandler:
         return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Everything that is counted."""
+        """Returns the metrics."""
         return web.Response(body=self._endpoint.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def api(self, request: web.Request) -> web.Response:
-        """Everything below /v1/."""
+        """Handles all requests below /v1/."""
         try:
             return await self._answer(request)
         except ServingError as error:
@@ -92,7 +92,7 @@ class RestHandler:
             return answer
         except web.HTTPException:
             raise
-        except Exception as error:  # noqa: BLE001  # Logged, and told without its details.
+        except Exception as error:  # noqa: BLE001  # Logged; the client gets no details.
             logs.failure("request_bug", error)
             return _json(error_json(f"internal error: {type(error).__name__}"), 500)
 
@@ -146,10 +146,10 @@ class RestHandler:
 
 
 async def _body(request: web.Request, deadline: float) -> bytes:
-    """The whole body.
+    """Reads the whole body.
 
     Raises:
-        ServingError: it is over the limit, or does not come in time.
+        ServingError: it is over the limit, or does not arrive in time.
     """
     try:
         return await asyncio.wait_for(request.read(), max(0, deadline - time.monotonic()))
@@ -164,7 +164,7 @@ async def _body(request: web.Request, deadline: float) -> bytes:
 
 
 async def _off_loop_if(large: bool, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Calls the function in a thread if it has much to do: others are not to wait for it."""
+    """Calls the function, in a thread if its input is large, so that other requests do not wait for it."""
     return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
 
 
@@ -188,7 +188,7 @@ def _decoded(text: str, what: str) -> str:
 
 
 def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:
-    """As model_servers/http_rest_api_util.cc: the signatures are taken out of their `Any`."""
+    """Formats metadata as model_servers/http_rest_api_util.cc does: the signatures are unpacked from their `Any`."""
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata[SIGNATURE_DEF].Unpack(signatures)
     spec = _to_json(response.model_spec, proto_names=True)
@@ -196,7 +196,7 @@ def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) ->
 
 
 def _to_json(message: Message, proto_names: bool = False) -> str:
-    """A message with all its fields, those of no value too; the option for it has another name since protobuf 5.26."""
+    """Formats a message with all its fields, including empty ones; protobuf 5.26 renamed the option for it."""
     options: dict[str, Any] = {"preserving_proto_field_name": proto_names}
     try:
         return json_format.MessageToJson(message, always_print_fields_with_no_presence=True, **options)

@@ -267,7 +267,7 @@ class TestParameters:
             compiled.parameters([assignment])
 
     def test_steps_are_in_an_order_that_data_can_take(self, compiled: Compiled) -> None:
-        assert [step.label for step in compiled.steps] == ["Look around", "Ingest pairs", "Train"]
+        assert [step.label for step in compiled.steps] == ["Capture run state", "Ingest pairs", "Train"]
 
 
 class TestRuns:
@@ -299,9 +299,9 @@ class TestWatching:
         shown, run = watched(client, compiled)
         assert run.state == "SUCCEEDED"
         assert shown.splitlines() == [
-            "… Look around · starting",
-            "▶ Look around · running",
-            "✓ Look around · 64 s",
+            "… Capture run state · starting",
+            "▶ Capture run state · running",
+            "✓ Capture run state · 64 s",
             "… Ingest pairs · starting",
             "▶ Ingest pairs · running",
             "✓ Ingest pairs · 64 s",
@@ -313,7 +313,7 @@ class TestWatching:
     def test_draws_a_table_in_a_terminal(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
         api.script = kfp_api.going_well
         shown, _ = watched(client, compiled, force_terminal=True)
-        assert "Look around" in shown
+        assert "Capture run state" in shown
         assert "waiting" in shown
         assert "\x1b[" in shown
 
@@ -551,7 +551,7 @@ class TestHeld:
         api.script = kfp_api.failing_at("ingest")
         api.logs[kfp_api.pod_of("ingest")] = "error: there is no folder\n"
         shown, run = watched(client, compiled)
-        assert "✓ Look around · 64 s" in shown
+        assert "✓ Capture run state · 64 s" in shown
         assert "✗ Ingest pairs · 64 s" in shown
         assert watching.why_failed(client, run, compiled.steps) == "the step 'Ingest pairs' failed: there is no folder"
 

@@ -148,7 +148,7 @@ def test_a_request_without_a_model_or_with_other_inputs_is_refused(prediction) -
         (1 << 40, 1, "its shape says 1099511627776 values, and string_val holds 1"),
         (-1, 1, "its shape says -1 values, and string_val holds 1"),
         (1, 2, "its shape says 1 values, and string_val holds 2"),
-        (0, 0, "the request holds no picture"),
+        (0, 0, "the request holds no image"),
     ],
 )
 def test_a_tensor_whose_shape_lies_is_refused_before_anything_is_allocated(  # type: ignore[no-untyped-def]

@@ -53,7 +53,7 @@ def test_what_disagrees_is_not_promoted(registry: Registry, pictures: Path) -> N
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0.5)
     assert refused.exit_code == 1
-    assert "agree on 0.00% of the pixels of 2 pictures, mean IoU 0.0000: below 0.5, so the canary is not promoted" in (
+    assert "agree on 0.00% of the pixels of 2 images, mean IoU 0.0000: below 0.5, so the canary is not promoted" in (
         refused.output
     )
     assert registry.labels() == {"stable": 1, "canary": 2}
@@ -71,7 +71,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
     rollout(registry, "--canary", 10)
     (pictures / "c.png").write_bytes(b"no picture")
     done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert "of the pixels of 2 pictures, mean IoU 0.0000; both refuse 1 picture\n" in done.output
+    assert "of the pixels of 2 images, mean IoU 0.0000; both refuse 1 image\n" in done.output
     assert registry.labels() == {"stable": 2}
 
 
@@ -79,7 +79,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
 def test_pictures_that_both_refuse_compare_nothing(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures / "notes.txt", "--at-least", 0)
-    assert (refused.exit_code, "both versions refuse 1 picture, and no others are left" in refused.output) == (1, True)
+    assert (refused.exit_code, "both versions refuse 1 image, and no others are left" in refused.output) == (1, True)
 
 
 @pytest.mark.slow

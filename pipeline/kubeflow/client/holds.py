@@ -1,9 +1,9 @@
-"""What holds a run up, and what made a step of it fail.
+"""Finds out why a run waits, and why a step of it failed.
 
-The workflow is asked first: one request answers for all steps, with the rights that the watch has anyway, also when the
-pods are gone.  But Argo reads the step's own containers and the scheduler's verdict alone (`getPendingReason`), and is
-silent about an image of the pod's first container, about a volume that cannot be mounted, and about an image that is
-being pulled.  Then the dashboard is asked for the pod and its events, which it shows where its rights allow.
+The workflow is read first: one request covers all steps, with the permissions that the watch has anyway, even if the
+pods are gone.  But Argo reads only the step's own containers and the scheduler's verdict (`getPendingReason`); it does
+not report the image of an init container, a volume that cannot be mounted, or an image that is being pulled.  For these
+the dashboard is asked for the pod and its events, which it returns if its permissions allow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KILLED = "main: Error (exit code 137)"
 
 
 class Seen(NamedTuple):
-    """A run as it is: its nodes, and its workflow where that was asked for and told."""
+    """Snapshot of a run: its nodes, and its workflow if it was requested and returned."""
 
     run: Any
     nodes: Nodes
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 
 
 class Holds(NamedTuple):
-    """What holds the run as a whole, and what holds which of its tasks."""
+    """Why the run as a whole waits, and why which of its tasks wait."""
 
     run: Held | None = None
     tasks: Mapping[str, Held] = MappingProxyType({})
@@ -43,32 +43,32 @@ NOTHING = Holds()
 
 
 class Words(NamedTuple):
-    """The last thing that a pod said, and whether it said why it failed."""
+    """Last line of a pod's output, and whether it is the reason of the failure."""
 
     text: str
     is_error: bool
 
 
 def seen(client: Client, run: Any) -> Seen:
-    """A run with the nodes that it has itself, else, of a backend without ML Metadata, with those of its workflow."""
+    """Returns a run with its own nodes, or, if the backend has no ML Metadata, with those of its workflow."""
     nodes = nodes_of_run(run)
     return Seen(run, nodes) if nodes else seen_closely(client, run)
 
 
 def seen_closely(client: Client, run: Any) -> Seen:
-    """A run with its workflow, whose nodes say why they are as they are."""
+    """Returns a run with its workflow, whose nodes have Argo's messages."""
     workflow = client.workflow(run.run_id)
     nodes = nodes_of_workflow(workflow or {})
     return Seen(run, nodes or nodes_of_run(run), workflow)
 
 
 def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
-    """What holds a run that has not ended, and those of its tasks that are starting.
+    """Finds why a run that has not ended waits, and why its starting tasks wait.
 
     Args:
-        client: Is asked for pods of which the workflow does not say why they wait.
+        client: Returns the pods for which the workflow has no reason.
         close: The run, as `seen_closely` returns it.
-        tasks: Those that are pods.
+        tasks: The tasks that are pods.
     """
     if not close.nodes:
         return Holds(_not_taken_up(close.workflow))
@@ -80,7 +80,7 @@ def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
 
 
 def why_task_failed(client: Client, close: Seen, task: str) -> str:
-    """The last thing that the step's pod said, and what the cluster says of its end; empty if there is neither."""
+    """Returns the last line of the step's pod, and the cluster's reason of its end; empty if there is neither."""
     pods = close.nodes.failed_pods(task)
     if not pods:
         return ""
@@ -100,7 +100,7 @@ def why_task_failed(client: Client, close: Seen, task: str) -> str:
 
 
 def last_words(log: str, left: str = "") -> Words:
-    """The last line that begins with `error:`, else what the container left, or else the last line of its own."""
+    """Returns the last line that begins with `error:`, or else the termination message, or else the last line."""
     lines = [line.strip() for line in log.splitlines()]
     own = [line for line in lines if line and not _KLOG.match(line)]
     errors = [line for line in (left, *own) if line.startswith("error:")]
@@ -110,12 +110,12 @@ def last_words(log: str, left: str = "") -> Words:
 
 
 def _was_killed(log: str) -> bool:
-    """Whether the launcher, which outlived it, says so of the process (`execute` in component/launcher_v2.go)."""
+    """Whether the launcher reports that the process was killed (`execute` in component/launcher_v2.go)."""
     return any(_KLOG.match(line) and "signal: killed" in line for line in log.splitlines())
 
 
 def why_run_failed(close: Seen) -> str:
-    """What Argo says of the whole workflow."""
+    """Returns Argo's message about the whole workflow."""
     return " ".join(str(((close.workflow or {}).get("status") or {}).get("message") or "").split())
 
 
@@ -152,7 +152,7 @@ def _not_taken_up(workflow: Json | None) -> Held | None:
 
 
 def _postponed(workflow: Json | None) -> Held | None:
-    """What Argo says of a workflow that it keeps waiting: a limit of parallel workflows, a lock."""
+    """Returns Argo's reason why the workflow waits: a limit of parallel workflows, a lock."""
     status = (workflow or {}).get("status") or {}
     waits = status.get("phase") == "Pending" and status.get("message")
     return Held(" ".join(status["message"].split())) if waits else None

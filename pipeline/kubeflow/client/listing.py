@@ -1,4 +1,4 @@
-"""The runs as a table that a person reads, and what holds those that have not ended."""
+"""Table of runs, and the reasons why unfinished runs wait."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "TERMINATED
 
 
 def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
-    """When, how and how long, with which parameters, and where; times are local.
+    """Returns a table of start (local time), state, duration, parameters and address.
 
-    Parameters are those that were given: all others have the pipeline's defaults.
+    Parameters are those that were set; all others have the pipeline's defaults.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -40,9 +40,9 @@ def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
 
 
 def held_lines(client: Client, runs: Sequence[Any]) -> Iterator[str]:
-    """A line for each of the runs, and each of its steps, that wait for something.
+    """Yields a line for each run or step that waits for something.
 
-    Only those that have not ended are asked for, and not those that have only just begun.
+    Only unfinished runs are examined, except those that have only just started.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     for run in runs:

@@ -1,6 +1,6 @@
-"""The command of every step's container: `segpipe-step run | survey | notify | worker`.
+"""Entry point of every step's container: `segpipe-step run | survey | notify | worker`.
 
-TensorFlow and TFX are imported once the arguments are known to be sound, and only by `run`.
+TensorFlow and TFX are imported after the arguments are validated, and only by `run`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ KEEP_URIS = "SEGPIPE_KEEP_URIS"
 
 
 class Terminated(BaseException):
-    """The pod was asked to end; no `except Exception` on the way may take it for a fault."""
+    """The pod was asked to terminate; not an `Exception`, so that handlers of errors do not catch it."""
 
 
 def main() -> NoReturn:
-    """The console script.
+    """Runs the console script.
 
-    Everything is written when a step returns, so the process ends at once: the shutdown of the interpreter, with
-    TensorFlow's and Beam's threads still alive, has been seen to crash ("pure virtual method called") after success.
+    All results are written when a step returns, so the process exits at once: the shutdown of the interpreter, with
+    TensorFlow's and Beam's threads still alive, has crashed ("pure virtual method called") after success.
     """
     status = run_command(sys.argv[1:])
     sys.stdout.flush()
@@ -44,7 +44,7 @@ def main() -> NoReturn:
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs one command and gives its exit status; the last line of the log says why it is not 0."""
+    """Runs one command and returns its exit status; if it is not 0, the last line of the log has the reason."""
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
     share_gpus()
@@ -54,7 +54,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except Terminated:
         say("stopped: the pod was asked to end")
         return TERMINATED
-    except Exception as error:  # noqa: BLE001  # Whatever went wrong, the log ends with a sentence.
+    except Exception as error:  # noqa: BLE001  # Any error ends the log with one sentence.
         give_reason(_reason(error))
         return 1
     return 0
@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    # The long names of `run` are TFX's; what it does not know is Beam's.
+    # The option names of `run` are TFX's; unknown options are passed to Beam.
     parser = argparse.ArgumentParser("segpipe-step", description="One step of the pipeline in a pod.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

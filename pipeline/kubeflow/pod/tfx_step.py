@@ -1,4 +1,4 @@
-"""A TFX executor as a step of Kubeflow Pipelines."""
+"""Runs a TFX executor as a step of Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.kubeflow.workers.training import hand_over
 def run_executor(
     class_path: str, executor_input: Json, inputs_spec: Json, places: Places, beam_arguments: Sequence[str]
 ) -> None:
-    """Runs one executor by TFX's own runner, between two translations.
+    """Runs one executor with TFX's own runner, converting its input and output.
 
     Args:
         class_path: The executor, `package.module.Class`.
         executor_input: The launcher's `{{$}}`.
         inputs_spec: The component's `inputDefinitions`.
-        places: Of the step's artifacts.
+        places: Paths of the step's artifacts.
         beam_arguments: For executors that use Beam.
     """
     translated = for_tfx(executor_input, inputs_spec, places)
@@ -47,7 +47,7 @@ def run_executor(
 
 @contextlib.contextmanager
 def _own_types_known() -> Iterator[None]:
-    """Lets TFX, whose map of types has but its own, make artifacts of ours meanwhile."""
+    """Registers the project's artifact types with TFX, whose map has only its own, while the context is open."""
     titles = {kind.TYPE_NAME: name_utils.get_full_name(kind) for kind in OWN_TYPES}
     compiler_utils.TITLE_TO_CLASS_PATH.update(titles)
     try:

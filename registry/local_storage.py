@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from common.machine_faults import describe_room
-from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
+from registry.hashing import copy_checked, safe_path
 from registry.storage import Storage
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY)

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
 
-from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
+from registry.hashing import copy_checked, safe_path
 from registry.storage import Storage
 
 CLAIMS = ".claims"

@@ -11,20 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from registry import statistics
-from registry.contents import (
-    ContentMismatchError,
-    UnsafePathError,
-    check_folder,
-    check_names,
-    content_hash,
-    hash_folder,
-)
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
     NoRegistryError,
     RegistryError,
     UnknownVersionError,
+)
+from registry.hashing import (
+    ContentMismatchError,
+    UnsafePathError,
+    check_folder,
+    check_names,
+    content_hash,
+    hash_folder,
 )
 from registry.local_storage import LocalStorage
 from registry.manifest import Manifest

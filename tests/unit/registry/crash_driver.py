@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from registry.contents import content_hash, hash_folder
+from registry.hashing import content_hash, hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
 

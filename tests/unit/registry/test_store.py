@@ -8,7 +8,6 @@ import fsspec
 import pytest
 
 from common.errors import UserError
-from registry.contents import content_hash, hash_folder
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
@@ -16,6 +15,7 @@ from registry.errors import (
     RegistryError,
     UnknownVersionError,
 )
+from registry.hashing import content_hash, hash_folder
 from registry.local_storage import LocalStorage
 from registry.storage import open_storage
 from registry.store import Registry

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from common.errors import UserError
-from registry.contents import hash_folder
+from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
 from serving.settings import SyncSettings

@@ -16,7 +16,7 @@ from registry.store import Registry
 if TYPE_CHECKING:
     import numpy as np
 
-    from serving.agreement import Agreement
+    from serving.version_comparison import Agreement
 
 _SECONDS = 60.0  # For one image, with all attempts.
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png"})
@@ -123,7 +123,7 @@ def _compare(
     registry: Registry, labels: dict[str, int], files: Sequence[Path], url: str | None
 ) -> tuple[Agreement, int]:
     """Returns how far both agree, and how many images both refuse."""
-    from serving.agreement import Comparison
+    from serving.version_comparison import Comparison
 
     comparison, refused = Comparison(), 0
     with (

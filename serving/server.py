@@ -17,7 +17,7 @@ from common.errors import UserError
 from registry.store import VERSIONS, Registry
 from serving import logs
 from serving.batching import Batcher
-from serving.endpoint import Endpoint
+from serving.dataplane import Dataplane
 from serving.metrics import Metrics
 from serving.ports import check_port, port_refused
 from serving.protocol.grpc_service import make_grpc_server
@@ -39,12 +39,12 @@ class Server:
         metrics = Metrics()
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._batcher = Batcher(settings.batching, metrics)
-        endpoint = Endpoint(
+        dataplane = Dataplane(
             self._versions, self._batcher, settings.limits, metrics, f"{registry.uri.rstrip('/')}/{VERSIONS}"
         )
-        self._grpc = make_grpc_server(endpoint)
+        self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
-            make_app(endpoint, pages, settings.allow_origins),
+            make_app(dataplane, pages, settings.allow_origins),
             access_log=None,
             handler_cancellation=True,  # A request of a disconnected client is cancelled.
             shutdown_timeout=settings.grace_seconds,

@@ -21,7 +21,7 @@ from common.signatures import SERVING_DEFAULT
 from serving import logs
 from serving.client.errors import shortened
 from serving.client.rest import VERSION_HEADER
-from serving.endpoint import SIGNATURE_DEF, Endpoint
+from serving.dataplane import SIGNATURE_DEF, Dataplane
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
 from serving.metrics import METRICS_PATH
 from serving.model import Signature
@@ -41,14 +41,14 @@ _Result = TypeVar("_Result")
 
 
 def make_app(
-    endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
+    dataplane: Dataplane, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
 ) -> web.Application:
     """Returns the application; `pages` are routes beside the API, such as the web page.
 
     Web pages of `origins` may call it, see `serving.protocol.cors`.
     """
-    handler = RestHandler(endpoint)
-    app = web.Application(client_max_size=endpoint.limits.body_bytes)
+    handler = RestHandler(dataplane)
+    app = web.Application(client_max_size=dataplane.limits.body_bytes)
     app.router.add_get(METRICS_PATH, handler.metrics)
     app.router.add_get("/healthz", handler.healthy)
     app.router.add_get("/readyz", handler.ready)
@@ -61,8 +61,8 @@ def make_app(
 class RestHandler:
     """Handlers of HTTP requests."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, dataplane: Dataplane) -> None:
+        self._dataplane = dataplane
 
     async def healthy(self, _: web.Request) -> web.Response:
         """Liveness: whether the process responds."""
@@ -70,16 +70,16 @@ class RestHandler:
 
     async def ready(self, _: web.Request) -> web.Response:
         """Readiness: whether the stable version is loaded; versions of labels; whether the registry is readable."""
-        labels = self._endpoint.versions.labels
-        status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
-        document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
-        if not self._endpoint.versions.registry_is_readable:
+        labels = self._dataplane.versions.labels
+        status = StatusCode.OK if self._dataplane.versions.ready else StatusCode.UNAVAILABLE
+        document: dict[str, Any] = {"model": self._dataplane.versions.name, "labels": labels}
+        if not self._dataplane.versions.registry_is_readable:
             document["registry"] = "it cannot be read, or no longer serves a version: see the server's log"
         return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Returns the metrics."""
-        return web.Response(body=self._endpoint.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(body=self._dataplane.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def api(self, request: web.Request) -> web.Response:
         """Handles all requests below /v1/."""
@@ -116,18 +116,18 @@ class RestHandler:
             raise invalid("Missing model name in request.")
         if metadata:
             request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
-            return _metadata_json(self._endpoint.metadata(request))
-        return _to_json(self._endpoint.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
+            return _metadata_json(self._dataplane.metadata(request))
+        return _to_json(self._dataplane.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
 
     async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
         if method != "predict":
             raise ServingError(
                 StatusCode.UNIMPLEMENTED, f"{method} is not supported: a segmentation model supports predict"
             )
-        with self._endpoint.admitted("REST") as call:
+        with self._dataplane.admitted("REST") as call:
             body = await _body(request, call.deadline)
             content_type = request.headers.get("Content-Type", "")
-            with self._endpoint.find(spec) as servable:
+            with self._dataplane.find(spec) as servable:
 
                 def find_signature(name: str) -> Signature:
                     signature = servable.model.signature(name)
@@ -138,7 +138,7 @@ class RestHandler:
 
                 asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature, content_type)
                 del body
-                outputs = await self._endpoint.predict(servable, asked.signature, asked.inputs, (), call.deadline)
+                outputs = await self._dataplane.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())
             answer = _json(await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows))
             answer.headers[VERSION_HEADER] = str(servable.version)

@@ -33,7 +33,7 @@ class Call:
     status: StatusCode = StatusCode.OK
 
 
-class Endpoint:
+class Dataplane:
     """Data plane of the one model, used by gRPC and REST."""
 
     def __init__(self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, base_path: str) -> None:

@@ -49,7 +49,7 @@ class Servable:
 
 
 @dataclass(eq=False)
-class Waiting:
+class PendingRequest:
     """Request in the queue; times are of the monotonic clock."""
 
     servable: Servable
@@ -59,7 +59,7 @@ class Waiting:
     since: float = field(default_factory=time.monotonic)
     answer: asyncio.Future[Outputs] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    def fits(self, other: Waiting) -> bool:
+    def fits(self, other: PendingRequest) -> bool:
         """Whether both can share one call of the graph."""
         return self.servable is other.servable and self.signature.name == other.signature.name
 
@@ -70,7 +70,7 @@ class Batcher:
     def __init__(self, settings: Batching, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[PendingRequest] = deque()
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="batch")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -79,7 +79,7 @@ class Batcher:
         """Number of running batches."""
         return len(self._tasks)
 
-    async def run(self, waiting: Waiting) -> Outputs:
+    async def run(self, waiting: PendingRequest) -> Outputs:
         """Runs one request, perhaps in a batch, and returns its outputs.
 
         Raises:
@@ -111,7 +111,7 @@ class Batcher:
         self._tasks.discard(task)
         self._start_batches()
 
-    def _next_batch(self) -> list[Waiting]:
+    def _next_batch(self) -> list[PendingRequest]:
         """Returns the oldest request and those that fit with it; empty while waiting for a fuller batch."""
         if not self._waiting:
             return []
@@ -129,7 +129,7 @@ class Batcher:
             self._waiting.remove(request)
         return batch
 
-    async def _run_batch(self, batch: list[Waiting]) -> None:
+    async def _run_batch(self, batch: list[PendingRequest]) -> None:
         self._metrics.batch_started(len(batch), [time.monotonic() - request.since for request in batch])
         with batch[0].servable:
             try:
@@ -150,7 +150,7 @@ class Batcher:
                 request.answer.set_result(outcome)
 
 
-def outcomes_of(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
+def outcomes_of(batch: Sequence[PendingRequest], metrics: Metrics) -> list[Outcome]:
     """Runs a batch and returns each request's outcome; blocks."""
     outcome = _outcome(batch, metrics)
     if not isinstance(outcome, ServingError):
@@ -160,7 +160,7 @@ def outcomes_of(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
     return [outcome] * len(batch)
 
 
-def _outcome(batch: Sequence[Waiting], metrics: Metrics) -> Outcome:
+def _outcome(batch: Sequence[PendingRequest], metrics: Metrics) -> Outcome:
     first = batch[0]
     inputs = [encoded for request in batch for encoded in request.inputs]
     began = time.monotonic()

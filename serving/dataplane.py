@@ -13,7 +13,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving import logs
-from serving.batching import Batcher, Servable, Waiting
+from serving.batching import Batcher, PendingRequest, Servable
 from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
@@ -95,7 +95,7 @@ class Dataplane:
         """
         check_count(len(inputs), self.limits.pictures)
         asked = signature.asked(output_filter)
-        outputs = await self._batcher.run(Waiting(servable, signature, list(inputs), deadline))
+        outputs = await self._batcher.run(PendingRequest(servable, signature, list(inputs), deadline))
         return {name: outputs[name] for name in asked}
 
     def metadata(

@@ -73,14 +73,14 @@ class ServingRecord(BaseModel):
             canary=self._canary_beside(version),
         )
 
-    def try_out(self, version: int, percent: int, now: datetime.datetime) -> ServingRecord:
+    def start_canary(self, version: int, percent: int, now: datetime.datetime) -> ServingRecord:
         """Returns the record with `version` as canary, in place of any other; it is no longer withdrawn."""
         kept = tuple(other for other in self.withdrawn if other != version)
         return self.model_copy(
             update={"canary": Canary(version=version, percent=percent, since=now), "withdrawn": kept}
         )
 
-    def drop_canary(self) -> ServingRecord:
+    def abort_canary(self) -> ServingRecord:
         """Returns the record without the canary, which is withdrawn."""
         if self.canary is None:
             return self

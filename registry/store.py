@@ -238,7 +238,7 @@ class Registry:
             self._write_record(writer, record.roll_back(target, _now()))
         return target
 
-    def try_out(self, version: int, percent: int) -> None:
+    def start_canary(self, version: int, percent: int) -> None:
         """Makes `version` the canary: it should get `percent` of the requests, beside the served version.
 
         Raises:
@@ -248,7 +248,7 @@ class Registry:
         with self._storage.writer("served") as writer:
             self._check_canary(version)
             self.verify(version)
-            self._write_record(writer, self._read_record().try_out(version, percent, _now()))
+            self._write_record(writer, self._read_record().start_canary(version, percent, _now()))
 
     def promote(self, expected: int | None = None) -> int:
         """Promotes the canary to the served version; returns its number.
@@ -263,7 +263,7 @@ class Registry:
             self._write_record(writer, self._read_record().serve(version, _now()))
         return version
 
-    def drop_canary(self) -> int:
+    def abort_canary(self) -> int:
         """Aborts the canary: it is withdrawn, as after a rollback; returns its version.
 
         Raises:
@@ -272,7 +272,7 @@ class Registry:
         self._canary_version()
         with self._storage.writer("served") as writer:
             version = self._canary_version()
-            self._write_record(writer, self._read_record().drop_canary())
+            self._write_record(writer, self._read_record().abort_canary())
         return version
 
     def verify(self, version: int) -> Manifest:

@@ -35,7 +35,7 @@ def describe(uri: str) -> str:
     return f"{served}; version {canary.version} is the canary for {canary.percent}% of the requests, since {since}"
 
 
-def try_out(uri: str, percent: int, version: int | None) -> str:
+def start_canary(uri: str, percent: int, version: int | None) -> str:
     """Makes `version` the canary; by default the current canary, or else the newest version.
 
     Raises:
@@ -43,7 +43,7 @@ def try_out(uri: str, percent: int, version: int | None) -> str:
     """
     registry = Registry(uri)
     number = _candidate(registry) if version is None else version
-    registry.try_out(number, percent)
+    registry.start_canary(number, percent)
     return describe(uri)
 
 
@@ -51,7 +51,7 @@ def roll_back(uri: str) -> str:
     """Aborts the canary; without one, rolls back to the version that was served before."""
     registry = Registry(uri)
     if registry.canary() is not None:
-        return f"version {registry.drop_canary()} is no longer the canary; version {registry.served()} is served"
+        return f"version {registry.abort_canary()} is no longer the canary; version {registry.served()} is served"
     before = registry.served()
     return f"version {registry.rollback()} is served now, instead of {before}"
 

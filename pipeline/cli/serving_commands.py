@@ -119,12 +119,12 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
                 f"--canary and --version create a canary; `{context.invoked_subcommand}` takes the existing one"
             )
         return
-    from pipeline.cli.rollout import describe, try_out
+    from pipeline.cli.rollout import describe, start_canary
 
     uri = registry_uri(registry)
     if percent is None and version is not None:
         raise UserError("--version needs --canary: the percentage of the requests that the version gets")
-    click.echo(describe(uri) if percent is None else try_out(uri, percent, version))
+    click.echo(describe(uri) if percent is None else start_canary(uri, percent, version))
 
 
 @rollout.command()

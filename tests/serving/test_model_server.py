@@ -100,7 +100,7 @@ def test_a_tampered_version_never_reaches_the_program(running: Running, registry
 
 def test_a_canary_is_held_beside_stable_until_it_is_promoted(running: Running, registry: Registry) -> None:
     wait_until(lambda: only(1) in running.told(), 120)
-    registry.try_out(2, 10)
+    registry.start_canary(2, 10)
     wait_until(lambda: running.told()[-1]["labels"] == {"stable": 1, "canary": 2})
     assert running.told()[-1]["versions"] == [1, 2]
     registry.promote()

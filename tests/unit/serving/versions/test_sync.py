@@ -157,7 +157,7 @@ def test_a_file_that_names_a_version_that_is_not_there_is_not_believed(local: st
 
 
 def test_a_canary_that_cannot_be_loaded_does_not_keep_a_new_pod_from_starting(local: str, start: Start) -> None:
-    Registry(local).try_out(2, 10)
+    Registry(local).start_canary(2, 10)
     pod = start(local, labels=("canary",))
     pod.server.broken = {2}
     pod.sync.once()
@@ -218,7 +218,7 @@ def test_going_back_to_a_version_that_was_dropped_works_the_same_way(uri: str, s
 def test_a_canary_is_held_beside_stable_until_it_is_promoted(uri: str, start: Start) -> None:
     registry, pod = Registry(uri), start(uri)
     pod.turn()
-    registry.try_out(2, 10)
+    registry.start_canary(2, 10)
     pod.turn(2)
     assert pod.server.labels == {"stable": 1, "canary": 2}
     registry.promote()
@@ -230,10 +230,10 @@ def test_a_canary_is_held_beside_stable_until_it_is_promoted(uri: str, start: St
 def test_without_a_canary_its_label_means_stable(uri: str, start: Start) -> None:
     registry, pod = Registry(uri), start(uri, labels=("canary",))
     pod.turn()
-    registry.try_out(3, 10)
+    registry.start_canary(3, 10)
     pod.turn(2)
     assert pod.server.labels == {"canary": 3}
-    registry.drop_canary()
+    registry.abort_canary()
     pod.turn(2)
     assert pod.server.labels == {"canary": 1}
     registry.serve(2)
@@ -268,8 +268,8 @@ def test_a_tampered_canary_does_not_stop_stable_from_moving(local: str, start: S
     Path(local, "versions/2/saved_model.pb").write_text("another program")
     registry = Registry(local)
     with pytest.raises(UserError):
-        registry.try_out(2, 10)
-    record = registry.serving_record().try_out(2, 10, registry.manifest(2).created)
+        registry.start_canary(2, 10)
+    record = registry.serving_record().start_canary(2, 10, registry.manifest(2).created)
     Path(local, "served.json").write_text(record.model_dump_json())
     pod.turn(2)
     assert pod.server.labels == {"stable": 1, "canary": 1}

@@ -95,7 +95,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
       segpipe schedule pipeline/configs/sample.yaml --set 'kubeflow.schedule.cron=0 0 3 * * *'
     """
     from pipeline.kubeflow.client.api import Work
-    from pipeline.kubeflow.client.recurring import Wanted, keep_schedule
+    from pipeline.kubeflow.client.recurring import Wanted, reconcile_schedule
 
     settings, client = _connect(config, overrides, host, certificate)
     if settings.kubeflow.schedule is None:
@@ -110,7 +110,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
         settings.kubeflow.pipeline_root,
         settings.kubeflow.service_account,
     )
-    outcome = keep_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
+    outcome = reconcile_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
     done = ("is replaced" if outcome.replaced else "is new") if outcome.is_new else "has not changed"
     paused = "; it is paused: `segpipe resume` enables it" if outcome.paused else ""
     click.echo(f"the schedule of {settings.name} {done}: {settings.kubeflow.schedule.cron}{paused}")

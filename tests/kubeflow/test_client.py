@@ -34,7 +34,7 @@ from pipeline.kubeflow.client.api import Client, Work
 from pipeline.kubeflow.client.compiled_pipeline import Compiled, Step, read_compiled
 from pipeline.kubeflow.client.connection import Api, UnreachableError, find_connection
 from pipeline.kubeflow.client.nodes import nodes_of_run, nodes_of_workflow
-from pipeline.kubeflow.client.recurring import Outcome, Wanted, keep_schedule
+from pipeline.kubeflow.client.recurring import Outcome, Wanted, reconcile_schedule
 from pipeline.kubeflow.client.watching import Watched
 from tests.support import kfp_api
 from tests.support.compiled_pipeline import compile_pipeline
@@ -680,7 +680,7 @@ class TestSchedule:
     @pytest.mark.parametrize("change", ["cron", "text", "experiment", "service account", "pipeline root"])
     def test_that_has_changed_is_replaced(self, api: KfpApi, client: Client, compiled: Compiled, change: str) -> None:
         before = wanted(client, compiled, DAILY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         other = compiled._replace(text=compiled.text + "# other\n")
         after = {
             "cron": before._replace(cron=HOURLY),
@@ -689,7 +689,7 @@ class TestSchedule:
             "service account": before._replace(work=before.work._replace(service_account="other")),
             "pipeline root": before._replace(work=before.work._replace(pipeline_root="gs://bucket")),
         }[change]
-        outcome = keep_schedule(client, after)
+        outcome = reconcile_schedule(client, after)
         assert outcome.is_new
         assert outcome.replaced == 1
         assert [schedule["recurring_run_id"] for schedule in api.enabled()] == [outcome.schedule_id]
@@ -710,7 +710,7 @@ class TestSchedule:
         macros = {"run_date": "[[ScheduledTime]]", "data_root": "{{$.pipeline_job_schedule_time_utc}}"}
         before = wanted(client, compiled, DAILY)
         work_with_macros = before.work._replace(parameters={**macros, "overrides": "name=[[CurrentTime]]"})
-        keep_schedule(client, before._replace(work=work_with_macros))
+        reconcile_schedule(client, before._replace(work=work_with_macros))
         (run,) = api.tick()
         given = api.given[run["run_id"]]
         assert {name: given[name] for name in ("run_date", "data_root")} == {
@@ -725,15 +725,15 @@ class TestSchedule:
         self, api: KfpApi, client: Client, compiled: Compiled, changes: int, paused: bool
     ) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         if paused:
             recurring.pause(client, "sample", before.work.version.pipeline_id)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
         assert api.schedules, "there is always one"
-        assert keep_schedule(client, after).paused is paused
+        assert reconcile_schedule(client, after).paused is paused
         (schedule,) = api.schedules.values()
         assert schedule["trigger"]["cron_schedule"]["cron"] == HOURLY
         assert schedule["mode"] == ("DISABLE" if paused else "ENABLE")
@@ -744,12 +744,12 @@ class TestSchedule:
         self, api: KfpApi, client: Client, compiled: Compiled, changes: int
     ) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
-        assert not keep_schedule(client, before).paused
+        assert not reconcile_schedule(client, before).paused
         (schedule,) = api.schedules.values()
         assert schedule["trigger"]["cron_schedule"]["cron"] == DAILY
         assert schedule["mode"] == "ENABLE"
@@ -781,7 +781,7 @@ class TestSchedule:
 
         api.before = interfere
         with pytest.raises(UserError, match="another call is changing the schedule of sample"):
-            keep_schedule(client, ours)
+            reconcile_schedule(client, ours)
         crons = {schedule["trigger"]["cron_schedule"]["cron"] for schedule in api.schedules.values()}
         assert crons == {DAILY, rival.cron}
         assert api.most_enabled == 1
@@ -803,14 +803,14 @@ class TestSchedule:
     @pytest.mark.parametrize("changes", range(1, 5))
     def test_a_pause_after_a_crash_is_one(self, api: KfpApi, client: Client, compiled: Compiled, changes: int) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
         recurring.pause(client, "sample", before.work.version.pipeline_id)
         assert not api.enabled()
-        assert keep_schedule(client, after).paused
+        assert reconcile_schedule(client, after).paused
         assert not api.enabled()
         assert len(api.schedules) == 1
 
@@ -819,8 +819,8 @@ class TestSchedule:
         other = client.ensure_version(client.ensure_pipeline("other"), compiled, "abc")
         _create(client, mine._replace(name="by hand"), enabled=True)
         _create(client, mine._replace(work=mine.work._replace(version=other)), enabled=True)
-        keep_schedule(client, mine)
-        keep_schedule(client, mine._replace(cron=HOURLY))
+        reconcile_schedule(client, mine)
+        reconcile_schedule(client, mine._replace(cron=HOURLY))
         assert len(api.enabled()) == 3
 
     def test_one_that_is_not_there_cannot_be_paused(self, client: Client) -> None:
@@ -929,7 +929,7 @@ def wanted(client: Client, compiled: Compiled, cron: str) -> Wanted:
 
 
 def keep(client: Client, compiled: Compiled, cron: str) -> Outcome:
-    return keep_schedule(client, wanted(client, compiled, cron))
+    return reconcile_schedule(client, wanted(client, compiled, cron))
 
 
 def watched(client: Client, compiled: Compiled, force_terminal: bool = False) -> tuple[str, Watched]:

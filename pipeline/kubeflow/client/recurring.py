@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
     left_running: tuple[str, ...]
 
 
-def keep_schedule(client: Client, wanted: Wanted) -> Outcome:
+def reconcile_schedule(client: Client, wanted: Wanted) -> Outcome:
     """Reconciles the pipeline's schedules so that exactly the wanted one exists.
 
     Raises:

@@ -14,7 +14,7 @@ import click
 
 from common.errors import UserError
 from pipeline import __version__
-from pipeline.cli.options import INTERRUPTED, config_argument, says_errors_plainly, set_option
+from pipeline.cli.options import INTERRUPTED, config_argument, handle_errors, set_option
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
@@ -43,7 +43,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the run.")
 @click.option("--watch", is_flag=True, help="Show the steps until the run ends; exit status 1 if it fails.")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def submit(
     config: Path,
     overrides: tuple[str, ...],
@@ -84,7 +84,7 @@ def submit(
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
     """Run the pipeline that CONFIG describes on Kubeflow at the times of kubeflow.schedule.cron.
 
@@ -123,7 +123,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
 @set_option
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, certificate: Path | None) -> None:
     """List the latest runs of the pipeline of CONFIG on Kubeflow.
 
@@ -150,7 +150,7 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
     """Pause the schedule of CONFIG; a run in progress continues.
 
@@ -169,7 +169,7 @@ def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificat
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def resume(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
     """Resume the schedule of CONFIG; a run that was due meanwhile starts at once.
 
@@ -187,7 +187,7 @@ def resume(config: Path, overrides: tuple[str, ...], host: str | None, certifica
 @click.command()
 @click.argument("run")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     """Terminate RUN, a run's id or the address of its page.
 

@@ -23,9 +23,9 @@ from pipeline.cli.options import (
     CommandGroup,
     config_argument,
     date_option,
+    handle_errors,
     registry_option,
     registry_uri,
-    says_errors_plainly,
     set_option,
 )
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
@@ -67,7 +67,7 @@ def cli() -> None:
 @set_option
 @date_option
 @click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
-@says_errors_plainly
+@handle_errors
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
@@ -103,7 +103,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
 
 @cli.command("sample-data")
 @click.argument("directory", type=click.Path(path_type=Path))
-@says_errors_plainly
+@handle_errors
 def sample_data(directory: Path) -> None:
     """Create the sample data in DIRECTORY: digits in coloured ink on photographs.
 
@@ -121,7 +121,7 @@ def sample_data(directory: Path) -> None:
 @config_argument
 @set_option
 @date_option
-@says_errors_plainly
+@handle_errors
 def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     """Check CONFIG and its data without a run: what would be used, what quarantined, what would stop a run.
 
@@ -147,7 +147,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     help="YAML file to write; - is standard output.  [default: build/NAME.yaml]",
 )
 @set_option
-@says_errors_plainly
+@handle_errors
 def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
     """Compile CONFIG for Kubeflow Pipelines: a PipelineSpec to upload, with a platform document for Kubernetes.
 
@@ -188,7 +188,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     help="PNG file to write.",
 )
 @set_option
-@says_errors_plainly
+@handle_errors
 def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
     """Draw what training will see: images and masks of CONFIG's data, as they are and augmented at random.
 
@@ -204,7 +204,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @registry_option
-@says_errors_plainly
+@handle_errors
 def versions(registry: str | None) -> None:
     """List the versions in the registry, and which of them is served.
 
@@ -221,7 +221,7 @@ def versions(registry: str | None) -> None:
 @cli.command()
 @click.argument("version", type=int, required=False)
 @registry_option
-@says_errors_plainly
+@handle_errors
 def rollback(version: int | None, registry: str | None) -> None:
     """Roll back to VERSION, or to the version that was served before the current one.
 
@@ -253,7 +253,7 @@ def rollback(version: int | None, registry: str | None) -> None:
     show_default=True,
     help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
 )
-@says_errors_plainly
+@handle_errors
 def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
     """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
 
@@ -323,7 +323,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     help="Allow web pages of ORIGIN (https://HOST[:PORT], or * for any) to call the REST API; may be repeated.",
 )
 @click.option("--workers", default=2, show_default=True, help="Number of batches that run in parallel.")
-@says_errors_plainly
+@handle_errors
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Serve the model to apps over gRPC and REST, with TensorFlow Serving's protocols.
 
@@ -349,7 +349,7 @@ def schema() -> None:
 @config_argument
 @set_option
 @click.option("--force", is_flag=True, help="Overwrite an existing schema.")
-@says_errors_plainly
+@handle_errors
 def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
     """Infer a first schema from the data of CONFIG, for a person to review and correct.
 

@@ -92,7 +92,7 @@ def _check_registry(uri: str) -> None:
         return
 
 
-def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--debug`; without it, turns an error into one sentence and the exit status 1."""
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

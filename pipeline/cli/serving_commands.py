@@ -9,9 +9,9 @@ import click
 from common.errors import UserError
 from pipeline.cli.options import (
     CommandGroup,
+    handle_errors,
     registry_option,
     registry_uri,
-    says_errors_plainly,
 )
 
 _SECONDS = click.FloatRange(min=0.1)
@@ -57,7 +57,7 @@ _SECONDS = click.FloatRange(min=0.1)
     help="Time until an unused version is deleted; longer than TensorFlow Serving's poll of models.config.",
 )
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port for Prometheus.")
-@says_errors_plainly
+@handle_errors
 def sync(
     registry: str | None,
     folder: Path,
@@ -101,7 +101,7 @@ def sync(
 )
 @click.option("--version", type=click.IntRange(min=1), help="Version to use as canary.  [default: the newest]")
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def rollout(context: click.Context, registry: str | None, percent: int | None, version: int | None) -> None:
     """Start a canary beside the served version, then promote it or roll it back.
 
@@ -148,7 +148,7 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
     "--url", metavar="URL", help="Server to call by its labels.  [default: load both versions in this process]"
 )
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def promote(
     context: click.Context, registry: str | None, images: tuple[Path, ...], at_least: float, url: str | None
 ) -> None:
@@ -169,7 +169,7 @@ def promote(
 @rollout.command("rollback")
 @registry_option
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def take_back(context: click.Context, registry: str | None) -> None:
     """Abort the canary; without one, roll back to the version that was served before.
 

@@ -20,7 +20,7 @@ from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
 from common.gpus import share_gpus
 from common.machine_faults import describe, machine_fault_in
-from pipeline.kubeflow.pod.launcher import Json, Places
+from pipeline.kubeflow.pod.launcher import ArtifactPaths, Json
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
@@ -112,13 +112,13 @@ def _json(text: str) -> Json:
 
 def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) -> None:
     executor_input = options.json_serialized_invocation_args
-    places = Places(executor_input, options.keep_uris)
-    log_to_pod(places.named_by_uri)
+    paths = ArtifactPaths(executor_input, options.keep_uris)
+    log_to_pod(paths.named_by_uri)
     import_tensorflow()
     from pipeline.kubeflow.pod.tfx_step import run_executor
 
     inputs_spec = options.json_serialized_inputs_spec_args
-    run_executor(options.executor_class_path, executor_input, inputs_spec, places, beam_arguments)
+    run_executor(options.executor_class_path, executor_input, inputs_spec, paths, beam_arguments)
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:

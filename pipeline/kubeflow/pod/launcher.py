@@ -41,7 +41,7 @@ _WRAPPERS = {"list": list, "struct": dict}
 _SINGLE_FILES = ("system.HTML", "system.Markdown")
 
 
-class Places:
+class ArtifactPaths:
     """Paths of a step's artifacts: in the bucket, and on the pod's disk."""
 
     def __init__(self, executor_input: Json, keep_uris: bool = False) -> None:
@@ -78,13 +78,13 @@ def local_path(uri: str) -> str:
     return uri
 
 
-def for_tfx(executor_input: Json, inputs_spec: Json, places: Places) -> Json:
+def for_tfx(executor_input: Json, inputs_spec: Json, paths: ArtifactPaths) -> Json:
     """Converts the launcher's input of a step to the format of TFX's executor runner.
 
     Args:
         executor_input: The launcher's `{{$}}`.
         inputs_spec: The component's `inputDefinitions`; they have the types of the inputs.
-        places: Paths of this step's artifacts.
+        paths: Paths of this step's artifacts.
     """
     result = copy.deepcopy(executor_input)
     inputs, outputs = result.setdefault("inputs", {}), result.setdefault("outputs", {})
@@ -96,18 +96,18 @@ def for_tfx(executor_input: Json, inputs_spec: Json, places: Places) -> Json:
             artifact["type"] = _declared_type(inputs_spec, key)
             identity = artifact.pop(_IDENTITY, None)
             artifact["name"] = identity or artifact.get("name", "")
-            artifact["metadata"] = _read_metadata(artifact.get("metadata") or {}, places, wrapped=identity is None)
+            artifact["metadata"] = _read_metadata(artifact.get("metadata") or {}, paths, wrapped=identity is None)
     for artifact in _artifacts(result):
-        artifact["uri"] = places.to_local(artifact.get("uri", ""))
+        artifact["uri"] = paths.to_local(artifact.get("uri", ""))
     return result
 
 
-def for_launcher(executor_output: Json, places: Places, executor_input: Json | None = None) -> Json:
+def for_launcher(executor_output: Json, paths: ArtifactPaths, executor_input: Json | None = None) -> Json:
     """Converts the output of TFX's executor runner to the launcher's format.
 
     Args:
         executor_output: The runner's output.
-        places: Paths of this step's artifacts.
+        paths: Paths of this step's artifacts.
         executor_input: The launcher's `{{$}}`, which has the types of the outputs.
     """
     result = copy.deepcopy(executor_output)
@@ -116,8 +116,8 @@ def for_launcher(executor_output: Json, places: Places, executor_input: Json | N
         kinds = [artifact.get("type", {}) for artifact in declared.get(key, {}).get("artifacts", ())]
         is_metrics = any(_title(kind) == _METRICS for kind in kinds)
         for artifact in artifacts.get("artifacts", ()):
-            artifact["uri"] = places.to_uri(artifact.get("uri", ""))
-            metadata = _written_metadata(artifact.get("metadata") or {}, places)
+            artifact["uri"] = paths.to_uri(artifact.get("uri", ""))
+            metadata = _written_metadata(artifact.get("metadata") or {}, paths)
             artifact["metadata"] = {k: v for k, v in metadata.items() if not is_metrics or _is_number(v)}
     return result
 
@@ -178,10 +178,10 @@ def _title(kind: Mapping[str, str]) -> str | None:
     return next((line.removeprefix("title:").strip() for line in lines if line.startswith("title:")), None)
 
 
-def _read_metadata(metadata: Json, places: Places, wrapped: bool) -> Json:
+def _read_metadata(metadata: Json, paths: ArtifactPaths, wrapped: bool) -> Json:
     kept = {key: value for key, value in metadata.items() if value is not None and key not in _LAUNCHERS_METADATA}
     plain = {key: _unwrapped(value) if wrapped else value for key, value in kept.items()}
-    return {key: _translated(value, places.to_local) for key, value in plain.items()}
+    return {key: _translated(value, paths.to_local) for key, value in plain.items()}
 
 
 def _unwrapped(value: Any) -> Any:
@@ -193,12 +193,12 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def _written_metadata(metadata: Json, places: Places) -> Json:
+def _written_metadata(metadata: Json, paths: ArtifactPaths) -> Json:
     """Returns the metadata without values that the store refuses (null) or that are not needed."""
     kept = {key: value for key, value in metadata.items() if _storable(value) and key != _TFX_VERSION}
     renamed = {key.removeprefix(_RENAMED): value for key, value in kept.items() if key.startswith(_RENAMED)}
     plain = {key: value for key, value in kept.items() if not key.startswith(_RENAMED)}
-    return {key: _translated(value, places.to_uri) for key, value in {**renamed, **plain}.items()}
+    return {key: _translated(value, paths.to_uri) for key, value in {**renamed, **plain}.items()}
 
 
 def _is_number(value: Any) -> bool:

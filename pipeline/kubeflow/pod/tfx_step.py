@@ -13,12 +13,12 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import name_utils
 
 from components.artifacts import OWN_TYPES
-from pipeline.kubeflow.pod.launcher import Json, Places, for_launcher, for_tfx, make_folders, make_single_files
+from pipeline.kubeflow.pod.launcher import ArtifactPaths, Json, for_launcher, for_tfx, make_folders, make_single_files
 from pipeline.kubeflow.workers.training import hand_over
 
 
 def run_executor(
-    class_path: str, executor_input: Json, inputs_spec: Json, places: Places, beam_arguments: Sequence[str]
+    class_path: str, executor_input: Json, inputs_spec: Json, paths: ArtifactPaths, beam_arguments: Sequence[str]
 ) -> None:
     """Runs one executor with TFX's own runner, converting its input and output.
 
@@ -26,10 +26,10 @@ def run_executor(
         class_path: The executor, `package.module.Class`.
         executor_input: The launcher's `{{$}}`.
         inputs_spec: The component's `inputDefinitions`.
-        places: Paths of the step's artifacts.
+        paths: Paths of the step's artifacts.
         beam_arguments: For executors that use Beam.
     """
-    translated = for_tfx(executor_input, inputs_spec, places)
+    translated = for_tfx(executor_input, inputs_spec, paths)
     inputs = translated["inputs"]
     inputs["parameterValues"] = hand_over(inputs.get("parameterValues", {}))
     make_folders(translated)
@@ -42,7 +42,7 @@ def run_executor(
         kubeflow_v2_run_executor._run_executor(arguments, list(beam_arguments))
     make_single_files(translated)
     output_file = Path(executor_input["outputs"]["outputFile"])
-    output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), places, executor_input)))
+    output_file.write_text(json.dumps(for_launcher(json.loads(output_file.read_text()), paths, executor_input)))
 
 
 @contextlib.contextmanager

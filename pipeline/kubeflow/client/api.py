@@ -20,14 +20,13 @@ import kfp_server_api as models
 from common.errors import UserError
 from pipeline.kubeflow.client.compiled_pipeline import Compiled, Value
 from pipeline.kubeflow.client.connection import AlreadyExistsError, Api, ApiError, NotFoundError
+from pipeline.kubeflow.json_types import Json
 
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
 """Final states of a run (backend/api/v2beta1/run.proto, RuntimeState); a new run has no state yet."""
 
 TERMINATED = "TERMINATED"
 """State of a run that a person terminated."""
-
-Json = dict[str, Any]
 
 _ROOT = "/apis/v2beta1"
 _PAGE = 100

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from pipeline.kubeflow.client.api import Client
 from pipeline.kubeflow.client.nodes import Node, Nodes, nodes_of_run, nodes_of_workflow
 from pipeline.kubeflow.client.pod_conditions import Held, ended, held, pod_end, pod_message, said_at_the_end
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 _KLOG = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d")
 _LONGEST = 500

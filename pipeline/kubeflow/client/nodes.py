@@ -21,7 +21,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 _STATES = {"Error": "FAILED", "Omitted": None}
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 _LONGEST = 400
 _NAMELESS = ("", "PodInitializing", "ContainerCreating", "Pending")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import run_value_parameters
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import COMMAND, IS_TRAINING_DUE, NOTIFY, PIPELINE, SURVEY
-
-Json = dict[str, Any]
 
 STRING = {"parameterType": "STRING"}
 

@@ -6,16 +6,13 @@ backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.compile.paths import mounts
 from pipeline.kubeflow.config import StepOptions, Toleration
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import NOTIFY
-
-Json = dict[str, Any]
 
 
 def platform_spec(config: RunConfig, tasks: list[str]) -> Json:

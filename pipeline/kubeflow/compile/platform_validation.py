@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from pipeline.kubeflow.compile.spec_validation import Problem, refuse
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 FIELDS = frozenset(
     {

@@ -7,7 +7,6 @@ kubeflow/pipelines): the protobufs of TFX and of newer Kubeflow releases cannot 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from common.compatibility import portable_stats_options
 from pipeline.config.run_config import RunConfig
@@ -27,9 +26,8 @@ from pipeline.kubeflow.compile.non_tfx_tasks import (
     types_of,
 )
 from pipeline.kubeflow.config import StepOptions
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
-
-Json = dict[str, Any]
 
 SCHEMA_VERSION = "2.1.0"
 """The only version that the backend accepts: backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate."""

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from common.errors import UserError
 from pipeline.kubeflow.compile.spec import SCHEMA_VERSION
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 ROOT = "root"
 MAX_ARGUMENT = 128 * 1024

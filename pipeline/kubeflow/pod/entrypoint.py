@@ -20,7 +20,8 @@ from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
 from common.gpus import share_gpus
 from common.machine_faults import describe, machine_fault_in
-from pipeline.kubeflow.pod.launcher import ArtifactPaths, Json
+from pipeline.kubeflow.json_types import Json
+from pipeline.kubeflow.pod.launcher import ArtifactPaths
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 LOCAL_ROOTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 """Scheme → folder, as in `LocalPathForURI` of the launcher."""

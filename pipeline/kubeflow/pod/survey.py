@@ -24,8 +24,8 @@ from pipeline.dag.run_date import is_placeholder, on_date, parse_run_date
 from pipeline.dag.run_state import RunState, capture_run_state
 from pipeline.dag.skip_policy import needs_training
 from pipeline.kubeflow.compile.non_tfx_tasks import CREATED
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE
-from pipeline.kubeflow.pod.launcher import Json
 from registry.store import Registry
 
 _CHANGEABLE = ("data", "trainer", "report")

@@ -13,7 +13,8 @@ from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import name_utils
 
 from components.artifacts import OWN_TYPES
-from pipeline.kubeflow.pod.launcher import ArtifactPaths, Json, for_launcher, for_tfx, make_folders, make_single_files
+from pipeline.kubeflow.json_types import Json
+from pipeline.kubeflow.pod.launcher import ArtifactPaths, for_launcher, for_tfx, make_folders, make_single_files
 from pipeline.kubeflow.workers.training import hand_over
 
 

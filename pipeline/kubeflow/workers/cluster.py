@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.json_types import Json
 
-Json = dict[str, Any]
 _T = TypeVar("_T")
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

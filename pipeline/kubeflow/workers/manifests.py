@@ -8,11 +8,10 @@ everything that the configuration gives the step (secrets, volumes, nodes, scrat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.kubeflow.config import Accelerator
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 PORT = 2222
 CONTAINER = "worker"

@@ -18,6 +18,7 @@ from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.config import Workers
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.workers.cluster import Cluster
 from pipeline.kubeflow.workers.manifests import Training, worker_job, worker_service
@@ -26,8 +27,6 @@ from pipeline.kubeflow.workers.worker import WorkerSpec, run_worker
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
-
-Json = dict[str, Any]
 
 WORKERS_VARIABLE = "SEGPIPE_WORKERS"
 """Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""

@@ -7,15 +7,13 @@ import datetime
 import math
 import threading
 import time
-from typing import Any
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.pod.pod_log import say
 from pipeline.kubeflow.workers.cluster import Cluster
 from pipeline.kubeflow.workers.manifests import LEASE_SECONDS, Training
-
-Json = dict[str, Any]
 
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _START_SECONDS = 1800.0

@@ -20,11 +20,11 @@ from serving.settings import ServerSettings
 
 def main() -> None:
     """Serves until standard input ends."""
-    told = json.loads(sys.stdin.readline())
-    settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **told["settings"]})
+    arguments = json.loads(sys.stdin.readline())
+    settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **arguments["settings"]})
     threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:
-        _serve(told["engine"], settings)
+        _serve(arguments["engine"], settings)
     except UserError as error:
         sys.exit(f"error: {error}")
 

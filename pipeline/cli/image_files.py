@@ -38,7 +38,7 @@ class ImageFiles:
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.skipped.items()))
 
 
-class _Found(NamedTuple):
+class _FoundFile(NamedTuple):
     path: Path
     relative: Path
     root: Path | None
@@ -56,16 +56,16 @@ def find_images(paths: Sequence[Path], out: Path) -> ImageFiles:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise UserError(f"image not found: {', '.join(missing)}")
-    found: list[_Found] = []
+    found: list[_FoundFile] = []
     skipped: Counter[str] = Counter()
     for path in paths:
-        found += _in_folder(path, out, skipped) if path.is_dir() else [_Found(path, Path(path.name), None)]
+        found += _in_folder(path, out, skipped) if path.is_dir() else [_FoundFile(path, Path(path.name), None)]
     by_file = {one.path.resolve(): one for one in reversed(found)}  # A file that is named twice is one image.
     once = [one for one in found if by_file[one.path.resolve()] is one]
     return ImageFiles([ImageFile(one.path, name) for one, name in zip(once, _names(once), strict=True)], skipped)
 
 
-def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_Found]:
+def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_FoundFile]:
     found = []
     before = skipped.total()
     for parent, folders, names in os.walk(folder, onerror=_cannot_read):
@@ -75,7 +75,7 @@ def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_Found]:
             if kind := _kind_of_other(path):
                 skipped[kind] += 1
             else:
-                found.append(_Found(path, path.relative_to(folder), folder))
+                found.append(_FoundFile(path, path.relative_to(folder), folder))
     if not found:
         others = skipped.total() - before
         beside = f"; it holds {others} other files" if others > 1 else "; it holds 1 other file" if others else ""
@@ -98,9 +98,9 @@ def _kind_of_other(path: Path) -> str:
     return "" if suffix in SUFFIXES else suffix or "without suffix"
 
 
-def _names(found: Sequence[_Found]) -> list[str]:
+def _names(found: Sequence[_FoundFile]) -> list[str]:
     """Returns a name for the outputs of each: its path without suffix, made unique if several have the same one."""
-    ways: list[Callable[[_Found], str]] = [
+    ways: list[Callable[[_FoundFile], str]] = [
         lambda one: one.relative.with_suffix("").as_posix(),
         lambda one: one.relative.as_posix(),
         lambda one: (Path((one.root or one.path.parent).resolve().name) / one.relative).as_posix(),

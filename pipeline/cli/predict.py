@@ -32,7 +32,7 @@ LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
 
 
-class Found(NamedTuple):
+class Prediction(NamedTuple):
     """Prediction for an image; the version is None if the server does not report it."""
 
     mask_HW: np.ndarray
@@ -41,7 +41,7 @@ class Found(NamedTuple):
     version: int | None
 
 
-Ask = Callable[[Path], Found]
+Ask = Callable[[Path], Prediction]
 
 
 def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
@@ -58,10 +58,10 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
 
-        def ask(image: Path) -> Found:
+        def ask(image: Path) -> Prediction:
             prediction = predictor.predict(image)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
-            return Found(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
+            return Prediction(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
 
         _predict(found, ask, out, console, progress)
 
@@ -78,9 +78,9 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
         raise UserError(str(error)) from None
     found = find_images(images, out)
 
-    def ask(image: Path) -> Found:
+    def ask(image: Path) -> Prediction:
         answer = segment(client, image)
-        return Found(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
+        return Prediction(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
 
     with client, _prepared(out) as (console, progress):
         _predict(found, ask, out, console, progress)
@@ -115,7 +115,7 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
             f"{error}; {progress.written} of {progress.total} images are written{_list(progress)}"
         ) from error
     if progress.failures:
-        raise _told_at_the_end(progress)
+        raise _failure_error(progress)
 
 
 def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress: _Progress) -> None:
@@ -142,7 +142,7 @@ def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress:
             console.print(f"skipped, not images: {found.skipped_text}", markup=False)
 
 
-def _told_at_the_end(progress: _Progress) -> UserError:
+def _failure_error(progress: _Progress) -> UserError:
     """Returns the error for images that could not be segmented: the reason for a single one, else a list."""
     if progress.total == 1:
         return progress.failures[0]
@@ -155,7 +155,7 @@ def _list(progress: _Progress) -> str:
     return "".join(f"\n  {failure}" for failure in progress.failures)
 
 
-def _write(image: ImageFile, found: Found, out: Path) -> None:
+def _write(image: ImageFile, found: Prediction, out: Path) -> None:
     """Writes both files, each atomically."""
     try:
         pixels_HWC = decoded_rgb(image.path.read_bytes())
@@ -198,8 +198,8 @@ def _table() -> Table:
     return table
 
 
-def _add_row(table: Table, image: Path, found: Found) -> None:
+def _add_row(table: Table, image: Path, found: Prediction) -> None:
     shares = sorted(((share, name) for name, share in found.shares.items()), reverse=True)
-    told = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
+    text = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
     version = "–" if found.version is None else str(found.version)
-    table.add_row(Text(str(image)), Text(told), f"{found.mean_confidence:.3f}", version)
+    table.add_row(Text(str(image)), Text(text), f"{found.mean_confidence:.3f}", version)

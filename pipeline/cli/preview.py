@@ -12,7 +12,7 @@ from common import records
 from common.errors import UserError
 from common.records import SPLITS
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
+from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
 
@@ -88,7 +88,7 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     seeds = [tf.constant([config.seed, number], tf.int64) for number in range(VARIANTS)]
     ways = [(image_BHWC, mask_BHW), *(augment(image_BHWC, mask_BHW, seed_2) for seed_2 in seeds)]
     return [
-        Row(name.decode(), [Seen(image[index].numpy(), mask[index].numpy()) for image, mask in ways])
+        Row(name.decode(), [MaskedImage(image[index].numpy(), mask[index].numpy()) for image, mask in ways])
         for index, name in enumerate(parsed[records.IMAGE_ID].numpy())
     ]
 

@@ -152,7 +152,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         document = read_document(Path(path))
     except Mistakes as mistakes:
         found = [(f"line {line}" if line else "", text) for line, text in mistakes.found]
-        raise UserError(_told(str(path), found)) from None
+        raise UserError(_format_mistakes(str(path), found)) from None
     return _made(document, overrides, str(path))
 
 
@@ -176,7 +176,7 @@ def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfi
     except UserError as error:
         found.append(Mistake((), shortened(str(error))))
     if found:
-        raise UserError(_told(source, [(_where(document, mistake), mistake.text) for mistake in found]))
+        raise UserError(_format_mistakes(source, [(_where(document, mistake), mistake.text) for mistake in found]))
     return config
 
 
@@ -188,7 +188,7 @@ def _where(document: Document, mistake: Mistake) -> str:
         return ""
 
 
-def _told(source: str, found: Sequence[tuple[str, str]]) -> str:
+def _format_mistakes(source: str, found: Sequence[tuple[str, str]]) -> str:
     """Formats all mistakes with their locations: a single one in one line, several on a line each."""
     if len(found) == 1:
         where, text = found[0]

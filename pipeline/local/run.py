@@ -50,7 +50,7 @@ def run_pipeline(
         UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
     watcher = StepWatcher(console, display_name)
-    with _machine_faults_told(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
+    with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
         if config.trainer.workers > 1:
             console.print(
@@ -83,7 +83,7 @@ def log_file(config: RunConfig) -> Path:
 
 
 @contextmanager
-def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
+def _machine_faults_explained(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
     """Turns an error caused by a fault of the machine into a message that names disk, step and need."""
     try:
         yield

@@ -132,14 +132,14 @@ class ModelServer:
             held.add(version)
             try:
                 await asyncio.to_thread(self._fetch, version)
-                await self._tell(stub, held, self._labels)
+                await self._configure(stub, held, self._labels)
                 await self._available(stub, {version})
             except Exception:
                 self._refusals.refuse(version)
                 if self._labels:
-                    await self._tell(stub, self._labels.values(), self._labels)
+                    await self._configure(stub, self._labels.values(), self._labels)
                 raise
-        await self._tell(stub, set(wanted.values()), wanted)
+        await self._configure(stub, set(wanted.values()), wanted)
         self._labels = wanted
         for version in wanted.values():
             self._refusals.forgive(version)
@@ -165,7 +165,7 @@ class ModelServer:
             if folder.name.isdigit() and int(folder.name) not in versions:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _tell(
+    async def _configure(
         self, stub: model_service_pb2_grpc.ModelServiceStub, versions: Collection[int], labels: Mapping[str, int]
     ) -> None:
         request = model_management_pb2.ReloadConfigRequest()

@@ -123,13 +123,13 @@ def _run_date(config: RunConfig, parameters: Mapping[str, Any]) -> datetime.date
     created = str(parameters.get(CREATED) or "")
     if given or (created and not is_placeholder(created)):
         return parse_run_date(given or created)
-    told = f"Kubeflow did not report when this run was created ({CREATED} is {created!r})"
+    problem = f"Kubeflow did not report when this run was created ({CREATED} is {created!r})"
     if depends_on_date(config.data):
         raise UserError(
-            f"{told}, and the data has {{date}} in its paths; start the run with run_date, such as 2024-05-01, or "
+            f"{problem}, and the data has {{date}} in its paths; start the run with run_date, such as 2024-05-01, or "
             "upgrade Kubeflow Pipelines to 2.17"
         )
-    progress.report(f"{told}; no path of the data has {{date}}, so this changes nothing")
+    progress.report(f"{problem}; no path of the data has {{date}}, so this changes nothing")
     return parse_run_date("")
 
 

@@ -128,8 +128,8 @@ def _root(meeting: Workers) -> str:
 def _key(fn_args: FnArgs) -> str:
     """Returns a key that is equal for all attempts of one step and unique to it, since outputs have unique paths."""
     outputs = [fn_args.model_run_dir, fn_args.serving_model_dir]
-    told = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    identity = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _bring(fn_args: FnArgs, folder: str, addresses: Sequence[str]) -> WorkerSpec:

@@ -23,7 +23,7 @@ _LONGEST = 500
 _KILLED = "main: Error (exit code 137)"
 
 
-class Seen(NamedTuple):
+class RunSnapshot(NamedTuple):
     """Snapshot of a run: its nodes, and its workflow if it was requested and returned."""
 
     run: Any
@@ -41,32 +41,32 @@ class Holds(NamedTuple):
 NOTHING = Holds()
 
 
-class Words(NamedTuple):
+class LastOutput(NamedTuple):
     """Last line of a pod's output, and whether it is the reason of the failure."""
 
     text: str
     is_error: bool
 
 
-def seen(client: Client, run: Any) -> Seen:
+def snapshot(client: Client, run: Any) -> RunSnapshot:
     """Returns a run with its own nodes, or, if the backend has no ML Metadata, with those of its workflow."""
     nodes = nodes_of_run(run)
-    return Seen(run, nodes) if nodes else seen_closely(client, run)
+    return RunSnapshot(run, nodes) if nodes else detailed_snapshot(client, run)
 
 
-def seen_closely(client: Client, run: Any) -> Seen:
+def detailed_snapshot(client: Client, run: Any) -> RunSnapshot:
     """Returns a run with its workflow, whose nodes have Argo's messages."""
     workflow = client.workflow(run.run_id)
     nodes = nodes_of_workflow(workflow or {})
-    return Seen(run, nodes or nodes_of_run(run), workflow)
+    return RunSnapshot(run, nodes or nodes_of_run(run), workflow)
 
 
-def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
+def find_holds(client: Client, close: RunSnapshot, tasks: Sequence[str]) -> Holds:
     """Finds why a run that has not ended waits, and why its starting tasks wait.
 
     Args:
         client: Returns the pods for which the workflow has no reason.
-        close: The run, as `seen_closely` returns it.
+        close: The run, as `detailed_snapshot` returns it.
         tasks: The tasks that are pods.
     """
     if not close.nodes:
@@ -78,7 +78,7 @@ def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
     return Holds(whole, {task: reason for task, reason in found.items() if reason is not None})
 
 
-def why_task_failed(client: Client, close: Seen, task: str) -> str:
+def why_task_failed(client: Client, close: RunSnapshot, task: str) -> str:
     """Returns the last line of the step's pod, and the cluster's reason of its end; empty if there is neither."""
     pods = close.nodes.failed_pods(task)
     if not pods:
@@ -90,22 +90,22 @@ def why_task_failed(client: Client, close: Seen, task: str) -> str:
         messages.append((_KILLED, _is_driver(pods[0])))
     ends = (ended(message, task, is_driver) for message, is_driver in messages)
     end = next((str(reason) for reason in ends if reason is not None), "")
-    words = last_words(log, said_at_the_end(messages[0][0]))
-    if words.is_error or not end:
-        parts = (words.text, end)
+    output = last_output(log, said_at_the_end(messages[0][0]))
+    if output.is_error or not end:
+        parts = (output.text, end)
     else:
-        parts = (end, words.text and f"the last line of its log is: {words.text}")
+        parts = (end, output.text and f"the last line of its log is: {output.text}")
     return "; ".join(part for part in parts if part) or " ".join(messages[0][0].split())
 
 
-def last_words(log: str, left: str = "") -> Words:
+def last_output(log: str, left: str = "") -> LastOutput:
     """Returns the last line that begins with `error:`, or else the termination message, or else the last line."""
     lines = [line.strip() for line in log.splitlines()]
     own = [line for line in lines if line and not _KLOG.match(line)]
     errors = [line for line in (left, *own) if line.startswith("error:")]
     if errors:
-        return Words(errors[-1].removeprefix("error:").strip()[:_LONGEST], is_error=True)
-    return Words((left or (own[-1] if own else ""))[:_LONGEST], is_error=False)
+        return LastOutput(errors[-1].removeprefix("error:").strip()[:_LONGEST], is_error=True)
+    return LastOutput((left or (own[-1] if own else ""))[:_LONGEST], is_error=False)
 
 
 def _was_killed(log: str) -> bool:
@@ -113,7 +113,7 @@ def _was_killed(log: str) -> bool:
     return any(_KLOG.match(line) and "signal: killed" in line for line in log.splitlines())
 
 
-def why_run_failed(close: Seen) -> str:
+def why_run_failed(close: RunSnapshot) -> str:
     """Returns Argo's message about the whole workflow."""
     return " ".join(str(((close.workflow or {}).get("status") or {}).get("message") or "").split())
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.kubeflow.client.api import ENDED, Client, state_of
-from pipeline.kubeflow.client.holds import find_holds, seen_closely
+from pipeline.kubeflow.client.holds import detailed_snapshot, find_holds
 from pipeline.kubeflow.client.watching import duration, run_seconds
 from pipeline.kubeflow.names import GROUPS, task_label
 
@@ -48,7 +48,7 @@ def held_lines(client: Client, runs: Sequence[Any]) -> Iterator[str]:
     for run in runs:
         if run.state in ENDED or (run_seconds(run, now) or 0.0) < _JUST_BEGUN:
             continue
-        close = seen_closely(client, run)
+        close = detailed_snapshot(client, run)
         holds = find_holds(client, close, [task for task in close.nodes.tasks if task not in GROUPS])
         whole = {"Run": holds.run} if holds.run is not None else {}
         named = {task_label(task): reason for task, reason in holds.tasks.items()}

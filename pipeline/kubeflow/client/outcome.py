@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from common.errors import UserError
 from pipeline.kubeflow.client.api import Client
 from pipeline.kubeflow.client.connection import Api, find_connection
-from pipeline.kubeflow.client.holds import Seen, seen_closely, why_task_failed
+from pipeline.kubeflow.client.holds import RunSnapshot, detailed_snapshot, why_task_failed
 from pipeline.kubeflow.names import GROUPS, NOTIFY, PIPELINE, task_label
 
 HOST = "KFP_ENDPOINT"
@@ -43,7 +43,7 @@ def ask(
     try:
         client = Client(Api(find_connection(_address(environment), environment=environment)), namespace="")
         for look in range(_LOOKS):
-            outcome = outcome_of(client, seen_closely(client, client.run(run_id)))
+            outcome = outcome_of(client, detailed_snapshot(client, client.run(run_id)))
             if outcome is not None or look == _LOOKS - 1:
                 return outcome
             sleep(_SECONDS)
@@ -52,7 +52,7 @@ def ask(
     return None
 
 
-def outcome_of(client: Client, close: Seen) -> Outcome | None:
+def outcome_of(client: Client, close: RunSnapshot) -> Outcome | None:
     """Returns the outcome of the tasks before the exit task; `None` while it is unknown."""
     if _is_terminated(close):
         return Outcome("CANCELED")
@@ -65,7 +65,7 @@ def outcome_of(client: Client, close: Seen) -> Outcome | None:
     return Outcome(state, tuple(f"{name}: {reason}" if reason else name for name, reason in reasons.items()))
 
 
-def _is_terminated(close: Seen) -> bool:
+def _is_terminated(close: RunSnapshot) -> bool:
     specification: dict[str, Any] = (close.workflow or {}).get("spec") or {}
     is_stopped = specification.get("activeDeadlineSeconds") == 0 or bool(specification.get("shutdown"))
     return is_stopped or close.run.state == "CANCELING"

@@ -25,10 +25,10 @@ from pipeline.kubeflow.client.connection import UnreachableError
 from pipeline.kubeflow.client.holds import (
     NOTHING,
     Holds,
-    Seen,
+    RunSnapshot,
+    detailed_snapshot,
     find_holds,
-    seen,
-    seen_closely,
+    snapshot,
     why_run_failed,
     why_task_failed,
 )
@@ -116,7 +116,7 @@ def watch(
     was_canceling, patience = False, _Patience(client, [step.task for step in steps])
     with screen:
         for run in _polls(client, run_id, sleep):
-            look = seen(client, run)
+            look = snapshot(client, run)
             screen.show(rows(look.nodes, steps, _now(), patience.holds(look)))
             was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:
@@ -128,7 +128,7 @@ def why_failed(client: Client, watched: Watched, steps: Sequence[Step]) -> str:
     """Returns the step that failed and why, or that the run was terminated."""
     if watched.state == TERMINATED:
         return "the run was terminated"
-    close = seen_closely(client, watched.run)
+    close = detailed_snapshot(client, watched.run)
     for step in steps:
         if close.nodes.state(step.task) == "failed":
             reason = why_task_failed(client, close, step.task)
@@ -146,7 +146,7 @@ class _Patience:
         self._looks: dict[str, int] = {}
         self._found = NOTHING
 
-    def holds(self, look: Seen) -> Holds:
+    def holds(self, look: RunSnapshot) -> Holds:
         """Returns why the run waits, as of the last request."""
         states = {task: look.nodes.state(task) for task in self._tasks}
         starting = [task for task, state in states.items() if state == "starting"]
@@ -155,7 +155,7 @@ class _Patience:
         self._looks = {task: self._looks.get(task, 0) + 1 for task in waiting}
         due = [looks - _LOOKS for looks in self._looks.values() if looks >= _LOOKS]
         if any(late % _LOOKS_BETWEEN == 0 for late in due):
-            close = look if look.workflow is not None else seen_closely(self._client, look.run)
+            close = look if look.workflow is not None else detailed_snapshot(self._client, look.run)
             self._found = find_holds(self._client, close, self._tasks)
         elif not due:
             self._found = NOTHING

@@ -156,8 +156,10 @@ def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost
     said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
     reason = end.get("reason") or (pod.get("status") or {}).get("reason")
     named = f" ({reason})" if reason and reason != "Error" else ""
-    reason = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "no error message was reported"
-    return f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {reason}"
+    why = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "no error message was reported"
+    return (
+        f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {why}"
+    )
 
 
 def _was_ended(end: Json, pod: Json) -> bool:
@@ -167,8 +169,8 @@ def _was_ended(end: Json, pod: Json) -> bool:
 
 def _why_lost(pod: Json, training: Training) -> str:
     conditions = (pod.get("status") or {}).get("conditions") or []
-    reason = [condition.get("message") for condition in conditions if condition["type"] == "DisruptionTarget"]
-    why = (reason and reason[0]) or "its node was drained, a pod of a higher priority came, or somebody removed it"
+    messages = [condition.get("message") for condition in conditions if condition["type"] == "DisruptionTarget"]
+    why = (messages and messages[0]) or "its node was drained, a pod of a higher priority came, or somebody removed it"
     return f"worker {_index(pod)} of {training.workers} was deleted before its end: {why}"
 
 

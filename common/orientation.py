@@ -6,7 +6,7 @@ directory; otherwise the image stays as it is stored.  XMP, profiles in text chu
 not read, as in Chromium.
 
 The served graph reads the same in TensorFlow (`components.trainer.inference.orientation`), a client in
-`serving.client.orientation`; tests compare the three.
+`segpipe_client.orientation`; tests compare the three.
 """
 
 from __future__ import annotations

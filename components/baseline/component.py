@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components import component_keys as keys
 from components.baseline.executor import Executor
 
 
@@ -16,12 +17,12 @@ class BaselineSpec(types.ComponentSpec):
     """Parameters and output of `Baseline`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "registry": ExecutionParameter(type=str),
-        "registry_state": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.REGISTRY_STATE: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
-    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {"model": ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {keys.MODEL: ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Baseline(base_component.BaseComponent):

@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import GateResult, Quarantine
 from components.data_gate import executor
 
@@ -17,18 +18,18 @@ class DataGateSpec(ComponentSpec):
     """What goes into the gate and comes out of it."""
 
     PARAMETERS: ClassVar = {
-        "validation_config": ExecutionParameter(type=str),
-        "registry": ExecutionParameter(type=str),
-        "drift_baseline": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.VALIDATION_CONFIG: ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.DRIFT_BASELINE: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {
-        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "schema": ChannelParameter(type=standard_artifacts.Schema),
-        "quarantine": ChannelParameter(type=Quarantine),
+        keys.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        keys.ANOMALIES: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        keys.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
     }
-    OUTPUTS: ClassVar = {"gate": ChannelParameter(type=GateResult)}
+    OUTPUTS: ClassVar = {keys.GATE: ChannelParameter(type=GateResult)}
 
 
 class DataGate(base_component.BaseComponent):

@@ -10,6 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from components import component_keys as keys
 from components.evaluator import executor
 from components.evaluator.config import EvaluatorConfig
 
@@ -18,9 +19,9 @@ class SegmentationEvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of `SegmentationEvaluator`."""
 
     PARAMETERS: ClassVar[dict] = {
-        executor.EVALUATOR_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
-        executor.CLASSES_KEY: component_spec.ExecutionParameter(type=str),
-        executor.CODE_KEY: component_spec.ExecutionParameter(type=str),
+        keys.EVALUATOR_CONFIG: component_spec.ExecutionParameter(type=str),
+        keys.CLASSES: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict] = {
         standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),

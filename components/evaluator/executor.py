@@ -15,6 +15,7 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress
 from common.errors import UserError
+from components import component_keys as keys
 from components.evaluator import baseline as baselines
 from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig
@@ -22,10 +23,6 @@ from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
-
-EVALUATOR_CONFIG_KEY = "evaluator_config"
-CLASSES_KEY = "classes"
-CODE_KEY = "code"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -49,8 +46,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 model does not count the configured classes.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = EvaluatorConfig.model_validate_json(exec_properties[EVALUATOR_CONFIG_KEY])
-        classes = tuple(json.loads(exec_properties[CLASSES_KEY]))
+        config = EvaluatorConfig.model_validate_json(exec_properties[keys.EVALUATOR_CONFIG])
+        classes = tuple(json.loads(exec_properties[keys.CLASSES]))
         check_thresholds(config, classes)
 
         model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])

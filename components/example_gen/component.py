@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
+from components import component_keys as keys
 from components.artifacts import Quarantine
 from components.example_gen import executor
 
@@ -17,15 +18,15 @@ class ImageMaskExampleGenSpec(component_spec.ComponentSpec):
     """Parameters and outputs of `ImageMaskExampleGen`."""
 
     PARAMETERS: ClassVar = {
-        "data_config": component_spec.ExecutionParameter(type=str),
-        "seed": component_spec.ExecutionParameter(type=int),
-        "data_fingerprint": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
+        keys.DATA_CONFIG: component_spec.ExecutionParameter(type=str),
+        keys.SEED: component_spec.ExecutionParameter(type=int),
+        keys.DATA_FINGERPRINT: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
     OUTPUTS: ClassVar = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "quarantine": component_spec.ChannelParameter(type=Quarantine),
+        keys.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        keys.QUARANTINE: component_spec.ChannelParameter(type=Quarantine),
     }
 
 

@@ -14,6 +14,7 @@ from tfx.types import artifact_utils
 from common import progress
 from common.errors import UserError
 from common.records import SPLITS
+from components import component_keys as keys
 from components.example_gen.causes import describe_causes
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
@@ -46,11 +47,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           UserError: the source is not usable, or not one of its pairs is.
         """
         del input_dict
-        config = DataConfig.model_validate_json(exec_properties["data_config"])
-        examples = artifact_utils.get_single_instance(output_dict["examples"])
-        quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
+        config = DataConfig.model_validate_json(exec_properties[keys.DATA_CONFIG])
+        examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES])
+        quarantine = artifact_utils.get_single_instance(output_dict[keys.QUARANTINE])
         destination = Destination(examples.uri.rstrip("/"), quarantine.uri.rstrip("/"))
-        ingestion = Ingestion(config, exec_properties["seed"])
+        ingestion = Ingestion(config, exec_properties[keys.SEED])
         progress.update("listing the pairs")
         listing = ingestion.listing()
         destination.prepare()

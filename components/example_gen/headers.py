@@ -50,7 +50,6 @@ _MAGIC = (
     (_BIG_ENDIAN_BIGTIFF, "tiff"),
 )
 
-_PHOTOMETRIC = 262  # TIFF 6.0, section 8.
 _SAMPLE_FORMAT, _SIGNED = 339, 2
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # Of a tile of a TIFF file (TIFF 6.0, section 15).
 _MAX_RLE_WIDTH = 1 << 16
@@ -89,6 +88,8 @@ class Picture:
     raw_mode: str
     """How the pixels lie in the file, in Pillow's terms: `L;4` for 4-bit grey."""
     lazy: ImageFile.ImageFile
+    inverted: bool = False
+    """Whether the samples count from white, and Pillow gives them as they are."""
 
     @property
     def file_size(self) -> tuple[int, int]:
@@ -109,7 +110,8 @@ class Picture:
             raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
         except Exception as error:  # Whatever a decoder says to damaged bytes.
             raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
-        return turn(_like_8_bits(self.lazy), self.orientation)
+        upright = turn(self.lazy, self.orientation)
+        return Image.fromarray(~np.asarray(upright)) if self.inverted else upright
 
 
 def turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -141,7 +143,8 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     turned = _orientation(data, kind)
     if turned >= 5:
         width, height = height, width
-    return Picture(kind, width, height, turned, mode, raw_mode, lazy)
+    inverted = kind == "tiff" and TiffFile(data).is_inverted_16_bit()
+    return Picture(kind, width, height, turned, mode, raw_mode, lazy, inverted)
 
 
 def _format(data: bytes) -> str:
@@ -201,7 +204,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _as_stored(data: bytes, kind: str) -> bytes:
-    """The file as Pillow is to see it: of a TIFF, libtiff too turns some kinds of pixels."""
+    """The file as Pillow is to see it: it or libtiff would turn or refuse some kinds of TIFF."""
     if kind != "tiff":
         return data
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
@@ -223,12 +226,6 @@ def _orientation(data: bytes, kind: str) -> int:
         exif = next((content for name, content in webp_chunks(data) if name == b"EXIF"), b"")
         return orientation_in_tiff(exif)
     return orientation(data)
-
-
-def _like_8_bits(image: Image.Image) -> Image.Image:
-    """16-bit greys where white is 0 as Pillow gives those of 8 bits: turned to where black is."""
-    white_is_zero = isinstance(image, _StoredTiff) and image.tag_v2.get(_PHOTOMETRIC) == 0
-    return Image.fromarray(~np.asarray(image)) if white_is_zero and image.mode.startswith("I;16") else image
 
 
 def _raw_mode(lazy: ImageFile.ImageFile) -> str:

@@ -17,6 +17,9 @@ MAX_DIRECTORIES = 1000
 """Directories that are looked at: a file of more holds more than one image in any case."""
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 255, 330
+_BITS_PER_SAMPLE = 258
+_SAMPLE_FORMAT, _UNSIGNED = 339, 1  # TIFF 6.0, section 19.
+_PHOTOMETRIC, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 262, 0, 1  # TIFF 6.0, section 8.
 _DESCRIPTION = 270
 _LONGEST_DESCRIPTION = 1 << 16
 _REDUCED, _MASK = 1, 4
@@ -88,18 +91,32 @@ class TiffFile:
             (ORIENTATION_TAG, int(entry["kind"]), int(entry["count"]), self._number(entry) or 0) for entry in found
         )
 
-    def as_stored(self) -> bytes:
-        """The file with whatever it says of the first image's orientation changed to upright."""
+    def is_inverted_16_bit(self) -> bool:
+        """Whether the first image is grey of 16 bits, without a sign, and 0 is its white."""
         first = self._first()
-        if not (first.entries["tag"] == ORIENTATION_TAG).any():
+        form = self._value(first, _SAMPLE_FORMAT)
+        grey = (self._value(first, _PHOTOMETRIC), self._value(first, _BITS_PER_SAMPLE))
+        return grey == (_WHITE_IS_ZERO, 16) and form in (None, _UNSIGNED)
+
+    def as_stored(self) -> bytes:
+        """The file, of which a decoder gives the first image's samples as they are stored: neither turned nor inverted.
+
+        Its orientation is upright.  Grey of 16 bits has 0 as black: Pillow knows no big-endian one with 0 as white.
+        """
+        changes = {ORIENTATION_TAG: UPRIGHT}
+        if self.is_inverted_16_bit():
+            changes[_PHOTOMETRIC] = _BLACK_IS_ZERO
+        first = self._first()
+        places = np.flatnonzero(np.isin(first.entries["tag"], list(changes)))
+        if not len(places):
             return self._data
         patched = bytearray(self._data)
         size = self._layout.entry.itemsize
-        for index in np.flatnonzero(first.entries["tag"] == ORIENTATION_TAG):
-            kind = f"{self._layout.order}HH{'I' if self._layout.field == 4 else 'Q'}H"
-            upright = struct.pack(kind, ORIENTATION_TAG, SHORT, 1, UPRIGHT)
+        kind = f"{self._layout.order}HH{'I' if self._layout.field == 4 else 'Q'}H"
+        for index in places:
+            tag = int(first.entries["tag"][index])
             place = first.place + int(index) * size
-            patched[place : place + size] = upright.ljust(size, b"\0")
+            patched[place : place + size] = struct.pack(kind, tag, SHORT, 1, changes[tag]).ljust(size, b"\0")
         return bytes(patched)
 
     def _first(self) -> _Directory:

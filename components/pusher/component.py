@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import Quarantine
 from components.pusher.executor import Executor
 
@@ -17,22 +18,22 @@ class RegistryPusherSpec(types.ComponentSpec):
     """Parameters, inputs and output of `RegistryPusher`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "registry": ExecutionParameter(type=str),
-        "registry_state": ExecutionParameter(type=str),
-        "holdings_state": ExecutionParameter(type=str),
-        "run_config": ExecutionParameter(type=str),
-        "model_name": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.REGISTRY_STATE: ExecutionParameter(type=str),
+        keys.HOLDINGS_STATE: ExecutionParameter(type=str),
+        keys.RUN_CONFIG: ExecutionParameter(type=str),
+        keys.MODEL_NAME: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "quarantine": ChannelParameter(type=Quarantine),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.BLESSING: ChannelParameter(type=standard_artifacts.ModelBlessing),
+        keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
+        keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)
+        keys.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel)
     }
 
 

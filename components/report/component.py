@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.report import executor
 
@@ -17,24 +18,24 @@ class RunReportSpec(ComponentSpec):
     """What goes into a report."""
 
     PARAMETERS: ClassVar = {
-        "run_config": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.RUN_CONFIG: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "quarantine": ChannelParameter(type=Quarantine),
-        "gate": ChannelParameter(type=GateResult),
-        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
+        keys.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
+        keys.GATE: ChannelParameter(type=GateResult),
+        keys.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        keys.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
     OUTPUTS: ClassVar = {
-        "report": ChannelParameter(type=Report),
-        "metrics": ChannelParameter(type=Metrics),
-        "confusion_matrix": ChannelParameter(type=ConfusionMatrix),
-        "summary": ChannelParameter(type=Summary),
+        keys.REPORT: ChannelParameter(type=Report),
+        keys.METRICS: ChannelParameter(type=Metrics),
+        keys.CONFUSION_MATRIX: ChannelParameter(type=ConfusionMatrix),
+        keys.SUMMARY: ChannelParameter(type=Summary),
     }
 
 

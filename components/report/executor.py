@@ -22,6 +22,7 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress, records
 from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
+from components import component_keys as keys
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
@@ -51,45 +52,45 @@ class Executor(base_executor.BaseExecutor):
             output_dict: see `component.RunReport`.
             exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
         """
-        run_config = json.loads(exec_properties["run_config"])
-        evaluation = Evaluation.model_validate_json(_read(input_dict, "evaluation", RESULTS_FILE))
+        run_config = json.loads(exec_properties[keys.RUN_CONFIG])
+        evaluation = Evaluation.model_validate_json(_read(input_dict, keys.EVALUATION, RESULTS_FILE))
         settings = ReportConfig.model_validate(run_config.get("report", {}))
         best, worst, scored = _predictions(input_dict, evaluation, settings)
         data = ReportData(
             name=run_config["name"],
             created=datetime.datetime.now(datetime.timezone.utc),
-            ingestion=IngestionSummary.model_validate_json(_read(input_dict, "quarantine", SUMMARY_FILE)),
-            quarantined=_quarantined(os.path.join(_uri(input_dict, "quarantine"), QUARANTINE_FILE)),
-            gate=GateReport.model_validate_json(_read(input_dict, "gate", GATE_FILE)),
-            history=TrainingHistory.model_validate_json(_read(input_dict, "model_run", HISTORY_FILE)),
+            ingestion=IngestionSummary.model_validate_json(_read(input_dict, keys.QUARANTINE, SUMMARY_FILE)),
+            quarantined=_quarantined(os.path.join(_uri(input_dict, keys.QUARANTINE), QUARANTINE_FILE)),
+            gate=GateReport.model_validate_json(_read(input_dict, keys.GATE, GATE_FILE)),
+            history=TrainingHistory.model_validate_json(_read(input_dict, keys.MODEL_RUN, HISTORY_FILE)),
             evaluation=evaluation,
-            serving=ServingCheckResult.model_validate_json(_read(input_dict, "infra_blessing", SERVING_FILE))
-            if input_dict.get("infra_blessing")
+            serving=ServingCheckResult.model_validate_json(_read(input_dict, keys.INFRA_BLESSING, SERVING_FILE))
+            if input_dict.get(keys.INFRA_BLESSING)
             else None,
-            push=PushResult.model_validate_json(_read(input_dict, "pushed_model", PUSHED_FILE))
-            if input_dict.get("pushed_model")
+            push=PushResult.model_validate_json(_read(input_dict, keys.PUSHED_MODEL, PUSHED_FILE))
+            if input_dict.get(keys.PUSHED_MODEL)
             else None,
             best=best,
             worst=worst,
             scored=scored,
             config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
-            software=_software(exec_properties.get("code")),
+            software=_software(exec_properties.get(keys.CODE)),
         )
-        path = os.path.join(artifact_utils.get_single_uri(output_dict["report"]), page.REPORT_FILE)
+        path = os.path.join(artifact_utils.get_single_uri(output_dict[keys.REPORT]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
         _write_dashboard(output_dict, data)
         progress.report(f"report: {path}")
 
 
 def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
-    metrics = artifact_utils.get_single_instance(output_dict["metrics"])
+    metrics = artifact_utils.get_single_instance(output_dict[keys.METRICS])
     results = data.evaluation.model_dump_json(indent=1)
     io_utils.write_string_file(os.path.join(metrics.uri, RESULTS_FILE), results)
     for name, value in dashboard.figures(data.evaluation).items():
         metrics.set_float_custom_property(name, value)
-    matrix = artifact_utils.get_single_instance(output_dict["confusion_matrix"])
+    matrix = artifact_utils.get_single_instance(output_dict[keys.CONFUSION_MATRIX])
     matrix.set_json_value_custom_property(dashboard.CONFUSION_PROPERTY, dashboard.confusion_matrix(data.evaluation))
-    folder = artifact_utils.get_single_uri(output_dict["summary"])
+    folder = artifact_utils.get_single_uri(output_dict[keys.SUMMARY])
     io_utils.write_string_file(os.path.join(folder, dashboard.SUMMARY_FILE), dashboard.summary(data))
 
 
@@ -99,8 +100,8 @@ def _predictions(
     """The best and the worst predictions, and how many pictures were scored to find them."""
     if not settings.scored or not settings.best + settings.worst:
         return (), (), 0
-    files = _record_files(artifact_utils.get_split_uri(input_dict["examples"], evaluation.split))
-    model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, "model")))
+    files = _record_files(artifact_utils.get_split_uri(input_dict[keys.EXAMPLES], evaluation.split))
+    model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, keys.MODEL)))
     scored = list(_score(model, _serialized(files, settings.scored), len(evaluation.classes)))
     best, worst = pictures.choose(scored, settings.best, settings.worst)
     drawn = _draw(model, _serialized(files, settings.scored), (*best, *worst), settings.thumbnail)

@@ -8,6 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components import component_keys as keys
 from components.schema_importer.executor import Executor
 
 
@@ -15,11 +16,11 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
     """Output and parameters of `SchemaImporter`."""
 
     PARAMETERS: ClassVar = {
-        "schema_text": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
+        keys.SCHEMA_TEXT: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
-    OUTPUTS: ClassVar = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+    OUTPUTS: ClassVar = {keys.SCHEMA: component_spec.ChannelParameter(type=standard_artifacts.Schema)}
 
 
 class SchemaImporter(base_component.BaseComponent):

@@ -10,6 +10,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components import component_keys as keys
 from components.schema_importer.parsing import parse_schema
 
 SCHEMA_FILE = "schema.pbtxt"
@@ -35,6 +36,6 @@ class Executor(base_executor.BaseExecutor):
             UserError: the text is no schema; names the line.
         """
         del input_dict
-        schema = parse_schema(exec_properties["schema_text"])
-        uri = artifact_utils.get_single_uri(output_dict["schema"])
+        schema = parse_schema(exec_properties[keys.SCHEMA_TEXT])
+        uri = artifact_utils.get_single_uri(output_dict[keys.SCHEMA])
         io_utils.write_pbtxt_file(os.path.join(uri, SCHEMA_FILE), schema)

@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 
@@ -17,18 +18,18 @@ class ServingCheckSpec(ComponentSpec):
     """Parameters, inputs and outputs of `ServingCheck`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "config": ExecutionParameter(type=str),
-        "trainer_settings": ExecutionParameter(type=str),
-        "model_name": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.CONFIG: ExecutionParameter(type=str),
+        keys.TRAINER_SETTINGS: ExecutionParameter(type=str),
+        keys.MODEL_NAME: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "model": ChannelParameter(type=standard_artifacts.Model),
+        keys.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "checked_model": ChannelParameter(type=standard_artifacts.Model),
-        "blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        keys.CHECKED_MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing),
     }
 
 

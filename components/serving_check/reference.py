@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from common import records
 from common.signatures import CONFUSION, EVALUATE, PROBABILITIES
+from components import component_keys as keys
 from components.evaluator.counts import confusion_counts
 from components.serving_check.pictures import Picture
 from components.trainer.config import TrainerConfig
@@ -30,10 +31,10 @@ class Export(NamedTuple):
 def read_export(trainer_settings: str) -> Export:
     """From the Trainer's `custom_config`, as JSON."""
     settings: dict[str, Any] = json.loads(trainer_settings)
-    trainer = TrainerConfig.model_validate_json(settings["trainer"])
+    trainer = TrainerConfig.model_validate_json(settings[keys.TRAINER])
     return Export(
-        transform=TransformConfig.model_validate_json(settings["transform"]),
-        num_classes=len(settings["classes"]),
+        transform=TransformConfig.model_validate_json(settings[keys.TRANSFORM]),
+        num_classes=len(settings[keys.CLASSES]),
         max_pixels=trainer.max_pixels,
         in_tiles=trainer.inference.mode == "tile",
     )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components import component_keys as keys
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import Values, searched, with_hyperparameters
 from components.trainer.warm_start import find_warm_start
@@ -45,17 +46,17 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
         UserError: there is no model to begin with where the configuration says so.
     """
     settings: dict[str, Any] = fn_args.custom_config
-    config = TrainerConfig.model_validate_json(settings["trainer"])
+    config = TrainerConfig.model_validate_json(settings[keys.TRAINER])
     values = searched(fn_args.hyperparameters)
-    resume_dir = os.path.join(settings["resume_root"], _key(fn_args, more))
+    resume_dir = os.path.join(settings[keys.RESUME_ROOT], _key(fn_args, more))
     tf.io.gfile.makedirs(resume_dir)
     return Arguments(
         config=with_hyperparameters(config, values),
         searched=values,
-        transform=TransformConfig.model_validate_json(settings["transform"]),
-        classes=tuple(settings["classes"]),
-        seed=int(settings["seed"]),
-        class_weight_C=settings["class_weight"],
+        transform=TransformConfig.model_validate_json(settings[keys.TRANSFORM]),
+        classes=tuple(settings[keys.CLASSES]),
+        seed=int(settings[keys.SEED]),
+        class_weight_C=settings[keys.CLASS_WEIGHT],
         train_files=_files(fn_args.train_files),
         eval_files=_files(fn_args.eval_files),
         initial_model_dir=find_warm_start(config.warm_start, fn_args.base_model),

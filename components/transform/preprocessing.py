@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from common import records
+from components import component_keys as keys
 from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
@@ -29,7 +30,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     Returns:
         The features named in `components.transform.features`.
     """
-    config = TransformConfig.model_validate_json(custom_config["transform"])
+    config = TransformConfig.model_validate_json(custom_config[keys.TRANSFORM])
     size = (config.height, config.width, config.aspect)
     image_BHWC = tf.map_fn(
         lambda encoded: resize_image(decode_image(encoded), *size),

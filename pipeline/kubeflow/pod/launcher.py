@@ -37,7 +37,10 @@ _IDENTITY = "artifactId"
 
 _METRICS = "system.Metrics"
 _WRAPPERS = {"list": list, "struct": dict}
-_SINGLE_FILES = ("system.HTML", "system.Markdown")
+_PAGE = "system.HTML"
+_SINGLE_FILES = (_PAGE, "system.Markdown")
+_BASE = '<base href="about:srcdoc">'
+"""The address of a page in the dashboard, which puts it into a frame's `srcdoc` (HTMLViewer.tsx of frontend/src)."""
 
 
 class ArtifactPaths:
@@ -132,9 +135,11 @@ def make_single_files(executor_input: Json) -> None:
     """Replaces the folder of a page by its only file, because the dashboard opens the artifact's URI itself."""
     for artifacts in executor_input.get("outputs", {}).get("artifacts", {}).values():
         for artifact in artifacts.get("artifacts", ()):
-            folder = Path(artifact["uri"])
-            if _title(artifact.get("type", {})) in _SINGLE_FILES and folder.is_dir():
+            folder, title = Path(artifact["uri"]), _title(artifact.get("type", {}))
+            if title in _SINGLE_FILES and folder.is_dir():
                 _make_single_file(folder)
+                if title == _PAGE:
+                    _keep_links_inside(folder)
 
 
 def _make_single_file(folder: Path) -> None:
@@ -147,6 +152,11 @@ def _make_single_file(folder: Path) -> None:
         path.rmdir()
     folder.rmdir()
     aside.rename(folder)
+
+
+def _keep_links_inside(page: Path) -> None:
+    """Makes links to parts of the page lead there: without a base, they would open the dashboard in the frame."""
+    page.write_text(page.read_text().replace("<head>", f"<head>\n{_BASE}", 1))
 
 
 def _artifacts(executor_input: Json) -> Iterator[Json]:

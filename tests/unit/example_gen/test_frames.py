@@ -180,9 +180,10 @@ def test_orientation_of_a_tiff_is_a_short_alone_in_its_first_directory() -> None
     assert told() == told((0x0112, 4, (6,))) == told((0x0112, 3, (6, 6))) == told((0x0112, 3, (9,))) == 1
 
 
-def test_of_16_bit_greys_where_white_is_0_what_a_viewer_shows_is_read() -> None:
+@pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True)])
+def test_of_16_bit_greys_where_white_is_0_what_a_viewer_shows_is_read(order: str, big: bool) -> None:
     samples = noise(3, 6, 8, levels=1 << 16)
-    image = open_picture(tiff_file([TiffPage(samples, 16, photometric=0)]), LIMIT).decode()
+    image = open_picture(tiff_file([TiffPage(samples, 16, photometric=0)], order, big), LIMIT).decode()
     np.testing.assert_array_equal(np.asarray(image), 65535 - samples)
 
 

@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 
-class Told(NamedTuple):
+class ServingConfig(NamedTuple):
     """Content of `models.config` for the one model."""
 
     model: str
@@ -31,16 +31,18 @@ def model_config(
     return config
 
 
-def to_text(told: Told, base_path: str) -> str:
+def to_text(config: ServingConfig, base_path: str) -> str:
     """Formats the file; `base_path` is the folder of the versions."""
-    return text_format.MessageToString(model_config(told.model, base_path, told.versions, told.labels))
+    return text_format.MessageToString(model_config(config.model, base_path, config.versions, config.labels))
 
 
-def from_text(text: str) -> Told | None:
+def from_text(text: str) -> ServingConfig | None:
     """Parses a file; `None` if `to_text` has not written it."""
     try:
         config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
         (model,) = config.model_config_list.config
     except (text_format.ParseError, ValueError):
         return None
-    return Told(model.name, frozenset(model.model_version_policy.specific.versions), dict(model.version_labels))
+    return ServingConfig(
+        model.name, frozenset(model.model_version_policy.specific.versions), dict(model.version_labels)
+    )

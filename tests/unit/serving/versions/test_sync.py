@@ -22,7 +22,7 @@ from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
 from serving.settings import SyncSettings
-from serving.versions.model_config import Told, from_text, to_text
+from serving.versions.model_config import ServingConfig, from_text, to_text
 from serving.versions.sync import CONFIG, Sync, asks
 from serving.versions.sync_metrics import SyncMetrics
 from tests.support.model_server_rules import ModelServerRules
@@ -90,7 +90,7 @@ class Pod:
 
     @property
     def told(self) -> tuple[set[int], dict[str, int]]:
-        told = self.sync.told
+        told = self.sync.config
         assert told
         assert told == from_text((self.folder / CONFIG).read_text())
         return set(told.versions), told.labels
@@ -149,9 +149,9 @@ def test_a_folder_that_is_filled_starts_without_the_registry(local: str, start: 
 def test_a_file_that_names_a_version_that_is_not_there_is_not_believed(local: str, start: Start) -> None:
     pod = start(local)
     pod.sync.once()
-    (pod.folder / CONFIG).write_text(to_text(Told("nuclei", frozenset({9}), {"stable": 9}), "/models"))
+    (pod.folder / CONFIG).write_text(to_text(ServingConfig("nuclei", frozenset({9}), {"stable": 9}), "/models"))
     again = start(local)
-    assert again.sync.told is None
+    assert again.sync.config is None
     again.sync.once()
     assert again.told[0] == {1}
 
@@ -173,7 +173,7 @@ def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, start: Start, name:
     uri = str(tmp_path / "registry")
     push(uri, tmp_path, "a", name=name)
     Registry(uri).serve(1)
-    with pytest.raises(UserError, match="is no name for a model"):
+    with pytest.raises(UserError, match="is not a model name"):
         start(uri).sync.once()
 
 

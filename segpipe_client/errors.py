@@ -17,7 +17,7 @@ _DECODERS = (
     ("Invalid GIF", "the GIF data is damaged or ends early"),
     ("Input size should match (header_size", "the BMP data is damaged or ends early"),
     ("Incomplete bmp", "the BMP data is damaged or ends early"),
-    ("Unknown image file format", "it is no JPEG, PNG, GIF or BMP"),
+    ("Unknown image file format", "it is not a JPEG, PNG, GIF or BMP"),
 )
 
 

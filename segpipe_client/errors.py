@@ -32,10 +32,10 @@ class SegmentationError(Exception):
 
 
 class PictureRefusedError(SegmentationError):
-    """The server will never take this picture, or this request; the text is its own sentence.
+    """The server will never accept this image, or this request; the text is its own message.
 
     Attributes:
-        index: which picture it was, where several were given.
+        index: position of the image, where several were given.
     """
 
     code = "INVALID_ARGUMENT"

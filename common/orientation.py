@@ -6,7 +6,7 @@ directory; anything else is ignored, and the image stays as it is stored.  XMP, 
 behind the pixels are not read: neither does Chromium.
 
 The served graph reads the same in TensorFlow (`components.trainer.inference.orientation`), a client in
-`serving.client.orientation`; tests compare the three.
+`segpipe_client.orientation`; tests compare the three.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Names of the exported model's signatures, and of their inputs and outputs.
 
-`components/trainer/inference/model.py` defines what each does; `serving/client` repeats the names that it needs, since
+`components/trainer/inference/model.py` defines what each does; `segpipe_client` repeats the names that it needs, since
 it imports nothing of the project.
 """
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common import progress
-from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, RefusedError, ask_grpc, ask_rest
+from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, ask_grpc, ask_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.memory import PEAK, RESIDENT, megabytes
@@ -21,6 +21,7 @@ from components.serving_check.result import ServingCheckResult
 from components.serving_check.sample_images import SampleImage
 from components.serving_check.server import Place, ServerProcess, failed
 from registry.store import Registry
+from segpipe_client import SegmentationError
 
 _PATIENCE_SECONDS = 2  # A connection closes shortly before its process exits.
 
@@ -130,9 +131,9 @@ def _ask_all(server: ServerProcess, place: Place, trial: Trial) -> _Answers:
 def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, image: SampleImage) -> Answer:
     try:
         return ask(port, trial.model_name, image.encoded)
-    except RefusedError as refused:
-        server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-        raise failed(f"the server returns no mask for the image {image.id} ({refused})") from None
+    except SegmentationError as error:
+        server.check_alive(_PATIENCE_SECONDS if error.code == UNAVAILABLE else 0)
+        raise failed(f"the server returns no mask for the image {image.id} ({error.code}: {error})") from None
 
 
 def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
@@ -140,11 +141,12 @@ def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: 
         for protocol, ask, port in (("gRPC", ask_grpc, place.grpc), ("REST", ask_rest, place.http)):
             try:
                 ask(port, trial.model_name, encoded)
-            except RefusedError as refused:
-                server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-                if refused.code != INVALID_ARGUMENT:
+            except SegmentationError as error:
+                server.check_alive(_PATIENCE_SECONDS if error.code == UNAVAILABLE else 0)
+                if error.code != INVALID_ARGUMENT:
+                    told = f"{error.code}: {error}"
                     raise failed(
-                        f"over {protocol}, {name} must be rejected as {INVALID_ARGUMENT}, but gets {refused}"
+                        f"over {protocol}, {name} must be rejected as {INVALID_ARGUMENT}, but gets {told}"
                     ) from None
             else:
                 raise failed(f"over {protocol}, {name} must be rejected, but gets a mask")

@@ -13,11 +13,12 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import components
 from common.errors import UserError
-from components.serving_check.asking import HOST, REQUEST_SECONDS, UNAVAILABLE, RefusedError, ask_http
+from components.serving_check.asking import HOST, REQUEST_SECONDS, ask_states
+from segpipe_client import DeadlineExceededError, SegmentationError, ServerUnavailableError, VersionState
 
 EMBEDDED = "the embedded server"
 _LISTENING = re.compile(r" (listening|started) (?:program=(\S+) )?http=(?:\S*:)?(\d+) grpc=(?:\S*:)?(\d+)$", re.M)
@@ -101,11 +102,11 @@ class ServerProcess:
         """
         self._until = time.monotonic() + self._seconds
         while True:
-            status = _status(place.http, model_name)
-            if status.get("state") == "AVAILABLE":
+            found = _state(place.http, model_name)
+            if found and found.state == "AVAILABLE":
                 return
-            if status.get("state") == "END":
-                raise failed(f"{place.engine} does not load the model: {status['status'].get('error_message')}")
+            if found and found.state == "END":
+                raise failed(f"{place.engine} does not load the model: {found.error}")
             self._wait("it did not load the model")
 
     def check_alive(self, patience: float = 0) -> None:
@@ -152,17 +153,20 @@ def _environment() -> dict[str, str]:
 
 
 def _answers(port: int) -> bool:
+    """Whether the server answers, though it has no such model."""
     try:
-        ask_http(port, "GET", "/v1/models/none")
-    except RefusedError as refused:
-        return refused.code != UNAVAILABLE
+        ask_states(port, "none")
+    except (ServerUnavailableError, DeadlineExceededError):
+        return False
+    except SegmentationError:
+        return True
     return True
 
 
-def _status(port: int, model_name: str) -> dict[str, Any]:
+def _state(port: int, model_name: str) -> VersionState | None:
+    """The state of the model's one version, if the server knows it."""
     try:
-        status, document = ask_http(port, "GET", f"/v1/models/{model_name}")
-    except RefusedError:
-        return {}
-    versions = document.get("model_version_status") or [{}]
-    return dict(versions[0]) if status == 200 else {}
+        states = ask_states(port, model_name)
+    except SegmentationError:
+        return None
+    return states[0] if states else None

@@ -15,8 +15,9 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.serving_check.asking import predict_request
+from common.signatures import SERVING_DEFAULT
 from components.serving_check.sample_images import SampleImage
+from segpipe_client.messages import request_bytes
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 4
@@ -35,7 +36,8 @@ def write_warmup(model_dir: str, model_name: str, images: Sequence[SampleImage])
     with tf.io.TFRecordWriter(path) as writer:
         for kind in kinds:
             log = prediction_log_pb2.PredictionLog()
-            log.predict_log.request.CopyFrom(predict_request(model_name, _grey(*kind)))
+            request = request_bytes(_grey(*kind), model_name, signature=SERVING_DEFAULT)
+            log.predict_log.request.ParseFromString(request)
             writer.write(log.SerializeToString(deterministic=True))
     return len(kinds)
 

@@ -1,4 +1,4 @@
-"""Where a model answers, in one line: TensorFlow Serving's own address of it."""
+"""Address of a model on a server, in one line: TensorFlow Serving's own path behind a scheme and a host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Address(NamedTuple):
 
     @property
     def is_grpc(self) -> bool:
-        """Whether it is asked over gRPC, and over REST otherwise."""
+        """Whether the protocol is gRPC; it is REST otherwise."""
         return self.scheme in _GRPC_PORTS
 
     @property
@@ -31,27 +31,37 @@ class Address(NamedTuple):
         return self.scheme in ("https", "grpcs")
 
     @property
-    def predict_url(self) -> str:
-        """Where REST takes requests."""
+    def url(self) -> str:
+        """The address itself, where REST has the states of versions."""
         choice = f"/versions/{self.version}" if self.version is not None else ""
         choice = f"/labels/{self.label}" if self.label is not None else choice
-        return f"{self.scheme}://{self.host}{self.prefix}/v1/models/{self.model}{choice}:predict"
+        return f"{self.scheme}://{self.host}{self.prefix}/v1/models/{self.model}{choice}"
+
+    @property
+    def predict_url(self) -> str:
+        """Where REST takes images."""
+        return f"{self.url}:predict"
+
+    @property
+    def metadata_url(self) -> str:
+        """Where REST describes the model."""
+        return f"{self.url}/metadata"
 
 
 def parse_address(url: str) -> Address:
     """The parts of `url`.
 
     Raises:
-        ValueError: it is no address of a model.
+        ValueError: it is not the address of a model.
     """
     example = "http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{url!r} is no address ({error}); one is {example}") from None
+        raise ValueError(f"{url!r} is not an address ({error}); one is {example}") from None
     if parts.scheme not in ("http", "https", *_GRPC_PORTS) or not parts.hostname:
-        raise ValueError(f"{url!r} is no address of a server; one is {example}")
+        raise ValueError(f"{url!r} is not an address of a server; one is {example}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(f"an address has no user, query or fragment; one is {example}, and `headers` take a token")
     found = _PATH.fullmatch(parts.path)

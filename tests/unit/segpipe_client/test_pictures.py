@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from common.orientation import orientation
-from serving.client.pictures import decoded_rgb, encoded
+from segpipe_client.pictures import decoded_rgb, encoded
 from tests.support.image_files import XMP, GifFrame, app1, exif_data, gif_file, gif_image, segment, with_segments
 
 RGB = np.random.default_rng(2).integers(0, 256, [20, 30, 3]).astype(np.uint8)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-from .address import parse_address
+from .address import Address, parse_address
+from .answer import VersionState
 from .errors import PictureRefusedError, ServerUnavailableError
 from .pictures import Picture, encoded
 from .rest import AsyncRestTransport, RestTransport
 from .retries import Attempts
-from .rpc import AsyncGrpcTransport, GrpcTransport
+from .rpc import AsyncGrpcTransport, GrpcTransport, require_grpc
 from .segmentation import Segmentation, make_segmentation
 
 TIMEOUT = 30.0
 CONCURRENCY = 4
+
+_Answer = TypeVar("_Answer")
 
 
 class SegmentationClient:
@@ -38,6 +41,7 @@ class SegmentationClient:
         patience: float | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        use_proxies: bool = True,
     ) -> None:
         """Connects with the first request.
 
@@ -50,13 +54,16 @@ class SegmentationClient:
                 timeout.
             headers: sent with each request, such as a token for a gateway.
             ca_file: PEM file of the authorities that vouch for the server, instead of the system's.
+            use_proxies: takes the proxies that the environment names, such as `HTTPS_PROXY`.
 
         Raises:
-            ValueError: `url` is no address of a model.
+            ValueError: `url` is not the address of a model.
+            ImportError: gRPC is asked for, and the packages of the extra `grpc` are not there.
         """
-        address = parse_address(url)
+        address = _parsed(url)
         transport = GrpcTransport if address.is_grpc else RestTransport
-        self._transport = transport(address, headers or {}, None if ca_file is None else os.fspath(ca_file))
+        ca_path = None if ca_file is None else os.fspath(ca_file)
+        self._transport = transport(address, headers or {}, ca_path, use_proxies)
         self._classes = classes
         self._timeout = timeout
         self._patience = patience
@@ -74,13 +81,9 @@ class SegmentationClient:
             OSError: the file cannot be read.
         """
         sent = encoded(picture)
-        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
-        while True:
-            try:
-                answer = self._transport.send(sent, attempts.remaining())
-                return make_segmentation(answer, sent, self._classes)
-            except ServerUnavailableError as error:
-                time.sleep(attempts.pause(error))
+        return self._until_answered(
+            lambda seconds: make_segmentation(self._transport.predict(sent, seconds), sent, self._classes), timeout
+        )
 
     def predict_many(
         self,
@@ -119,6 +122,22 @@ class SegmentationClient:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def model_states(self, timeout: float | None = None) -> list[VersionState]:
+        """The states of the model's versions, or of the version that the address names.
+
+        Raises:
+            ServerUnavailableError, DeadlineExceededError, SegmentationError: as `predict`.
+        """
+        return self._until_answered(self._transport.states, timeout)
+
+    def model_version(self, timeout: float | None = None) -> int:
+        """The version that the address means now, such as the one behind its label.
+
+        Raises:
+            ServerUnavailableError, DeadlineExceededError, SegmentationError: as `predict`.
+        """
+        return self._until_answered(self._transport.version, timeout)
+
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
@@ -128,6 +147,15 @@ class SegmentationClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _until_answered(self, ask: Callable[[float], _Answer], timeout: float | None) -> _Answer:
+        """Calls `ask` with the seconds that are left, again as long as the server is not there or too busy."""
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
+        while True:
+            try:
+                return ask(attempts.remaining())
+            except ServerUnavailableError as error:
+                time.sleep(attempts.pause(error))
 
 
 class AsyncSegmentationClient:
@@ -142,11 +170,13 @@ class AsyncSegmentationClient:
         patience: float | None = None,
         headers: Mapping[str, str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        use_proxies: bool = True,
     ) -> None:
         """As `SegmentationClient`."""
-        self._address = parse_address(url)
+        self._address = _parsed(url)
         self._headers = headers or {}
         self._ca_file = None if ca_file is None else os.fspath(ca_file)
+        self._use_proxies = use_proxies
         self._transport: AsyncRestTransport | AsyncGrpcTransport | None = None
         self._classes = classes
         self._timeout = timeout
@@ -155,13 +185,12 @@ class AsyncSegmentationClient:
     async def predict(self, picture: Picture, timeout: float | None = None) -> Segmentation:
         """As `SegmentationClient.predict`."""
         sent = await asyncio.to_thread(encoded, picture)
-        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
-        while True:
-            try:
-                answer = await self._connected().send(sent, attempts.remaining())
-                return await asyncio.to_thread(make_segmentation, answer, sent, self._classes)
-            except ServerUnavailableError as error:
-                await asyncio.sleep(attempts.pause(error))
+
+        async def ask(seconds: float) -> Segmentation:
+            answer = await self._connected().predict(sent, seconds)
+            return await asyncio.to_thread(make_segmentation, answer, sent, self._classes)
+
+        return await self._until_answered(ask, timeout)
 
     async def predict_many(
         self,
@@ -183,6 +212,14 @@ class AsyncSegmentationClient:
 
         return await _all_or_none([one(index, picture) for index, picture in enumerate(pictures)])
 
+    async def model_states(self, timeout: float | None = None) -> list[VersionState]:
+        """As `SegmentationClient.model_states`."""
+        return await self._until_answered(lambda seconds: self._connected().states(seconds), timeout)
+
+    async def model_version(self, timeout: float | None = None) -> int:
+        """As `SegmentationClient.model_version`."""
+        return await self._until_answered(lambda seconds: self._connected().version(seconds), timeout)
+
     async def close(self) -> None:
         """Closes the connections."""
         if self._transport:
@@ -194,11 +231,27 @@ class AsyncSegmentationClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def _until_answered(self, ask: Callable[[float], Awaitable[_Answer]], timeout: float | None) -> _Answer:
+        """As `SegmentationClient._until_answered`."""
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._patience)
+        while True:
+            try:
+                return await ask(attempts.remaining())
+            except ServerUnavailableError as error:
+                await asyncio.sleep(attempts.pause(error))
+
     def _connected(self) -> AsyncRestTransport | AsyncGrpcTransport:
         if self._transport is None:  # gRPC's channel belongs to the loop that it is made on.
             transport = AsyncGrpcTransport if self._address.is_grpc else AsyncRestTransport
-            self._transport = transport(self._address, self._headers, self._ca_file)
+            self._transport = transport(self._address, self._headers, self._ca_file, self._use_proxies)
         return self._transport
+
+
+def _parsed(url: str) -> Address:
+    address = parse_address(url)
+    if address.is_grpc:
+        require_grpc()
+    return address
 
 
 def _indexed(error: PictureRefusedError, index: int, returned: bool) -> PictureRefusedError:

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from common import palette
-from serving.client.answer import Answer
-from serving.client.errors import SegmentationError
-from serving.client.palette import colours
-from serving.client.pictures import encoded
-from serving.client.segmentation import Segmentation, make_segmentation
+from segpipe_client.answer import Answer
+from segpipe_client.errors import SegmentationError
+from segpipe_client.palette import colours
+from segpipe_client.pictures import encoded
+from segpipe_client.segmentation import Segmentation, make_segmentation
 
 MASK = np.array([[0, 1, 1], [2, 1, 0]], np.uint8)
 PICTURE = np.random.default_rng(1).integers(0, 256, [2, 3, 3]).astype(np.uint8)

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from .errors import DeadlineExceededError, ServerUnavailableError
+from .errors import DeadlineExceededError, ServerUnavailableError, with_code
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -65,7 +65,7 @@ class Attempts:
 
     def _given_up(self, error: ServerUnavailableError) -> ServerUnavailableError:
         times = "once" if self._made == 1 else f"{self._made} times in {_rounded(self._clock() - self._began)} s"
-        return ServerUnavailableError(f"{error} (tried {times})", error.retry_after)
+        return with_code(ServerUnavailableError(f"{error} (tried {times})", error.retry_after), error.code)
 
 
 def _rounded(seconds: float) -> str:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from serving.client.messages import METHOD, read_response, request_bytes
+from segpipe_client.answer import VersionState
+from segpipe_client.messages import (
+    METADATA,
+    PREDICT,
+    STATUS,
+    metadata_request_bytes,
+    read_response,
+    read_states,
+    read_version,
+    request_bytes,
+    status_request_bytes,
+)
 
 NAMES = [b"ground", "wäter".encode()]
 
@@ -78,12 +92,66 @@ def test_floats_are_read_packed_and_one_by_one() -> None:
     assert read_response(made.SerializeToString()).class_fractions_C == values[0].tolist()
 
 
-def test_the_method_is_that_of_the_prediction_service() -> None:
+def test_a_request_may_name_the_signature() -> None:
+    sent = request_bytes(b"x", "pets", signature="serving_default")
+    assert predict_pb2.PredictRequest.FromString(sent).model_spec.signature_name == "serving_default"
+
+
+CHOICES = [(None, None), (3, None), (None, "canary")]
+
+
+@pytest.mark.parametrize(("version", "label"), CHOICES)
+def test_a_request_for_states_is_read_by_tensorflow_serving_as_it_was_meant(
+    version: int | None, label: str | None
+) -> None:
+    expected = get_model_status_pb2.GetModelStatusRequest()
+    fill(expected, version, label)
+    assert status_request_bytes("pets", version, label) == expected.SerializeToString()
+
+
+@pytest.mark.parametrize(("version", "label"), CHOICES)
+def test_a_request_for_metadata_is_read_by_tensorflow_serving_as_it_was_meant(
+    version: int | None, label: str | None
+) -> None:
+    expected = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    fill(expected, version, label)
+    assert metadata_request_bytes("pets", version, label) == expected.SerializeToString()
+
+
+def fill(request: Message, version: int | None, label: str | None) -> None:
+    spec = request.model_spec  # type: ignore[attr-defined]
+    spec.name = "pets"
+    if version is not None:
+        spec.version.value = version
+    if label is not None:
+        spec.version_label = label
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "START", "LOADING", "AVAILABLE", "UNLOADING", "END"])
+def test_states_of_tensorflow_serving_are_read(state: str) -> None:
+    made = get_model_status_pb2.GetModelStatusResponse()
+    one = made.model_version_status.add(version=2**40, state=ModelVersionStatus.State.Value(state))
+    one.status.error_message = "it is damaged"
+    assert read_states(made.SerializeToString()) == [VersionState(2**40, state, "it is damaged")]
+
+
+def test_the_version_of_metadata_is_read() -> None:
+    made = get_model_metadata_pb2.GetModelMetadataResponse()
+    made.metadata["signature_def"].Pack(get_model_metadata_pb2.SignatureDefMap())
+    with pytest.raises(ValueError, match="it has no version"):
+        read_version(made.SerializeToString())
+    made.model_spec.version.value = 3
+    assert read_version(made.SerializeToString()) == 3
+
+
+def test_the_methods_are_those_of_the_services() -> None:
     class Channel:
         def unary_unary(self, method: str, **_: object) -> str:
             return method
 
-    assert PredictionServiceStub(Channel()).Predict == METHOD
+    assert PredictionServiceStub(Channel()).Predict == PREDICT
+    assert PredictionServiceStub(Channel()).GetModelMetadata == METADATA
+    assert ModelServiceStub(Channel()).GetModelStatus == STATUS
 
 
 @given(st.binary(max_size=200))

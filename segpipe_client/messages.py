@@ -1,8 +1,9 @@
-"""The few messages of TensorFlow Serving that a request for one picture is made of.
+"""The few messages of TensorFlow Serving's gRPC API that the client sends and reads.
 
-They are those of tensorflow_serving/apis/{predict,model}.proto and tensorflow/core/framework/tensor*.proto, field by
-field, without the fields that are not needed here: on the wire they are the same. They live in a pool and a package of
-their own, so that they do not collide with TensorFlow's in a process that has both.
+They are those of tensorflow_serving/apis/{predict,model,get_model_status,get_model_metadata}.proto and
+tensorflow/core/framework/tensor*.proto, field by field, without the fields that are not needed here: on the wire they
+are the same. They live in a pool and a package of their own, so that they do not collide with TensorFlow's in a process
+that has both.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import functools
 import struct
 from typing import Any
 
-from .answer import Answer
+from .answer import Answer, VersionState
 
-METHOD = "/tensorflow.serving.PredictionService/Predict"
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 
 _PACKAGE = "segpipe.client"
 _FLOAT, _STRING = 1, 7  # tensorflow.DataType
+_STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
 _FIELDS: dict[str, list[tuple[str, int, str]]] = {
     "Int64Value": [("value", 1, "int64")],
     "ModelSpec": [
@@ -38,37 +42,72 @@ _FIELDS: dict[str, list[tuple[str, int, str]]] = {
     "Entry": [("key", 1, "string"), ("value", 2, "TensorProto")],
     "PredictRequest": [("model_spec", 1, "ModelSpec"), ("inputs", 2, "Entry*")],
     "PredictResponse": [("outputs", 1, "Entry*"), ("model_spec", 2, "ModelSpec")],
+    "GetModelStatusRequest": [("model_spec", 1, "ModelSpec")],
+    "StatusProto": [("error_message", 2, "string")],
+    "ModelVersionStatus": [("version", 1, "int64"), ("state", 2, "int32"), ("status", 3, "StatusProto")],
+    "GetModelStatusResponse": [("model_version_status", 1, "ModelVersionStatus*")],
+    "GetModelMetadataRequest": [("model_spec", 1, "ModelSpec"), ("metadata_field", 2, "string*")],
+    "GetModelMetadataResponse": [("model_spec", 1, "ModelSpec")],
 }
 
 
-def request_bytes(picture: bytes, model: str, version: int | None, label: str | None) -> bytes:
-    """A PredictRequest, serialized."""
-    request = message_class("PredictRequest")()
-    request.model_spec.name = model
-    if version is not None:
-        request.model_spec.version.value = version
-    if label is not None:
-        request.model_spec.version_label = label
+def request_bytes(
+    image: bytes, model: str, version: int | None = None, label: str | None = None, signature: str = ""
+) -> bytes:
+    """A PredictRequest, serialized; without a signature it is for `serving_default`."""
+    request = _request("PredictRequest", model, version, label)
+    if signature:
+        request.model_spec.signature_name = signature
     entry = request.inputs.add(key="image")
     entry.value.dtype = _STRING
     entry.value.tensor_shape.dim.add(size=1)
-    entry.value.string_val.append(picture)
+    entry.value.string_val.append(image)
     return bytes(request.SerializeToString())
+
+
+def status_request_bytes(model: str, version: int | None, label: str | None) -> bytes:
+    """A GetModelStatusRequest, serialized."""
+    return bytes(_request("GetModelStatusRequest", model, version, label).SerializeToString())
+
+
+def metadata_request_bytes(model: str, version: int | None, label: str | None) -> bytes:
+    """A GetModelMetadataRequest, serialized; a server refuses one without a field of metadata."""
+    request = _request("GetModelMetadataRequest", model, version, label)
+    request.metadata_field.append("signature_def")
+    return bytes(request.SerializeToString())
+
+
+def read_states(serialized: bytes) -> list[VersionState]:
+    """The states in a GetModelStatusResponse.
+
+    Raises:
+        ValueError: it is another message.
+    """
+    return [
+        VersionState(one.version, _STATES.get(one.state, str(one.state)), one.status.error_message)
+        for one in _parsed("GetModelStatusResponse", serialized).model_version_status
+    ]
+
+
+def read_version(serialized: bytes) -> int:
+    """The version in a GetModelMetadataResponse.
+
+    Raises:
+        ValueError: it is another message.
+    """
+    spec = _parsed("GetModelMetadataResponse", serialized).model_spec
+    if not spec.HasField("version"):
+        raise ValueError("it has no version")
+    return int(spec.version.value)
 
 
 def read_response(serialized: bytes) -> Answer:
     """The answer in a PredictResponse.
 
     Raises:
-        ValueError: it is none, or not that of a segmentation model.
+        ValueError: it is another message, or not that of a segmentation model.
     """
-    from google.protobuf.message import DecodeError
-
-    response = message_class("PredictResponse")()
-    try:
-        response.ParseFromString(serialized)
-    except DecodeError as error:
-        raise ValueError(str(error)) from None
+    response = _parsed("PredictResponse", serialized)
     outputs = {entry.key: entry.value for entry in response.outputs}
     missing = {"mask_bytes", "class_fractions", "mean_confidence"} - set(outputs)
     if missing:
@@ -83,6 +122,27 @@ def read_response(serialized: bytes) -> Answer:
         class_names=tuple(name.decode() for name in names.string_val) if names else (),
         version=response.model_spec.version.value if response.model_spec.HasField("version") else None,
     )
+
+
+def _request(name: str, model: str, version: int | None, label: str | None) -> Any:
+    request = message_class(name)()
+    request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    if label is not None:
+        request.model_spec.version_label = label
+    return request
+
+
+def _parsed(name: str, serialized: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+
+    response = message_class(name)()
+    try:
+        response.ParseFromString(serialized)
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
+    return response
 
 
 def _floats(tensor: Any) -> list[float]:

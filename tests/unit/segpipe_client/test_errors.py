@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.client.errors import sentence, shortened
+from segpipe_client.errors import extract_error_message, shortened
 
 ASSERTION = """{{function_node __inference_serving_default_412}} {{function_node cond_true_77}} assertion failed: \
 [picture refused: height and width] [60000 60000] [are over the limit of] [4000000] [pixels]
@@ -13,12 +13,15 @@ ASSERTION = """{{function_node __inference_serving_default_412}} {{function_node
 
 
 def test_of_an_assertion_the_text_and_the_figures_are_kept() -> None:
-    assert sentence(ASSERTION) == "picture refused: height and width 60000 60000 are over the limit of 4000000 pixels"
+    assert (
+        extract_error_message(ASSERTION)
+        == "picture refused: height and width 60000 60000 are over the limit of 4000000 pixels"
+    )
 
 
 def test_of_another_error_the_first_line_is_kept_without_the_graph() -> None:
     message = "Graph execution error:\n\n{{function_node f}} Out of tiles, 60\n\t [[{{node map/while/Tile}}]]"
-    assert sentence(message) == "Out of tiles, 60"
+    assert extract_error_message(message) == "Out of tiles, 60"
 
 
 @pytest.mark.parametrize(
@@ -34,15 +37,15 @@ def test_of_another_error_the_first_line_is_kept_without_the_graph() -> None:
 )
 def test_what_a_decoder_says_becomes_a_refusal_that_names_the_format(decoder: str, kind: str) -> None:
     message = f"Graph execution error:\n\n{decoder}\n\t [[{{{{node map_1/while/decode_image/DecodeImage}}}}]]"
-    assert sentence(message) == f"picture refused: the {kind} data is damaged or ends early"
+    assert extract_error_message(message) == f"picture refused: the {kind} data is damaged or ends early"
 
 
 def test_nothing_is_left_of_a_message_that_is_only_graph() -> None:
-    assert sentence("Graph execution error:\n\n\t [[{{node x}}]]") == "the graph failed"
+    assert extract_error_message("Graph execution error:\n\n\t [[{{node x}}]]") == "the graph failed"
 
 
 def test_what_was_sent_is_shortened_and_has_no_control_characters() -> None:
     assert shortened("a" * 10_000) == "a" * 64 + "…"
     assert shortened("a\n\x1b[31mb") == "a\ufffd\ufffd[31mb"
-    assert sentence("Detected at node 'x' defined at\nOut of tiles") == "Out of tiles"
-    assert sentence("") == "the graph failed"
+    assert extract_error_message("Detected at node 'x' defined at\nOut of tiles") == "Out of tiles"
+    assert extract_error_message("") == "the graph failed"

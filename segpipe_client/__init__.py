@@ -1,18 +1,19 @@
-"""What an app imports to have pictures segmented: by this project's server or by TensorFlow Serving.
+"""Client for segmentation models behind segpipe's server or TensorFlow Serving, over REST or gRPC.
 
-    from serving.client import SegmentationClient
+    from segpipe_client import SegmentationClient
 
     with SegmentationClient("http://localhost:8501/v1/models/pets") as client:
         segmentation = client.predict("cat.jpg")
     print(segmentation.fractions, segmentation.model_version)
     segmentation.overlay().save("overlay.png")
 
-It needs NumPy and Pillow, and httpx for http:// and https:// or grpcio for grpc:// and grpcs://; neither TensorFlow nor
-anything else of this project. Its imports are relative, so that the folder can be copied into an app under any name.
+It needs NumPy, Pillow and httpx, and the extra `grpc` for grpc:// and grpcs://; neither TensorFlow nor anything else of
+segpipe. This folder is the distribution `segpipe-client`.
 """
 
 from __future__ import annotations
 
+from .answer import VersionState
 from .clients import AsyncSegmentationClient, SegmentationClient
 from .errors import DeadlineExceededError, PictureRefusedError, SegmentationError, ServerUnavailableError
 from .segmentation import Segmentation
@@ -25,4 +26,7 @@ __all__ = [
     "SegmentationClient",
     "SegmentationError",
     "ServerUnavailableError",
+    "VersionState",
 ]
+
+__version__ = "0.1.0"

@@ -1,8 +1,9 @@
-"""What a request can end with, other than a segmentation."""
+"""Errors that a request can end with."""
 
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 REFUSED = "picture refused: "
 """How each refusal begins, as in `common.decompression_bomb`."""
@@ -21,7 +22,13 @@ _DECODERS = (
 
 
 class SegmentationError(Exception):
-    """No segmentation, and why; the kinds that an app may want to tell apart are below."""
+    """No answer, and why; the kinds that an app may want to tell apart are below.
+
+    Attributes:
+        code: name of gRPC's status code, such as `NOT_FOUND`; over REST `HTTP 500` where several codes have the status.
+    """
+
+    code: str = "INTERNAL"
 
 
 class PictureRefusedError(SegmentationError):
@@ -31,6 +38,7 @@ class PictureRefusedError(SegmentationError):
         index: which picture it was, where several were given.
     """
 
+    code = "INVALID_ARGUMENT"
     index: int | None = None
 
 
@@ -41,6 +49,8 @@ class ServerUnavailableError(SegmentationError):
         retry_after: seconds that the server asks to wait.
     """
 
+    code = "UNAVAILABLE"
+
     def __init__(self, message: str, retry_after: float = 0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -49,14 +59,25 @@ class ServerUnavailableError(SegmentationError):
 class DeadlineExceededError(SegmentationError):
     """The answer did not come in time."""
 
+    code = "DEADLINE_EXCEEDED"
+
+
+ErrorType = TypeVar("ErrorType", bound=SegmentationError)
+
+
+def with_code(error: ErrorType, code: str) -> ErrorType:
+    """The error with the code of the server's answer, in place of that of its kind."""
+    error.code = code
+    return error
+
 
 def not_found(message: str) -> str:
-    """What a server says of a model or version that it does not have, in words for a person."""
+    """The message for a model or version that the server does not have."""
     return f"the server has no such model or version, or not yet ({message})"
 
 
-def sentence(message: str) -> str:
-    """What a TensorFlow graph says in `message`, without the graph around it; of an assertion, its text and figures.
+def extract_error_message(message: str) -> str:
+    """The text of a TensorFlow error without the graph's names and traces; of an assertion, its text and figures.
 
     The texts of TensorFlow's decoders become a refusal that names the format.
     """

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from serving.client.polygons import feature_collection
+from segpipe_client.polygons import feature_collection
 
 NAMES = ("ground", "roof", "tree")
 masks = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 2))

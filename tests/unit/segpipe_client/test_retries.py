@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from serving.client.errors import DeadlineExceededError, ServerUnavailableError
-from serving.client.retries import Attempts
+from segpipe_client.errors import DeadlineExceededError, ServerUnavailableError
+from segpipe_client.retries import Attempts
 
 
 class Clock:

@@ -164,7 +164,7 @@ def test_predict_writes_masks_and_overlays_upright_and_names_what_is_no_picture(
     pictures = (picture, root / "turned.png", root / "tiny.yaml")
     done = segpipe("predict", *pictures, "--registry", registry.uri, "--out", masks)
     assert done.returncode == 1
-    assert re.search(r"tiny\.yaml: picture refused: it is no JPEG, PNG, GIF or BMP", done.stdout + done.stderr)
+    assert re.search(r"tiny\.yaml: picture refused: it is not a JPEG, PNG, GIF or BMP", done.stdout + done.stderr)
     assert "background" in done.stdout
     mask_HW = np.asarray(Image.open(masks / "0-001.mask.png"))
     truth_HW = np.asarray(Image.open(root / "data" / "masks" / "0-001.png"))

@@ -233,7 +233,7 @@ def _task(network: Network, variant: Variant) -> Any:
     """The trainer's task, with nothing to read."""
     import numpy as np
 
-    from components.trainer.losses.total import build_loss
+    from components.trainer.losses.build_loss import build_loss
     from components.trainer.models import build_model
     from components.trainer.training import Places, Task
     from components.transform.config import TransformConfig

@@ -1,18 +1,21 @@
-"""Configuration of the architectures.
+"""The architectures and their settings.
 
 It is outside `models/`, which imports TensorFlow.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from common.settings import Settings, default_type
+from components.trainer.encoder_specs import ENCODERS, EncoderSpec
 
-EncoderName = Literal["mobilenet_v2", "densenet121", "vgg16", "mobilenet", "efficientnet_v2_b0", "resnet50"]
-PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
+if TYPE_CHECKING:
+    EncoderName = str
+else:
+    EncoderName = Literal[tuple(ENCODERS)]
 
 
 class UNet(Settings):
@@ -66,12 +69,18 @@ class Encoder(Settings):
 
     @model_validator(mode="after")
     def _alpha_exists(self) -> Encoder:
-        published = PUBLISHED_ALPHAS.get(self.name, (1.0,))
-        if self.name not in PUBLISHED_ALPHAS and self.alpha != 1:
-            raise ValueError(f"alpha is for {' and '.join(PUBLISHED_ALPHAS)}; {self.name} has none")
-        if self.weights == "imagenet" and self.alpha not in published:
-            raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, published))} only")
+        alphas = self.spec.alphas
+        if not alphas and self.alpha != 1:
+            scalable = " and ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
+            raise ValueError(f"alpha is for {scalable}; {self.name} has none")
+        if alphas and self.weights == "imagenet" and self.alpha not in alphas:
+            raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, alphas))} only")
         return self
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """The encoder's record."""
+        return ENCODERS[self.name]
 
 
 class EncoderArchitecture(Settings):

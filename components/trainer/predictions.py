@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+from components.trainer.lazy_tensorflow import tf
 
 
 def probabilities_BHWC(logits_BHWK: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ from components.trainer.input_pipeline import (
     training_dataset,
 )
 from components.trainer.learning_config import Plateau
-from components.trainer.losses.total import build_loss
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.models import build_model
 from components.trainer.optimizers import build_optimizer

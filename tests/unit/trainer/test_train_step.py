@@ -8,8 +8,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from common.records import VOID
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
-from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.train_step import TrainStep
 from tests.support.networks import nested_network, plain_network

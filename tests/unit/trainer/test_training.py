@@ -17,8 +17,8 @@ from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
 from components.trainer.input_pipeline import evaluation_dataset
 from components.trainer.learning_config import FineTuning
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
-from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.training import Places, Result, train
 from components.transform.config import TransformConfig

@@ -59,6 +59,7 @@ REQUIREMENTS = [
 ]
 
 EXTRAS = {
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],
     "s3": ["s3fs>=2024.2"],

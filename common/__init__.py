@@ -1,1 +1,1 @@
-"""Modules that every package may import: errors, settings, records, progress, and rules that several steps share."""
+"""Modules that every other package may import: errors, settings, records, progress, and shared rules."""

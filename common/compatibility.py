@@ -1,4 +1,4 @@
-"""Workarounds for the differences between the two pinned sets of TFX and TensorFlow."""
+"""Workarounds for differences between the two supported sets of TFX and TensorFlow versions."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def skip_autograph_for_keras() -> None:
 def import_tensorflow() -> None:
     """Imports TensorFlow without the log messages of 2.21 that TF_CPP_MIN_LOG_LEVEL does not suppress.
 
-    Two of its libraries log about oneDNN and missing GPUs when they are loaded, before they read the level.  All other
-    output to standard error is passed on after the import.
+    Two of its libraries log notes on oneDNN and missing GPUs when they are loaded, before they read the level.  What
+    else is written to standard error meanwhile is passed on when the import has ended.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as written, os.fdopen(os.dup(2), "wb") as stderr:
@@ -44,7 +44,7 @@ def import_tensorflow() -> None:
 
 
 def portable_stats_options(options: str) -> str:
-    """Returns the JSON of TFDV's StatsOptions in the same bytes with either set, readable by the steps of both.
+    """Serialises TFDV's StatsOptions to the same JSON bytes under either set, readable by the steps of both.
 
     TFDV 1.21 has dropped slicing by SQL; 1.16 requires its key in the JSON.
     """

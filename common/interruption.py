@@ -1,4 +1,4 @@
-"""Interruptions of a command: Ctrl-C, SIGTERM, a closed output pipe."""
+"""Interruptions of a command from outside: Ctrl-C, SIGTERM, a closed output pipe."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from types import FrameType
 
 
 class Interruption(KeyboardInterrupt):
-    """Interruption other than Ctrl-C; like KeyboardInterrupt, handlers of `Exception` do not catch it."""
+    """An interruption other than Ctrl-C; like KeyboardInterrupt, it is not caught by `except Exception`."""
 
     def __init__(self, what: str, number: signal.Signals) -> None:
         super().__init__(what)
         self.what = what
-        """What has happened, for a message."""
+        """What happened, as a message."""
         self.status = 128 + number
-        """Exit status, by the convention of shells."""
+        """The exit status, as shells define it."""
 
 
 def output_closed() -> Interruption:
-    """Returns the interruption by a closed pipe, as in `segpipe versions | head -1`."""
-    return Interruption("stopped, because the reader of its output has closed it", signal.SIGPIPE)
+    """Returns the interruption for a closed pipe, as in `segpipe versions | head -1`."""
+    return Interruption("stopped, because nobody reads the output any more", signal.SIGPIPE)
 
 
 @contextmanager

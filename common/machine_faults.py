@@ -1,4 +1,4 @@
-"""Machine faults that cause an error: a full disk, a missing permission, too little memory.
+"""Detection of machine faults behind an error: a full disk, a missing permission, too little memory.
 
 Libraries wrap such errors and often keep only their text, so both the error numbers and the messages of C, Python,
 SQLite and TensorFlow are searched for, anywhere in the chain of an error's causes.
@@ -21,7 +21,7 @@ MEGABYTE = 1_000_000
 
 
 class Kind(Enum):
-    """Kind of a machine fault."""
+    """Kind of machine fault."""
 
     DISK_FULL = "disk full"
     QUOTA = "quota"
@@ -79,7 +79,7 @@ _TEXTS = {
         os.strerror(number): kind
         for number, kind in _NUMBERS.items()
         if number not in (errno.EAGAIN, errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)
-        # Their texts are too general.
+        # Their texts are too vague.
     },
 }
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
@@ -87,14 +87,14 @@ _QUOTED_PATH = re.compile(r"'(/[^']+)'|\"(/[^\"]+)\"")
 
 
 class MachineFault(NamedTuple):
-    """Machine fault, and the path that the operation failed on, if the error has it."""
+    """A machine fault and the path that the operation failed on, if the error names it."""
 
     kind: Kind
     path: Path | None
 
 
 def machine_fault_in(error: BaseException | None) -> MachineFault | None:
-    """Returns the machine fault that caused `error`; `None` if there is none."""
+    """Returns the machine fault behind `error`, or `None`."""
     for cause in _causes(error):
         fault = _fault(cause)
         if fault is not None:
@@ -103,13 +103,13 @@ def machine_fault_in(error: BaseException | None) -> MachineFault | None:
 
 
 def is_out_of_resources(error: BaseException) -> bool:
-    """Whether the process has too many open files or too little memory, so that any other file would fail as well."""
+    """Returns whether too many files are open or memory is short, so that any file would fail as this one did."""
     fault = machine_fault_in(error)
     return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
 
 
 def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
-    """Describes a fault in one sentence: what, where, and what to do.
+    """Returns one sentence: what the machine lacks, where, and what to do.
 
     Args:
         fault: The fault.
@@ -140,8 +140,8 @@ _SENTENCES = {
     "take a file system for larger files" + _AGAIN,
     Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
     "or name another folder",
-    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} read and write permission there, or "
-    "name another folder",
+    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} permission to read and write there, "
+    "or name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
     "another folder",
@@ -157,7 +157,7 @@ _SENTENCES = {
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields `error` and all its causes, including those that Beam lists by file."""
+    """Yields `error` and all errors in its chain of causes, including Beam's errors per file."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -188,7 +188,7 @@ def _fault(error: BaseException) -> MachineFault | None:
 
 
 def _at(kind: Kind, path: Path | None) -> MachineFault | None:
-    """Returns the fault, or None if its kind needs a path and none is known: the same error may come from a socket."""
+    """Returns the fault, unless it concerns a path and none is known: a socket may be refused too."""
     return MachineFault(kind, path) if path or kind not in _OF_A_PATH else None
 
 
@@ -209,7 +209,7 @@ def _existing(path: Path) -> Path:
 
 
 def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
-    """Describes the full disk: that of `path`, or the fullest among those of `folders`."""
+    """Returns which disk is full: that of `path`, or the fullest of those that `folders` are on."""
     if path is None:
         folder = _existing(min(folders, key=_free))
     else:  # Prefers a folder that the user knows, if it is on the same disk.
@@ -219,7 +219,7 @@ def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
 
 
 def describe_room(folder: Path) -> str:
-    """Describes the free space on the disk of `folder`, which need not exist: bytes, or inodes if none are left."""
+    """Describes what is left on the disk of `folder`, which need not exist yet: bytes, or if there is room, inodes."""
     status = os.statvfs(_existing(folder))
     if status.f_files and not status.f_favail and status.f_bavail:
         return f"it cannot hold more files (0 of {status.f_files} inodes are left)"
@@ -228,13 +228,13 @@ def describe_room(folder: Path) -> str:
 
 
 def _free(folder: Path) -> float:
-    """Returns the free bytes; a failed step may have freed some, so perhaps no disk is full any more."""
+    """Returns the free bytes; a failed step may have freed some, so that no disk need be full by now."""
     usage = shutil.disk_usage(_existing(folder))
     return usage.free if usage.total else math.inf
 
 
 def _owner(path: Path) -> str:
-    """Describes owner and permissions of the nearest existing parent of `path`."""
+    """Describes owner and mode of the nearest existing part of `path`."""
     existing = _existing(path)
     status = existing.lstat()
-    return f"{existing} belongs to user {status.st_uid} and has the permissions {status.st_mode & 0o7777:o}"
+    return f"{existing} belongs to user {status.st_uid} and has the mode {status.st_mode & 0o7777:o}"

@@ -1,9 +1,9 @@
 """Exif orientation of an image file, read where the standards place it.
 
 Exif data is a TIFF file of its own (Exif 2.32, 4.5.2 and 4.6.4; TIFF 6.0, section 2): in a JPEG's APP1 segment before
-the scan, or in a PNG's eXIf chunk before the pixels.  The tag counts if it is a single SHORT from 1 to 8 in the first
-directory; otherwise the image stays as it is stored.  XMP, profiles in text chunks, and Exif data behind the pixels are
-not read, as in Chromium.
+the scan, or in a PNG's eXIf chunk before the pixels.  The tag counts if it is a SHORT, alone, and 1 to 8, in the first
+directory; anything else is ignored, and the image stays as it is stored.  XMP, profiles in text chunks, and Exif data
+behind the pixels are not read: neither does Chromium.
 
 The served graph reads the same in TensorFlow (`components.trainer.inference.orientation`), a client in
 `segpipe_client.orientation`; tests compare the three.
@@ -22,13 +22,13 @@ SHORT = 3
 HIGHEST = 8
 
 MAX_PARTS = 64
-"""Maximum number of segments, fill bytes or chunks to search; Exif data is at or near the start."""
+"""Most segments, fill bytes or chunks that are searched; Exif data is among the first."""
 
 MAX_ENTRIES = 256
-"""Maximum number of directory entries to search."""
+"""Most entries of a directory that are searched."""
 
 FIRST_DIRECTORY = 8
-"""Minimum offset of a directory, which follows the TIFF header."""
+"""The smallest offset of a directory, which follows the TIFF header."""
 
 EXIF = b"Exif\0\0"
 """First bytes of an APP1 segment with Exif data."""
@@ -61,7 +61,7 @@ def orientation_in_tiff(tiff: bytes) -> int:
 
 
 def first_orientation(entries: Iterable[tuple[int, int, int, int]]) -> int:
-    """Returns the first valid orientation among a directory's entries (tag, type, count, value)."""
+    """The first valid orientation among a directory's entries (tag, type, count, value)."""
     for tag, kind, count, value in entries:
         if (tag, kind, count) == (ORIENTATION_TAG, SHORT, 1) and UPRIGHT <= value <= HIGHEST:
             return value

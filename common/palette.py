@@ -1,4 +1,4 @@
-"""Colours of classes, the same wherever a mask is drawn: in the report, in overlays, on the page."""
+"""Colours of the classes, the same in the report, in overlays and wherever else a mask is drawn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hex_colour(index: int) -> str:
 
 
 def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
-    """Draws a mask as an image [H, W, 3]; void is hatched in two greys."""
+    """Renders a mask as an image [H, W, 3]; void is hatched in two greys."""
     table = np.zeros((VOID + 1, 3), np.uint8)
     table[:MAX_CLASSES] = _all_colours()
     colours_HWC = table[mask_HW]
@@ -52,13 +52,13 @@ def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
 
 
 def overlay(image_HWC: Pixels, mask_HW: npt.NDArray[np.integer], alpha: float = 0.5) -> Pixels:
-    """Blends the mask's colours over the image: `alpha` of the colour, the rest of the image.
+    """Blends the mask's colours over the image with opacity `alpha`.
 
     Raises:
         ValueError: mask and image differ in size.
     """
     if image_HWC.shape[:2] != mask_HW.shape:
-        raise ValueError(f"an image of {image_HWC.shape[:2]} cannot lie under a mask of {mask_HW.shape}")
+        raise ValueError(f"image and mask must have the same size, not {image_HWC.shape[:2]} and {mask_HW.shape}")
     mixed = image_HWC.astype(np.float32) * (1 - alpha) + colourise(mask_HW).astype(np.float32) * alpha
     return np.rint(mixed).astype(np.uint8)
 
@@ -85,7 +85,7 @@ def _all_colours() -> Pixels:
 
 
 def _candidates() -> Pixels:
-    """Returns a grid of sRGB colours without nearly black or white ones, invisible on a dark or light page."""
+    """A grid of sRGB without nearly black or white colours, which would vanish on a dark or a light page."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = _oklab(grid)[:, 0]

@@ -1,8 +1,8 @@
 """Aliases without wildcard characters for local paths that have some.
 
-Beam, TFX and TensorFlow treat paths as patterns: `[1]` matches `1`, and cannot be quoted.  TensorFlow does so even when
-it restores a checkpoint.  The alias of such a folder is a symbolic link with a plain name.  Its path depends only on
-the folder and the user, so that paths in ML Metadata stay valid.
+Beam, TFX and TensorFlow treat the paths that they are given as patterns: `[1]` matches `1`, and there is no way to
+quote it.  TensorFlow does so even when it restores a checkpoint.  A symbolic link with a plain name stands for such a
+folder.  Its place depends only on the folder and the user, so that the paths in ML Metadata stay valid.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder that only t
 
 
 def is_plain(path: str | Path) -> bool:
-    """Whether `path` has no wildcard characters."""
+    """Returns whether no library treats `path` as a pattern."""
     return _WILDCARD.search(str(path)) is None
 
 
 def plain_path(path: str | Path) -> Path:
-    """Returns `path`, or an alias if it has wildcard characters; for a file, its folder gets the alias.
+    """Returns `path`, or an alias of it if it has wildcard characters; for a file, its folder gets the alias.
 
     The alias outlives the process.  `path` need not exist yet.
 
@@ -52,18 +52,18 @@ def plain_path(path: str | Path) -> Path:
 
 
 def plain_uri(uri: str) -> str:
-    """Like `plain_path`, but returns the address of a bucket unchanged."""
+    """Applies `plain_path` to a local path; the URI of a bucket stays as it is."""
     return uri if "://" in uri else str(plain_path(uri))
 
 
 def without_aliases(text: str) -> str:
-    """Replaces each alias in a message by its path."""
+    """Replaces each alias in a message by the path that it stands for."""
     return _ALIAS.sub(lambda alias: _target(alias[0]), text)
 
 
 @contextlib.contextmanager
 def plain_temporary_files() -> Iterator[None]:
-    """Gives temporary files, including those of libraries and child processes, plain paths if TMPDIR has wildcards."""
+    """Gives temporary files, also those of libraries and child processes, plain paths if TMPDIR has wildcards."""
     given, before = os.environ.get("TMPDIR"), tempfile.tempdir
     if given is None or is_plain(given):
         yield
@@ -87,7 +87,7 @@ def _places() -> Iterator[str]:
 
 
 def _own_folder(place: str) -> Path:
-    """Returns a folder that only the user may write: whoever can change its links chooses where a run writes."""
+    """Returns a folder that only this user may write: who can change a link in it chooses where a run writes."""
     folder = Path(place, f"segpipe-{os.geteuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -1,6 +1,6 @@
-"""Messages for configuration errors: the key path, what is allowed there, and the given value.
+"""Messages for mistakes in a configuration: the place, the expected value and the given value.
 
-Pydantic finds the errors; its messages, which speak of tuples, tags and inputs, are not used.
+Pydantic finds the mistakes; its own texts, in terms of tuples, tags and inputs, are not used.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from common.settings import LARGEST
 from common.settings_places import Part, place_text
 
 Loc = tuple[Any, ...]
-"""Keys and indices that lead to a value in the parsed file."""
+"""Path of keys and indices to a value in what was read from a file."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """Error in a configuration.
+    """One mistake in the configuration.
 
     Attributes:
         loc: Location in the parsed file.
@@ -39,7 +39,7 @@ class Mistake:
 def mistakes_in(
     error: ValidationError, model: type[BaseModel], raw: Any = None, written: Mapping[Loc, str] | None = None
 ) -> list[Mistake]:
-    """Returns all mistakes that pydantic found, except those that only follow from others.
+    """Returns the mistakes that pydantic found, without those that only follow from others.
 
     Args:
         error: The exception of pydantic.
@@ -52,7 +52,7 @@ def mistakes_in(
 
 
 class _PydanticError:
-    """Error of pydantic, with the expected type and the given value."""
+    """One pydantic error, with the expected type and the given value."""
 
     def __init__(self, detail: ErrorDetails, root: type[BaseModel], raw: Any, written: Mapping[Loc, str]) -> None:
         self.kind, self.context = detail["type"], detail.get("ctx", {})
@@ -63,18 +63,18 @@ class _PydanticError:
         self.parts: tuple[Part, ...] = ()
         self.is_key = False
         self.union: tuple[tuple[Part, ...], st.Allowed] | None = None
-        """Location and type of the union that the error is one member's error of."""
+        """Place and type of the union, if the error is that of one of its members."""
         self.what: st.Allowed | None = st.allowed(root)
         self.around: st.Allowed | None = None
-        """Allowed type of the value around it."""
+        """The type of the enclosing value."""
         self.owner: type[BaseModel] | None = None
-        """Section that the last part is a key of."""
+        """The section whose key the last part is."""
         self._follow(detail["loc"], raw)
         self._correct(raw)
 
     @property
     def place(self) -> str:
-        """Key path of the error."""
+        """The key path of the mistake."""
         return place_text(self.parts)
 
     @property
@@ -119,7 +119,7 @@ class _PydanticError:
             self.loc, self.parts = (*self.loc, "type"), (*self.parts, "type")
 
     def _step(self, part: int | str, node: Any) -> Part | None:
-        """Returns the part as in the file; `None` for pydantic's own: a union's member, a shorthand's list."""
+        """Returns the part as written; `None` if it exists only in pydantic (a union's member, a shorthand's list)."""
         what, self.owner = self.what, None
         if what is None:
             return str(part)
@@ -160,7 +160,7 @@ def _inside(node: Any, part: Any) -> Any:
 
 
 def _member(what: st.Allowed, label: str) -> st.Allowed | None:
-    """Returns the member of a union that pydantic's label names: a section's type, or a Python type."""
+    """Returns the union's member with this name in pydantic: a section's type, or the name of a Python type."""
     for option in what.options():
         if option.sections and label in (st.type_of(option.sections[0]), option.sections[0].__name__):
             return option
@@ -170,7 +170,7 @@ def _member(what: st.Allowed, label: str) -> st.Allowed | None:
 
 
 def _independent_mistakes(found: Sequence[_PydanticError]) -> Iterator[Mistake]:
-    """Yields a mistake for each error that does not follow from another one."""
+    """Yields a mistake for each error that does not follow from another."""
     unknown = {(item.loc[:-1], item.key) for item in found if item.kind in _UNKNOWN}
     missing = {(item.loc[:-1], item.key) for item in found if item.kind == "missing" and item.owner}
     meant = {place: _meant(place, unknown, missing) for place in unknown}
@@ -190,10 +190,10 @@ _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 
 def _follows(item: _PydanticError, found: Sequence[_PydanticError]) -> bool:
-    """Whether an error is only a consequence of another one.
+    """Returns whether an error only follows from another one.
 
-    Pydantic counts only the valid items of a list, and tries each member of a union, although one may fit except for an
-    error inside.
+    Pydantic counts only the valid items of a list, and tries each member of a union, though one may fit so far that
+    only something inside is wrong.
     """
     if item.kind in ("too_short", "too_long"):
         inside = len(item.whole_loc)
@@ -204,7 +204,7 @@ def _follows(item: _PydanticError, found: Sequence[_PydanticError]) -> bool:
 
 
 def _meant(place: tuple[Loc, str], unknown: set[tuple[Loc, str]], missing: set[tuple[Loc, str]]) -> str | None:
-    """Returns the missing key of the same section that an unknown one probably means."""
+    """Returns the missing key of the same section that an unknown key was probably meant as, if any."""
     loc, key = place
     here = sorted(name for where, name in missing if where == loc)
     close = difflib.get_close_matches(key, here, n=1, cutoff=0.5)
@@ -224,12 +224,12 @@ def _unknown_key(item: _PydanticError, meant: str | None) -> str:
     guess = meant or close or _closest(item.key, known, 0.6)
     if guess:
         return f"{item.place}: unknown key; did you mean {guess!r}?"
-    return f"{item.place}: unknown key; there {_are(known)}"
+    return f"{item.place}: unknown key; the {_keys_are(known)}"
 
 
-def _are(known: Sequence[str]) -> str:
+def _keys_are(known: Sequence[str]) -> str:
     names = list(known) if len(known) <= 12 else [*known[:11], "…"]
-    return f"{'is' if len(known) == 1 else 'are'} {', '.join(names)}"
+    return f"{'key is' if len(known) == 1 else 'keys are'} {', '.join(names)}"
 
 
 def _closest(name: str, known: Sequence[str], cutoff: float) -> str | None:
@@ -272,7 +272,7 @@ _LONGEST = 300
 
 def _wrong_length(item: _PydanticError) -> str:
     assert item.what
-    if not isinstance(item.value, (list, tuple, dict)):  # A string: a list of one item may be written as a plain value.
+    if not isinstance(item.value, (list, tuple, dict)):  # A text: a list of one item may be written as the value alone.
         return f"must be {st.expected_text(item.what)}, not {item.shown()}{_example(item)}"
     return f"must be {st.expected_text(item.what)}, but has {len(item.value)}: {item.shown()}{_example(item)}"
 
@@ -364,7 +364,7 @@ def _not_a_section(item: _PydanticError, what: st.Allowed) -> str:
 def _section_example(item: _PydanticError, what: st.Allowed) -> str:
     types = [str(st.type_of(section)) for section in what.sections]
     others = f"; its types are {st.listed(types, 'and')}" if types[1:] else ""
-    return _example(item) or others or f"; its keys {_are(st.keys_of(what.sections[0]))}"
+    return _example(item) or others or f"; its {_keys_are(st.keys_of(what.sections[0]))}"
 
 
 def _unknown_type(item: _PydanticError) -> str:
@@ -373,7 +373,7 @@ def _unknown_type(item: _PydanticError) -> str:
     tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
     close = _closest(str(tag), names, 0.6)
     hint = f"; did you mean {close!r}?" if close else ""
-    return f"unknown type {st.shown(tag)}: the types are {st.listed(names, 'and')}{hint}"
+    return f"unknown type {st.shown(tag)}; the types are {st.listed(names, 'and')}{hint}"
 
 
 def _without_type(item: _PydanticError) -> str:
@@ -398,7 +398,7 @@ def _known(key: str, what: st.Allowed) -> bool:
 
 
 def _fitting(value: Any, what: st.Allowed) -> list[str]:
-    """Returns the section types that `value` is valid as; if there are none, those that have its keys."""
+    """Returns the types of section that `value` is valid for; if there is none, those that have its keys."""
     if not isinstance(value, Mapping) or not value:
         return []
     sound = [section for section in what.sections if _is_sound(value, section)]

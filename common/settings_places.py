@@ -1,7 +1,7 @@
-"""Key paths of the configuration: `evaluator.thresholds[0].metric`.
+"""Key paths, the notation of places in the configuration: `evaluator.thresholds[0].metric`.
 
-Keys are joined by dots, a list index is a number in brackets, and a key with a dot, a space or the like is a quoted
-string in brackets: `kubeflow.steps.default.node_selector["nvidia.com/gpu.present"]`.
+Keys are joined by dots, an index of a list is a number in brackets, and a key with a dot, a space or the like in
+it is a quoted text in brackets: `kubeflow.steps.default.node_selector["nvidia.com/gpu.present"]`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def place_text(parts: Iterable[Part]) -> str:
 
 
 def parse_place(text: str) -> tuple[tuple[Part, ...], str]:
-    """Parses the key path that `text` begins with; returns it and the rest.
+    """Parses the key path at the beginning of `text` and returns it with the rest.
 
     Raises:
-        ValueError: `text` does not begin with a key.
+        ValueError: the text does not begin with a key.
     """
     parts: list[Part] = []
     end = 0

@@ -1,4 +1,4 @@
-"""The step that brings the served version into the run."""
+"""Declaration of the step that fetches the served version."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class BaselineSpec(types.ComponentSpec):
 
 
 class Baseline(base_component.BaseComponent):
-    """Brings the served version of the registry into the run, so that the new model is compared with it.
+    """Fetches the served version from the registry, so that the new model is compared with it.
 
-    The registry is the one truth on what is served, on a laptop and on a cluster alike: no step asks ML Metadata for a
+    The registry alone decides what is served, on a laptop and on a cluster: no step asks ML Metadata for a
     model.
 
     ```python
@@ -51,7 +51,7 @@ class Baseline(base_component.BaseComponent):
             registry: The registry's path or URI.
             registry_state: `registry.state.registry_state(registry)` as the run begins.  TFX cannot see into the
                 registry: without this it would take the baseline of an earlier run from its cache.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             spec=BaselineSpec(

@@ -1,4 +1,4 @@
-"""The work of the step `Baseline`."""
+"""Executor of the step `Baseline`."""
 
 from __future__ import annotations
 

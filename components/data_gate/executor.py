@@ -1,4 +1,4 @@
-"""The work of the data gate: gathers the findings, writes them down, and stops the run or lets it go on."""
+"""Executor of the data gate: collects and writes the findings, and stops the run if one failed."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Executor(base_executor.BaseExecutor):
     """See `components.data_gate.component.DataGate`."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Judges the data.
+        """Runs the checks.
 
         Raises:
-            UserError: the data must not be trained on; the message names each finding and its figure.
+            UserError: the data gate failed; the message names each failed finding and its figure.
         """
         config = ValidationConfig.model_validate_json(exec_properties[keys.VALIDATION_CONFIG])
         summary = _read_summary(input_dict)

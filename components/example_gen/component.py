@@ -1,4 +1,4 @@
-"""The TFX component that brings pairs of image and mask into the pipeline."""
+"""Declaration of the step `ImageMaskExampleGen`, which ingests pairs of image and mask."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
 
     Component `outputs` contains:
      - `examples`: records as `common.records` describes them, in the splits train, eval and test.
-     - `quarantine`: the pairs that cannot be used, each with its reason, and the account of the whole data set.
+     - `quarantine`: the unusable pairs, each with its reason, and the summary of the whole data set.
     """
 
     SPEC_CLASS = ImageMaskExampleGenSpec
@@ -59,9 +59,9 @@ class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
 
         Args:
           data_config: JSON of a `components.example_gen.config.DataConfig`.
-          seed: Of the hash that decides on splits.
-          data_fingerprint: See `components.example_gen.sources.data_fingerprint`; a changed one misses TFX's cache.
-          code: A digest of this step's code; a changed one misses the cache too.
+          seed: Seed of the hash that decides on splits.
+          data_fingerprint: See `components.example_gen.sources.data_fingerprint`; another one invalidates the cache.
+          code: Digest of the step's code; a different one invalidates the cache.
         """
         spec = ImageMaskExampleGenSpec(
             data_config=data_config,

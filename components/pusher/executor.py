@@ -1,4 +1,4 @@
-"""The work of the step `RegistryPusher`."""
+"""Executor of the step `RegistryPusher`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from registry.store import Registry
 
 
 class Executor(base_executor.BaseExecutor):
-    """Pushes and serves the model if it is blessed, and leaves an account."""
+    """Pushes and serves the model if it is blessed, and writes the result."""
 
     def Do(
         self,

@@ -1,4 +1,4 @@
-"""The schema importer's declaration."""
+"""Declaration of the step `SchemaImporter`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
 
 
 class SchemaImporter(base_component.BaseComponent):
-    """Brings the curated schema into the run, by its content.
+    """Imports the curated schema into the run, by its content.
 
     TFX's `ImportSchemaGen` takes a path instead, and its cached output outlives an edit of the file; on a cluster the
     path would have to exist in the step's container as well.
@@ -46,7 +46,7 @@ class SchemaImporter(base_component.BaseComponent):
 
         Args:
             schema_text: the schema, as protobuf text.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             SchemaImporterSpec(schema_text=schema_text, code=code, schema=types.Channel(type=standard_artifacts.Schema))

@@ -1,4 +1,4 @@
-"""Writes the curated schema to where TFX's other steps read it."""
+"""Executor of the step `SchemaImporter`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA_FILE = "schema.pbtxt"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Parses the schema, so that a broken one stops the run here, and writes it."""
+    """Parses the schema, so that an invalid one stops the run here, and writes it."""
 
     def Do(
         self,
@@ -33,7 +33,7 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: `schema_text`.
 
         Raises:
-            UserError: the text is no schema; names the line.
+            UserError: the text is not a valid schema; the message names the line.
         """
         del input_dict
         schema = parse_schema(exec_properties[keys.SCHEMA_TEXT])

@@ -1,4 +1,4 @@
-"""The step that tries the exported model behind a server."""
+"""Declaration of the step that checks the exported model behind a server."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class ServingCheckSpec(ComponentSpec):
 
 
 class ServingCheck(base_component.BaseComponent):
-    """Serves the model in a process of its own, and lets no model pass that an app could not use.
+    """Serves the model in a separate process, and stops the run if an app could not use it.
 
-    TFX's InfraValidator needs Docker or a model server on the cluster, and does not run on Kubeflow Pipelines; nor does
-    it look at what comes back.  This one starts `python -m serving` on ports of this machine, sends pictures of the
-    eval split over gRPC and REST, and asks for the training graph's pixels, for time and memory within a budget, and
-    that hostile inputs are refused while the server lives on.
+    TFX's InfraValidator needs Docker or a model server on the cluster, does not run on Kubeflow Pipelines, and does not
+    check responses.  This step starts `python -m serving` on ports of this machine, sends images of the
+    eval split over gRPC and REST, and requires the training graph's pixels, time and memory within a budget, and
+    that hostile inputs are rejected without harming the server.
 
     ```python
     check = ServingCheck(
@@ -52,9 +52,9 @@ class ServingCheck(base_component.BaseComponent):
     pusher = RegistryPusher(model=check.outputs["checked_model"], infra_blessing=check.outputs["blessing"], …)
     ```
 
-    Outputs, only there if the model passed, for a step that fails leaves none:
-        checked_model: the model that was served: that of the Trainer, and in `assets.extra` requests by which model
-            servers warm up.
+    Outputs, present only if the model passed, because a failed step has none:
+        checked_model: the model that was served: that of the Trainer, with warm-up requests for model
+            servers in `assets.extra`.
         blessing: an `InfraBlessing` as TFX's InfraValidator makes it, with `serving_check.json`
             (`components.serving_check.result.ServingCheckResult`).
     """
@@ -76,10 +76,10 @@ class ServingCheck(base_component.BaseComponent):
         Args:
             examples: Records, with the split `eval`.
             model: The model that was exported.
-            config: What must hold.
-            trainer_settings: The Trainer's `custom_config` as JSON: what it exported.
+            config: The limits to check.
+            trainer_settings: The Trainer's `custom_config` as JSON, which describes the export.
             model_name: Name of the model, under which it is served.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             spec=ServingCheckSpec(

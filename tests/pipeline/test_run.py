@@ -112,9 +112,7 @@ def test_the_version_has_its_manifest(registry: Registry) -> None:
 def test_the_version_is_the_model_that_was_served_with_its_warm_up_requests(
     first: FirstRun, registry: Registry
 ) -> None:
-    assert re.search(
-        r"served by the embedded server: 8 pictures, \d+ ms each .* 4 hostile inputs refused", first.stdout
-    )
+    assert re.search(r"served by the embedded server: 8 images, \d+ ms each .* 4 hostile inputs rejected", first.stdout)
     assert "assets.extra/tf_serving_warmup_requests" in registry.verify(1).files
 
 
@@ -135,9 +133,7 @@ def test_a_second_run_repeats_what_the_new_version_concerns_and_a_third_nothing(
 def test_a_model_that_cannot_be_served_ends_the_run_with_one_sentence(config: Path, registry: Registry) -> None:
     done = segpipe("run", config, "--set", "serving_check.max_milliseconds=0.001")
     assert done.returncode == 1
-    assert re.match(
-        r"error: the model cannot be served and is not pushed: the median picture takes \d+ ms", done.stderr
-    )
+    assert re.match(r"error: the model cannot be served and is not pushed: the median image takes \d+ ms", done.stderr)
     assert "✗ Check serving" in done.stdout
     assert "✓ Push" not in done.stdout
     assert [manifest.version for manifest in registry.versions()] == [1]
@@ -154,7 +150,7 @@ def test_a_worse_model_is_not_blessed_and_the_served_version_stays(config: Path,
     done = segpipe("run", config, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.000001")
     assert done.returncode == 0
     assert re.search("^not blessed", done.stdout, re.MULTILINE)
-    assert re.search(r"✗ mean_iou 0\.\d+ on overall is under the bound", done.stdout)
+    assert re.search(r"✗ mean_iou 0\.\d+ on overall is below the threshold", done.stdout)
     assert "version 1 stays" in done.stdout
     assert registry.served() == 1
     assert len(registry.versions()) == 1
@@ -168,7 +164,7 @@ def test_predict_writes_masks_and_overlays_upright_and_names_what_is_no_picture(
     pictures = (picture, root / "turned.png", root / "tiny.yaml")
     done = segpipe("predict", *pictures, "--registry", registry.uri, "--out", masks)
     assert done.returncode == 1
-    assert re.search(r"tiny\.yaml: picture refused: it is no JPEG, PNG, GIF or BMP", done.stdout + done.stderr)
+    assert re.search(r"tiny\.yaml: picture refused: it is not a JPEG, PNG, GIF or BMP", done.stdout + done.stderr)
     assert "background" in done.stdout
     mask_HW = np.asarray(Image.open(masks / "0-001.mask.png"))
     truth_HW = np.asarray(Image.open(root / "data" / "masks" / "0-001.png"))

@@ -130,7 +130,7 @@ def test_every_fault_has_one_sentence(kind: Kind, tmp_path: Path) -> None:
 def test_a_missing_right_names_the_folder_whose_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     fault = MachineFault(Kind.NO_RIGHT, tmp_path / "runs" / "logs")
-    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the permissions 500"
+    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the mode 500"
     assert f"no permission to use {tmp_path}/runs/logs: {owner}" in describe(fault)
 
 

@@ -78,7 +78,8 @@ def test_all_that_is_installed_for_segpipe_is_pinned(distribution):
     tfx = metadata.version("tfx")
     python = default_environment()["python_version"]
     pinned = pins("tfx-1.16" if tfx == "1.16.0" else "tfx-1.21", python)
-    wanted = [*distribution["install_requires"], *distribution["extras_require"]["test"]]
+    extras = distribution["extras_require"]
+    wanted = [*distribution["install_requires"], *extras["test"], *extras["docs"]]
     unlike = {
         name: version
         for name, version in installed_closure(wanted).items()

@@ -38,7 +38,9 @@ def edit(path: Path) -> None:
 @pytest.mark.parametrize(
     ("edited", "concerned"),
     [
-        ("components/trainer/losses/dice.py", {"trainer", "hyperband-tuner"}),
+        ("components/trainer/models/unet.py", {"trainer", "hyperband-tuner"}),
+        # The settings of a loss stand beside its function, and the serving check reads the trainer's settings.
+        ("components/trainer/losses/dice.py", {"trainer", "hyperband-tuner", "serving-check"}),
         ("components/tuner/search.py", {"hyperband-tuner"}),
         ("components/schema_importer/executor.py", {"schema-importer"}),
         ("components/transform/preprocessing.py", {"transform"}),

@@ -1,6 +1,6 @@
-"""What masks hold before their values become classes, summed up in any order and on any number of machines.
+"""Statistics of mask values before they become classes; mergeable in any order on any number of machines.
 
-Everything kept is bounded, and the same whatever the order: of unknown values the smallest, of each palette index the
+The size is bounded and the result independent of the order: it keeps the smallest unknown values, and of each index the
 two colours whose first masks have the smallest paths.
 """
 
@@ -22,7 +22,7 @@ ColourNames = list[tuple[str, int]]
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What one mask holds; for `named`, `unknown` and `unknown_pixels` see `label_map.Labelled`."""
+    """Values of one mask; for `named`, `unknown` and `unknown_pixels` see `label_map.Labelled`."""
 
     path: str
     named: Mapping[str, int]
@@ -30,7 +30,7 @@ class MaskFacts:
     unknown_pixels: int
     palette: PaletteUse | None
     classes: int
-    """How many classes occur."""
+    """Number of classes that occur."""
     has_void: bool
 
 
@@ -52,12 +52,12 @@ class ValueCounts:
         self.pixels.update(other.pixels)
 
     def keep_first(self) -> None:
-        """Drops all but the first values; what is kept has been counted in full wherever it was kept before."""
+        """Drops all but the first values; those that are kept were always counted in full."""
         for value in sorted(self.masks, key=_order)[_KEPT:]:
             del self.masks[value], self.pixels[value]
 
     def listed(self, values: Iterable[str], class_names: Mapping[str, str] | None = None) -> tuple[LabelValue, ...]:
-        """The account of `values`."""
+        """Returns the summary of `values`."""
         names = class_names or {}
         return tuple(
             LabelValue(value=v, class_name=names.get(v), masks=self.masks[v], pixels=self.pixels[v]) for v in values
@@ -65,8 +65,8 @@ class ValueCounts:
 
 
 @dataclass
-class LabelTally:
-    """What a number of masks hold."""
+class LabelCounts:
+    """Value counts over several masks."""
 
     named: ValueCounts = field(default_factory=ValueCounts)
     unknown: ValueCounts = field(default_factory=ValueCounts)
@@ -98,7 +98,7 @@ class LabelTally:
         for index, colour in palette.colours.items():
             self.palettes[index] = _merged(self.palettes.get(index, []), [(path, colour)])
 
-    def merge(self, other: LabelTally) -> None:
+    def merge(self, other: LabelCounts) -> None:
         """Adds the counts of `other` to this one."""
         self.named.merge(other.named)
         self.unknown.merge(other.unknown)
@@ -112,7 +112,7 @@ class LabelTally:
             self.palettes[index] = _merged(self.palettes.get(index, []), colours)
 
     def summary(self, labels: Labels, class_names: Sequence[str], quarantined: Iterable[Quarantined]) -> LabelSummary:
-        """The account of a whole data set."""
+        """Returns the summary of a whole data set."""
         refused = ValueCounts()
         for entry in quarantined:
             refused.add(entry.values)
@@ -152,7 +152,7 @@ def _class_names(labels: Labels, class_names: Sequence[str]) -> dict[str, str]:
 
 
 def _order(value: str) -> tuple[float, str]:
-    """Numbers by size, colours by their digits."""
+    """Sorts numbers by size, colours by their digits."""
     if value.startswith("#"):
         return float(int(value[1:], 16)), value
     number = float(value)

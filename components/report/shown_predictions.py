@@ -1,4 +1,4 @@
-"""Which predictions are shown, and how a picture, its truth and its prediction become small data URIs."""
+"""Selects predictions, and renders image, ground truth and prediction as small data URIs."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from PIL import Image
 from common import palette
 from common.records import VOID
 from components.evaluator import counts
-from components.report.data import Picture
+from components.report.data import ShownPrediction
 
 _CLASSES_NAMED = 5
-_SPECKS = 0.005  # share of the pixels up to which a class that the truth does not have is passed over
+_SPECKS = 0.005  # share of the pixels up to which a class that the truth lacks is ignored
 _WRONG = (240, 55, 155)
 _JPEG_QUALITY = 84
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """How well the prediction for one record is."""
+    """Score of the prediction for one record."""
 
     index: int  # of the record in its split
     score: float  # mean IoU over the classes that `score` counts
-    trivial: bool  # the truth is of one class alone
+    trivial: bool  # the truth has a single class
     confusion_CC: counts.Counts
 
 
 def score(index: int, confusion_CC: counts.Counts) -> Scored | None:
-    """The score of one picture; `None` where no pixel counts.
+    """The score of one image; `None` where no pixel counts.
 
-    It is the mean IoU over the classes of the truth, and those that were predicted, wrongly, on more than specks of
-    the picture: a foreign class has IoU 0, and one stray pixel would make a good prediction one of the worst.
+    It is the mean IoU over the classes of the truth, and those that were wrongly predicted on more than specks of
+    the image: such a class has IoU 0, and one stray pixel would make a good prediction one of the worst.
     """
     truth_C, predicted_C = confusion_CC.sum(axis=1), confusion_CC.sum(axis=0)
     if not truth_C.any():
@@ -47,9 +47,9 @@ def score(index: int, confusion_CC: counts.Counts) -> Scored | None:
 
 
 def choose(scored: Iterable[Scored], best: int, worst: int) -> tuple[list[Scored], list[Scored]]:
-    """The `best` best from the top down and the `worst` worst from the bottom up; none is in both.
+    """Returns the `best` best in descending and the `worst` worst in ascending order; none is in both.
 
-    Pictures of one class alone are easily perfect and tell little: among the best they come last.
+    Images of a single class are easily perfect and tell little: they come last among the best.
     """
     ascending = sorted(scored, key=lambda s: (s.score, s.index))
     lowest = ascending[:worst]
@@ -65,12 +65,12 @@ def draw(
     truth: bytes,
     prediction: bytes,
     longer_side: int,
-) -> Picture:
-    """A picture ready for the page, from the encoded image, its mask and the predicted mask."""
+) -> ShownPrediction:
+    """An image ready for the page, from the encoded image, its mask and the predicted mask."""
     picture = _rgb(image)
     truth_HW, prediction_HW = _indices(truth), _indices(prediction)
     size = thumbnail_size(picture.width, picture.height, longer_side)
-    return Picture(
+    return ShownPrediction(
         id=identity,
         score=scored.score,
         slices=slices,
@@ -85,7 +85,7 @@ def draw(
 
 
 def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]:
-    """Width and height with the same aspect, the longer of them `longer_side` at the most."""
+    """Width and height with the same aspect, the longer of them at most `longer_side`."""
     factor = min(1.0, longer_side / max(width, height))
     return max(1, round(width * factor)), max(1, round(height * factor))
 
@@ -93,7 +93,7 @@ def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]
 def mark_errors(
     picture: Image.Image, truth_HW: npt.NDArray[np.uint8], prediction_HW: npt.NDArray[np.uint8], size: tuple[int, int]
 ) -> Image.Image:
-    """The picture in muted grey, with the pixels pink where the prediction is not the truth; void is never wrong."""
+    """Returns the image in muted grey with wrongly predicted pixels in pink; void is never wrong."""
     if truth_HW.shape != prediction_HW.shape:
         truth_HW = _nearest(truth_HW, (prediction_HW.shape[1], prediction_HW.shape[0]))
     wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)
@@ -103,7 +103,7 @@ def mark_errors(
 
 
 def largest_classes(confusion_CC: counts.Counts) -> tuple[tuple[int, float], ...]:
-    """The IoU of the classes with the most pixels in truth or prediction, the largest first."""
+    """Returns the IoU of the classes with the most pixels in truth or prediction, the largest first."""
     iou_C = counts.iou(confusion_CC)
     pixels_C = confusion_CC.sum(axis=0) + confusion_CC.sum(axis=1)
     order = [int(c) for c in np.argsort(-pixels_C, kind="stable") if pixels_C[c] > 0]

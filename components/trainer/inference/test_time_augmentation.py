@@ -1,4 +1,4 @@
-"""Test-time augmentation: what the network says of a picture and of its mirror images, averaged."""
+"""Test-time augmentation: averages the network's predictions for an image and its flips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 Network = Callable[[tf.Tensor], tf.Tensor]
-"""From pictures [B, H, W, 3] to probabilities [B, H, W, C]."""
+"""A function from images [B, H, W, 3] to probabilities [B, H, W, C]."""
 
 _HEIGHT, _WIDTH = 1, 2
 _VIEWS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -17,14 +17,14 @@ _VIEWS: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 
 
-def averaged_over_flips(network: Network, flips: str) -> Network:
-    """The network whose answer is the mean over the mirror images, each turned back; `flips` is the configuration's."""
+def with_test_time_augmentation(network: Network, flips: str) -> Network:
+    """Returns a network that averages over flips, each flipped back; `flips` is the configuration's."""
     views = _VIEWS[flips]
 
     def averaged(image_BHWC: tf.Tensor) -> tf.Tensor:
         total_BHWC = network(image_BHWC)
         for axes in views[1:]:
-            # One view after the other: side by side they would take the memory of a larger batch.
+            # One view after the other: together they would need the memory of a larger batch.
             with tf.control_dependencies([total_BHWC]):
                 mirrored_BHWC = tf.reverse(image_BHWC, axes)
             total_BHWC += tf.reverse(network(mirrored_BHWC), axes)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 from common.records import VOID
-from components.transform.picture import (
+from components.transform.image_ops import (
     decode_image,
     decode_mask,
     images_from_bytes,

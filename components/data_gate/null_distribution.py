@@ -1,8 +1,8 @@
-"""How far apart two samples of one distribution fall by chance.
+"""Null distribution of the histogram distance between two samples.
 
-A divergence between histograms is above zero even where nothing has changed, and the more so the fewer the pictures:
-ten pictures differ from two hundred by more than any sensible threshold.  So a figure only counts as drift or skew when
-two samples as large as these, drawn from what both have together, never came out that far apart.
+A divergence between histograms is above zero even if nothing has changed, and grows as the number of images falls:
+ten images differ from two hundred by more than any sensible threshold.  So a figure counts as drift or skew only if
+two samples of these sizes, drawn from the pooled data (a permutation test), were never that far apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 DRAWS = 2000
-"""Pairs of samples that are drawn; with the largest figure as limit, one comparison in 2000 fails by chance."""
+"""Number of resampled pairs; with the largest distance as limit, one comparison in 2000 fails by chance."""
 
 Counts = NDArray[np.float64]
 Distance = Callable[[Counts, Counts], NDArray[np.float64]]
@@ -32,8 +32,8 @@ def infinity_norm(first_KN: Counts, second_KN: Counts) -> NDArray[np.float64]:
     return np.abs(_shares(first_KN) - _shares(second_KN)).max(axis=-1)
 
 
-def figure_by_chance(first_N: Counts, second_N: Counts, distance: Distance) -> float:
-    """The largest `distance` among `DRAWS` pairs of samples of these sizes, all drawn from the two together."""
+def largest_by_chance(first_N: Counts, second_N: Counts, distance: Distance) -> float:
+    """Returns the largest `distance` among `DRAWS` pairs of samples of these sizes, drawn from the pooled data."""
     sizes = [max(1, round(float(counts.sum()))) for counts in (first_N, second_N)]
     together = _shares(first_N + second_N)
     random = np.random.default_rng(0)  # the same data must always get the same verdict
@@ -44,10 +44,10 @@ def figure_by_chance(first_N: Counts, second_N: Counts, distance: Distance) -> f
 def numeric_counts(
     first: statistics_pb2.NumericStatistics, second: statistics_pb2.NumericStatistics
 ) -> tuple[Counts, Counts]:
-    """The standard histograms of both over the same bins, the borders of either; a bin's pictures lie evenly in it."""
+    """Returns both standard histograms over the union of their bin edges; a bin's images are spread evenly over it."""
     histograms = [_standard_histogram(statistics) for statistics in (first, second)]
     borders = np.unique([border for bins in histograms for low, high, _ in bins for border in (low, high)])
-    if len(borders) == 1:  # Nothing but one value in both.
+    if len(borders) == 1:  # Both have a single value.
         borders = np.array([borders[0], borders[0] + 1])
     return _spread(histograms[0], borders), _spread(histograms[1], borders)
 
@@ -58,7 +58,7 @@ def value_counts(statistics: statistics_pb2.StringStatistics) -> dict[str, float
 
 
 def aligned_counts(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[list[str], Counts, Counts]:
-    """All values of both, and the counts of each of the two in that order."""
+    """Returns the values of both, and the counts of each in that order."""
     values = sorted({*first, *second})
     return values, _in_order(first, values), _in_order(second, values)
 

@@ -1,4 +1,4 @@
-"""The pictures that the check sends."""
+"""Test images of the serving check."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from common import records
 from common.errors import UserError
 
 
-class Picture(NamedTuple):
-    """A picture of the data, as an app would send it, and the record that it is from."""
+class SampleImage(NamedTuple):
+    """An image of the data, as an app would send it, and its record."""
 
     id: str
     encoded: bytes
@@ -22,23 +22,23 @@ class Picture(NamedTuple):
     record: bytes
 
 
-def read_pictures(patterns: Sequence[str], limit: int) -> list[Picture]:
-    """The first `limit` pictures of the record files, in the order of their names.
+def read_sample_images(patterns: Sequence[str], limit: int) -> list[SampleImage]:
+    """The first `limit` images of the record files, in the order of their names.
 
     Raises:
         UserError: there is none.
     """
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
     serialized = tf.data.TFRecordDataset(files).take(limit).as_numpy_iterator() if files else ()
-    pictures = [_picture(record) for record in serialized]
-    if not pictures:
+    images = [_sample_image(record) for record in serialized]
+    if not images:
         raise UserError("the eval split is empty, so the serving check has nothing to send: raise data.split.eval")
-    return pictures
+    return images
 
 
-def _picture(record: bytes) -> Picture:
+def _sample_image(record: bytes) -> SampleImage:
     feature = tf.train.Example.FromString(record).features.feature
-    return Picture(
+    return SampleImage(
         id=feature[records.IMAGE_ID].bytes_list.value[0].decode("utf-8", "replace"),
         encoded=feature[records.IMAGE_ENCODED].bytes_list.value[0],
         format=feature[records.IMAGE_FORMAT].bytes_list.value[0].decode(),

@@ -8,10 +8,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from common.records import VOID
-from components.trainer.learner import Learner
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
-from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
+from components.trainer.train_step import TrainStep
 from tests.support.networks import nested_network, plain_network
 from tests.support.transformed import NUM_CLASSES
 
@@ -22,8 +22,8 @@ def batch(pictures: int) -> tuple[np.ndarray, np.ndarray]:
     return image_BHWC, random.integers(0, NUM_CLASSES, [pictures, 32, 32]).astype(np.uint8)
 
 
-def learner(parts: int, network: keras.Model, xla: bool = False) -> Learner:
-    made = Learner(network, parts, xla)
+def train_step(parts: int, network: keras.Model, xla: bool = False) -> TrainStep:
+    made = TrainStep(network, parts, xla)
     made.compile(
         keras.optimizers.SGD(0.5, jit_compile=False),
         build_loss([CrossEntropyTerm()], np.ones(NUM_CLASSES)),
@@ -34,7 +34,7 @@ def learner(parts: int, network: keras.Model, xla: bool = False) -> Learner:
 
 def after_a_step(parts: int, pictures: int, xla: bool = False) -> tuple[list[np.ndarray], dict[str, float]]:
     keras.utils.set_random_seed(1)
-    made = learner(parts, plain_network(), xla)
+    made = train_step(parts, plain_network(), xla)
     data = tf.data.Dataset.from_tensors(batch(pictures))
     history = made.fit(data, verbose=0).history
     return made.get_weights(), {name: values[0] for name, values in history.items()}
@@ -67,7 +67,7 @@ def test_normalisation_sees_each_part_as_a_batch() -> None:
     expected = np.zeros(8)
     for part in np.split(image, 4):
         expected = 0.9 * expected + 0.1 * features(part).numpy().mean(axis=(0, 1, 2))
-    learner(4, network).fit(tf.data.Dataset.from_tensors((image, mask)), verbose=0)
+    train_step(4, network).fit(tf.data.Dataset.from_tensors((image, mask)), verbose=0)
     norm = network.get_layer("encoder").get_layer("norm")
     np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-4, atol=1e-6)
 
@@ -76,6 +76,6 @@ def test_a_part_that_is_void_changes_nothing() -> None:
     network = plain_network()
     before = network.get_weights()
     image, mask = batch(2)
-    learner(2, network).fit(tf.data.Dataset.from_tensors((image, np.full_like(mask, VOID))), verbose=0)
+    train_step(2, network).fit(tf.data.Dataset.from_tensors((image, np.full_like(mask, VOID))), verbose=0)
     for expected, weight in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)

@@ -1,4 +1,4 @@
-"""Counts over the pairs that are used, summed up in any order and on any number of machines."""
+"""Counts of the ingested pairs per split; mergeable in any order on any number of machines."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from common.records import SPLITS
 from components.example_gen.causes import MOST, group_causes
 from components.example_gen.config import Labels
 from components.example_gen.features import Measures
-from components.example_gen.label_tally import LabelTally, MaskFacts
+from components.example_gen.label_counts import LabelCounts, MaskFacts
 from components.example_gen.pairing import Listing
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 
 MOSTLY_VOID = 0.9
-"""A picture is mostly void when more than this share of its pixels does not count."""
+"""An image is mostly void if more than this share of its pixels is void."""
 
 
 @dataclass
-class Tally:
-    """What a number of pairs amount to, by split."""
+class SplitCounts:
+    """Pair counts per split."""
 
     pairs: Counter[str] = field(default_factory=Counter)
     class_pixels: dict[str, np.ndarray] = field(default_factory=dict)
@@ -30,14 +30,14 @@ class Tally:
     void_pixels: Counter[str] = field(default_factory=Counter)
     slices: dict[str, Counter[str]] = field(default_factory=dict)
     mostly_void: Counter[str] = field(default_factory=Counter)
-    labels: LabelTally = field(default_factory=LabelTally)
+    labels: LabelCounts = field(default_factory=LabelCounts)
     repeated: Counter[str] = field(default_factory=Counter)
 
     def add(
         self, split: str, measures: Measures, slices: Mapping[str, str], mask: MaskFacts, repeats: bool = False
     ) -> None:
-        """Counts one pair; `repeats` says that another pair of its split has the same image and the same mask."""
-        one = Tally(
+        """Counts one pair; `repeats` means that another pair of its split has the same image and mask."""
+        one = SplitCounts(
             Counter({split: 1}),
             {split: measures.class_pixels},
             {split: (measures.class_pixels > 0).astype(np.int64)},
@@ -49,7 +49,7 @@ class Tally:
         one.repeated[split] += repeats
         self.merge(one)
 
-    def merge(self, other: Tally) -> Tally:
+    def merge(self, other: SplitCounts) -> SplitCounts:
         """Adds the counts of `other` to this one, which is returned."""
         self.pairs.update(other.pairs)
         self.void_pixels.update(other.void_pixels)
@@ -68,32 +68,36 @@ class Tally:
 
 
 def summarise(
-    tally: Tally, quarantined: Sequence[Quarantined], listing: Listing, class_names: Sequence[str], labels: Labels
+    counts: SplitCounts,
+    quarantined: Sequence[Quarantined],
+    listing: Listing,
+    class_names: Sequence[str],
+    labels: Labels,
 ) -> IngestionSummary:
-    """The account of a whole data set."""
+    """Returns the summary of a whole data set."""
     reasons = Counter(entry.reason.value for entry in quarantined)
     nothing = np.zeros(len(class_names), np.int64)
     return IngestionSummary(
         data_fingerprint=listing.fingerprint,
         classes=tuple(class_names),
-        found=sum(tally.pairs.values()) + sum(reasons.values()),
-        used={split: tally.pairs[split] for split in SPLITS},
+        found=sum(counts.pairs.values()) + sum(reasons.values()),
+        used={split: counts.pairs[split] for split in SPLITS},
         quarantined=dict(sorted(reasons.items())),
         causes=group_causes(quarantined)[:MOST],
         notes=listing.notes,
-        strays=listing.strays,
-        class_pixels={split: tuple(tally.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
-        class_pictures={split: tuple(tally.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
-        void_pixels={split: tally.void_pixels[split] for split in SPLITS},
-        mostly_void={split: tally.mostly_void[split] for split in SPLITS},
-        labels=tally.labels.summary(labels, class_names, quarantined),
-        repeated={split: count for split, count in sorted(tally.repeated.items()) if count},
-        slices={column: dict(sorted(values.items())) for column, values in sorted(tally.slices.items())},
+        strays=listing.ignored_files,
+        class_pixels={split: tuple(counts.class_pixels.get(split, nothing).tolist()) for split in SPLITS},
+        class_pictures={split: tuple(counts.class_pictures.get(split, nothing).tolist()) for split in SPLITS},
+        void_pixels={split: counts.void_pixels[split] for split in SPLITS},
+        mostly_void={split: counts.mostly_void[split] for split in SPLITS},
+        labels=counts.labels.summary(labels, class_names, quarantined),
+        repeated={split: count for split, count in sorted(counts.repeated.items()) if count},
+        slices={column: dict(sorted(values.items())) for column, values in sorted(counts.slices.items())},
     )
 
 
 def describe(summary: IngestionSummary) -> str:
-    """One line for a person: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
+    """One line: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
     used = ", ".join(f"{count} {split}" for split, count in summary.used.items())
     line = f"{sum(summary.used.values())} pairs: {used}"
     if summary.quarantined:

@@ -1,7 +1,7 @@
-"""The course of a training: what was reached in each epoch, which weights were best, and when to stop.
+"""Checkpointing and early stopping: metrics of each epoch, the best weights, and when to stop.
 
-All of it is kept on disk beside Keras' own backup of model and optimiser, so that a killed training goes on where it
-was with its history, its best weights and its patience.
+The state is kept on disk beside Keras' own backup of model and optimiser, so that an interrupted training resumes
+with its history, its best weights and its patience.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from components.trainer.divergence import NONFINITE_STEPS, Diverged
 from components.trainer.history import Epoch
 from components.trainer.phases import phases
 
-WATCHED = "val_mean_iou"
+MONITOR = "val_mean_iou"
 _UPDATE_SECONDS = 0.5
 _RECORD = "course.json"
 
 
-class Course(keras.callbacks.Callback):
-    """Records epochs, keeps the best weights by mean IoU on the eval split, and ends the training in time.
+class Checkpointing(keras.callbacks.Callback):
+    """Callback that records epochs, keeps the best weights by mean IoU on the eval split, and stops early.
 
-    One course goes through all phases.  It must come before `BackupAndRestore` in the list of callbacks: killed between
-    the two, the epoch is done again, and its record is replaced.
+    One instance is used in all phases.  It must come before `BackupAndRestore` in the list of callbacks: if killed
+    between the two, the epoch is repeated and its record replaced.
     """
 
     def __init__(
@@ -42,31 +42,31 @@ class Course(keras.callbacks.Callback):
         config: TrainerConfig,
         steps_per_epoch: int,
         keeps: bool = True,
-        agree: Callable[[float], float] = float,
+        all_reduce: Callable[[float], float] = float,
         until: int | None = None,
     ) -> None:
-        """Takes up the record of an earlier attempt.
+        """Loads the record of an earlier attempt.
 
         Args:
-            network: Whose weights are kept.
-            directory: Where.
-            config: The training.
-            steps_per_epoch: Steps of the optimiser.
-            keeps: False on a worker that is not the chief.  It must save too, since reading the statistics of batch
-                normalisation takes all workers, but does so in a folder that is gone when it ends.
-            agree: Of a worker's own time, makes one that is the same on all.
-            until: The epoch after which it rests, to be gone on with later; `None` to train to the end.
+            network: The network whose weights are kept.
+            directory: Folder of records and weights.
+            config: Configuration of the training.
+            steps_per_epoch: Optimiser steps per epoch.
+            keeps: False on a worker that is not the chief.  It must save too, because reading the statistics of batch
+                normalisation involves all workers, but saves to a temporary folder.
+            all_reduce: Returns the mean of a value over all workers (all-reduce).
+            until: Epoch after which training pauses, to be resumed later; `None` to train to the end.
         """
         super().__init__()
-        self._supports_tf_logs = True  # Or Keras would wait for the device after each step, for the sake of numbers.
+        self._supports_tf_logs = True  # Otherwise Keras would wait for the device after each step to convert the logs.
         self._network = network
         self._config = config
         self._steps = steps_per_epoch
-        self._agree = agree
+        self._all_reduce = all_reduce
         self._last = config.epochs if until is None else min(until, config.epochs)
-        # In the last phase alone patience may end: in one before it the next one is what is waited for.
+        # Early stopping applies only in the last phase; earlier phases run to their end.
         self._patient_from = phases(config)[-1].begin
-        self._ended = 0.0  # When the epoch before ended: the backup after it belongs to the next one's time.
+        self._ended = 0.0  # End of the previous epoch: the backup after it counts as time of the next one.
         self._began = 0.0
         self._trained_seconds = 0.0
         self._last_update = 0.0
@@ -83,13 +83,13 @@ class Course(keras.callbacks.Callback):
 
     @property
     def kept(self) -> str:
-        """What is kept, in a sentence for whoever ends the training."""
+        """A sentence that says which weights are kept."""
         if not self.epochs or self.best.score == -math.inf:
-            return "No epoch had ended well before, so no weights are kept."
+            return "No earlier epoch ended with a finite loss, so no weights are kept."
         best = self.best
         return (
             f"The weights of epoch {best.epoch} (eval IoU {best.score:.3f}) are kept: "
-            f"to begin with them, set trainer.warm_start to {self._directory}"
+            f"to start from them, set trainer.warm_start to {self._directory}"
         )
 
     @property
@@ -99,21 +99,21 @@ class Course(keras.callbacks.Callback):
 
     @property
     def milliseconds_per_step(self) -> float:
-        """Median over this attempt's epochs, less the first of each phase, in which the graph is traced."""
+        """Median over this attempt's epochs, without the first of each phase, in which the graph is traced."""
         return statistics.median(self._milliseconds or [1000 * self._trained_seconds / self._steps])
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether training has finished."""
         return len(self.epochs) >= self._last or self._reason_to_stop() is not None
 
     @property
     def stopped(self) -> str:
-        """Why it ended."""
+        """Why the training ended."""
         return self._reason_to_stop() or "all epochs done"
 
     def load_best(self, network: keras.Model) -> None:
-        """Gives a network of the same architecture the weights of the best epoch.
+        """Loads the weights of the best epoch into a network of the same architecture.
 
         Raises:
             Diverged: there is none.
@@ -126,19 +126,19 @@ class Course(keras.callbacks.Callback):
         network.load_weights(self._weights(self.best.epoch)).expect_partial()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begins a phase."""
+        """Starts a phase."""
         self._ended = time.monotonic()
         self._traced = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Forgets what an earlier attempt recorded of this epoch and later ones: their weights were not kept."""
+        """Drops an earlier attempt's records of this epoch and later ones, whose weights were not kept."""
         if len(self.epochs) > epoch or (epoch and not self._trained_seconds):
             progress.report(f"resuming at epoch {epoch + 1} of {self._config.epochs}")
         self.epochs = self.epochs[:epoch]
         self._began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tells how far the epoch is."""
+        """Reports the progress of the epoch."""
         now = time.monotonic()
         if now - self._last_update > _UPDATE_SECONDS and logs:
             self._last_update = now
@@ -149,11 +149,11 @@ class Course(keras.callbacks.Callback):
             )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Notes how long the epoch's steps took; by now the device has done them all."""
+        """Records the duration of the epoch's steps; the device has finished them by now."""
         self._trained_seconds = time.monotonic() - self._began
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Records the epoch, keeps its weights if they are the best so far, and decides whether to go on."""
+        """Records the epoch, keeps its weights if they are the best so far, and decides whether to stop."""
         figures = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
         nonfinite_steps = round(figures.pop(NONFINITE_STEPS, 0.0))
         metrics = {name: value if math.isfinite(value) else None for name, value in figures.items()}
@@ -164,7 +164,7 @@ class Course(keras.callbacks.Callback):
         now = time.monotonic()
         row = Epoch(
             epoch=epoch + 1,
-            seconds=self._agree(now - self._ended),
+            seconds=self._all_reduce(now - self._ended),
             milliseconds_per_step=milliseconds,
             learning_rate=_learning_rate(self.model.optimizer),
             metrics=metrics,
@@ -200,7 +200,7 @@ class Course(keras.callbacks.Callback):
         tf.io.gfile.rename(temporary, record, overwrite=True)
 
     def _forget_older_weights(self) -> None:
-        """Deletes all but the last two: a kill before the backup of this epoch goes back to the one before."""
+        """Deletes all but the last two: a kill before the backup of this epoch falls back to the previous one."""
         prefixes = sorted({path.rsplit(".", 1)[0] for path in tf.io.gfile.glob(f"{self._directory}/best-*.index")})
         for prefix in prefixes[:-2]:
             for path in tf.io.gfile.glob(f"{prefix}.*"):
@@ -208,7 +208,7 @@ class Course(keras.callbacks.Callback):
 
 
 def _read(directory: str) -> list[Epoch]:
-    """The epochs that an earlier attempt recorded."""
+    """Loads the epochs that an earlier attempt recorded."""
     record = f"{directory}/{_RECORD}"
     if not tf.io.gfile.exists(record):
         return []
@@ -217,16 +217,16 @@ def _read(directory: str) -> list[Epoch]:
 
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The step size of the last step."""
+    """The learning rate of the last step."""
     return float(tf.convert_to_tensor(optimizer.learning_rate))
 
 
 def _told(row: Epoch, epochs: int) -> str:
-    """An epoch on a line."""
-    figures = {name: _shown(row.metrics.get(name)) for name in ("loss", "mean_iou", "val_loss", WATCHED)}
+    """Formats an epoch on one line."""
+    figures = {name: _shown(row.metrics.get(name)) for name in ("loss", "mean_iou", "val_loss", MONITOR)}
     line = (
         f"epoch {row.epoch}/{epochs}: loss {figures['loss']}, IoU {figures['mean_iou']}; "
-        f"eval loss {figures['val_loss']}, IoU {figures[WATCHED]}; {row.milliseconds_per_step:.0f} ms a step"
+        f"eval loss {figures['val_loss']}, IoU {figures[MONITOR]}; {row.milliseconds_per_step:.0f} ms a step"
     )
     if row.nonfinite_steps:
         line += f"; in {row.nonfinite_steps} steps the loss was not finite, and loss scaling skipped them"

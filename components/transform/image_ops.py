@@ -1,7 +1,7 @@
-"""Pictures and masks in the graph: decoding, resizing, padding, and bytes again.
+"""Operations on images and masks in the graph: decoding, resizing, padding, and conversion to bytes.
 
-These functions are traced into the transform graph, which trains and serves, so a picture can only ever be seen one
-way.  Shapes are per picture: `image_HWC` uint8 RGB, `mask_HW` uint8 class indices.
+These functions are traced into the transform graph, which is used in training and serving, so preprocessing is the
+same in both.  Shapes are per image: `image_HWC` uint8 RGB, `mask_HW` uint8 class indices.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from common.records import VOID
 
 
 class Placement(NamedTuple):
-    """Where a resized picture lies inside the model's input: offset and size, in pixels."""
+    """Placement of a resized image inside the model's input: offset and size, in pixels."""
 
     top: tf.Tensor
     left: tf.Tensor
@@ -30,9 +30,9 @@ def decode_image(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
-    """Decodes a canonical mask, an 8-bit grey PNG; without bytes, as when serving, it is one void pixel.
+    """Decodes a canonical mask, an 8-bit grey PNG; without bytes, as in serving, it is one void pixel.
 
-    TensorFlow Transform feeds an empty string for a feature that is not there, and computes what depends on it too.
+    TensorFlow Transform feeds an empty string for a missing feature, and still computes what depends on it.
     """
     return tf.cond(
         tf.equal(tf.strings.length(encoded), 0),
@@ -42,7 +42,7 @@ def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def letterbox(height: tf.Tensor, width: tf.Tensor, out_height: int, out_width: int) -> Placement:
-    """The largest centred placement of a height × width picture that keeps its aspect, at least one pixel wide."""
+    """The largest centred placement of a height × width image that keeps its aspect, at least one pixel wide."""
     height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     scale = tf.minimum(out_height / height, out_width / width)
     new_height = tf.clip_by_value(tf.cast(tf.round(height * scale), tf.int32), 1, out_height)
@@ -51,21 +51,21 @@ def letterbox(height: tf.Tensor, width: tf.Tensor, out_height: int, out_width: i
 
 
 def placement(image_shape: tf.Tensor, out_height: int, out_width: int, aspect: str) -> Placement:
-    """Where a picture of shape [H, W, …] goes; with `aspect` "stretch" it fills everything."""
+    """Returns the placement of an image of shape [H, W, …]; with `aspect` "stretch" it fills the input."""
     if aspect == "letterbox":
         return letterbox(image_shape[0], image_shape[1], out_height, out_width)
     return Placement(tf.constant(0), tf.constant(0), tf.constant(out_height), tf.constant(out_width))
 
 
 def resize_image(image_HWC: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
-    """Resizes bilinearly, with anti-aliasing where it shrinks, to uint8 [out_height, out_width, 3]; pads with black."""
+    """Resizes bilinearly, anti-aliased when shrinking, to uint8 [out_height, out_width, 3]; pads with black."""
     place = placement(tf.shape(image_HWC), out_height, out_width, aspect)
     pixels = resize_pixels(image_HWC, [place.height, place.width])
     return tf.ensure_shape(_pad(pixels, place, out_height, out_width, 0), [out_height, out_width, 3])
 
 
 def resize_pixels(image_HWC: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-    """Resizes bilinearly, with anti-aliasing where it shrinks, to uint8 of height and width `size_2`."""
+    """Resizes bilinearly, anti-aliased when shrinking, to uint8 of height and width `size_2`."""
     resized = tf.image.resize(image_HWC, size_2, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 

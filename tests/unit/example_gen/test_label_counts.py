@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.example_gen.config import ColourLabels, IndexLabels
-from components.example_gen.label_tally import LabelTally, MaskFacts
+from components.example_gen.label_counts import LabelCounts, MaskFacts
 from components.example_gen.mask_samples import PaletteUse
 
 NAMES = ("a", "b")
@@ -31,11 +31,11 @@ def masks(draw: st.DrawFn) -> list[MaskFacts]:
     ]
 
 
-def tallied(facts: list[MaskFacts]) -> LabelTally:
-    tally = LabelTally()
+def tallied(facts: list[MaskFacts]) -> LabelCounts:
+    counts = LabelCounts()
     for mask in facts:
-        tally.add(mask)
-    return tally
+        counts.add(mask)
+    return counts
 
 
 @settings(deadline=None)

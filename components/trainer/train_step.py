@@ -1,4 +1,4 @@
-"""A network while it learns: one step of training."""
+"""One training step: forward and backward pass, accumulation, EMA."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 Gradients = list[tf.Tensor | None]
 
 
-class Learner(keras.Model):
-    """The layers of a network, trained in steps that may pass a batch in parts."""
+class TrainStep(keras.Model):
+    """Trainable model around a network, with gradient accumulation."""
 
     def __init__(
         self, network: keras.Model, accumulate: int = 1, xla: bool = False, average: WeightAverage | None = None
     ) -> None:
-        """Must be made in the scope of the strategy.
+        """Must be created in the scope of the strategy.
 
         Args:
-            network: What is trained; it is not changed itself, but shares its layers.
-            accumulate: In how many parts a batch passes, one after the other.
-            xla: Whether the passes forward and backward are compiled; counting the metric's pixels cannot be.
-            average: Is kept up to date after each step, and backed up with the model.
+            network: The network to train; it is not modified, but shares its layers.
+            accumulate: Number of parts in which a batch is processed, one after the other.
+            xla: Whether forward and backward pass are compiled; the metric's counting cannot be.
+            average: EMA that is updated after each step, and saved with the model.
         """
         super().__init__(network.inputs, network.outputs)
         self._accumulate = accumulate
@@ -36,16 +36,16 @@ class Learner(keras.Model):
         self._nonfinite_steps = NonFiniteSteps()
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """One step of the optimiser on images [B, H, W, 3] and masks [B, H, W].
+        """Runs one optimiser step on images [B, H, W, 3] and masks [B, H, W].
 
-        The gradient is the mean of the parts' gradients, each weighing as many pictures as it has.
+        The gradient is the mean of the parts' gradients, weighted by their number of images.
         """
         pass_through = tf.function(self._gradients, jit_compile=True) if self._xla else self._gradients
         total: Gradients = []
         losses: list[tf.Tensor] = []
         logs: dict[str, tf.Tensor] = {}
         for (image_BHWC, mask_BHW), share in _parts(data, self._accumulate):
-            # One part after the other, or all their activations would be held at once.
+            # Sequentially; otherwise the activations of all parts would be held at once.
             with tf.control_dependencies([gradient for gradient in total if gradient is not None]):
                 gradients, loss, logits_BHWK = pass_through(tf.identity(image_BHWC), mask_BHW)
             losses.append(loss)
@@ -53,8 +53,8 @@ class Learner(keras.Model):
             if len(losses) == self._accumulate:
                 self._nonfinite_steps.update_state(tf.add_n(losses))
             logs = self.compute_metrics(image_BHWC, mask_BHW, logits_BHWK, None)
-        # When the data has come to its end, only what depends on it is left undone: without this, weights would decay,
-        # and steps be counted, once more.
+        # At the end of the data only ops that depend on it are skipped: without this dependency, weights would decay
+        # and steps be counted once more.
         with tf.control_dependencies([gradient for gradient in total if gradient is not None]):
             self.optimizer.apply_gradients(zip(total, self.trainable_variables, strict=True))
             if self._average is not None:
@@ -62,7 +62,7 @@ class Learner(keras.Model):
         return logs
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """Evaluates a batch; what is counted in training alone is left out."""
+        """Evaluates a batch, without the metrics of training only."""
         return {name: value for name, value in super().test_step(data).items() if name != NONFINITE_STEPS}
 
     def _gradients(self, image_BHWC: tf.Tensor, mask_BHW: tf.Tensor) -> tuple[Gradients, tf.Tensor, tf.Tensor]:
@@ -74,10 +74,10 @@ class Learner(keras.Model):
 
 
 def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, tf.Tensor | None]]:
-    """The parts, which differ by a picture at most, and the share of the batch that each is; `None` for all of it.
+    """Returns the parts, which differ by at most one image, with their shares of the batch; `None` for the whole.
 
-    Where there are fewer pictures than parts, one that has passed already passes once more, all void: batch
-    normalisation cannot do without a picture.
+    If there are fewer images than parts, an image is repeated with an all-void mask: batch
+    normalisation needs at least one image.
     """
     if count == 1:
         yield batch, None

@@ -1,6 +1,6 @@
-"""From probabilities to the answer at a picture's own size, one class at a time.
+"""Postprocessing: from probabilities to the response at an image's own size, one class at a time.
 
-Memory then does not grow with the number of classes: 59 of them on a picture of 25 megapixels would take 6 GB.
+Memory does not grow with the number of classes: 59 of them on an image of 25 megapixels would take 6 GB.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from components.transform.picture import Placement
+from components.transform.image_ops import Placement
 
 
-class Likeliest(NamedTuple):
-    """The likeliest class in each pixel, uint8, and its probability."""
+class Argmax(NamedTuple):
+    """The argmax class of each pixel, uint8, and its probability."""
 
     class_HW: tf.Tensor
     confidence_HW: tf.Tensor
 
 
 class Answer(NamedTuple):
-    """What an app gets for a picture: an index PNG, the share of each class, and the mean probability of the mask."""
+    """Response for an image: an index PNG, the share of each class, and the mean probability of the mask."""
 
     mask: tf.Tensor
     class_fractions_C: tf.Tensor
     mean_confidence: tf.Tensor
 
 
-def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Likeliest:
-    """The likeliest class, where `plane` gives a class's probabilities [H, W]; the first of equals."""
+def argmax(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Argmax:
+    """Computes the argmax, where `plane` returns a class's probabilities [H, W]; the first class on a tie."""
 
     def take_if_likelier(index: tf.Tensor, best_HW: tf.Tensor, class_HW: tf.Tensor) -> tuple[tf.Tensor, ...]:
         candidate_HW = plane(index)
@@ -46,21 +46,21 @@ def likeliest(plane: Callable[[tf.Tensor], tf.Tensor], num_classes: int) -> Like
         shape_invariants=(tf.TensorShape([]), any_size, any_size),
         parallel_iterations=1,
     )
-    return Likeliest(class_HW, best_HW)
+    return Argmax(class_HW, best_HW)
 
 
-def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Likeliest:
-    """The likeliest classes of a picture that lies at `place` in the model's input, resized bilinearly to `size_2`."""
-    picture_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
-    return likeliest(
-        lambda index: tf.image.resize(picture_hwC[..., index, tf.newaxis], size_2)[..., 0],
+def at_own_size(probabilities_hwC: tf.Tensor, place: Placement, size_2: tf.Tensor) -> Argmax:
+    """Returns the argmax of an image at `place` in the model's input, resized bilinearly to `size_2`."""
+    image_hwC = probabilities_hwC[place.top : place.top + place.height, place.left : place.left + place.width]
+    return argmax(
+        lambda index: tf.image.resize(image_hwC[..., index, tf.newaxis], size_2)[..., 0],
         probabilities_hwC.shape[-1],
     )
 
 
 def make_answer(class_HW: tf.Tensor, mean_confidence: tf.Tensor, num_classes: int) -> Answer:
-    """The answer from the classes of all pixels."""
-    # Counted in integers: in 32-bit floats a class would stop at 2²⁴ pixels.
+    """Builds the response from the classes of all pixels."""
+    # Counted in integers: a float32 count would stop at 2²⁴ pixels.
     flat_N = tf.cast(tf.reshape(class_HW, [-1]), tf.int32)
     pixels_C = tf.cast(tf.math.bincount(flat_N, minlength=num_classes, maxlength=num_classes), tf.float32)
     png = tf.io.encode_png(class_HW[..., tf.newaxis])
@@ -68,5 +68,5 @@ def make_answer(class_HW: tf.Tensor, mean_confidence: tf.Tensor, num_classes: in
 
 
 def answer_spec(num_classes: int) -> Answer:
-    """The types of an answer, for `tf.map_fn`."""
+    """Returns the types of a response, for `tf.map_fn`."""
     return Answer(tf.TensorSpec([], tf.string), tf.TensorSpec([num_classes], tf.float32), tf.TensorSpec([], tf.float32))

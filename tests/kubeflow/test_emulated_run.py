@@ -186,7 +186,7 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
     assert "Traceback" not in failed.log
     assert not run.in_state(COMPLETE) & {*MODEL_STEPS, *RELEASE_STEPS}
     assert run.tasks["notify"].state == COMPLETE
-    assert tells(there, told[-1], "Ingest pairs: none of the 3 pairs can be used"), told[-1]
+    assert tells(there, told[-1], "Ingest pairs: no usable pair among 3"), told[-1]
 
 
 def test_data_of_which_a_third_is_broken_is_stopped_by_the_data_gate(

@@ -105,7 +105,7 @@ class TestConnection:
             find_connection(host, environment={})
 
     def test_a_missing_certificate_or_token_file_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"no certificate file .*/ca\.pem"):
+        with pytest.raises(UserError, match=r"the certificate file .*/ca\.pem does not exist"):
             find_connection("https://host", tmp_path / "ca.pem", environment={})
         with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is not a file"):
             find_connection("https://host", environment={"KF_PIPELINES_SA_TOKEN_PATH": str(tmp_path / "token")})
@@ -141,7 +141,7 @@ class TestRefusals:
         ("answer", "sentence"),
         [
             ((403, {}, '{"message": "not yours"}'), r"does not allow this \(403\): not yours; ask for the right"),
-            ((404, {}, "404 page not found"), r"no Kubeflow Pipelines API v2beta1 at http://\S+ \(404\)"),
+            ((404, {}, "404 page not found"), r"http://\S+ has no Kubeflow Pipelines API v2beta1 \(404\)"),
             ((302, {"location": "https://dex/auth"}, ""), "sends to https://dex/auth instead of the API"),
             ((200, {"content-type": "text/html"}, "<!doctype html>"), "answers with a web page instead of the API"),
             ((503, {}, "no healthy upstream"), r"is not ready \(503\); try again"),
@@ -825,9 +825,9 @@ class TestSchedule:
 
     def test_one_that_is_not_there_cannot_be_paused(self, client: Client) -> None:
         for command in (recurring.pause, recurring.resume):
-            with pytest.raises(UserError, match="no schedule of sample; make one with `segpipe schedule CONFIG`"):
+            with pytest.raises(UserError, match="sample has no schedule; create one with `segpipe schedule CONFIG`"):
                 command(client, "sample", client.find_pipeline("sample"))
-            with pytest.raises(UserError, match="no schedule of sample"):
+            with pytest.raises(UserError, match="sample has no schedule"):
                 command(client, "sample", client.ensure_pipeline("sample"))
 
 

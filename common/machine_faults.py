@@ -1,4 +1,4 @@
-"""Faults of the machine behind an error: a full disk, a right that lacks, too little memory.
+"""Detection of machine faults behind an error: a full disk, a missing permission, too little memory.
 
 The libraries wrap such errors and keep no more than their text, so both the error numbers and the texts that C, Python,
 SQLite and TensorFlow have for them are looked for, anywhere in the chain of an error's causes.
@@ -21,7 +21,7 @@ MEGABYTE = 1_000_000
 
 
 class Kind(Enum):
-    """What the machine lacks."""
+    """Kind of machine fault."""
 
     DISK_FULL = "disk full"
     QUOTA = "quota"
@@ -79,7 +79,7 @@ _TEXTS = {
         os.strerror(number): kind
         for number, kind in _NUMBERS.items()
         if number not in (errno.EAGAIN, errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)
-        # Their texts say too little.
+        # Their texts are too vague.
     },
 }
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
@@ -87,14 +87,14 @@ _QUOTED_PATH = re.compile(r"'(/[^']+)'|\"(/[^\"]+)\"")
 
 
 class MachineFault(NamedTuple):
-    """What the machine lacks, and the path that an operation failed on, if the error says it."""
+    """A machine fault and the path that the operation failed on, if the error names it."""
 
     kind: Kind
     path: Path | None
 
 
 def machine_fault_in(error: BaseException | None) -> MachineFault | None:
-    """The machine's fault behind `error`, or `None` where there is none."""
+    """Returns the machine fault behind `error`, or `None`."""
     for cause in _causes(error):
         fault = _fault(cause)
         if fault is not None:
@@ -103,13 +103,13 @@ def machine_fault_in(error: BaseException | None) -> MachineFault | None:
 
 
 def is_out_of_resources(error: BaseException) -> bool:
-    """Whether this process has too much open or too little memory, so that any file would fail as this one did."""
+    """Returns whether too many files are open or memory is short, so that any file would fail as this one did."""
     fault = machine_fault_in(error)
     return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
 
 
 def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
-    """One sentence: what the machine lacks, where, and what to do.
+    """Returns one sentence: what the machine lacks, where, and what to do.
 
     Args:
         fault: What has been found.
@@ -140,8 +140,8 @@ _SENTENCES = {
     "take a file system for larger files" + _AGAIN,
     Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
     "or name another folder",
-    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
-    "name another folder",
+    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} permission to read and write there, "
+    "or name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
     "another folder",
@@ -157,7 +157,7 @@ _SENTENCES = {
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and all errors behind it, Beam's by file included."""
+    """Yields `error` and all errors in its chain of causes, including Beam's errors per file."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -188,7 +188,7 @@ def _fault(error: BaseException) -> MachineFault | None:
 
 
 def _at(kind: Kind, path: Path | None) -> MachineFault | None:
-    """The fault, unless it is one of a path and none is known: a socket may be refused too."""
+    """Returns the fault, unless it concerns a path and none is known: a socket may be refused too."""
     return MachineFault(kind, path) if path or kind not in _OF_A_PATH else None
 
 
@@ -209,7 +209,7 @@ def _existing(path: Path) -> Path:
 
 
 def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
-    """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
+    """Returns which disk is full: that of `path`, or the fullest of those that `folders` are on."""
     if path is None:
         folder = _existing(min(folders, key=_free))
     else:  # A folder that the user knows, where it is on the same disk.
@@ -219,7 +219,7 @@ def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
 
 
 def describe_room(folder: Path) -> str:
-    """What the disk of `folder`, which need not exist yet, still takes: bytes, or where there is room, files."""
+    """Describes what is left on the disk of `folder`, which need not exist yet: bytes, or if there is room, inodes."""
     status = os.statvfs(_existing(folder))
     if status.f_files and not status.f_favail and status.f_bavail:
         return f"it takes no further files (0 of {status.f_files} inodes are left)"
@@ -228,13 +228,13 @@ def describe_room(folder: Path) -> str:
 
 
 def _free(folder: Path) -> float:
-    """Bytes that are left; a failed step may have given some back, so that no disk needs to be full by now."""
+    """Returns the free bytes; a failed step may have freed some, so that no disk need be full by now."""
     usage = shutil.disk_usage(_existing(folder))
     return usage.free if usage.total else math.inf
 
 
 def _owner(path: Path) -> str:
-    """Whose the nearest existing part of `path` is, and with which rights."""
+    """Describes owner and mode of the nearest existing part of `path`."""
     existing = _existing(path)
     status = existing.lstat()
-    return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"
+    return f"{existing} belongs to user {status.st_uid} and has the mode {status.st_mode & 0o7777:o}"

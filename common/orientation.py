@@ -1,12 +1,12 @@
-"""The Exif orientation of an image file, as the standards say where it stands.
+"""Exif orientation of an image file, read where the standards place it.
 
 Exif data is a TIFF file of its own (Exif 2.32, 4.5.2 and 4.6.4; TIFF 6.0, section 2): in a JPEG's APP1 segment before
 the scan, or in a PNG's eXIf chunk before the pixels.  The tag counts if it is a SHORT, alone, and 1 to 8, in the first
-directory; anything else says nothing, and the image stays as it is stored.  XMP, profiles in text chunks, and Exif data
+directory; anything else is ignored, and the image stays as it is stored.  XMP, profiles in text chunks, and Exif data
 behind the pixels are not read: neither does Chromium.
 
 The served graph reads the same in TensorFlow (`components.trainer.inference.orientation`), a client in
-`serving.client.orientation`; tests compare the three.
+`segpipe_client.orientation`; tests compare the three.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ SHORT = 3
 HIGHEST = 8
 
 MAX_PARTS = 64
-"""Segments, fill bytes or chunks that are looked at; Exif data comes first or near it."""
+"""Most segments, fill bytes or chunks that are searched; Exif data is among the first."""
 
 MAX_ENTRIES = 256
-"""Entries of a directory that are looked at."""
+"""Most entries of a directory that are searched."""
 
 FIRST_DIRECTORY = 8
-"""The least offset of a directory: it lies behind the TIFF header."""
+"""The smallest offset of a directory, which follows the TIFF header."""
 
 EXIF = b"Exif\0\0"
-"""How the content of an APP1 segment with Exif data begins."""
+"""First bytes of an APP1 segment with Exif data."""
 
 _JPEG_START = b"\xff\xd8\xff"
 _APP1, _SOS, _EOI, _FILL = 0xFFE1, 0xFFDA, 0xFFD9, 0xFFFF
@@ -61,7 +61,7 @@ def orientation_in_tiff(tiff: bytes) -> int:
 
 
 def first_orientation(entries: Iterable[tuple[int, int, int, int]]) -> int:
-    """The first sound orientation among a directory's entries (tag, type, count, value)."""
+    """The first valid orientation among a directory's entries (tag, type, count, value)."""
     for tag, kind, count, value in entries:
         if (tag, kind, count) == (ORIENTATION_TAG, SHORT, 1) and UPRIGHT <= value <= HIGHEST:
             return value

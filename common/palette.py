@@ -1,4 +1,4 @@
-"""One colour for each class, the same in the report, in overlays and everywhere else that a mask is drawn."""
+"""Colours of the classes, the same in the report, in overlays and wherever else a mask is drawn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hex_colour(index: int) -> str:
 
 
 def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
-    """A mask as a picture [H, W, 3]; void is hatched in two greys."""
+    """Renders a mask as an image [H, W, 3]; void is hatched in two greys."""
     table = np.zeros((VOID + 1, 3), np.uint8)
     table[:MAX_CLASSES] = _all_colours()
     colours_HWC = table[mask_HW]
@@ -52,13 +52,13 @@ def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
 
 
 def overlay(image_HWC: Pixels, mask_HW: npt.NDArray[np.integer], alpha: float = 0.5) -> Pixels:
-    """The image with the mask's colours laid over it: `alpha` of colour, the rest of image.
+    """Blends the mask's colours over the image with opacity `alpha`.
 
     Raises:
         ValueError: the mask is not of the image's size.
     """
     if image_HWC.shape[:2] != mask_HW.shape:
-        raise ValueError(f"an image of {image_HWC.shape[:2]} cannot lie under a mask of {mask_HW.shape}")
+        raise ValueError(f"image and mask must have the same size, not {image_HWC.shape[:2]} and {mask_HW.shape}")
     mixed = image_HWC.astype(np.float32) * (1 - alpha) + colourise(mask_HW).astype(np.float32) * alpha
     return np.rint(mixed).astype(np.uint8)
 
@@ -85,7 +85,7 @@ def _all_colours() -> Pixels:
 
 
 def _candidates() -> Pixels:
-    """A grid of sRGB less what is nearly black or white, which would vanish on a dark or a light page."""
+    """A grid of sRGB without nearly black or white colours, which would vanish on a dark or a light page."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = _oklab(grid)[:, 0]

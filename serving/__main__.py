@@ -15,11 +15,13 @@ import sys
 import threading
 
 from common.errors import UserError
+from common.tensorflow_environment import set_tensorflow_environment
 from serving.settings import ServerSettings
 
 
 def main() -> None:
     """Serves until standard input ends."""
+    set_tensorflow_environment()
     told = json.loads(sys.stdin.readline())
     settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **told["settings"]})
     threading.Thread(target=_stop_at_end_of_input, daemon=True).start()

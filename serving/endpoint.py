@@ -12,9 +12,9 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Batcher, Servable, Waiting
-from serving.client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from grpc import StatusCode
 
 from common.errors import UserError
-from serving.client.errors import REFUSED, sentence
+from segpipe_client.errors import REFUSED, extract_error_message
 
 HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.OK: HTTPStatus.OK,
@@ -101,4 +101,4 @@ def refused(reason: str, index: int, count: int) -> ServingError:
 
 def from_tensorflow(code: int, message: str) -> ServingError:
     """TensorFlow's error, of whose message the sentence is kept and the graph around it left out."""
-    return ServingError(_CODES.get(code, StatusCode.UNKNOWN), sentence(message))
+    return ServingError(_CODES.get(code, StatusCode.UNKNOWN), extract_error_message(message))

@@ -21,7 +21,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
 from common.signatures import SERVING_DEFAULT
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.protocol.tensors import strings_from_proto
 

@@ -15,7 +15,8 @@ from common.errors import UserError
 from common.signatures import CLASS_FRACTIONS, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
 from registry.manifest import Manifest
 from registry.store import Registry
-from serving.errors import FailedPictureError, RefusedPictureError, sentence
+from segpipe_client.errors import extract_error_message
+from serving.errors import FailedPictureError, RefusedPictureError
 
 
 class Prediction(NamedTuple):
@@ -71,6 +72,6 @@ class Predictor:
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
-            raise RefusedPictureError(f"{picture}: {sentence(error.message)}") from None
+            raise RefusedPictureError(f"{picture}: {extract_error_message(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])))
         return Prediction(mask_HW, answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0]))

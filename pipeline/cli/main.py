@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from common.gpus import share_gpus
 from common.interruption import interrupted_by_sigterm
+from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.options import (
@@ -59,7 +59,7 @@ def cli() -> None:
     segpipe run pipeline/configs/sample.yaml
     segpipe predict picture.jpg
     """
-    share_gpus()
+    set_tensorflow_environment()
 
 
 @cli.command()

@@ -22,8 +22,8 @@ from pipeline.cli.console import quiet_streams
 from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
-from serving.client import SegmentationClient
-from serving.client.pictures import decoded_rgb
+from segpipe_client import SegmentationClient
+from segpipe_client.pictures import decoded_rgb
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
 from serving.shadow import segment

@@ -60,7 +60,7 @@ def _check_writable(out: Path) -> None:
 
 def _training_records(config: RunConfig) -> Iterator[bytes]:
     """Serialised records of the training split, from all over the data, read as ingestion reads them."""
-    from components.example_gen.ingestion import Ingestion, Used
+    from components.example_gen.ingestion import IngestedExample, Ingestion
     from components.example_gen.splits import Candidate
 
     ingestion = Ingestion(on_date(config).data, config.seed)
@@ -72,14 +72,14 @@ def _training_records(config: RunConfig) -> Iterator[bytes]:
             for found in ingestion.identify(pairs[first::step])
             if isinstance(found, Candidate) and found.split == _TRAIN
         ]
-        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, Used))
+        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, IngestedExample))
 
 
 def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     import tensorflow as tf
 
     from components.trainer.augmentation.augmenter import augmenter
-    from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask
+    from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask
 
     keys = (records.IMAGE_ENCODED, records.MASK_ENCODED, records.IMAGE_ID)
     parsed = tf.io.parse_example(found, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})

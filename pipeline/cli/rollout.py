@@ -178,7 +178,7 @@ def _loaded(registry: Registry, version: int) -> ToMask:
 
 
 def _asked(url: str, name: str, label: str, version: int) -> ToMask:
-    from serving.client import SegmentationClient
+    from segpipe_client import SegmentationClient
     from serving.shadow import check_label, label_address, segment
 
     check_label(url, name, label, version)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from common.decompression_bomb import lying_png
+from common.decompression_bomb import forged_size_png
 
 CLASSES = ("background", "red", "yellow", "blue")
 SCENES = 300
@@ -144,5 +144,5 @@ def _write_broken_pairs(directory: Path) -> list[dict[str, str]]:
         write("broken-missing-mask", whole_image, None),
         write("broken-truncated", whole_image[: len(whole_image) // 2], mask_HW),
         write("broken-unknown-label", whole_image, unknown_HW),
-        write("broken-bomb", lying_png(20_000), mask_HW),
+        write("broken-bomb", forged_size_png(20_000), mask_HW),
     ]

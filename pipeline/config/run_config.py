@@ -95,11 +95,11 @@ class RunConfig(Settings):
         return self
 
     def _check_size(self) -> None:
-        height, width, halvings = self.transform.height, self.transform.width, self.trainer.model.halvings
-        if height % 2**halvings or width % 2**halvings:
+        height, width, num_downsamples = self.transform.height, self.transform.width, self.trainer.model.num_downsamples
+        if height % 2**num_downsamples or width % 2**num_downsamples:
             raise ValueError(
-                f"transform.height and width ({height}×{width}) must be divisible by {2**halvings}, "
-                f"as trainer.model.type {self.trainer.model.type} halves them {halvings} times"
+                f"transform.height and width ({height}×{width}) must be divisible by {2**num_downsamples}, "
+                f"as trainer.model.type {self.trainer.model.type} halves them {num_downsamples} times"
             )
         if self.trainer.augmentation.quarter_turns and height != width:
             raise ValueError(

@@ -52,5 +52,5 @@ def _data_files(package: Path) -> Iterator[Path]:
 
 
 def _is_left_by_a_tool(name: str) -> bool:
-    """Whether a file or folder is an editor's or Python's, not the project's."""
-    return name.startswith((".", "__pycache__")) or name.endswith("~")
+    """Whether a file or folder is an editor's, Python's or a build's, not the project's."""
+    return name.startswith((".", "__pycache__")) or name.endswith(("~", ".egg-info")) or name in ("build", "dist")

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PACKAGES = ("common", "components", "pipeline", "registry", "serving")
+PACKAGES = ("common", "components", "pipeline", "registry", "segpipe_client", "serving")
 """The project's own packages; what others import is theirs."""
 
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from components import component_keys as keys
 from components.trainer.losses.config import given_class_weights
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.code_digest import code_digest
@@ -71,12 +72,12 @@ def _as_tfx_writes(settings: dict[str, Any]) -> str:
 def _trainer_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
     """The Trainer's `custom_config`, see `components.trainer.run.run_fn`."""
     return {
-        "trainer": config.trainer.model_dump_json(),
-        "transform": config.transform.model_dump_json(),
-        "classes": list(config.data.classes),
-        "seed": config.seed,
-        "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
-        "resume_root": state.resume_root,
+        keys.TRAINER: config.trainer.model_dump_json(),
+        keys.TRANSFORM: config.transform.model_dump_json(),
+        keys.CLASSES: list(config.data.classes),
+        keys.SEED: config.seed,
+        keys.CLASS_WEIGHT: given_class_weights(config.trainer.class_weights, config.data.classes),
+        keys.RESUME_ROOT: state.resume_root,
         "encoder_weights": state.encoder_weights,
         "initial_model": state.initial_model,
         "code": code_digest(TRAINER),
@@ -92,7 +93,7 @@ def _search_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
         return {}
     return {
         **_trainer_settings(config, state),
-        "trainer": config.tuner.trial(config.trainer, {}).model_dump_json(),
+        keys.TRAINER: config.tuner.trial(config.trainer, {}).model_dump_json(),
         "tuner": config.tuner.model_dump_json(),
         "code": code_digest(TUNER),
     }

@@ -15,6 +15,7 @@ from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2
 
+from components import component_keys as keys
 from components.baseline.component import Baseline
 from components.data_gate.component import DataGate
 from components.evaluator.component import SegmentationEvaluator
@@ -117,7 +118,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
         schema=data.schema.outputs["schema"],
         preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
         custom_config={
-            "transform": config.transform.model_dump_json(),
+            keys.TRANSFORM: config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
             "code": code_digest(TRANSFORM),
         },

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from components import component_keys as keys
+
 
 @dataclass(frozen=True)
 class StepSpec:
@@ -45,7 +47,7 @@ EXAMPLE_GEN = StepSpec(
     "ImageMaskExampleGen",
     "Ingest pairs",
     entry_points=("components.example_gen.executor",),
-    run_values={"data_config": "data_config", "data_fingerprint": "data_fingerprint"},
+    run_values={keys.DATA_CONFIG: "data_config", keys.DATA_FINGERPRINT: "data_fingerprint"},
     paths=DATA_PATHS,
 )
 SCHEMA_IMPORTER = StepSpec("SchemaImporter", "Import schema", entry_points=("components.schema_importer.executor",))
@@ -55,7 +57,7 @@ DATA_GATE = StepSpec(
     "DataGate",
     "Data gate",
     entry_points=("components.data_gate.executor",),
-    run_values={"drift_baseline": "drift_baseline"},
+    run_values={keys.DRIFT_BASELINE: "drift_baseline"},
     paths=REGISTRY_PATHS,
 )
 TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",))
@@ -63,21 +65,21 @@ TUNER = StepSpec(
     "HyperbandTuner",
     "Search",
     entry_points=("components.tuner.executor", "components.tuner.run"),
-    run_values={"custom_config": "search_settings"},
+    run_values={keys.CUSTOM_CONFIG: "search_settings"},
     paths=_TRAINING_PATHS,
 )
 TRAINER = StepSpec(
     "Trainer",
     "Train",
     entry_points=("components.trainer.run",),
-    run_values={"custom_config": "trainer_settings"},
+    run_values={keys.CUSTOM_CONFIG: "trainer_settings"},
     paths=_TRAINING_PATHS,
 )
 BASELINE = StepSpec(
     "Baseline",
     "Fetch baseline",
     entry_points=("components.baseline.executor",),
-    run_values={"registry_state": "registry_state"},
+    run_values={keys.REGISTRY_STATE: "registry_state"},
     paths=REGISTRY_PATHS,
 )
 EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",))
@@ -86,16 +88,16 @@ SERVING_CHECK = StepSpec(
     "Check serving",
     # The check starts the server as a program, `python -m serving`.
     entry_points=("components.serving_check.executor", "serving.__main__"),
-    run_values={"trainer_settings": "trainer_settings"},
+    run_values={keys.TRAINER_SETTINGS: "trainer_settings"},
 )
 PUSHER = StepSpec(
     "RegistryPusher",
     "Push",
     entry_points=("components.pusher.executor",),
     run_values={
-        "registry_state": "registry_state",
-        "holdings_state": "holdings_state",
-        "run_config": "run_config",
+        keys.REGISTRY_STATE: "registry_state",
+        keys.HOLDINGS_STATE: "holdings_state",
+        keys.RUN_CONFIG: "run_config",
     },
     paths=REGISTRY_PATHS,
 )
@@ -103,7 +105,7 @@ REPORT = StepSpec(
     "RunReport",
     "Write report",
     entry_points=("components.report.executor",),
-    run_values={"run_config": "run_config"},
+    run_values={keys.RUN_CONFIG: "run_config"},
 )
 
 STEPS = (

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from rich.console import Console
 
 from common.errors import UserError, user_error_in
-from common.gpus import share_gpus
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
 from pipeline.cli.console import Step, StepWatcher
@@ -121,7 +120,6 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
 
 
 def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
-    share_gpus()  # Transform must not take all of a GPU's memory before the Trainer comes.
     # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
     from tfx.orchestration import metadata, pipeline
 

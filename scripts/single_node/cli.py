@@ -26,13 +26,14 @@ and half an hour."""
 
 def main(arguments: Sequence[str]) -> int:
     """Does what the command line says; the exit status."""
-    given = _parser().parse_args(arguments)
+    is_kubectl = arguments[:1] == ["kubectl"]  # All that follows is kubectl's own, options that come first too.
+    given = _parser().parse_args(arguments[:1] if is_kubectl else arguments)
     try:
         cluster = Cluster(find_places())
         if given.command == "init":
             cluster.sandbox.become_init()
         if given.command == "kubectl":
-            command = cluster.kubectl(*given.words)
+            command = cluster.kubectl(*arguments[1:])
             os.execv(command[0], command)  # noqa: S606
         return _do(cluster, given)
     except ClusterError as error:
@@ -75,8 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("archive", type=Path, metavar="IMAGE_TAR")
     restart = commands.add_parser("restart", help="end one program and start it again")
     restart.add_argument("program", metavar="PROGRAM", help=", ".join(ORDER))
-    kubectl = commands.add_parser("kubectl", help="kubectl on this cluster", add_help=False)
-    kubectl.add_argument("words", nargs=argparse.REMAINDER)
+    commands.add_parser("kubectl", help="kubectl on this cluster", add_help=False)
     commands.add_parser("init")
     return parser
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import hdrs, web
 
-from serving.client.errors import shortened
-from serving.client.rest import VERSION_HEADER
+from segpipe_client.documents import VERSION_HEADER
+from segpipe_client.errors import shortened
 from serving.protocol.origins import ANY
 from serving.protocol.rest_json import error_json
 

@@ -15,8 +15,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from segpipe_client.errors import shortened
 from serving import logs
-from serving.client.errors import shortened
 from serving.endpoint import Endpoint
 from serving.errors import ServingError, invalid
 from serving.model import Signature

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.protocol.rest_json import error_json
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 
 ANY = "*"
 _DEFAULT_PORTS = {"http": 80, "https": 443}

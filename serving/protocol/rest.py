@@ -18,9 +18,9 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from common.signatures import SERVING_DEFAULT
+from segpipe_client.documents import VERSION_HEADER
+from segpipe_client.errors import shortened
 from serving import logs
-from serving.client.errors import shortened
-from serving.client.rest import VERSION_HEADER
 from serving.endpoint import SIGNATURE_DEF, Endpoint
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
 from serving.metrics import METRICS_PATH

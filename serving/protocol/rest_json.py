@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from grpc import StatusCode
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.model import Outputs, Signature
 from serving.protocol.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is

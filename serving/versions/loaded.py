@@ -21,9 +21,9 @@ from common.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
 from registry.serving_record import STABLE
 from registry.store import Registry
+from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Servable
-from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up

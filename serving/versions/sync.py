@@ -11,13 +11,10 @@ whole versions and a whole file, for both come into their place by a rename.
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -242,19 +239,28 @@ class Sync:
 
 
 def asks(server: str) -> StateOf:
-    """Asks TensorFlow Serving's REST API at `server` for states (model_servers/http_rest_api_handler.cc)."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Asks TensorFlow Serving at `server` for states, over REST or gRPC, without a proxy.
 
-    def state_of(model: str, version: int) -> str | None:
-        address = f"{server}/v1/models/{model}/versions/{version}"
+    Raises:
+        UserError: `server` is not the address of a server.
+    """
+    from segpipe_client.address import parse_address
+
+    try:
+        parse_address(f"{server}/v1/models/any")
+    except ValueError:
+        raise UserError(f"{server} is not the address of a server: one is http://HOST:8501") from None
+    return lambda model, version: _state(f"{server}/v1/models/{model}/versions/{version}", version)
+
+
+def _state(address: str, version: int) -> str | None:
+    from segpipe_client import SegmentationClient, SegmentationError
+
+    with SegmentationClient(address, timeout=_ASK_SECONDS, patience=0, use_proxies=False) as client:
         try:
-            with opener.open(address, timeout=_ASK_SECONDS) as response:
-                (status,) = json.load(response)["model_version_status"]
-                return str(status["state"])
-        except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+            return next((one.state for one in client.model_states() if one.version == version), None)
+        except SegmentationError:
             return None
-
-    return state_of
 
 
 def run(settings: SyncSettings, once: bool, metrics_port: int | None = None) -> None:

@@ -2,7 +2,9 @@
 
 Namespace, rights, quota, policies and the launcher's settings are those of `k8s/overlays/kind`; pods are admitted by
 the profile "restricted".  What is not Kubeflow's own answers from this machine, behind Services of the names that
-Kubeflow's have: ML Metadata's Python package, an object store on a folder, and the cache's part of the API server.
+Kubeflow's have: ML Metadata's Python package, and an object store on a folder.  Where Kubeflow's API server can be had
+(`pipelines_api.py`), runs are made by it; else its template package makes the workflow, and of the server there is the
+cache's part, by hand.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from typing import Any
 import yaml
 from ml_metadata.proto import metadata_store_pb2
 
+from tests.kubeflow import pipelines_api
 from tests.kubeflow.installation import take_over
+from tests.kubeflow.pipelines_api import GRPC, HTTP, PipelinesApi
 from tests.kubeflow.store import NOT_TRIGGERED, Execution, Json, Store
 from tests.kubeflow.workflow import PipelineRun, TaskRun
 from tests.support import step_image
 from tests.support.cluster import HOST, REPOSITORY, Cluster, image_with, put_into
-from tests.support.kubeflow_backend import BACKEND, DRIVER, LAUNCHER, program
+from tests.support.kubeflow_backend import AGENT, API_SERVER, BACKEND, DRIVER, LAUNCHER, find_program, program
 from tests.support.manifests import K8S
 from tests.support.metadata_server import metadata_server
 from tests.support.object_store import object_store
@@ -34,6 +38,7 @@ NAMESPACE = "kubeflow"
 ACCOUNT = "segpipe-pipeline"
 STEP_IMAGE = "segpipe:1"
 _IMAGES = {name: f"segpipe.local/{name}:1" for name in ("kfp-driver", "kfp-launcher", "argoexec")}
+_IMAGES_OF_RUNS = {"V2_DRIVER_IMAGE": _IMAGES["kfp-driver"], "V2_LAUNCHER_IMAGE": _IMAGES["kfp-launcher"]}
 _USER = "65532"  # As backend/Dockerfile.driver and Dockerfile.launcher.
 _KEYS = {"accesskey": "id", "secretkey": "key"}
 _RESTRICTED = {
@@ -60,34 +65,54 @@ class RealPods:
         self.cluster, self.store, self.pipeline_root = cluster, Store(bucket), pipeline_root
         self.claims, self.secrets = claims or {}, {"mlpipeline-minio-artifact": _KEYS, **(secrets or {})}
         self.opened = contextlib.ExitStack()
+        self.api: PipelinesApi | None = None
 
     def __enter__(self) -> RealPods:
         bucket = self.pipeline_root.partition("://")[2].partition("/")[0]
         (self.store.bucket / bucket).mkdir(parents=True, exist_ok=True)
         open_namespace(self.cluster, self.claims, self.secrets)
+        self.cluster.kubectl("-n", NAMESPACE, "delete", "job", "segpipe-sample-data", "--now")
         step_image.load_step_image(self.cluster)
         _load_programs(self.cluster)
         self.metadata, metadata_port = self.opened.enter_context(metadata_server(HOST))
-        cache_port, _ = self.opened.enter_context(task_server(HOST))
-        store_port = self.opened.enter_context(object_store(self.store.bucket, HOST)).rpartition(":")[2]
-        ports = {"metadata-grpc-service": (8080, metadata_port), "ml-pipeline": (8887, cache_port)}
-        for name, (port, target) in {**ports, "seaweedfs": (9000, int(store_port))}.items():
-            self.cluster.apply(*_service(name, port, target))
+        store = self.opened.enter_context(object_store(self.store.bucket, HOST))
+        self.cluster.apply(*_service("metadata-grpc-service", HOST, {8080: metadata_port}))
+        self.cluster.apply(*_service("seaweedfs", HOST, {9000: int(store.rpartition(":")[2])}))
         self.opened.enter_context(_argo(self.cluster))
+        self._open_api(store)
         return self
+
+    def _open_api(self, store: str) -> None:
+        if why_no_api():
+            cache_port, _ = self.opened.enter_context(task_server(HOST))
+            self.cluster.apply(*_service("ml-pipeline", HOST, {GRPC: cache_port}))
+            return
+        self.cluster.apply(*_service("ml-pipeline", pipelines_api.NODE, {HTTP: HTTP, GRPC: GRPC}))
+        self.api = self.opened.enter_context(PipelinesApi(self.cluster, NAMESPACE, store, _IMAGES_OF_RUNS))
 
     def __exit__(self, *_: object) -> None:
         self.opened.close()
         self.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--now", check=False)
 
     def start(self, compiled: str, parameters: Mapping[str, Any] | None = None) -> tuple[str, str]:
-        """Creates the workflow of a run; the workflow's name, and the run's id."""
-        run_id = str(uuid.uuid4())
-        images = {"V2_DRIVER_IMAGE": _IMAGES["kfp-driver"], "V2_LAUNCHER_IMAGE": _IMAGES["kfp-launcher"]}
-        command = [program(BACKEND), json.dumps(dict(parameters or {}))]
+        """Starts a run; its workflow's name, and its id."""
         text = compiled.replace("segpipe:latest", STEP_IMAGE)
+        if self.api is not None:
+            run_id = self.api.start_run(text, dict(parameters or {}), self.pipeline_root, ACCOUNT)
+            return self.workflow_of(run_id), run_id
+        return self._create_workflow(text, dict(parameters or {}))
+
+    def workflow_of(self, run_id: str) -> str:
+        """The name of a run's workflow."""
+        words = ("get", "workflows", "-l", f"pipeline/runid={run_id}", "-o", "jsonpath={.items[0].metadata.name}")
+        return self.cluster.kubectl("-n", NAMESPACE, *words)
+
+    def _create_workflow(self, text: str, parameters: Json) -> tuple[str, str]:
+        """What the API server does for a run, by its template package."""
+        run_id = str(uuid.uuid4())
+        command = [program(BACKEND), json.dumps(parameters)]
         made = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=True, env={**os.environ, **images}
+            command, input=text, capture_output=True, text=True, check=True, env={**os.environ, **_IMAGES_OF_RUNS}
         ).stdout
         workflow = yaml.safe_load(made.replace("run-id", run_id))
         workflow["spec"]["serviceAccountName"] = ACCOUNT
@@ -142,6 +167,12 @@ def why_not() -> str:
     return step_image.why_not()
 
 
+def why_no_api() -> str:
+    """Why runs cannot be made by Kubeflow's API server here; empty if they can."""
+    reasons = (find_program(package)[1] for package in (API_SERVER, AGENT))
+    return next((reason for reason in (pipelines_api.why_not(), *reasons) if reason), "")
+
+
 def find_programs() -> Path:
     """Where `scripts/kubernetes-programs` puts them."""
     return Path(os.environ.get("SEGPIPE_KUBERNETES") or REPOSITORY / "build" / "kubernetes")
@@ -190,17 +221,17 @@ def _claim(name: str, folder: Path) -> tuple[Json, Json]:
     )
 
 
-def _service(name: str, port: int, target: int) -> tuple[Json, Json]:
-    """A Service for what answers on this machine."""
+def _service(name: str, address: str, targets: Mapping[int, int]) -> tuple[Json, Json]:
+    """A Service for what answers outside of the pods: its ports, and those there."""
     slice_ = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4",
-        "ports": [{"name": "main", "port": target, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [HOST], "conditions": {"ready": True}}],
+        "ports": [{"name": f"port-{port}", "port": target, "protocol": "TCP"} for port, target in targets.items()],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
     }
-    ports = [{"name": "main", "port": port, "targetPort": target}]
+    ports = [{"name": f"port-{port}", "port": port, "targetPort": target} for port, target in targets.items()]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": ports}}
     return put_into(NAMESPACE, service), put_into(NAMESPACE, slice_)
 
@@ -222,7 +253,7 @@ def _load_programs(cluster: Cluster) -> None:
 @contextlib.contextmanager
 def _argo(cluster: Cluster) -> Iterator[None]:
     """Argo's controller, set as Kubeflow's manifests do (manifests/kustomize/third-party/argo/base)."""
-    for file in sorted((_module() / "manifests/base/crds/full").glob("*.yaml")):
+    for file in sorted((_module() / "manifests/base/crds/full").glob("argoproj.io_*.yaml")):
         cluster.kubectl("apply", "--server-side", "-f", file)
     cluster.kubectl("wait", "--for=condition=Established", "crd/workflows.argoproj.io", "--timeout=60s")
     settings = {

@@ -77,7 +77,7 @@ def test_of_several_pictures_the_refused_one_is_told_where_each_is_asked_for_its
     outputs = prediction.Predict(predict_request(*pictures, signature="serving_each"), timeout=60).outputs
     assert list(outputs["errors"].string_val) == [
         b"",
-        b"picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+        b"picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken",
         b"picture refused: the PNG file ends early: its last chunk, IEND, is missing, "
         b"as after an upload that broke off",
         b"",
@@ -172,7 +172,7 @@ def test_a_tensor_of_another_type_or_rank_is_refused(prediction) -> None:  # typ
 
 def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None:  # type: ignore[no-untyped-def]
     for encoded, text in [
-        (b"no picture", "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        (b"no picture", "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
         (b"", "picture refused: it is empty: 0 bytes"),
         (
             picture()[:16] + (60_000).to_bytes(4, "big") * 2 + picture()[24:],

@@ -128,7 +128,7 @@ def test_base64_may_have_line_breaks_and_lack_its_padding(server: Hosted, text: 
         ({"inputs": [[B64]]}, f"Encountered list at unexpected level: 1 expected < 1; send {FORM}"),
         (
             {"inputs": ["text"]},
-            "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+            "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken",
         ),
     ],
 )

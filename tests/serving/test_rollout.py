@@ -109,8 +109,9 @@ def test_the_server_answers_by_label_while_both_are_there(
     }
     assert found == {"stable": {1}, "canary": {2}}
     assert server.predict(picture()).model_spec.version.value == 1, "who names no label gets the stable version"
-    refused = rollout(registry, "promote", "--compare", pictures, "--url", server.http)
-    assert "mean IoU 0.0000" in refused.output
+    for url in (server.http, f"grpc://{server.grpc}"):
+        refused = rollout(registry, "promote", "--compare", pictures, "--url", url)
+        assert "mean IoU 0.0000" in refused.output
     done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0, "--url", server.http)
     assert done.exit_code == 0
     wait_until(lambda: server.predict(picture()).model_spec.version.value == 2)
@@ -126,3 +127,5 @@ def test_a_server_that_has_not_followed_yet_is_not_compared(
     assert (refused.exit_code, "canary" in refused.output) == (1, True)
     refused = rollout(registry, "promote", "--compare", pictures, "--url", "http://127.0.0.1:9")
     assert "does not answer" in refused.output
+    refused = rollout(registry, "promote", "--compare", pictures, "--url", "localhost:8501")
+    assert "localhost:8501 is not the address of a server: one is http://HOST:8501 or" in refused.output

@@ -68,11 +68,21 @@ class Browser:
         self.send("Page.navigate", url=url)
         wait_until(lambda: any(event["method"] == "Page.loadEventFired" for event in self.events))
 
-    def run(self, script: str) -> Any:
-        """The value of a JavaScript expression; of a promise, what it is kept with."""
-        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+    def run(self, script: str, frame: str | None = None) -> Any:
+        """The value of a JavaScript expression; of a promise, what it is kept with; in a `frame` if one is given."""
+        command = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        answer = self._do(self._send("Runtime.evaluate", command, frame))
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def frame(self) -> str:
+        """The frame of the page that has an origin of its own, for `run`; its errors are among the complaints."""
+        frames = [each for each in self.send("Target.getTargets")["targetInfos"] if each["type"] == "iframe"]
+        [target] = frames
+        session = str(self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"])
+        for domain in ("Runtime", "Log", "Network"):
+            self._do(self._send(f"{domain}.enable", {}, session))
+        return session
 
     def text(self, selector: str) -> str:
         """The visible text of an element."""
@@ -132,11 +142,12 @@ class Browser:
             else:
                 self.events.append(document)
 
-    async def _send(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    async def _send(self, method: str, parameters: dict[str, Any], session: str | None = None) -> dict[str, Any]:
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
         answer = self._answers[number]
-        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        whom = {} if session is None else {"sessionId": session}
+        await self._socket.send_json({"id": number, "method": method, "params": parameters, **whom})
         document = await asyncio.wait_for(answer, 50)
         assert "error" not in document, (method, document["error"])
         return document["result"]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: API server, driver and launcher.
+"""Kubeflow Pipelines' own code, built from the Go module in tests/kubeflow/backend: driver, launcher, API server.
 
 go.sum has the hashes of all modules, so that those which are in Go's cache already are not asked for anywhere.
 """
@@ -19,18 +19,23 @@ import pytest
 
 MODULE = Path("tests/kubeflow/backend")
 PROGRAMS = Path("build/kubeflow")
-_COMMANDS = "github.com/kubeflow/pipelines/backend/src/v2/cmd"
-BACKEND, DRIVER, LAUNCHER = ".", f"{_COMMANDS}/driver", f"{_COMMANDS}/launcher-v2"
+_SOURCES_OF = "github.com/kubeflow/pipelines/backend/src"
+BACKEND, DRIVER, LAUNCHER = ".", f"{_SOURCES_OF}/v2/cmd/driver", f"{_SOURCES_OF}/v2/cmd/launcher-v2"
 """The packages: what of the API server a run is created with, the driver of a task, and what runs in its pod."""
+
+API_SERVER, AGENT = f"{_SOURCES_OF}/apiserver", f"{_SOURCES_OF}/agent/persistence"
+"""The whole API server, and what tells it of workflows."""
 
 BUILT = {
     BACKEND: "SEGPIPE_KUBEFLOW_BACKEND",
     DRIVER: "SEGPIPE_KUBEFLOW_DRIVER",
     LAUNCHER: "SEGPIPE_KUBEFLOW_LAUNCHER",
+    API_SERVER: "SEGPIPE_KUBEFLOW_API_SERVER",
+    AGENT: "SEGPIPE_KUBEFLOW_AGENT",
 }
 """Environment variables that name the programs where they have been built already."""
 
-_NAMES = {BACKEND: "backend", DRIVER: "driver", LAUNCHER: "launcher"}
+_NAMES = {BACKEND: "backend", DRIVER: "driver", LAUNCHER: "launcher", API_SERVER: "api-server", AGENT: "agent"}
 _SOURCES = ("go.mod", "go.sum", "main.go")
 _BUILD_SECONDS = 1500
 
@@ -51,13 +56,16 @@ def ask_backend(text: str, parameters: dict[str, Any] | None = None) -> Verdict:
 
 def program(package: str) -> str:
     """The path of a program; skips the test where it cannot be built."""
-    built = os.environ.get(BUILT[package])
-    if built:
-        return str(Path(built).absolute())
-    path, reason = _build(package)
+    path, reason = find_program(package)
     if path is None:
         pytest.skip(reason)
     return path
+
+
+def find_program(package: str) -> tuple[str | None, str]:
+    """The path of a program, or why it cannot be had."""
+    built = os.environ.get(BUILT[package])
+    return (str(Path(built).absolute()), "") if built else _build(package)
 
 
 @functools.cache

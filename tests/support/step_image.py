@@ -1,13 +1,14 @@
 """The image of the steps without Docker: the Debian 13 root of `scripts/test-modern`, and this repository in it.
 
 What differs from `make image`: the packages are in /kept/venv, with those that only tests need; this repository lies in
-/src and not among the packages; nothing was stripped.  Debian's release, Python, the packages' versions, user,
-environment and entrypoint are the same.
+/src and not among the packages, and its commands are written anew; nothing was stripped.  Debian's release, Python, the
+packages' versions, user, environment and entrypoint are the same.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,8 @@ from tests.support.cluster import REPOSITORY, SCRIPT, Cluster
 NAME = "docker.io/library/segpipe:1"  # What Kubernetes makes of `segpipe:1`.
 ROOT = Path(os.environ.get("SEGPIPE_STEP_ROOT") or REPOSITORY / "build" / "trixie")
 _VENV = "kept/venv"
-_SOURCES = ("common", "components", "pipeline", "registry", "serving", "schemas", "README.md", "setup.py")
+_PACKAGES = ("common", "components", "pipeline", "registry", "segpipe_client", "serving", "schemas")
+_SOURCES = (*_PACKAGES, "README.md", "setup.py")
 _ONLY_FOR_TESTS = ("clang", "kubernetes_validate", "mypy", "mypyc", "ruff")
 _SKIPPED = {
     *("kept/uv-cache", "src", "proc", "sys", "dev", "tmp", "run", "root", "boot", "media", "mnt", "srv"),
@@ -54,15 +56,31 @@ def load_step_image(cluster: Cluster) -> None:
     if NAME in cluster.images():
         return
     files = {f"src/{path.relative_to(REPOSITORY)}": path for name in _SOURCES for path in _files(REPOSITORY / name)}
+    (REPOSITORY / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=REPOSITORY / "build") as folder:
+        files |= _commands(Path(folder))
         archive = Path(folder) / "image.tar"
         write_image(archive, NAME, root=ROOT, files=files, skip=_is_skipped, settings=_SETTINGS)
         cluster.run("load", archive)
 
 
 def _is_skipped(path: str) -> bool:
-    """What lies in a skipped folder; the folder itself is there, for what is mounted."""
-    return str(PurePosixPath(path).parent) in _SKIPPED
+    """What lies in a skipped folder, and commands of ours; the folder itself is there, for what is mounted."""
+    name = PurePosixPath(path)
+    return str(name.parent) in _SKIPPED or (str(name.parent) == f"{_VENV}/bin" and name.name.startswith("segpipe"))
+
+
+def _commands(folder: Path) -> dict[str, Path]:
+    """The commands that setup.py names, which may be others than when the root was made: path in the image → file."""
+    found = {}
+    for name, module, function in re.findall(
+        r'"(segpipe[\w-]*) = ([\w.]+):(\w+)"', (REPOSITORY / "setup.py").read_text()
+    ):
+        file = found[f"{_VENV}/bin/{name}"] = folder / name
+        file.write_text(
+            f"#!/{_VENV}/bin/python\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
+        )
+    return found
 
 
 def _files(path: Path) -> list[Path]:

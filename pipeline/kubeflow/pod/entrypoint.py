@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 
 from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
-from common.gpus import share_gpus
 from common.machine_faults import describe, machine_fault_in
+from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.pod.launcher import Json, Places
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
@@ -47,7 +47,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Runs one command and gives its exit status; the last line of the log says why it is not 0."""
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
-    share_gpus()
+    set_tensorflow_environment()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         options.run(options, more)

@@ -38,7 +38,10 @@ _IDENTITY = "artifactId"
 
 _METRICS = "system.Metrics"
 _WRAPPERS = {"list": list, "struct": dict}
-_SINGLE_FILES = ("system.HTML", "system.Markdown")
+_PAGE = "system.HTML"
+_SINGLE_FILES = (_PAGE, "system.Markdown")
+_BASE = '<base href="about:srcdoc">'
+"""The address of a page in the dashboard, which puts it into a frame's `srcdoc` (HTMLViewer.tsx of frontend/src)."""
 
 
 class Places:
@@ -134,9 +137,11 @@ def make_single_files(executor_input: Json) -> None:
     """Puts in place of the folder of a page its only file: what the dashboard opens is the artifact's URI itself."""
     for artifacts in executor_input.get("outputs", {}).get("artifacts", {}).values():
         for artifact in artifacts.get("artifacts", ()):
-            folder = Path(artifact["uri"])
-            if _title(artifact.get("type", {})) in _SINGLE_FILES and folder.is_dir():
+            folder, title = Path(artifact["uri"]), _title(artifact.get("type", {}))
+            if title in _SINGLE_FILES and folder.is_dir():
                 _make_single_file(folder)
+                if title == _PAGE:
+                    _keep_links_inside(folder)
 
 
 def _make_single_file(folder: Path) -> None:
@@ -149,6 +154,11 @@ def _make_single_file(folder: Path) -> None:
         path.rmdir()
     folder.rmdir()
     aside.rename(folder)
+
+
+def _keep_links_inside(page: Path) -> None:
+    """Makes links to parts of the page lead there: without a base, they would open the dashboard in the frame."""
+    page.write_text(page.read_text().replace("<head>", f"<head>\n{_BASE}", 1))
 
 
 def _artifacts(executor_input: Json) -> Iterator[Json]:

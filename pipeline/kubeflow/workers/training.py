@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import progress
 from common.errors import UserError
+from components import component_keys as keys
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
@@ -65,7 +66,7 @@ def hand_over(parameters: Mapping[str, Any]) -> Json:
     changed = dict(parameters)
     if changed.get("run_fn") == _OWN_RUN_FN:
         settings = json.loads(changed.get("custom_config") or "{}")
-        if TrainerConfig.model_validate_json(settings["trainer"]).workers > 1:
+        if TrainerConfig.model_validate_json(settings[keys.TRAINER]).workers > 1:
             changed["run_fn"] = _HANDING_OVER
     return changed
 
@@ -93,7 +94,7 @@ def train_on_workers(fn_args: FnArgs, meeting: Workers, cluster: Cluster, poll: 
     """
     from tfx.utils import io_utils
 
-    workers = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"]).workers
+    workers = TrainerConfig.model_validate_json(fn_args.custom_config[keys.TRAINER]).workers
     name = f"segpipe-train-{_key(fn_args)}"
     folder = f"{_root(meeting)}/{name}"
     command = [COMMAND, "worker", "--spec", f"{folder}/spec.json"]
@@ -152,7 +153,7 @@ def _bring(fn_args: FnArgs, folder: str, addresses: Sequence[str]) -> WorkerSpec
         serving_model_dir=f"{folder}/model",
         model_run_dir=f"{folder}/run",
         hyperparameters=fn_args.hyperparameters,
-        custom_config={**fn_args.custom_config, "resume_root": _resume_root(fn_args, folder)},
+        custom_config={**fn_args.custom_config, keys.RESUME_ROOT: _resume_root(fn_args, folder)},
     )
     io_utils.write_string_file(f"{folder}/spec.json", spec.model_dump_json())
     return spec
@@ -174,7 +175,7 @@ def _copied(patterns: Sequence[str], target: str) -> tuple[str, ...]:
 
 def _resume_root(fn_args: FnArgs, folder: str) -> str:
     """Where all workers can read what the chief has kept; a folder of the step's pod is none."""
-    given = str(fn_args.custom_config["resume_root"])
+    given = str(fn_args.custom_config[keys.RESUME_ROOT])
     return f"{folder}/resume" if given.startswith(tempfile.gettempdir()) else given
 
 

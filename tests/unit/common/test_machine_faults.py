@@ -130,8 +130,8 @@ def test_every_fault_has_one_sentence(kind: Kind, tmp_path: Path) -> None:
 def test_a_missing_right_names_the_folder_whose_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     fault = MachineFault(Kind.NO_RIGHT, tmp_path / "runs" / "logs")
-    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the rights 500"
-    assert f"no right to use {tmp_path}/runs/logs: {owner}" in describe(fault)
+    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the mode 500"
+    assert f"no permission to use {tmp_path}/runs/logs: {owner}" in describe(fault)
 
 
 def test_too_many_open_files_stop_the_reading_of_data_and_quarantine_nothing(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_model_that_passed_has_warm_up_requests_and_the_trainer_s_is_as_it_w
 
 @pytest.mark.slow
 def test_a_model_over_the_budget_stops_the_run_and_has_no_blessing(inputs: Artifacts, outputs: Artifacts) -> None:
-    with pytest.raises(UserError, match=r"cannot be served and is not pushed: the median picture takes \d+ ms"):
+    with pytest.raises(UserError, match=r"cannot be served and is not pushed: the median image takes \d+ ms"):
         do(inputs, outputs, max_milliseconds=0.001, pictures=1)
     assert not model_utils.is_infra_validated(outputs["blessing"][0])
 

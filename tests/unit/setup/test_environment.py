@@ -35,6 +35,9 @@ class Project:
         shutil.copy(ROOT / "scripts" / "bootstrap", root / "scripts")
         shutil.copy(ROOT / "setup.py", root)
         shutil.copytree(ROOT / "constraints", root / "constraints")
+        (root / "segpipe_client").mkdir()
+        for requirements in (ROOT / "segpipe_client").glob("requirements*.txt"):
+            shutil.copy(requirements, root / "segpipe_client")
 
     def bootstrap(self, target: str, **environment: str) -> str:
         environment = {"PYTHON": str(PYTHON), "CXX": "sh", **environment}
@@ -94,7 +97,10 @@ def test_what_was_left_unfinished_is_made_again(project):
     assert not stray.exists()
 
 
-@pytest.mark.parametrize("changed", ["setup.py", "constraints/tfx-1.16.txt", "constraints/tfx-1.21.txt"])
+@pytest.mark.parametrize(
+    "changed",
+    ["setup.py", "segpipe_client/requirements.txt", "constraints/tfx-1.16.txt", "constraints/tfx-1.21.txt"],
+)
 def test_changed_pins_are_installed_into_what_is_there(project, changed):
     project.bootstrap("run")
     chosen = (project.root / ".venv" / ".segpipe" / "set").read_text().strip()

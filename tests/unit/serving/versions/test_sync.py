@@ -448,5 +448,18 @@ def test_nonsense_is_no_state(answering: tuple[str, dict[str, tuple[int, bytes]]
     assert asks(address)("nuclei", 2) is None
 
 
+def test_the_state_of_another_version_is_no_state(answering: tuple[str, dict[str, tuple[int, bytes]]]) -> None:
+    address, answers = answering
+    status = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    answers["/v1/models/nuclei/versions/2"] = (200, json.dumps({"model_version_status": [status]}).encode())
+    assert asks(address)("nuclei", 2) is None
+
+
+@pytest.mark.parametrize("server", ["localhost:8501", "ftp://localhost", "http://"])
+def test_a_server_with_a_wrong_address_is_refused_at_once(server: str) -> None:
+    with pytest.raises(UserError, match="is not the address of a server: one is http://HOST:8501"):
+        asks(server)
+
+
 def test_a_server_that_is_not_there_has_no_states() -> None:
     assert asks("http://127.0.0.1:9")("nuclei", 1) is None

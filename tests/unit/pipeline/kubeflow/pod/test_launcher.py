@@ -156,6 +156,16 @@ def test_a_page_lies_where_the_dashboard_opens_it(tmp_path):
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == '["model", "report"]'
 
 
+def test_links_of_a_page_stay_in_the_frame_that_the_dashboard_shows_it_in(tmp_path):
+    for name, title in (("report", "system.HTML"), ("summary", "system.Markdown")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("<head></head><a href='#part'>")
+        kind = {"schemaTitle": title}
+        make_single_files({"outputs": {"artifacts": {name: listed(uri=str(tmp_path / name), type=kind)}}})
+    assert (tmp_path / "report").read_text() == "<head>\n<base href=\"about:srcdoc\"></head><a href='#part'>"
+    assert (tmp_path / "summary").read_text() == "<head></head><a href='#part'>"
+
+
 def test_a_page_of_two_files_is_a_mistake(tmp_path):
     for name in ("a.html", "b.css"):
         (tmp_path / name).touch()

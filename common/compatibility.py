@@ -26,7 +26,7 @@ def skip_autograph_for_keras() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without the notes of 2.21 that no TF_CPP_MIN_LOG_LEVEL holds back.
+    """Imports TensorFlow without the log messages of 2.21 that TF_CPP_MIN_LOG_LEVEL does not suppress.
 
     Two of its libraries log notes on oneDNN and missing GPUs when they are loaded, before they read the level.  What
     else is written to standard error meanwhile is passed on when the import has ended.
@@ -46,6 +46,6 @@ def import_tensorflow() -> None:
 def portable_stats_options(options: str) -> str:
     """Serialises TFDV's StatsOptions to the same JSON bytes under either set, readable by the steps of both.
 
-    TFDV 1.21 has given up slicing by SQL; 1.16 looks for it, and finds nothing but what is in the JSON.
+    TFDV 1.21 has dropped slicing by SQL; 1.16 requires its key in the JSON.
     """
     return json.dumps({"_slice_sqls": None, **json.loads(options)}, sort_keys=True)

@@ -31,7 +31,7 @@ def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_cl
     counts = tf.math.bincount(bins, minlength=size, maxlength=size, dtype=tf.int64, axis=-1)
     counts_BTP = tf.reshape(counts, [-1, INDICES, num_classes])
     strays = tf.reduce_sum(counts_BTP[:, num_classes:VOID])
-    # As unsigned numbers negative ones are huge, so that one comparison finds both kinds of strays.
+    # Negative numbers are large as unsigned ones, so one comparison finds indices below and above the classes.
     beyond = tf.reduce_any(tf.bitcast(prediction, tf.uint32) >= num_classes)
     check = tf.debugging.Assert(
         ~beyond & (strays == 0), ["a pixel has an index beyond the classes; in the ground truth:", strays]

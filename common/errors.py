@@ -6,8 +6,8 @@ from __future__ import annotations
 class UserError(Exception):
     """An error that the user can fix: its text is one sentence that says what, where, and what to do.
 
-    The command line prints the text alone, without a traceback; everything else that is raised is a bug and keeps its
-    traceback in the log.
+    The command line prints the text alone, without a traceback; any other exception is a bug, whose traceback is
+    logged.
     """
 
 

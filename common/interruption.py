@@ -30,7 +30,7 @@ def interrupted_by_sigterm() -> Iterator[None]:
     """Handles SIGTERM, which stops a container, like Ctrl-C: an orderly end with a message."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second one ends it at once.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second SIGTERM ends the process at once.
         raise Interruption("terminated", signal.SIGTERM)
 
     if threading.current_thread() is not threading.main_thread():  # Only the main thread may handle signals.

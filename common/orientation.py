@@ -39,7 +39,7 @@ _BYTE_ORDERS = {b"MM\0*": ">", b"II*\0": "<"}
 
 
 def orientation(data: bytes) -> int:
-    """The orientation, 1 to 8, of a JPEG or PNG file's bytes; 1, upright, for any other."""
+    """Returns the orientation, 1 to 8, of a JPEG or PNG file's bytes; 1 (upright) for any other."""
     if data.startswith(_JPEG_START):
         return orientation_in_tiff(_exif_in_jpeg(data))
     if data.startswith(PNG_START):
@@ -48,7 +48,7 @@ def orientation(data: bytes) -> int:
 
 
 def orientation_in_tiff(tiff: bytes) -> int:
-    """The orientation in the first directory of Exif data, which begins with its TIFF header."""
+    """Returns the orientation in the first directory of Exif data, which starts with its TIFF header."""
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None or len(tiff) < FIRST_DIRECTORY:
         return UPRIGHT
@@ -69,7 +69,7 @@ def first_orientation(entries: Iterable[tuple[int, int, int, int]]) -> int:
 
 
 def _exif_in_jpeg(data: bytes) -> bytes:
-    """The content of the first APP1 segment with Exif data before the scan (ISO/IEC 10918-1, B.1.1); else nothing."""
+    """Returns the first APP1 segment with Exif data before the scan (ISO/IEC 10918-1, B.1.1), or empty."""
     place = 2
     for _ in range(MAX_PARTS):
         marker, length = _big_endian(data, place, 2), _big_endian(data, place + 2, 2)
@@ -85,7 +85,7 @@ def _exif_in_jpeg(data: bytes) -> bytes:
 
 
 def _exif_in_png(data: bytes) -> bytes:
-    """The content of the first eXIf chunk before the pixels (PNG, third edition, 11.3.4.4); else nothing."""
+    """Returns the content of the first eXIf chunk before the pixels (PNG, third edition, 11.3.4.4), or empty."""
     place = len(PNG_START)
     for _ in range(MAX_PARTS):
         length, kind = _big_endian(data, place, 4), data[place + 4 : place + 8]
@@ -98,6 +98,6 @@ def _exif_in_png(data: bytes) -> bytes:
 
 
 def _big_endian(data: bytes, place: int, length: int) -> int:
-    """The unsigned integer at `place`; 0 where the data ends before it does."""
+    """Returns the unsigned integer at `place`; 0 if the data is too short."""
     raw = data[place : place + length]
     return int.from_bytes(raw, "big") if len(raw) == length else 0

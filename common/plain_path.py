@@ -20,7 +20,7 @@ from common.errors import UserError
 
 _WILDCARD = re.compile(r"[*?\[\]\\\x00-\x1f]")
 _ALIAS = re.compile(r"/[^\s'\":]*/segpipe-\d+/[0-9a-f]{16}\b")
-_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder of the user's own is made there.
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder that only the user can write is created in it.
 
 
 def is_plain(path: str | Path) -> bool:
@@ -31,7 +31,7 @@ def is_plain(path: str | Path) -> bool:
 def plain_path(path: str | Path) -> Path:
     """Returns `path`, or an alias of it if it has wildcard characters; for a file, its folder gets the alias.
 
-    The alias outlives the process.  What lies at `path` need not exist yet.
+    The alias outlives the process.  `path` need not exist yet.
 
     Raises:
         UserError: the alias cannot be made, or the file's own name has a wildcard character.
@@ -92,7 +92,7 @@ def _own_folder(place: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o170022 != 0o040000:
-        raise PermissionError(f"{folder} belongs to somebody else")
+        raise PermissionError(f"{folder} belongs to another user")
     return folder
 
 

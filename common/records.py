@@ -1,13 +1,13 @@
 """Names of the features in a record: the contract between ingestion and all later steps.
 
-A record is a `tf.train.Example` that holds one image and its canonical mask.  Images keep the bytes that came in,
-unless TensorFlow cannot decode them; masks are 8-bit index PNGs with classes 0…C−1 and `VOID` where nothing counts.
+A record is a `tf.train.Example` with one image and its canonical mask.  Images keep their original bytes, unless
+TensorFlow cannot decode them; masks are 8-bit index PNGs with classes 0…C−1, and `VOID` for ignored pixels.
 """
 
 from __future__ import annotations
 
 VOID = 255
-"""The index of an ignored pixel, from ingestion to metric: no loss, no count."""
+"""Index of an ignored pixel, from ingestion to metrics: no loss, no count."""
 
 MAX_CLASSES = 255
 """Classes are 0…254, because an index has eight bits and `VOID` is taken."""
@@ -31,5 +31,5 @@ SPLITS = ("train", "eval", "test")
 
 
 def slice_feature(name: str) -> str:
-    """The feature that holds the slicing column `name`."""
+    """Returns the name of the feature with the slicing column `name`."""
     return SLICE_PREFIX + name

@@ -13,7 +13,7 @@ WRONG_TYPE = "wrong_type"
 """Type of the error for a value that pydantic would silently convert from another type."""
 
 LARGEST = 2**63 - 1
-"""Largest whole number: what TensorFlow and protocol buffers can hold."""
+"""Largest integer that TensorFlow and protocol buffers can hold."""
 
 
 def _no_bool(value: Any) -> Any:
@@ -62,7 +62,7 @@ class Settings(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The schema of the class, with its numbers and dates guarded."""
+        """Returns the schema of the class, with guarded numbers and dates."""
         schema: CoreSchema = _guarded(handler(source))
         return schema
 

@@ -28,8 +28,8 @@ class Mistake:
     """One mistake in the configuration.
 
     Attributes:
-        loc: Where it is in what was read.
-        text: The sentence: the place and what is wrong.
+        loc: Location in the parsed file.
+        text: Message: the key path and what is wrong.
     """
 
     loc: Loc
@@ -42,16 +42,16 @@ def mistakes_in(
     """Returns the mistakes that pydantic found, without those that only follow from others.
 
     Args:
-        error: What pydantic raised.
-        model: The class that was made of `raw`.
-        raw: What was read; `None` where there is nothing but what pydantic was given.
-        written: The text of values that YAML reads as something else than text, where it is known.
+        error: The exception of pydantic.
+        model: The class that `raw` was validated as.
+        raw: The parsed file; `None` if only pydantic's input is known.
+        written: Original text of values that YAML does not read as text, if known.
     """
-    found = [_Found(detail, model, raw, written or {}) for detail in error.errors(include_url=False)]
-    return list(_told(found))
+    found = [_PydanticError(detail, model, raw, written or {}) for detail in error.errors(include_url=False)]
+    return list(_independent_mistakes(found))
 
 
-class _Found:
+class _PydanticError:
     """One pydantic error, with the expected type and the given value."""
 
     def __init__(self, detail: ErrorDetails, root: type[BaseModel], raw: Any, written: Mapping[Loc, str]) -> None:
@@ -79,11 +79,11 @@ class _Found:
 
     @property
     def key(self) -> str:
-        """The last key or number of the place."""
+        """Last key or index of the key path."""
         return str(self.loc[-1]) if self.loc else ""
 
     def shown(self) -> str:
-        """The value that was given."""
+        """The given value, as text."""
         text, value = self.written.get(self.loc), st.shown(self.value)
         if text is None or self.is_key or text in (value, ""):
             return value
@@ -169,27 +169,27 @@ def _member(what: st.Allowed, label: str) -> st.Allowed | None:
     return None
 
 
-def _told(found: Sequence[_Found]) -> Iterator[Mistake]:
+def _independent_mistakes(found: Sequence[_PydanticError]) -> Iterator[Mistake]:
     """Yields a mistake for each error that does not follow from another."""
     unknown = {(item.loc[:-1], item.key) for item in found if item.kind in _UNKNOWN}
     missing = {(item.loc[:-1], item.key) for item in found if item.kind == "missing" and item.owner}
     meant = {place: _meant(place, unknown, missing) for place in unknown}
     misspelt = {(loc, name) for (loc, _), name in meant.items() if name}
-    told: set[str] = set()
+    texts: set[str] = set()
     for item in found:
         place = (item.loc[:-1], item.key)
         if (item.kind == "missing" and place in misspelt) or _follows(item, found):
             continue
         text = _unknown_key(item, meant[place]) if item.kind in _UNKNOWN else _sentence(item)
-        if text not in told:
-            told.add(text)
+        if text not in texts:
+            texts.add(text)
             yield Mistake(item.loc, text)
 
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 
-def _follows(item: _Found, found: Sequence[_Found]) -> bool:
+def _follows(item: _PydanticError, found: Sequence[_PydanticError]) -> bool:
     """Returns whether an error only follows from another one.
 
     Pydantic counts only the valid items of a list, and tries each member of a union, though one may fit so far that
@@ -213,7 +213,7 @@ def _meant(place: tuple[Loc, str], unknown: set[tuple[Loc, str]], missing: set[t
     return here[0] if len(here) == 1 and sum(where == loc for where, _ in unknown) == 1 else None
 
 
-def _unknown_key(item: _Found, meant: str | None) -> str:
+def _unknown_key(item: _PydanticError, meant: str | None) -> str:
     known = st.keys_of(item.owner) if item.owner else []
     close = _closest(item.key, known, 0.75)
     if meant is None and not close:
@@ -238,14 +238,14 @@ def _closest(name: str, known: Sequence[str], cutoff: float) -> str | None:
     return by_small[close[0]] if close else None
 
 
-def _sentence(item: _Found) -> str:
+def _sentence(item: _PydanticError) -> str:
     text = _said(item)
     if not item.place:
         return text
     return f"{item.place} {text}" if text.startswith(("is ", "has ", "needs ")) else f"{item.place}: {text}"
 
 
-def _said(item: _Found) -> str:
+def _said(item: _PydanticError) -> str:
     if item.kind in ("value_error", "assertion_error"):
         return shortened(item.message.partition(", ")[2])
     if item.kind == "missing":
@@ -270,21 +270,21 @@ def shortened(text: str) -> str:
 _LONGEST = 300
 
 
-def _wrong_length(item: _Found) -> str:
+def _wrong_length(item: _PydanticError) -> str:
     assert item.what
     if not isinstance(item.value, (list, tuple, dict)):  # A text: a list of one item may be written as the value alone.
         return f"must be {st.expected_text(item.what)}, not {item.shown()}{_example(item)}"
     return f"must be {st.expected_text(item.what)}, but has {len(item.value)}: {item.shown()}{_example(item)}"
 
 
-def _wrong_key(item: _Found) -> str:
+def _wrong_key(item: _PydanticError) -> str:
     key = item.around.key_and_value()[0] if item.around and item.around.origin is dict else st.allowed(str)
     if key.annotation is str and not isinstance(item.value, str):
         return f"the key {st.shown(item.value)} must be text; put it in quotes: '{st.shown(item.value)}'"
     return f"the key {st.shown(item.value)} must be {st.expected_text(key)}"
 
 
-def _wrong_value(item: _Found) -> str:
+def _wrong_value(item: _PydanticError) -> str:
     what = item.what
     if what is None:
         return f"cannot be {item.shown()}"
@@ -319,7 +319,7 @@ _MOST = {"le", "lt"}
 _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
-def _yaml(item: _Found) -> str:
+def _yaml(item: _PydanticError) -> str:
     text = item.written.get(item.loc) or st.shown(item.value)
     return text if len(text) <= 60 and text.startswith("{") else "{…}"
 
@@ -333,7 +333,7 @@ def _bare(value: Any) -> str:
     return text[1:-1] if isinstance(value, str) and value.replace(" ", "").isalnum() else text
 
 
-def _no_value(item: _Found, what: st.Allowed) -> str:
+def _no_value(item: _PydanticError, what: st.Allowed) -> str:
     if item.written.get(item.loc, "null") == "":
         return f"has no value; it must be {st.expected_text(what)}{_example(item)}"
     if what.annotation is str:
@@ -343,7 +343,7 @@ def _no_value(item: _Found, what: st.Allowed) -> str:
     return f"must be {st.expected_text(what)}, not null{hint}"
 
 
-def _needs_quotes(item: _Found) -> str:
+def _needs_quotes(item: _PydanticError) -> str:
     text = item.written.get(item.loc) or st.shown(item.value)
     quoted = f"'{text}'" if "'" not in text else f'"{text}"'
     if isinstance(item.value, dict) and len(text) > 60:
@@ -351,7 +351,7 @@ def _needs_quotes(item: _Found) -> str:
     return f"must be text, not {item.shown()}; put it in quotes: {quoted}"
 
 
-def _not_a_section(item: _Found, what: st.Allowed) -> str:
+def _not_a_section(item: _PydanticError, what: st.Allowed) -> str:
     names = [name for name in map(st.type_of, what.sections) if name]
     if isinstance(item.value, str) and item.value in names:
         return f"must be a section, not {item.shown()}; write {item.key}: {{type: {item.value}}}"
@@ -361,13 +361,13 @@ def _not_a_section(item: _Found, what: st.Allowed) -> str:
     return f"must be a section, that is, keys with values, not {item.shown()}{_section_example(item, what)}"
 
 
-def _section_example(item: _Found, what: st.Allowed) -> str:
+def _section_example(item: _PydanticError, what: st.Allowed) -> str:
     types = [str(st.type_of(section)) for section in what.sections]
     others = f"; its types are {st.listed(types, 'and')}" if types[1:] else ""
     return _example(item) or others or f"; its {_keys_are(st.keys_of(what.sections[0]))}"
 
 
-def _unknown_type(item: _Found) -> str:
+def _unknown_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
     tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
@@ -376,13 +376,13 @@ def _unknown_type(item: _Found) -> str:
     return f"unknown type {st.shown(tag)}; the types are {st.listed(names, 'and')}{hint}"
 
 
-def _without_type(item: _Found) -> str:
+def _without_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
     keys = [str(key) for key in item.value] if isinstance(item.value, Mapping) else []
     misspelt = next((key for key in keys if _closest(key, ["type"], 0.7) and not _known(key, item.what)), None)
     if misspelt:
-        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' by the unknown key {misspelt!r}?"
+        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' instead of the unknown key {misspelt!r}?"
     fitting = _fitting(item.value, item.what)
     if not fitting:
         unknown = [key for key in keys if not _known(key, item.what)]
@@ -414,7 +414,7 @@ def _is_sound(value: Mapping[Any, Any], section: type[BaseModel]) -> bool:
     return True
 
 
-def _example(item: _Found) -> str:
+def _example(item: _PydanticError) -> str:
     """Returns `; for example epochs: 20` if there is a short example."""
     field = item.what.field if item.what else None
     if field is None:

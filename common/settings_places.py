@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 Part = str | int
-"""A key, or a number from 0 in a list."""
+"""A key, or a list index from 0."""
 
 _KEY = r"[^\s.=\[\]{}\"'#,:]+"
 _PART = re.compile(rf"\.?({_KEY})|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")

@@ -36,7 +36,7 @@ class Allowed:
 
     @property
     def origin(self) -> Any:
-        """`tuple`, `dict`, `Literal`, a union; `None` of a plain type."""
+        """`tuple`, `dict`, `Literal`, a union; `None` for a plain type."""
         origin = typing.get_origin(self.annotation)
         return types.UnionType if origin is typing.Union else origin
 
@@ -48,7 +48,7 @@ class Allowed:
         return models if len(models) == len(options) else []
 
     def options(self) -> list[Allowed]:
-        """The members of a union; of anything else, itself."""
+        """Members of a union; for any other type, itself."""
         if self.origin is not types.UnionType:
             return [self]
         return [allowed(member, self.bounds) for member in typing.get_args(self.annotation)]
@@ -95,12 +95,12 @@ def allowed_in(model: type[BaseModel], key: str) -> Allowed | None:
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """The keys of a section."""
+    """Returns the keys of a section."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def required_keys(model: type[BaseModel]) -> set[str]:
-    """The keys that a section must have."""
+    """Returns the keys that a section must have."""
     return {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
 
 
@@ -158,7 +158,7 @@ def expected_text(what: Allowed) -> str:
 
 
 def listed(words: list[str], conjunction: str) -> str:
-    """`a, b or c`."""
+    """Joins words: `a, b or c`."""
     return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

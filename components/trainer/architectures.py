@@ -1,4 +1,4 @@
-"""Configuration of the architectures.
+"""The architectures and their settings.
 
 It is outside `models/`, which imports TensorFlow.
 """

@@ -1,6 +1,6 @@
-"""The pipeline, authored once: which steps there are, and what flows between them.
+"""The TFX pipeline: its steps and the data flow between them.
 
-Nothing here knows where it runs; `pipeline/local/run.py` binds it to this machine.
+It is independent of the runner; `pipeline/local/run.py` runs it on this machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from pipeline.dag.steps import (
 
 
 class DataSteps(NamedTuple):
-    """From the data source to the gate."""
+    """Steps from the data source to the data gate."""
 
     ingestion: ImageMaskExampleGen
     schema: SchemaImporter
@@ -56,7 +56,7 @@ class DataSteps(NamedTuple):
 
 
 class ModelSteps(NamedTuple):
-    """From records to a model."""
+    """Steps from records to a model."""
 
     transform: Transform
     search: HyperbandTuner | None
@@ -64,7 +64,7 @@ class ModelSteps(NamedTuple):
 
 
 class ReleaseSteps(NamedTuple):
-    """From a model to a version that is served."""
+    """Steps from a model to a served version."""
 
     evaluator: SegmentationEvaluator
     serving_check: ServingCheck | None
@@ -73,7 +73,7 @@ class ReleaseSteps(NamedTuple):
 
 
 def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
-    """All steps of the pipeline, each wired to those before it.
+    """Returns all steps of the pipeline, each connected to its inputs.
 
     Raises:
         UserError: the curated schema does not exist or cannot be read.
@@ -82,7 +82,7 @@ def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     data = _data_steps(config, values)
     baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
     model = _model_steps(config, values, data, baseline)
-    # What is not needed before the training is not fetched before it either.
+    # If training does not need the baseline, it is fetched only afterwards.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
     release = _release_steps(config, values, data, model, baseline)
     return [step for step in (*data, *model, baseline, *release) if step is not None]

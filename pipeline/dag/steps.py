@@ -1,4 +1,4 @@
-"""The steps of the pipeline: what is known of each outside its own folder, in one table.
+"""Table of the pipeline's steps: all facts about a step that are needed outside its own folder.
 
 A new step gets its folder in `components/`, a record here, and its place in `pipeline/dag/pipeline.py`.
 """
@@ -14,16 +14,15 @@ from components import component_keys as keys
 
 @dataclass(frozen=True)
 class StepSpec:
-    """What the runners, the cache and the display know of a step.
+    """What the runners, the cache and the user interface know about a step.
 
     Attributes:
         component: Class name of the TFX component, which is also its id in the DAG.
-        display_name: The name that a person reads, on the screen and in the dashboard.
-        entry_points: Modules of this project that the step runs. Its code digest covers all that they import; a step of
-            TFX that runs none of our code has none.
-        run_values: Parameter of the component → field of `parameters.RunValues`: the parameters whose value is known
-            only when a run starts.
-        paths: Keys of the configuration that may be a path, and that the step follows in its pod.
+        display_name: Name shown on the console and in the dashboard.
+        entry_points: Modules of this project that the step runs; its code digest covers their import closure. Empty for
+            a standard TFX step.
+        run_values: Run-time parameters: parameter of the component → field of `parameters.RunValues`.
+        paths: Configuration keys that may be a path that the step opens in its pod.
     """
 
     component: str
@@ -34,7 +33,7 @@ class StepSpec:
 
     @property
     def task(self) -> str:
-        """The step's name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
+        """Task name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.component).lower()
 
 
@@ -86,7 +85,7 @@ EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("compone
 SERVING_CHECK = StepSpec(
     "ServingCheck",
     "Check serving",
-    # The check starts the server as a program, `python -m serving`.
+    # The serving check starts the server as a program, `python -m serving`.
     entry_points=("components.serving_check.executor", "serving.__main__"),
     run_values={keys.TRAINER_SETTINGS: "trainer_settings"},
 )
@@ -129,10 +128,10 @@ _BY_COMPONENT = {step.component: step for step in STEPS}
 
 
 def step_of(component: str) -> StepSpec:
-    """The record of a component.
+    """Returns the record of a component.
 
     Raises:
-        ValueError: the table has none.
+        ValueError: the table does not have it.
     """
     if component not in _BY_COMPONENT:
         raise ValueError(f"the component {component} has no record in pipeline/dag/steps.py; add one to STEPS")
@@ -140,12 +139,12 @@ def step_of(component: str) -> StepSpec:
 
 
 def display_name(component: str) -> str:
-    """The name of a step that a person reads; empty where no step has run yet."""
+    """Returns the display name of a step; empty for an empty name."""
     return step_of(component).display_name if component else ""
 
 
 def run_value_parameters() -> Iterator[tuple[StepSpec, str, str]]:
-    """Each step, its parameter and the field of `parameters.RunValues` that the parameter takes."""
+    """Yields each step with a run-time parameter, the parameter, and its field of `parameters.RunValues`."""
     for step in STEPS:
         for parameter, value in step.run_values.items():
             yield step, parameter, value

@@ -200,7 +200,7 @@ def test_the_deadline_ends_a_request(server: Hosted, way: str) -> None:
 
 @every_way
 def test_the_time_that_the_server_allows_ends_a_request_too(hasty: Hosted, way: str) -> None:
-    with pytest.raises(DeadlineExceededError, match="the deadline passed before the answer was there"):
+    with pytest.raises(DeadlineExceededError, match="the deadline passed before the response was ready"):
         client_of(hasty, way).predict(SLOW)
 
 

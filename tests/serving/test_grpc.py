@@ -148,7 +148,7 @@ def test_a_request_without_a_model_or_with_other_inputs_is_refused(prediction) -
         (1 << 40, 1, "its shape says 1099511627776 values, and string_val holds 1"),
         (-1, 1, "its shape says -1 values, and string_val holds 1"),
         (1, 2, "its shape says 1 values, and string_val holds 2"),
-        (0, 0, "the request holds no picture"),
+        (0, 0, "the request holds no image"),
     ],
 )
 def test_a_tensor_whose_shape_lies_is_refused_before_anything_is_allocated(  # type: ignore[no-untyped-def]
@@ -196,7 +196,7 @@ def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None: 
 def test_other_methods_say_that_they_are_not_offered(prediction, method: str, request_type: type) -> None:  # type: ignore[no-untyped-def]
     code, details = refused(getattr(prediction, method), request_type())
     assert code == Code.UNIMPLEMENTED
-    assert details == f"{method} is not offered: a segmentation model answers Predict"
+    assert details == f"{method} is not supported: a segmentation model supports Predict"
 
 
 def test_metadata_tells_the_signatures(prediction) -> None:  # type: ignore[no-untyped-def]

@@ -28,10 +28,10 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_the_command_tells_and_changes_what_is_tried_out(registry: Registry) -> None:
-    assert rollout(registry).output == "version 1 is served; there is no canary\n"
+    assert rollout(registry).output == "version 1 is served; no canary\n"
     assert "version 2 is the canary for 10% of the requests" in rollout(registry, "--canary", 10).output
     assert "for 25% of the requests" in rollout(registry, "--canary", 25).output
-    assert rollout(registry, "rollback").output == "version 2 is no canary any more; version 1 is served\n"
+    assert rollout(registry, "rollback").output == "version 2 is no longer the canary; version 1 is served\n"
     refused = rollout(registry, "--canary", 10)
     assert (refused.exit_code, "name one with --version" in refused.output) == (1, True)
     assert rollout(registry, "--canary", 10, "--version", 2).exit_code == 0
@@ -53,7 +53,7 @@ def test_what_disagrees_is_not_promoted(registry: Registry, pictures: Path) -> N
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0.5)
     assert refused.exit_code == 1
-    assert "agree on 0.00% of the pixels of 2 pictures, mean IoU 0.0000: below 0.5, so nothing is promoted" in (
+    assert "agree on 0.00% of the pixels of 2 images, mean IoU 0.0000: below 0.5, so the canary is not promoted" in (
         refused.output
     )
     assert registry.labels() == {"stable": 1, "canary": 2}
@@ -71,7 +71,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
     rollout(registry, "--canary", 10)
     (pictures / "c.png").write_bytes(b"no picture")
     done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert "of the pixels of 2 pictures, mean IoU 0.0000; both refuse 1 picture\n" in done.output
+    assert "of the pixels of 2 images, mean IoU 0.0000; both refuse 1 image\n" in done.output
     assert registry.labels() == {"stable": 2}
 
 
@@ -79,7 +79,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
 def test_pictures_that_both_refuse_compare_nothing(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures / "notes.txt", "--at-least", 0)
-    assert (refused.exit_code, "both versions refuse 1 picture, and there are no others" in refused.output) == (1, True)
+    assert (refused.exit_code, "both versions refuse 1 image, and no others are left" in refused.output) == (1, True)
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_a_picture_that_only_one_refuses_stops_the_promotion(
     registry.push(str(tmp_path / "model"), **BIRTH)
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert (refused.exit_code, f"only one of both versions takes {pictures}/a.png: picture" in refused.output) == (
+    assert (refused.exit_code, f"only one of the two versions accepts {pictures}/a.png: picture" in refused.output) == (
         1,
         True,
     )

@@ -1,14 +1,14 @@
-"""The nodes of a run's Argo workflow, and what they say of a step.
+"""Nodes of a run's Argo workflow, and the states of steps that follow from them.
 
 For a task `train` there are `train-driver`, a pod that decides on caching and conditions, `train`, and below that the
-step's pod, `executor`, or `executor(0)`, `executor(1)` … where it was tried again (`argocompiler/container.go` of
+step's pod, `executor`, or `executor(0)`, `executor(1)` … if it was retried (`argocompiler/container.go` of
 kubeflow/pipelines).  They come from one of two sources:
 
-- the task details of a run, of the API v2beta1.  `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out what
-  Argo says of a node, and a backend without ML Metadata has no task details (`reserved "task_details"` in
+- the task details of a run, of the API v2beta1.  `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out
+  Argo's messages, and a backend without ML Metadata has no task details (`reserved "task_details"` in
   `backend/api/v2beta1/run.proto`);
-- the workflow itself, which the API v1beta1 answers (`toApiRunDetailV1` in `apiserver/server/api_converter.go`), as the
-  persistence agent reported it last (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`).
+- the workflow itself, which the API v1beta1 returns (`toApiRunDetailV1` in `apiserver/server/api_converter.go`), as
+  last reported by the persistence agent (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 _STATES = {"Error": "FAILED", "Omitted": None}
 
 
 class Node(NamedTuple):
-    """A node: an id, the name that is shown, its pod, its state as v2beta1 has it, and what Argo says of it."""
+    """Node of a workflow: id, display name, pod, state in v2beta1's terms, and Argo's message."""
 
     identity: str
     name: str
@@ -40,7 +40,7 @@ class Node(NamedTuple):
 
     @property
     def attempt(self) -> tuple[int, str]:
-        """What attempts are sorted by."""
+        """Sort key of attempts."""
         number = re.search(r"\((\d+)\)$", self.name)
         return int(number[1]) if number else -1, self.name
 
@@ -54,18 +54,18 @@ class Nodes:
         self._by_name = {node.name: node for node in self._by_id.values()}
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any nodes."""
         return bool(self._by_id)
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks that a driver was started for, in the order of their beginning."""
+        """Tasks whose driver was started, in order of their start."""
         began = {name: node.began for name, node in self._by_name.items() if name.endswith("-driver")}
         epoch = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
         return [name.removesuffix("-driver") for name in sorted(began, key=lambda name: began[name] or epoch)]
 
     def state(self, task: str) -> str:
-        """What a task does: one of those that `watching` has signs for."""
+        """Returns a task's state, one of those that `watching` displays."""
         driver, node = self._by_name.get(f"{task}-driver"), self._by_name.get(task)
         pods = list(self._pods(node))
         if any(_in(detail, "FAILED") for detail in (driver, node)):
@@ -76,35 +76,35 @@ class Nodes:
             return "skipped"
         if _in(node, "RUNNING") and _is_at_work(pods):
             return "running"
-        # The API has no word, and so no state, for Argo's "omitted": a step that comes after one that failed.
+        # The API has no state for Argo's "omitted": a step after a failed one.
         started = driver if node is None else node
         return "starting" if _in(started, "PENDING", "RUNNING", "SUCCEEDED") else "waiting"
 
     def times(self, task: str) -> tuple[datetime.datetime | None, datetime.datetime | None]:
-        """When a task began, and when it ended."""
+        """Returns the start and end of a task."""
         found = [self._by_name[name] for name in (f"{task}-driver", task) if name in self._by_name]
         return (found[0].began, found[-1].ended) if found else (None, None)
 
     def waiting_pod(self, task: str) -> Node | None:
-        """The pod of a task that is pending: that of the last attempt, or the driver's."""
+        """Returns the pending pod of a task: that of the last attempt, or the driver's."""
         driver, node = self._by_name.get(f"{task}-driver"), self._by_name.get(task)
         found = (*sorted(self._pods(node), key=lambda pod: pod.attempt, reverse=True), driver)
         return next((pod for pod in found if pod is not None and pod.state == "PENDING"), None)
 
     def waiting_driver(self, tasks: Collection[str]) -> Node | None:
-        """The driver of the whole run, or of a group of tasks, that is pending; `tasks` are those that are pods."""
+        """Returns the pending driver of the whole run or of a group of tasks; `tasks` are those that are pods."""
         others = (self._by_name[f"{task}-driver"] for task in self.tasks if task not in tasks)
         return next((driver for driver in others if driver.state == "PENDING"), None)
 
     def failed_pods(self, task: str) -> list[Node]:
-        """Of a task that failed what may say why: the pod of the last attempt, or the driver's, then those above it."""
+        """Returns nodes that may explain a failed task: the last attempt's pod, or the driver's, then their parents."""
         node, driver = self._by_name.get(task), self._by_name.get(f"{task}-driver")
         failed = sorted((pod for pod in self._pods(node) if _in(pod, "FAILED")), key=lambda pod: pod.attempt)
         others = [detail for detail in (driver, node) if detail is not None and _in(detail, "FAILED")]
         return [*reversed(failed), *others]
 
     def _pods(self, node: Node | None) -> Iterator[Node]:
-        """The executors below a task's node; below these are the steps that follow."""
+        """Yields the executors below a task's node; below them are the next steps."""
         for child in node.children if node is not None else ():
             detail = self._by_id.get(child)
             if detail is not None and detail.name.startswith("executor"):
@@ -113,7 +113,7 @@ class Nodes:
 
 
 def nodes_of_run(run: Any) -> Nodes:
-    """The nodes that the task details of a `V2beta1Run` tell of; none of a backend without ML Metadata."""
+    """Returns the nodes in the task details of a `V2beta1Run`; none if the backend has no ML Metadata."""
     details = (run.run_details.task_details if run.run_details is not None else None) or []
     return Nodes(
         Node(
@@ -131,7 +131,7 @@ def nodes_of_run(run: Any) -> Nodes:
 
 
 def nodes_of_workflow(workflow: Json) -> Nodes:
-    """The nodes of an Argo workflow, with what Argo says of them."""
+    """Returns the nodes of an Argo workflow, with Argo's messages."""
     return Nodes(
         Node(
             identity=_hash(identity),
@@ -148,7 +148,7 @@ def nodes_of_workflow(workflow: Json) -> Nodes:
 
 
 def _status_nodes(status: Json) -> Json:
-    """Argo packs the nodes of a large workflow (workflow/packer of Argo Workflows, `DecompressWorkflow`)."""
+    """Unpacks the nodes, which Argo compresses in a large workflow (its workflow/packer, `DecompressWorkflow`)."""
     packed = status.get("compressedNodes")
     if not packed:
         return status.get("nodes") or {}
@@ -157,7 +157,7 @@ def _status_nodes(status: Json) -> Json:
 
 
 def _pod_name(workflow: Json, node: Json) -> str:
-    """`RetrievePodName` in backend/src/common/util/workflow.go."""
+    """Returns the pod's name, as `RetrievePodName` in backend/src/common/util/workflow.go."""
     metadata = workflow.get("metadata") or {}
     name, identity = str(metadata.get("name", "")), str(node.get("id", ""))
     if (metadata.get("annotations") or {}).get("workflows.argoproj.io/pod-name-format") == "v1":
@@ -169,12 +169,12 @@ def _pod_name(workflow: Json, node: Json) -> str:
 
 
 def _state(phase: str) -> str | None:
-    """`RuntimeState.ToV2` in backend/src/apiserver/model/run.go."""
+    """Maps a phase to a state, as `RuntimeState.ToV2` in backend/src/apiserver/model/run.go."""
     return _STATES[phase] if phase in _STATES else phase.upper() or None
 
 
 def _hash(identity: str | None) -> str:
-    """What a node's id and its pod's name have in common."""
+    """Returns the hash that a node's id and its pod's name have in common."""
     return (identity or "").rpartition("-")[2]
 
 
@@ -183,12 +183,12 @@ def _time(text: str | None) -> datetime.datetime | None:
 
 
 def _attempts(pods: list[Node]) -> list[Node]:
-    """The pods themselves: where a step may be tried again, Argo's node "executor" stands above them, and runs."""
+    """Returns the pods of all attempts; if retries are allowed, Argo's node "executor" is their parent."""
     return [pod for pod in pods if pod.attempt[0] >= 0] or pods
 
 
 def _is_at_work(pods: list[Node]) -> bool:
-    """Whether a pod runs, or has failed and another is to come; that may be held as the first was."""
+    """Whether a pod runs, or has failed and will be retried; the retry may have to wait as well."""
     attempts = _attempts(pods)
     waiting = any(_in(pod, "PENDING") for pod in attempts)
     return any(_in(pod, "RUNNING") for pod in attempts) or (not waiting and any(_in(pod, "FAILED") for pod in attempts))

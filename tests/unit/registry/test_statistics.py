@@ -54,7 +54,7 @@ def test_a_single_file_is_kept_under_its_name(uri, statistics_dir):
 
 
 def test_statistics_that_are_not_there_are_refused(uri, tmp_path):
-    with pytest.raises(UserError, match="there are no statistics at"):
+    with pytest.raises(UserError, match="no statistics at"):
         Registry(uri).record_statistics("f1", str(tmp_path / "nowhere"))
 
 

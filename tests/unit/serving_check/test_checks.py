@@ -91,7 +91,7 @@ def test_a_server_that_does_not_start_is_told(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     reference: Any = None
-    with pytest.raises(UserError, match="tensorflow_model_server has ended with the status 3"):
+    with pytest.raises(UserError, match="tensorflow_model_server exited with the status 3"):
         check_served(trial(models / "resize", []), lambda: reference, ServingCheckConfig())
 
 

@@ -15,7 +15,7 @@ from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 from components.serving_check.result import RESULT_FILE, ServingCheckResult
 from components.serving_check.warmup import WARMUP_FILE
-from registry.contents import hash_folder
+from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from tests.support.serving import trainer_settings
 

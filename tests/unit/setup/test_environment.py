@@ -169,7 +169,7 @@ def test_somebody_elses_environment_that_does_not_fit_is_left_alone(project):
     (project.root / ".venv" / "precious").touch()
     said = project.bootstrap("run")
     assert not project.succeeded
-    assert ".venv is there and does not fit: there is no such command. Move it away" in said
+    assert ".venv is there and does not fit: command not found. Move it away" in said
     assert (project.root / ".venv" / "precious").exists()
 
 

@@ -24,13 +24,13 @@ evaluator:
 """
 
 MISTAKES = {
-    "a key that stands twice": (
+    "a key that is given twice": (
         ("  batch_size: 4\n", "  batch_size: 4\n  epochs: 50\n"),
-        "roofs.yaml, line 9: trainer.epochs stands twice, in lines 7 and 9; keep one of them",
+        "roofs.yaml, line 9: trainer.epochs is given twice, in lines 7 and 9; keep one of them",
     ),
     "equal keys that are written in different ways": (
         ("[background, roof]\n", "[background, roof]\n  labels: {type: values, classes: {1: roof, 0x1: background}}\n"),
-        "roofs.yaml, line 5: data.labels.classes.1 stands twice, in line 5; keep one of them",
+        "roofs.yaml, line 5: data.labels.classes.1 is given twice, in line 5; keep one of them",
     ),
     "a misspelt key that must be there": (
         ("source:", "sorce:"),
@@ -122,7 +122,7 @@ MISTAKES = {
     ),
     "a tab": (
         ("  epochs: 5\n", "\tepochs: 5\n"),
-        "roofs.yaml, line 7: the line is indented by a tab; YAML takes spaces alone",
+        "roofs.yaml, line 7: the line is indented by a tab; YAML allows only spaces",
     ),
     "a glob without quotes": (
         ("root: data}", "root: data, images: [*.jpg]}"),

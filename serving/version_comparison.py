@@ -1,4 +1,4 @@
-"""How far two versions agree on masks: figures for a person who is to decide on a canary, not for its quality."""
+"""Comparison of two versions' masks, for the decision on a canary; it measures agreement, not quality."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ _CLASSES = 256  # Masks are 8-bit indices.
 
 
 class Agreement(NamedTuple):
-    """What two versions have in common on some pictures."""
+    """Agreement of two versions on some images."""
 
     pictures: int
     equal_pixels: float
-    """Part of all pixels to which both give the same class."""
+    """Share of pixels to which both assign the same class."""
     mean_iou: float
-    """IoU of one version's regions with the other's, over all pixels, averaged over the classes that either finds."""
+    """IoU of one version's classes with the other's, over all pixels; the mean of the classes that either predicts."""
 
 
 class Comparison:
-    """Adds up masks, picture by picture."""
+    """Accumulates pairs of masks, image by image."""
 
     def __init__(self) -> None:
         self._counts_CC = np.zeros([_CLASSES, _CLASSES], np.int64)
         self._pictures = 0
 
     def add(self, stable_HW: np.ndarray, canary_HW: np.ndarray) -> None:
-        """Adds the two masks (uint8) of one picture.
+        """Adds the two masks (uint8) of one image.
 
         Raises:
-            ValueError: they are not of one size.
+            ValueError: they differ in size.
         """
         if stable_HW.shape != canary_HW.shape:
             raise ValueError(f"one mask is {stable_HW.shape}, the other {canary_HW.shape}")
@@ -39,13 +39,13 @@ class Comparison:
         self._pictures += 1
 
     def agreement(self) -> Agreement:
-        """The figures over all pictures so far.
+        """Returns the agreement over all images so far.
 
         Raises:
-            ValueError: there are none.
+            ValueError: no images were added.
         """
         if not self._pictures:
-            raise ValueError("no pictures were compared")
+            raise ValueError("no images were compared")
         equal_C = np.diag(self._counts_CC)
         union_C = self._counts_CC.sum(0) + self._counts_CC.sum(1) - equal_C
         found_C = union_C > 0

@@ -1,4 +1,4 @@
-"""What the server answers, whatever the protocol that it was asked in."""
+"""Data plane: predictions, metadata and status, independent of the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from segpipe_client.errors import shortened
 from serving import logs
-from serving.batching import Batcher, Servable, Waiting
+from serving.batching import Batcher, PendingRequest, Servable
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature
@@ -27,17 +27,17 @@ SIGNATURE_DEF = "signature_def"
 
 @dataclass
 class Call:
-    """A prediction under way: when it must be over, and how it ended."""
+    """Prediction in progress: its deadline, and its final status."""
 
     deadline: float
     status: StatusCode = StatusCode.OK
 
 
-class Endpoint:
-    """The one model behind gRPC and REST."""
+class Dataplane:
+    """Data plane of the one model, used by gRPC and REST."""
 
     def __init__(self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, base_path: str) -> None:
-        """`base_path` is where the registry keeps its versions, which is what a reload may name."""
+        """`base_path` is the registry's folder of versions, the only one that a reload may name."""
         self.limits = limits
         self.metrics = metrics
         self.versions = versions
@@ -47,7 +47,7 @@ class Endpoint:
 
     @contextmanager
     def admitted(self, entrypoint: str, seconds: float | None = None) -> Iterator[Call]:
-        """Room for a prediction, which is counted when it ends; `seconds` is what the client gives it.
+        """Admits a prediction, and counts it when it ends; `seconds` is the client's timeout.
 
         Raises:
             ServingError: too many requests are waiting or running.
@@ -71,10 +71,10 @@ class Endpoint:
             self.metrics.request_ended(self.versions.name, call.status, entrypoint, time.monotonic() - began)
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The version that `spec` asks for, to be held while it is used.
+        """Returns the version that `spec` names; callers hold it as a context while they use it.
 
         Raises:
-            ServingError: there is none.
+            ServingError: it is not loaded.
         """
         version = spec.version.value if spec.WhichOneof("version_choice") == "version" else None
         label = spec.version_label if spec.WhichOneof("version_choice") == "version_label" else None
@@ -88,23 +88,23 @@ class Endpoint:
         output_filter: Sequence[str],
         deadline: float,
     ) -> Outputs:
-        """The outputs of one request.
+        """Runs one request and returns its outputs.
 
         Raises:
-            ServingError: it asks for too much or for what is not there, the model refuses it, or its time is up.
+            ServingError: it is too large, names unknown outputs, is refused by the model, or its deadline has passed.
         """
         check_count(len(inputs), self.limits.pictures)
         asked = signature.asked(output_filter)
-        outputs = await self._batcher.run(Waiting(servable, signature, list(inputs), deadline))
+        outputs = await self._batcher.run(PendingRequest(servable, signature, list(inputs), deadline))
         return {name: outputs[name] for name in asked}
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """The signatures (servables/tensorflow/get_model_metadata_impl.cc).
+        """Returns the signatures (servables/tensorflow/get_model_metadata_impl.cc).
 
         Raises:
-            ServingError: another field is asked for, or the version is not there.
+            ServingError: another field is requested, or the version is not loaded.
         """
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
@@ -128,10 +128,10 @@ class Endpoint:
     def status(
         self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """The states of one version or of all (model_servers/get_model_status_impl.cc).
+        """Returns the states of one version or of all (model_servers/get_model_status_impl.cc).
 
         Raises:
-            ServingError: nothing is known of the model or the version.
+            ServingError: the model or the version is unknown.
         """
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
@@ -154,10 +154,10 @@ class Endpoint:
         return response
 
     async def reload(self, config: model_server_config_pb2.ModelServerConfig) -> None:
-        """Looks at the registry now, and loads what it serves.
+        """Polls the registry now, and loads what it serves.
 
         Raises:
-            ServingError: the configuration wants what only the registry decides.
+            ServingError: the configuration sets what only the registry decides.
         """
         if config.WhichOneof("config") != "model_config_list":
             raise invalid(

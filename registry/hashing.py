@@ -1,4 +1,4 @@
-"""Files and their hashes: what a version is made of."""
+"""Hashing of a version's files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class ContentMismatchError(Exception):
 
 
 class UnsafePathError(ContentMismatchError):
-    """A path is not one that a version may record: it is absolute or leaves its folder."""
+    """A manifest must not have this path: it is absolute or leads out of the folder."""
 
 
 def safe_path(path: str) -> str:
-    """`path`, if it is relative, in its plain form and stays in its folder.
+    """Returns `path` if it is relative, normalised and inside its folder.
 
     Raises:
         UnsafePathError: it is not.
@@ -36,12 +36,12 @@ def safe_path(path: str) -> str:
 
 
 def hash_folder(folder: Storage) -> dict[str, str]:
-    """Path → SHA-256 of every file below `folder`, read piece by piece."""
+    """Returns path → SHA-256 of every file in `folder` and its subfolders, read in chunks."""
     return {path: hash_file(folder, path) for path in folder.files()}
 
 
 def hash_file(folder: Storage, path: str) -> str:
-    """SHA-256 of one file, in hexadecimal."""
+    """Returns the SHA-256 of one file, in hexadecimal."""
     digest = hashlib.sha256()
     with folder.open(path) as file:
         for chunk in _chunks(file):
@@ -50,7 +50,7 @@ def hash_file(folder: Storage, path: str) -> str:
 
 
 def content_hash(files: Mapping[str, str]) -> str:
-    """SHA-256 over the sorted paths and hashes: equal exactly when the folders hold the same files."""
+    """Returns the SHA-256 over sorted paths and hashes: equal if and only if folders hold the same files."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path}\0{files[path]}\n".encode())
@@ -58,10 +58,10 @@ def content_hash(files: Mapping[str, str]) -> str:
 
 
 def copy_checked(source: Storage, path: str, expected: str, target: BinaryIO) -> None:
-    """Copies one file of `source` into `target` and hashes it on the way.
+    """Copies one file of `source` into `target` while hashing it.
 
     Raises:
-        ContentMismatchError: what was copied does not have the hash `expected`.
+        ContentMismatchError: the copied bytes do not have the hash `expected`.
     """
     digest = hashlib.sha256()
     with source.open(path) as file:
@@ -76,7 +76,7 @@ def check_folder(folder: Storage, files: Mapping[str, str]) -> None:
     """Checks that `folder` holds exactly `files`, with their hashes.
 
     Raises:
-        ContentMismatchError: a file is missing, not recorded, changed, or recorded under a path that leaves the folder.
+        ContentMismatchError: a file is missing, not recorded, changed, or recorded with a path outside the folder.
     """
     check_names(folder, files)
     for path, expected in files.items():
@@ -85,10 +85,10 @@ def check_folder(folder: Storage, files: Mapping[str, str]) -> None:
 
 
 def check_names(folder: Storage, files: Mapping[str, str]) -> None:
-    """Checks that `folder` holds files of the names in `files` and no others.
+    """Checks that `folder` holds exactly the files named in `files`.
 
     Raises:
-        ContentMismatchError: a file is missing, not recorded, or recorded under a path that leaves the folder.
+        ContentMismatchError: a file is missing, not recorded, or recorded with a path outside the folder.
     """
     for path in files:
         safe_path(path)

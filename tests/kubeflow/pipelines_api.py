@@ -132,6 +132,7 @@ class PipelinesApi:
             "bind-address": "127.0.0.1",
             "port": _DATABASE,
             "user": "root",
+            "character-set-server": "utf8mb4",  # As MySQL 8 has it, which Kubeflow Pipelines brings.
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         self._spawn("mariadb", root / "usr/sbin/mariadbd", "--no-defaults", "--skip-grant-tables", *words)

@@ -76,7 +76,7 @@ class PipelinesApi:
         (self._files / "config.json").write_text(json.dumps(self._settings()))
         self._start_database()
         self.start()
-        _run(self.cluster, "sh", "-c", f"mkdir -p {Path(_TOKEN).parent} && echo token >{_TOKEN}")
+        _run(self.cluster, "sh", "-c", f"mkdir -p {Path(_TOKEN).parent} && printf token >{_TOKEN}")
         server = ("--mlPipelineAPIServerName", "127.0.0.1", "--namespace", self.namespace)
         self._spawn("kfp-agent", program(AGENT), *server, "--kubeconfig", self.cluster.kubeconfig)
 

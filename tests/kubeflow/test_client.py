@@ -105,7 +105,7 @@ class TestConnection:
             find_connection(host, environment={})
 
     def test_a_missing_certificate_or_token_file_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"no certificate file .*/ca\.pem"):
+        with pytest.raises(UserError, match=r"the certificate file .*/ca\.pem does not exist"):
             find_connection("https://host", tmp_path / "ca.pem", environment={})
         with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is not a file"):
             find_connection("https://host", environment={"KF_PIPELINES_SA_TOKEN_PATH": str(tmp_path / "token")})
@@ -141,7 +141,7 @@ class TestRefusals:
         ("answer", "sentence"),
         [
             ((403, {}, '{"message": "not yours"}'), r"does not allow this \(403\): not yours; ask for the right"),
-            ((404, {}, "404 page not found"), r"no Kubeflow Pipelines API v2beta1 at http://\S+ \(404\)"),
+            ((404, {}, "404 page not found"), r"http://\S+ has no Kubeflow Pipelines API v2beta1 \(404\)"),
             ((302, {"location": "https://dex/auth"}, ""), "sends to https://dex/auth instead of the API"),
             ((200, {"content-type": "text/html"}, "<!doctype html>"), "answers with a web page instead of the API"),
             ((503, {}, "no healthy upstream"), r"is not ready \(503\); try again"),
@@ -400,6 +400,36 @@ class TestWatching:
         for source in (of_run, of_workflow):
             (row,) = watching.rows(source, [Step("train", "Train")], datetime.datetime.now(UTC))
             assert row.state == state
+
+    @pytest.mark.parametrize(
+        ("driver", "executor", "task", "state"),
+        [
+            ("PENDING", None, None, "starting"),
+            ("SUCCEEDED", "PENDING", "RUNNING", "starting"),
+            ("SUCCEEDED", "RUNNING", "RUNNING", "running"),
+            ("SUCCEEDED", "SKIPPED", "SUCCEEDED", "cached"),
+            ("SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "done"),
+            ("SUCCEEDED", "FAILED", "FAILED", "failed"),
+        ],
+    )
+    def test_each_node_may_have_attempts_as_kubeflow_s_own_settings_of_argo_make_them(
+        self, driver: str, executor: str | None, task: str | None, state: str
+    ) -> None:
+        argo = Nodes()
+        argo.set("train-driver", "RUNNING" if driver == "PENDING" else driver, ("train-driver(0)",))
+        argo.set("train-driver(0)", driver, ("train",) if task else ())
+        if task:
+            argo.set("train", task, ("train(0)",))
+            argo.set("train(0)", task, ("train/executor",))
+            argo.set("train/executor", "RUNNING" if executor == "PENDING" else executor, ("train/executor(0)",))
+            argo.set("train/executor(0)", executor)
+        for nodes in (nodes_of_run(_as_model(argo)), nodes_of_workflow(argo.workflow())):
+            assert nodes.state("train") == state
+            pods = {pod.name for pod in (nodes.waiting_pod("train"), *nodes.failed_pods("train")) if pod is not None}
+            assert pods - {"train", "executor"} == {
+                "starting": {"executor(0)" if executor else "train-driver(0)"},
+                "failed": {"executor(0)"},
+            }.get(state, set())
 
     def test_the_last_of_several_attempts_tells_why(self, api: KfpApi, client: Client) -> None:
         argo = Nodes()
@@ -825,9 +855,9 @@ class TestSchedule:
 
     def test_one_that_is_not_there_cannot_be_paused(self, client: Client) -> None:
         for command in (recurring.pause, recurring.resume):
-            with pytest.raises(UserError, match="no schedule of sample; make one with `segpipe schedule CONFIG`"):
+            with pytest.raises(UserError, match="sample has no schedule; create one with `segpipe schedule CONFIG`"):
                 command(client, "sample", client.find_pipeline("sample"))
-            with pytest.raises(UserError, match="no schedule of sample"):
+            with pytest.raises(UserError, match="sample has no schedule"):
                 command(client, "sample", client.ensure_pipeline("sample"))
 
 

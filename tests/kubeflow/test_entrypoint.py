@@ -108,7 +108,7 @@ def test_a_users_mistake_is_one_line(tmp_path: Path) -> None:
 def test_our_mistake_has_its_traceback_above_the_line(tmp_path: Path) -> None:
     step, _ = run(tmp_path, "break_down")
     assert step.status == 1
-    assert step.last_line.startswith("error: KeyError: 'x' (a bug, or a fault of the cluster")
+    assert step.last_line.startswith("error: KeyError: 'x' (a bug or a cluster fault")
     assert "in break_down" in step.log
 
 

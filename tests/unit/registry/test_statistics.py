@@ -66,5 +66,5 @@ def test_a_damaged_index_is_named(uri, statistics_dir, tamper):
 
 @pytest.mark.parametrize("fingerprint", ["", "..", "a/b", ".hidden"])
 def test_a_fingerprint_is_a_plain_word(uri, statistics_dir, fingerprint):
-    with pytest.raises(ValueError, match="no fingerprint"):
+    with pytest.raises(ValueError, match="is not a fingerprint"):
         Registry(uri).record_statistics(fingerprint, statistics_dir)

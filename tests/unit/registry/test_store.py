@@ -236,7 +236,7 @@ class TestFetch:
         push(uri, "a")
         (tmp_path / "target").mkdir()
         (tmp_path / "target" / "file").write_text("mine")
-        with pytest.raises(RegistryError, match="holds something else than version 1"):
+        with pytest.raises(RegistryError, match="holds other files than version 1"):
             Registry(uri).fetch(1, str(tmp_path / "target"))
         assert (tmp_path / "target" / "file").read_text() == "mine"
 
@@ -350,7 +350,7 @@ class TestCanary:
 
     def test_the_served_version_is_no_canary(self, uri, push):
         push(uri, "a")
-        with pytest.raises(RegistryError, match="version 1 is the one that is served"):
+        with pytest.raises(RegistryError, match="version 1 is already served"):
             Registry(uri).start_canary(1, 10)
 
     def test_nothing_is_tried_out_beside_nothing(self, uri, push):

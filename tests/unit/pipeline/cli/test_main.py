@@ -111,7 +111,7 @@ def test_an_origin_that_is_none_and_an_engine_that_cannot_are_refused(tmp_path: 
     )
     options = ["--host", "0.0.0.0", "--engine", "tensorflow_model_server", "--allow-origin", "*"]
     cannot = segpipe("serve", "--registry", str(tmp_path), *options)
-    assert cannot.stderr.splitlines()[-1].startswith("error: tensorflow_model_server answers no pages of other origins")
+    assert cannot.stderr.splitlines()[-1].startswith("error: tensorflow_model_server does not support CORS")
 
 
 def test_a_file_that_cannot_be_written_is_named() -> None:

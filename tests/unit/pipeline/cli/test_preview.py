@@ -78,7 +78,7 @@ def test_broken_pictures_are_passed_over(
 
 def test_without_a_training_picture_it_says_so(config_file: Path, tmp_path: Path) -> None:
     config = load_config(config_file, ["data.split={train: 0, eval: 0.5, test: 0.5}"])
-    with pytest.raises(UserError, match="no picture of tiny can be trained on; `segpipe check`"):
+    with pytest.raises(UserError, match="no image of tiny can be used for training; `segpipe check`"):
         write_preview(config, tmp_path / "sheet.png")
     assert not (tmp_path / "sheet.png").exists()
 

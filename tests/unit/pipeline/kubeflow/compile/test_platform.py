@@ -97,7 +97,7 @@ def test_a_sound_document_has_no_problem() -> None:
         ({"emptyDirMounts": [{"volumeName": "x", "mountPath": "/data"}]}, "two volumes at /data"),
         ({"emptyDirMounts": [{"volumeName": "x", "mountPath": "/s3/y"}]}, "mounts a volume at /s3/y"),
         ({"emptyDirMounts": [{"volumeName": "s3-scratch", "mountPath": "/x"}]}, "of the name s3-scratch"),
-        ({"imagePullSecret": [{"secretNameParameter": constant("")}]}, "names a pull secret that is empty"),
+        ({"imagePullSecret": [{"secretNameParameter": constant("")}]}, "has an empty pull secret"),
         (
             {
                 "secretAsEnv": [

@@ -49,14 +49,8 @@ class Words(NamedTuple):
     is_error: bool
 
 
-def seen(client: Client, run: Any) -> Seen:
-    """A run with the nodes that it has itself, else, of a backend without ML Metadata, with those of its workflow."""
-    nodes = nodes_of_run(run)
-    return Seen(run, nodes) if nodes else seen_closely(client, run)
-
-
 def seen_closely(client: Client, run: Any) -> Seen:
-    """A run with its workflow, whose nodes say why they are as they are."""
+    """A run with its workflow, whose nodes say what is below them and why they are as they are."""
     workflow = client.workflow(run.run_id)
     nodes = nodes_of_workflow(workflow or {})
     return Seen(run, nodes or nodes_of_run(run), workflow)
@@ -81,7 +75,7 @@ def find_holds(client: Client, close: Seen, tasks: Sequence[str]) -> Holds:
 
 def why_task_failed(client: Client, close: Seen, task: str) -> str:
     """The last thing that the step's pod said, and what the cluster says of its end; empty if there is neither."""
-    pods = close.nodes.failed_pods(task)
+    pods = [pod for pod in close.nodes.failed_pods(task) if pod.pod]
     if not pods:
         return ""
     messages = [(pod.message or pod_end(client.pod(pod.pod)), _is_driver(pod)) for pod in pods[:1]]

@@ -6,11 +6,13 @@ kubeflow/pipelines).  Where Argo's defaults have a retry strategy, as Kubeflow's
 (`workflow-controller-configmap-patch.yaml`), each of these stands above attempts of its own: `train` above `train(0)`,
 `train-driver` above the pod `train-driver(0)`.  They come from one of two sources:
 
-- the task details of a run, of the API v2beta1.  `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out what
-  Argo says of a node, and a backend without ML Metadata has no task details (`reserved "task_details"` in
-  `backend/api/v2beta1/run.proto`);
 - the workflow itself, which the API v1beta1 answers (`toApiRunDetailV1` in `apiserver/server/api_converter.go`), as the
-  persistence agent reported it last (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`).
+  persistence agent reported it last (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`);
+- the task details of a run, of the API v2beta1, where v1beta1 is refused.  They are names and states alone: a detail
+  has neither its own id nor its pod (`toApiPipelineTaskDetail` in `apiserver/server/api_converter.go`), so that
+  nothing tells what is below it; `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out what Argo says of a
+  node, and a backend without ML Metadata has no task details (`reserved "task_details"` in
+  `backend/api/v2beta1/run.proto`).
 """
 
 from __future__ import annotations
@@ -50,8 +52,9 @@ class Node(NamedTuple):
 class Nodes:
     """The nodes of a run, by name."""
 
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        """Takes the nodes in any order."""
+    def __init__(self, nodes: Iterable[Node], know_pods: bool = True) -> None:
+        """Takes the nodes in any order, and whether they say which pods are whose."""
+        self._know_pods = know_pods
         self._by_id = {node.identity: node for node in nodes}
         self._by_name = {node.name: node for node in self._by_id.values()}
 
@@ -76,7 +79,7 @@ class Nodes:
             return "cached" if pods and all(_in(pod, "SKIPPED") for pod in pods) else "done"
         if _in(node, "SKIPPED"):
             return "skipped"
-        if _in(node, "RUNNING") and _is_at_work(pods):
+        if _in(node, "RUNNING") and (_is_at_work(pods) or not self._know_pods):
             return "running"
         # The API has no word, and so no state, for Argo's "omitted": a step that comes after one that failed.
         started = driver if node is None else node
@@ -131,19 +134,20 @@ class Nodes:
 def nodes_of_run(run: Any) -> Nodes:
     """The nodes that the task details of a `V2beta1Run` tell of; none of a backend without ML Metadata."""
     details = (run.run_details.task_details if run.run_details is not None else None) or []
-    return Nodes(
+    nodes = (
         Node(
-            identity=_hash(detail.pod_name),
+            identity=detail.task_id or detail.display_name,
             name=detail.display_name or "",
-            pod=detail.pod_name or "",
+            pod="",
             state=detail.state,
             began=detail.start_time,
             ended=detail.end_time,
-            children=tuple(_hash(child.pod_name) for child in detail.child_tasks or ()),
+            children=(),
             message=(detail.error.message or "") if detail.error is not None else "",
         )
         for detail in details
     )
+    return Nodes(nodes, know_pods=False)
 
 
 def nodes_of_workflow(workflow: Json) -> Nodes:

@@ -1,7 +1,7 @@
 """A run as it goes: a row a step, until it ends.
 
-The API tells of Argo's nodes, not of tasks, see `nodes`.  What holds a step is asked for when it has been starting for
-some time, see `holds`: a healthy run costs one small request a look.
+The API tells of Argo's nodes, not of tasks, see `nodes`: a look is a request for the run and one for its workflow.  The
+pods are asked about when a step has been starting for some time, see `holds`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from pipeline.kubeflow.client.holds import (
     Holds,
     Seen,
     find_holds,
-    seen,
     seen_closely,
     why_run_failed,
     why_task_failed,
@@ -116,7 +115,7 @@ def watch(
     was_canceling, patience = False, _Patience(client, [step.task for step in steps])
     with screen:
         for run in _polls(client, run_id, sleep):
-            look = seen(client, run)
+            look = seen_closely(client, run)
             screen.show(rows(look.nodes, steps, _now(), patience.holds(look)))
             was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:

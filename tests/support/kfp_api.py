@@ -475,8 +475,8 @@ class Nodes:
     def _detail(self, name: str, node: Json) -> Json:
         detail: Json = {
             "run_id": "ignored",
+            "task_id": f"id-of-{_hash(name)}",
             "display_name": _shown(name),
-            "pod_name": self.pod(name),
             "create_time": BEGAN,
             "start_time": BEGAN,
             "end_time": NOT_YET if node["state"] in _AT_WORK else ENDED,

@@ -48,14 +48,8 @@ class LastOutput(NamedTuple):
     is_error: bool
 
 
-def snapshot(client: Client, run: Any) -> RunSnapshot:
-    """Returns a run with its own nodes, or, if the backend has no ML Metadata, with those of its workflow."""
-    nodes = nodes_of_run(run)
-    return RunSnapshot(run, nodes) if nodes else detailed_snapshot(client, run)
-
-
 def detailed_snapshot(client: Client, run: Any) -> RunSnapshot:
-    """Returns a run with its workflow, whose nodes have Argo's messages."""
+    """Returns a run with its workflow, whose nodes have their children and Argo's messages."""
     workflow = client.workflow(run.run_id)
     nodes = nodes_of_workflow(workflow or {})
     return RunSnapshot(run, nodes or nodes_of_run(run), workflow)
@@ -80,7 +74,7 @@ def find_holds(client: Client, close: RunSnapshot, tasks: Sequence[str]) -> Hold
 
 def why_task_failed(client: Client, close: RunSnapshot, task: str) -> str:
     """Returns the last line of the step's pod, and the cluster's reason of its end; empty if there is neither."""
-    pods = close.nodes.failed_pods(task)
+    pods = [pod for pod in close.nodes.failed_pods(task) if pod.pod]
     if not pods:
         return ""
     messages = [(pod.message or pod_end(client.pod(pod.pod)), _is_driver(pod)) for pod in pods[:1]]

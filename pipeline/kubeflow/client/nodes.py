@@ -6,11 +6,12 @@ kubeflow/pipelines).  If Argo's defaults have a retry strategy, as Kubeflow's ow
 (`workflow-controller-configmap-patch.yaml`), each of these is the parent of its own attempts: `train` of `train(0)`,
 `train-driver` of the pod `train-driver(0)`.  They come from one of two sources:
 
-- the task details of a run, of the API v2beta1.  `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out
-  Argo's messages, and a backend without ML Metadata has no task details (`reserved "task_details"` in
-  `backend/api/v2beta1/run.proto`);
 - the workflow itself, which the API v1beta1 returns (`toApiRunDetailV1` in `apiserver/server/api_converter.go`), as
-  last reported by the persistence agent (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`).
+  last reported by the persistence agent (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`);
+- the task details of a run, of the API v2beta1, if v1beta1 is refused.  They have only names and states: a detail has
+  neither its own id nor its pod (`toApiPipelineTaskDetail` in `apiserver/server/api_converter.go`), so its children are
+  unknown; `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out Argo's messages, and a backend without ML
+  Metadata has no task details (`reserved "task_details"` in `backend/api/v2beta1/run.proto`).
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ class Node(NamedTuple):
 class Nodes:
     """The nodes of a run, by name."""
 
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        """Takes the nodes in any order."""
+    def __init__(self, nodes: Iterable[Node], know_pods: bool = True) -> None:
+        """Takes the nodes in any order, and whether they say which pods are whose."""
+        self._know_pods = know_pods
         self._by_id = {node.identity: node for node in nodes}
         self._by_name = {node.name: node for node in self._by_id.values()}
 
@@ -76,7 +78,7 @@ class Nodes:
             return "cached" if pods and all(_in(pod, "SKIPPED") for pod in pods) else "done"
         if _in(node, "SKIPPED"):
             return "skipped"
-        if _in(node, "RUNNING") and _is_at_work(pods):
+        if _in(node, "RUNNING") and (_is_at_work(pods) or not self._know_pods):
             return "running"
         # The API has no state for Argo's "omitted": a step after a failed one.
         started = driver if node is None else node
@@ -131,19 +133,20 @@ class Nodes:
 def nodes_of_run(run: Any) -> Nodes:
     """Returns the nodes in the task details of a `V2beta1Run`; none if the backend has no ML Metadata."""
     details = (run.run_details.task_details if run.run_details is not None else None) or []
-    return Nodes(
+    nodes = (
         Node(
-            identity=_hash(detail.pod_name),
+            identity=detail.task_id or detail.display_name,
             name=detail.display_name or "",
-            pod=detail.pod_name or "",
+            pod="",
             state=detail.state,
             began=detail.start_time,
             ended=detail.end_time,
-            children=tuple(_hash(child.pod_name) for child in detail.child_tasks or ()),
+            children=(),
             message=(detail.error.message or "") if detail.error is not None else "",
         )
         for detail in details
     )
+    return Nodes(nodes, know_pods=False)
 
 
 def nodes_of_workflow(workflow: Json) -> Nodes:

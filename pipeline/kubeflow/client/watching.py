@@ -1,7 +1,7 @@
 """Live status of a run, one row per step, until it ends.
 
-The API reports Argo's nodes, not tasks, see `nodes`.  The reason why a step waits is requested only after it has been
-starting for some time, see `holds`: a healthy run costs one small request per poll.
+The API reports Argo's nodes, not tasks, see `nodes`: each poll requests the run and its workflow.  Pods are requested
+only after a step has been starting for some time, see `holds`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from pipeline.kubeflow.client.holds import (
     RunSnapshot,
     detailed_snapshot,
     find_holds,
-    snapshot,
     why_run_failed,
     why_task_failed,
 )
@@ -116,7 +115,7 @@ def watch(
     was_canceling, patience = False, _Patience(client, [step.task for step in steps])
     with screen:
         for run in _polls(client, run_id, sleep):
-            look = snapshot(client, run)
+            look = detailed_snapshot(client, run)
             screen.show(rows(look.nodes, steps, _now(), patience.holds(look)))
             was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:

@@ -22,7 +22,8 @@ def client_requirements() -> list[str]:
     """What `segpipe_client` needs, gRPC included: the lists of its own distribution."""
     folder = ROOT / "segpipe_client"
     files = (folder / "requirements.txt", folder / "requirements-grpc.txt")
-    return [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 REQUIREMENTS = [

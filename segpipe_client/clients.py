@@ -49,7 +49,7 @@ class SegmentationClient:
             url: the model's address, `http://HOST:PORT/v1/models/NAME`, with https, grpc or grpcs likewise;
                 `/versions/3` or `/labels/canary` at its end ask for that version.
             classes: names of the classes, in the order of their indices, instead of those that the model brings.
-            timeout: seconds for a picture, with all attempts.
+            timeout: seconds for an image, with all attempts.
             patience: seconds in which a server that is not there, or is too busy, is asked again; without it, the whole
                 timeout.
             headers: sent with each request, such as a token for a gateway.
@@ -69,15 +69,15 @@ class SegmentationClient:
         self._patience = patience
 
     def predict(self, picture: Picture, timeout: float | None = None) -> Segmentation:
-        """The segmentation of one picture: a path, a file's bytes, pixels [H, W, 3] as uint8, or a Pillow image.
+        """Segments one image: a path, a file's bytes, pixels [H, W, 3] as uint8, or a Pillow image.
 
         While the server cannot be reached or is too busy, it is tried again, up to the deadline.
 
         Raises:
-            PictureRefusedError: the server does not take the picture, and says why.
+            PictureRefusedError: the server does not accept the image, and says why.
             ServerUnavailableError: it could not be reached, or was too busy.
             DeadlineExceededError: it took too long.
-            SegmentationError: it answers with another error, or with what is no segmentation.
+            SegmentationError: it answers with another error, or with something else than a segmentation.
             OSError: the file cannot be read.
         """
         sent = encoded(picture)
@@ -93,18 +93,18 @@ class SegmentationClient:
         concurrency: int = CONCURRENCY,
         return_refused: bool = False,
     ) -> list[Segmentation | PictureRefusedError]:
-        """The segmentations of several pictures, in their order, `concurrency` of them on the way at a time.
+        """Segments several images, `concurrency` of them at a time, and returns the segmentations in their order.
 
         Each is a request of its own, so that a bad one spoils no other; the server runs them together.
 
         Args:
-            pictures: as `predict` takes them.
+            pictures: images as `predict` takes them.
             timeout: seconds for each.
             concurrency: how many at a time.
-            return_refused: refused pictures have their exception in the list, instead of ending all.
+            return_refused: returns the exception of a refused image in the list, instead of raising it.
 
         Raises:
-            PictureRefusedError: with the `index` of the picture.
+            PictureRefusedError: with the `index` of the image.
             SegmentationError, OSError: as `predict`.
         """
 

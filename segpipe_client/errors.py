@@ -17,7 +17,7 @@ _DECODERS = (
     ("Invalid GIF", "the GIF data is damaged or ends early"),
     ("Input size should match (header_size", "the BMP data is damaged or ends early"),
     ("Incomplete bmp", "the BMP data is damaged or ends early"),
-    ("Unknown image file format", "it is no JPEG, PNG, GIF or BMP"),
+    ("Unknown image file format", "it is not a JPEG, PNG, GIF or BMP"),
 )
 
 
@@ -32,10 +32,10 @@ class SegmentationError(Exception):
 
 
 class PictureRefusedError(SegmentationError):
-    """The server will never take this picture, or this request; the text is its own sentence.
+    """The server will never accept this image, or this request; the text is its own message.
 
     Attributes:
-        index: which picture it was, where several were given.
+        index: position of the image, where several were given.
     """
 
     code = "INVALID_ARGUMENT"

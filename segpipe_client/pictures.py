@@ -50,7 +50,7 @@ def encoded(picture: Picture) -> bytes:
     if hasattr(picture, "read"):
         return _read(picture)
     raise TypeError(
-        "a picture is a path, bytes, an open file, a NumPy array or a Pillow image, "
+        "an image is a path, bytes, an open file, a NumPy array or a Pillow image, "
         f"not {type(picture).__name__}" + ("; predict_many takes several" if isinstance(picture, list | tuple) else "")
     )
 

@@ -2,7 +2,7 @@
 
 A region is a set of pixels of one class that are joined by edges (4-connected).  Each of its pixels has a directed edge
 along every side that is no side of another of its pixels, with the pixel to the right of the edge as one looks at the
-picture; the edges form rings.  Where two pixels of a region touch at a corner only, a ring turns from the one to the
+image; the edges form rings.  Where two pixels of a region touch at a corner only, a ring turns from the one to the
 other, so that no ring touches itself, and a hole may touch the outline in single points, as OGC Simple Features allow.
 """
 

@@ -1,4 +1,4 @@
-"""What a picture is made of."""
+"""Segmentation of an image: mask, fractions of the classes, overlay and outlines."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .polygons import feature_collection
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The answer to one picture.
+    """Segmentation of one image.
 
     Attributes:
-        mask_HW: the class index of each pixel, uint8, at the picture's own size, upright.
+        mask_HW: the class index of each pixel, uint8, at the image's own size, upright.
         mask_png: the same, as the PNG file that the server sent.
         class_names: the name of each index.
-        fractions: name → share of the picture's pixels, in the order of the indices.
+        fractions: name → share of the image's pixels, in the order of the indices.
         mean_confidence: the mean probability of the classes that the pixels were given.
         model_version: the version that answered; None if the server does not say, as TensorFlow Serving over REST.
-        picture: the encoded picture, as it was sent.
+        picture: the encoded image, as it was sent.
     """
 
     mask_HW: npt.NDArray[np.uint8] = field(repr=False)
@@ -41,10 +41,10 @@ class Segmentation:
     picture: bytes = field(repr=False)
 
     def overlay(self, alpha: float = 0.5) -> Image.Image:
-        """The picture with the classes' colours laid over it: `alpha` of colour, the rest of picture.
+        """Blends the image with the colours of the classes: `alpha` of colour, the rest of the image.
 
         Raises:
-            OSError: Pillow cannot decode the picture.
+            OSError: Pillow cannot decode the image.
         """
         colours_HWC = colours(len(self.class_names))[self.mask_HW]
         mixed_HWC = decoded_rgb(self.picture).astype(np.float32) * (1 - alpha) + colours_HWC * np.float32(alpha)
@@ -54,7 +54,7 @@ class Segmentation:
         """The outlines of the connected regions as a GeoJSON FeatureCollection (RFC 7946) in pixels.
 
         Each region of pixels that share an edge is a Polygon along the pixels' borders, with its holes; x goes right
-        and y down from the picture's upper left corner. Its properties are `class`, `class_index` and `pixels`.
+        and y down from the image's upper left corner. Its properties are `class`, `class_index` and `pixels`.
 
         Args:
             classes: names of the classes wanted; all, if none are given.
@@ -62,7 +62,7 @@ class Segmentation:
         """
         unknown = sorted(set(classes or ()) - set(self.class_names))
         if unknown:
-            raise ValueError(f"there is no class {unknown[0]!r}; there are {', '.join(self.class_names)}")
+            raise ValueError(f"unknown class {unknown[0]!r}; there are {', '.join(self.class_names)}")
         wanted = [index for index, name in enumerate(self.class_names) if classes is None or name in classes]
         return feature_collection(self.mask_HW, self.class_names, wanted, min_pixels)
 
@@ -83,7 +83,7 @@ def make_segmentation(answer: Answer, picture: bytes, classes: Sequence[str] | N
     except OSError as error:
         raise SegmentationError(f"the server's mask cannot be decoded: {error}") from None
     if mask_HW.dtype != np.uint8 or mask_HW.ndim != 2 or mask_HW.max() >= count:
-        raise SegmentationError(f"the server's mask is no 8-bit picture of indices under {count}")
+        raise SegmentationError(f"the server's mask is not an 8-bit image of indices under {count}")
     return Segmentation(
         mask_HW=mask_HW,
         mask_png=answer.mask_png,

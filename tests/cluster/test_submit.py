@@ -95,7 +95,7 @@ def watched(there: RealPods, volume: Path) -> tuple[int, str]:
     reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
     reader.start()
     try:
-        _wait_for("Capture run state · running", output)
+        _wait_for("Capture run state · running", output, process)
         _interrupt(api)
         assert process.poll() is None, "".join(output)
         process.wait(1200)
@@ -105,10 +105,10 @@ def watched(there: RealPods, volume: Path) -> tuple[int, str]:
     return process.returncode, "".join(output)
 
 
-def _wait_for(text: str, output: list[str], seconds: float = 400) -> None:
+def _wait_for(text: str, output: list[str], process: subprocess.Popen[str], seconds: float = 400) -> None:
     deadline = time.monotonic() + seconds
     while text not in "".join(output):
-        assert time.monotonic() < deadline, "".join(output)
+        assert process.poll() is None and time.monotonic() < deadline, "".join(output)
         time.sleep(0.5)
 
 

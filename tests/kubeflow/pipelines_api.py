@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -61,27 +62,37 @@ class PipelinesApi:
         self.address = f"http://{NODE}:{HTTP}"
 
     def __enter__(self) -> PipelinesApi:
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _open(self) -> None:
         self.cluster.apply(_SCHEDULES)
         self.cluster.kubectl("wait", "--for=condition=Established", f"crd/{_SCHEDULES['metadata']['name']}")
         (self._files / "data").mkdir(parents=True, exist_ok=True)
         (self._files / "config.json").write_text(json.dumps(self._settings()))
         self._start_database()
         self.start()
-        _run(self.cluster, "sh", "-c", f"mkdir -p {Path(_TOKEN).parent} && echo token >{_TOKEN}")
+        _run(self.cluster, "sh", "-c", f"mkdir -p {Path(_TOKEN).parent} && printf token >{_TOKEN}")
         server = ("--mlPipelineAPIServerName", "127.0.0.1", "--namespace", self.namespace)
         self._spawn("kfp-agent", program(AGENT), *server, "--kubeconfig", self.cluster.kubeconfig)
-        return self
 
     def __exit__(self, *_: object) -> None:
         for name in ("kfp-agent", "kfp-api-server", "mariadb"):
             self.cluster.node.sandbox.end(name)
+        shutil.rmtree(self._files, ignore_errors=True)
 
     def start(self) -> None:
         """Starts the API server, and waits until it answers."""
         self._spawn("kfp-api-server", program(API_SERVER), "--config", _INSIDE, "--logtostderr")
+        log = self.cluster.places.logs / "kfp-api-server.log"
         deadline = time.monotonic() + 180
         while not self.answers():
-            assert time.monotonic() < deadline, (self.cluster.places.logs / "kfp-api-server.log").read_text()[-4000:]
+            is_at_work = self.cluster.node.sandbox.pid("kfp-api-server") is not None
+            assert is_at_work and time.monotonic() < deadline, log.read_text()[-4000:]
             time.sleep(0.5)
 
     def kill(self) -> None:
@@ -121,6 +132,7 @@ class PipelinesApi:
             "bind-address": "127.0.0.1",
             "port": _DATABASE,
             "user": "root",
+            "character-set-server": "utf8mb4",  # As MySQL 8 has it, which Kubeflow Pipelines brings.
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         self._spawn("mariadb", root / "usr/sbin/mariadbd", "--no-defaults", "--skip-grant-tables", *words)
@@ -136,6 +148,8 @@ class PipelinesApi:
             "ObjectStoreConfig": {**store, "PipelinePath": "pipelines", "Secure": "false"},
             "InitConnectionTimeout": "2m",
             "CacheEnabled": "true",
+            "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST": "127.0.0.1",  # Nobody is there, and nobody asks.
+            "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT": "1",
         }
 
     def _spawn(self, name: str, path: str | Path, *words: object) -> None:

@@ -401,6 +401,36 @@ class TestWatching:
             (row,) = watching.rows(source, [Step("train", "Train")], datetime.datetime.now(UTC))
             assert row.state == state
 
+    @pytest.mark.parametrize(
+        ("driver", "executor", "task", "state"),
+        [
+            ("PENDING", None, None, "starting"),
+            ("SUCCEEDED", "PENDING", "RUNNING", "starting"),
+            ("SUCCEEDED", "RUNNING", "RUNNING", "running"),
+            ("SUCCEEDED", "SKIPPED", "SUCCEEDED", "cached"),
+            ("SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "done"),
+            ("SUCCEEDED", "FAILED", "FAILED", "failed"),
+        ],
+    )
+    def test_each_node_may_have_attempts_as_kubeflow_s_own_settings_of_argo_make_them(
+        self, driver: str, executor: str | None, task: str | None, state: str
+    ) -> None:
+        argo = Nodes()
+        argo.set("train-driver", "RUNNING" if driver == "PENDING" else driver, ("train-driver(0)",))
+        argo.set("train-driver(0)", driver, ("train",) if task else ())
+        if task:
+            argo.set("train", task, ("train(0)",))
+            argo.set("train(0)", task, ("train/executor",))
+            argo.set("train/executor", "RUNNING" if executor == "PENDING" else executor, ("train/executor(0)",))
+            argo.set("train/executor(0)", executor)
+        for nodes in (nodes_of_run(_as_model(argo)), nodes_of_workflow(argo.workflow())):
+            assert nodes.state("train") == state
+            pods = {pod.name for pod in (nodes.waiting_pod("train"), *nodes.failed_pods("train")) if pod is not None}
+            assert pods - {"train", "executor"} == {
+                "starting": {"executor(0)" if executor else "train-driver(0)"},
+                "failed": {"executor(0)"},
+            }.get(state, set())
+
     def test_the_last_of_several_attempts_tells_why(self, api: KfpApi, client: Client) -> None:
         argo = Nodes()
         argo.set("train", "FAILED", ("train/executor",))

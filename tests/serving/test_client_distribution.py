@@ -67,8 +67,8 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and what it requires, and nothing else."""
+def environment(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel of the documented command and what it requires, and nothing else."""
     folder = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     pip = folder / "venv" / "bin" / "pip"
@@ -76,7 +76,8 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run([*map(str, probe)], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"no package index can be reached: {done.stderr.strip().splitlines()[-1]}")
-    run(pip, "install", "-q", wheel, cwd=folder)
+    run(pip, "wheel", "-q", "--no-deps", "--wheel-dir", folder / "dist", "./segpipe_client", cwd=checkout)
+    run(pip, "install", "-q", next((folder / "dist").glob("*.whl")), cwd=folder)
     return folder
 
 
@@ -106,7 +107,7 @@ def test_the_wheel_has_the_one_package_and_its_licence(wheel: Path) -> None:
 
 
 def test_it_predicts_over_rest_and_over_grpc_with_the_extra(
-    environment: Path, wheel: Path, process: Served, tmp_path: Path
+    environment: Path, checkout: Path, process: Served, tmp_path: Path
 ) -> None:
     (tmp_path / "image.png").write_bytes(picture(40, 56))
     python = environment / "venv" / "bin" / "python"
@@ -120,7 +121,7 @@ def test_it_predicts_over_rest_and_over_grpc_with_the_extra(
     assert without.stderr.splitlines()[-1] == (
         "ImportError: grpc:// and grpcs:// need grpcio and protobuf: pip install 'segpipe-client[grpc]'"
     )
-    run(environment / "venv" / "bin" / "pip", "install", "-q", f"{wheel}[grpc]", cwd=tmp_path)
+    run(environment / "venv" / "bin" / "pip", "install", "-q", "./segpipe_client[grpc]", cwd=checkout)
     assert run(*script, address, tmp_path / "image.png", cwd=tmp_path) == expected
 
 

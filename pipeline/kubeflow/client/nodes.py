@@ -2,7 +2,9 @@
 
 For a task `train` there are `train-driver`, a pod that decides on caching and conditions, `train`, and below that the
 step's pod, `executor`, or `executor(0)`, `executor(1)` … if it was retried (`argocompiler/container.go` of
-kubeflow/pipelines).  They come from one of two sources:
+kubeflow/pipelines).  If Argo's defaults have a retry strategy, as Kubeflow's own manifests set them
+(`workflow-controller-configmap-patch.yaml`), each of these is the parent of its own attempts: `train` of `train(0)`,
+`train-driver` of the pod `train-driver(0)`.  They come from one of two sources:
 
 - the task details of a run, of the API v2beta1.  `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out
   Argo's messages, and a backend without ML Metadata has no task details (`reserved "task_details"` in
@@ -87,29 +89,43 @@ class Nodes:
 
     def waiting_pod(self, task: str) -> Node | None:
         """Returns the pending pod of a task: that of the last attempt, or the driver's."""
-        driver, node = self._by_name.get(f"{task}-driver"), self._by_name.get(task)
-        found = (*sorted(self._pods(node), key=lambda pod: pod.attempt, reverse=True), driver)
-        return next((pod for pod in found if pod is not None and pod.state == "PENDING"), None)
+        pods = sorted(self._pods(self._by_name.get(task)), key=lambda pod: pod.attempt, reverse=True)
+        found = (*pods, *self._driver_pods(task))
+        return next((pod for pod in found if pod.state == "PENDING"), None)
 
     def waiting_driver(self, tasks: Collection[str]) -> Node | None:
         """Returns the pending driver of the whole run or of a group of tasks; `tasks` are those that are pods."""
-        others = (self._by_name[f"{task}-driver"] for task in self.tasks if task not in tasks)
-        return next((driver for driver in others if driver.state == "PENDING"), None)
+        others = (pod for task in self.tasks if task not in tasks for pod in self._driver_pods(task))
+        return next((pod for pod in others if pod.state == "PENDING"), None)
 
     def failed_pods(self, task: str) -> list[Node]:
         """Returns nodes that may explain a failed task: the last attempt's pod, or the driver's, then their parents."""
-        node, driver = self._by_name.get(task), self._by_name.get(f"{task}-driver")
+        node = self._by_name.get(task)
         failed = sorted((pod for pod in self._pods(node) if _in(pod, "FAILED")), key=lambda pod: pod.attempt)
-        others = [detail for detail in (driver, node) if detail is not None and _in(detail, "FAILED")]
-        return [*reversed(failed), *others]
+        others = [*self._driver_pods(task), *([node] if node is not None else [])]
+        return [*reversed(failed), *(detail for detail in others if _in(detail, "FAILED"))]
 
     def _pods(self, node: Node | None) -> Iterator[Node]:
-        """Yields the executors below a task's node; below them are the next steps."""
-        for child in node.children if node is not None else ():
-            detail = self._by_id.get(child)
-            if detail is not None and detail.name.startswith("executor"):
+        """Yields the executors below a task's node or its attempts; below these are the next steps."""
+        for detail in self._children(node):
+            if detail.name.startswith("executor"):
                 yield detail
                 yield from self._pods(detail)
+            elif node is not None and _is_attempt(detail, node):
+                yield from self._pods(detail)
+
+    def _driver_pods(self, task: str) -> list[Node]:
+        """Returns the attempts of a task's driver, the last one first; the driver if it has none."""
+        driver = self._by_name.get(f"{task}-driver")
+        if driver is None:
+            return []
+        attempts = [detail for detail in self._children(driver) if _is_attempt(detail, driver)]
+        return sorted(attempts, key=lambda pod: pod.attempt, reverse=True) or [driver]
+
+    def _children(self, node: Node | None) -> Iterator[Node]:
+        """Yields the known children of a node."""
+        found = (self._by_id.get(child) for child in (node.children if node is not None else ()))
+        return (detail for detail in found if detail is not None)
 
 
 def nodes_of_run(run: Any) -> Nodes:
@@ -180,6 +196,11 @@ def _hash(identity: str | None) -> str:
 
 def _time(text: str | None) -> datetime.datetime | None:
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
+def _is_attempt(node: Node, above: Node) -> bool:
+    """Whether a node is an attempt that Argo makes below one with a retry strategy."""
+    return node.attempt[0] >= 0 and node.name.rpartition("(")[0] == above.name
 
 
 def _attempts(pods: list[Node]) -> list[Node]:

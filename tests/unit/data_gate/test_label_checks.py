@@ -56,7 +56,7 @@ def test_masks_of_0_and_255_stop_with_a_line_that_makes_them_right(data_set: Dat
 def test_the_names_in_the_line_are_quoted_as_yaml_wants_them(data_set: DataSet) -> None:
     data_set.add("a", mask=SHAPE * 255)
     [finding] = failures(data_set, classes=("no", "it's: odd"))
-    line = re.search(r"say (labels: .*\}\})", finding.detail)
+    line = re.search(r"write (labels: .*\}\})", finding.detail)
     assert line is not None
     assert yaml.safe_load(line.group(1))["labels"]["classes"] == {0: "no", 255: "it's: odd"}
 

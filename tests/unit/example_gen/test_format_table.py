@@ -189,7 +189,7 @@ CHECKS: dict[tuple[str, str], Callable[[str], None]] = {
     ("16 bits", "high byte"): keeps_the_high_byte,
     ("orientation", "turned"): is_turned,
     ("several images", "the first"): shows_the_first,
-    ("several images", "set aside"): is_set_aside,
+    ("several images", "quarantined"): is_set_aside,
 }
 FILES = {
     "ingestion's decoder": PLAIN,

@@ -64,7 +64,7 @@ def test_polygons_are_chosen_by_class_names() -> None:
     ]
     assert len(segmentation().polygons()["features"]) == 4
     assert len(segmentation().polygons(min_pixels=2)["features"]) == 1
-    with pytest.raises(ValueError, match="there is no class 'water'; there are ground, roof, tree"):
+    with pytest.raises(ValueError, match="unknown class 'water'; there are ground, roof, tree"):
         segmentation().polygons(["water"])
 
 
@@ -72,8 +72,8 @@ def test_polygons_are_chosen_by_class_names() -> None:
     ("mask_png", "words"),
     [
         (b"no picture", "cannot be decoded"),
-        (answer(MASK * 100, classes=201).mask_png, "no 8-bit picture of indices under 3"),
-        (encoded(PICTURE), "no 8-bit picture"),
+        (answer(MASK * 100, classes=201).mask_png, "not an 8-bit image of indices under 3"),
+        (encoded(PICTURE), "not an 8-bit image"),
     ],
 )
 def test_a_mask_that_is_none_is_the_servers_mistake(mask_png: bytes, words: str) -> None:

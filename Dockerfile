@@ -24,10 +24,12 @@ RUN set -a \
     && /opt/uv/bin/pip install -q --no-cache-dir -c constraints/tfx-1.21.txt uv
 
 COPY setup.py ./
+COPY segpipe_client/requirements*.txt segpipe_client/
 ARG GPU=
 ARG EXTRAS=gcs,s3
-# Packages first, from setup.py alone: a change to the sources then costs seconds. Upstream builds TensorFlow twice; the
-# build without CUDA's kernels is the smaller one and has another name, so nothing may ask for the first.
+# Packages first, from setup.py and the client's lists alone: a change to the sources then costs seconds. Upstream builds
+# TensorFlow twice; the build without CUDA's kernels is the smaller one and has another name, so nothing may ask for the
+# first.
 RUN set -a \
     && if [ -r /settings/environment ]; then . /settings/environment; fi \
     && export UV_NO_CACHE=1 UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$PIP_INDEX_URL} \
@@ -56,6 +58,7 @@ COPY components components
 COPY common common
 COPY registry registry
 COPY serving serving
+COPY segpipe_client segpipe_client
 COPY schemas schemas
 RUN set -a \
     && if [ -r /settings/environment ]; then . /settings/environment; fi \

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A process a core, yet no more than a laptop's memory holds; ARGS='-n 0 …' keeps all in one.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help run test test-slow test-modern image test-image lint clean
+.PHONY: help run test test-slow test-modern image test-image lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## says what there is
@@ -41,6 +41,10 @@ lint: ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: ## the docs as a site in build/site; ends with an error for each dead link
+	@scripts/bootstrap test
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
 
 clean: ## removes what make has made: .venv, build/ and caches; runs/ stays
 	@rm -rf --one-file-system $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-TOPS = ("pipeline", "components", "common", "registry", "serving", "schemas")
+TOPS = ("pipeline", "components", "common", "registry", "serving", "segpipe_client", "schemas")
 
 
 def version() -> str:
@@ -18,17 +18,16 @@ def version() -> str:
     return found.group(1)
 
 
-# What `serving.client` needs, which an app may copy: httpx for REST, the others for gRPC.
-CLIENT = [
-    "grpcio>=1.62",
-    "httpx>=0.27,<1",
-    "numpy>=1.26,<3",
-    "pillow>=10.3",
-    "protobuf>=3.20.3,<7",
-]
+def client_requirements() -> list[str]:
+    """What `segpipe_client` needs, gRPC included: the lists of its own distribution."""
+    folder = ROOT / "segpipe_client"
+    files = (folder / "requirements.txt", folder / "requirements-grpc.txt")
+    lines = [line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
 
 REQUIREMENTS = [
-    *CLIENT,
+    *client_requirements(),
     "aiohttp>=3.9,<4",
     "apache-beam>=2.74,<2.78",
     "click>=8.1,<9",
@@ -61,7 +60,7 @@ REQUIREMENTS = [
 ]
 
 EXTRAS = {
-    "client": CLIENT,
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],
     "s3": ["s3fs>=2024.2"],
@@ -90,6 +89,7 @@ setup(
         "pipeline": ["configs/*.yaml"],
         "components.report": ["templates/*", "*.html"],
         "schemas": ["*.pbtxt"],
+        "segpipe_client": ["py.typed"],
         "serving": ["static/*"],
     },
     install_requires=REQUIREMENTS,

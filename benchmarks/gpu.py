@@ -209,12 +209,12 @@ def _step(network: Network, variant: Variant, strategy: tf.distribute.Strategy) 
     import tensorflow as tf
 
     from components.trainer.phases import phases
-    from components.trainer.training import make_learner, make_network
+    from components.trainer.training import compile_train_step, make_network
 
     task = _task(network, variant)
     model = make_network(task, strategy)
-    learner = make_learner(model, phases(task.config)[-1], task, strategy).learner
-    train = learner.make_train_function()
+    train_step = compile_train_step(model, phases(task.config)[-1], task, strategy).train_step
+    train = train_step.make_train_function()
     shape = (network.batch, network.size, network.size)
     image_BHWC = tf.cast(tf.random.uniform((*shape, 3), maxval=256, dtype=tf.int32), tf.uint8)
     mask_BHW = tf.cast(tf.random.uniform(shape, maxval=2, dtype=tf.int32), tf.uint8)
@@ -233,7 +233,7 @@ def _task(network: Network, variant: Variant) -> Any:
     """The trainer's task, with nothing to read."""
     import numpy as np
 
-    from components.trainer.losses.total import build_loss
+    from components.trainer.losses.build_loss import build_loss
     from components.trainer.models import build_model
     from components.trainer.training import Places, Task
     from components.transform.config import TransformConfig

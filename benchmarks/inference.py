@@ -29,7 +29,7 @@ from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_image, resize_image, to_bytes
+from components.transform.image_ops import decode_image, resize_image, to_bytes
 
 WAYS = {
     "resize": InferenceConfig(),

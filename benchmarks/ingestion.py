@@ -104,7 +104,7 @@ def _loop(config: DataConfig) -> Callable[[], int]:
     from components.example_gen.images import canonical_image
     from components.example_gen.label_map import label_map
     from components.example_gen.masks import canonical_mask
-    from components.example_gen.rejection import Rejected
+    from components.example_gen.rejection import RejectionError
     from components.example_gen.sources import open_source
 
     def run() -> int:
@@ -117,7 +117,7 @@ def _loop(config: DataConfig) -> Callable[[], int]:
                     mask = canonical_mask(
                         opened.mask(), image, meaning, limits.max_pixels, config.max_aspect_difference
                     )
-                except Rejected:
+                except RejectionError:
                     continue
                 measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
                 slices = opened.pair.slices | bucket_slices(config.buckets, measures)

@@ -79,14 +79,14 @@ def _measure(task: Task, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Images a second, in each round of each side."""
     from components.trainer.phases import phases, prepare
     from components.trainer.strategy import choose_strategy, shared_out
-    from components.trainer.training import make_learner, make_network
+    from components.trainer.training import compile_train_step, make_network
 
     strategy = choose_strategy()
     network = make_network(task, strategy)
     phase = phases(task.config)[-1]
     prepare(network, phase, task.config)
-    learner = make_learner(network, phase, task, strategy).learner
-    train = learner.make_train_function()
+    train_step = compile_train_step(network, phase, task, strategy).train_step
+    train = train_step.make_train_function()
     real, one_batch = task.training(task.seed), _one_batch(task)
     sides = {
         side: strategy.experimental_distribute_dataset(shared_out(dataset))

@@ -45,8 +45,8 @@ from components.trainer.models import build_model
 from components.transform import features
 from components.transform.config import TransformConfig
 from registry.store import Registry
-from serving.client.messages import request_bytes
-from serving.client.rest import request_json
+from segpipe_client.documents import request_json
+from segpipe_client.messages import request_bytes
 
 TILE, NAMES = 96, ("background", "red", "yellow", "blue")
 CLASSES = len(NAMES)

@@ -1,1 +1,1 @@
-"""What every other package may import: errors, settings, records, progress, and rules that several steps share."""
+"""Modules that every other package may import: errors, settings, records, progress, and shared rules."""

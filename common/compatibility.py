@@ -1,4 +1,4 @@
-"""What differs between the tested sets of TFX and TensorFlow, and what has to be worked around in them."""
+"""Workarounds for differences between the two supported sets of TFX and TensorFlow versions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def skip_autograph_for_keras() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow without the notes of 2.21 that no TF_CPP_MIN_LOG_LEVEL holds back.
+    """Imports TensorFlow without the log messages of 2.21 that TF_CPP_MIN_LOG_LEVEL does not suppress.
 
-    Two of its libraries tell of oneDNN and of missing GPUs when they are loaded, before they look at the level.  What
+    Two of its libraries log notes on oneDNN and missing GPUs when they are loaded, before they read the level.  What
     else is written to standard error meanwhile is passed on when the import has ended.
     """
     sys.stderr.flush()
@@ -44,8 +44,8 @@ def import_tensorflow() -> None:
 
 
 def portable_stats_options(options: str) -> str:
-    """The JSON of TFDV's StatsOptions in the same bytes from either set, which the steps of either set can read.
+    """Serialises TFDV's StatsOptions to the same JSON bytes under either set, readable by the steps of both.
 
-    TFDV 1.21 has given up slicing by SQL; 1.16 looks for it, and finds nothing but what is in the JSON.
+    TFDV 1.21 has dropped slicing by SQL; 1.16 requires its key in the JSON.
     """
     return json.dumps({"_slice_sqls": None, **json.loads(options)}, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Confusion counts in the graph, so that an evaluation reads C² numbers a picture instead of its pixels."""
+"""Confusion matrices computed in the graph, so that an evaluation reads C² numbers per image instead of its pixels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ INDICES = 256
 
 
 def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Pixels [B, C, C], int64, counted as [truth][prediction]; void pixels of the truth do not count.
+    """Returns pixel counts [B, C, C], int64, indexed [truth][prediction]; void pixels of the truth are ignored.
 
-    One `bincount` over the batch: pixel (t, p) of a picture goes to bin t·C + p.  Void has a row of its own, which is
-    cut off, and so has every other index of the truth that is no class: the counts show whether there was one.
+    One `bincount` over the batch: pixel (t, p) of an image goes to bin t·C + p.  Void gets its own row, which is
+    cut off, as does every other index of the truth that is not a class: the counts show whether there was one.
 
     Args:
         truth_BHW: class indices or void, uint8.
@@ -31,8 +31,10 @@ def confusion_counts_BCC(truth_BHW: tf.Tensor, prediction_BHW: tf.Tensor, num_cl
     counts = tf.math.bincount(bins, minlength=size, maxlength=size, dtype=tf.int64, axis=-1)
     counts_BTP = tf.reshape(counts, [-1, INDICES, num_classes])
     strays = tf.reduce_sum(counts_BTP[:, num_classes:VOID])
-    # As unsigned numbers negative ones are huge, so that one comparison finds both kinds of strays.
+    # Negative numbers are large as unsigned ones, so one comparison finds indices below and above the classes.
     beyond = tf.reduce_any(tf.bitcast(prediction, tf.uint32) >= num_classes)
-    check = tf.debugging.Assert(~beyond & (strays == 0), ["a pixel is beyond the classes; of the truth:", strays])
+    check = tf.debugging.Assert(
+        ~beyond & (strays == 0), ["a pixel has an index beyond the classes; in the ground truth:", strays]
+    )
     with tf.control_dependencies([check]):
         return counts_BTP[:, :num_classes]

@@ -1,6 +1,6 @@
-"""What makes a decoder work for minutes although the header tells a small picture.
+"""Decompression bombs: detects images that are small by their header but very expensive to decode.
 
-Ingestion and the served model refuse the same files: both decode with libjpeg and libpng, which count nothing of it.
+Ingestion and the served model reject the same files: both decode with libjpeg and libpng, which set no such limits.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Iterator
 
 REFUSED = "picture refused: "
-"""How each refusal of the served model begins."""
+"""Prefix of every rejection by the served model."""
 
 SCAN = b"\xff\xda\0"
-"""How each scan of a JPEG begins: SOS and the high byte of its length, which is 0 (ISO/IEC 10918-1, B.2.3)."""
+"""First bytes of each scan of a JPEG: SOS and the high byte of its length, which is 0 (ISO/IEC 10918-1, B.2.3)."""
 
 MAX_SCANS = 100
-"""Encoders write about ten.  Each goes over all pixels, and one that says nothing takes ten bytes."""
+"""Encoders write about ten.  Each scan visits all pixels, and an empty one takes only ten bytes."""
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -27,16 +27,16 @@ MAX_TEXTS = 16
 """libpng inflates each, to 8 MB at most (`PNG_USER_CHUNK_MALLOC_MAX`): 50 ms of work for a chunk of 8 KB."""
 
 PNG_PIXEL_BYTES = 9
-"""What a pixel of a PNG takes at most before it is compressed: four channels of 16 bits, and a filter (RFC 2083, 6)."""
+"""Most bytes of a PNG's pixel before compression: four channels of 16 bits, and a filter byte (RFC 2083, 6)."""
 
 PNG_OTHER_BYTES = 1 << 20
-"""What a PNG may hold besides: texts, profiles, a preview.
+"""Bytes that a PNG may hold besides its pixels: texts, profiles, a preview.
 
 A byte inflates to a thousand, and libpng inflates what follows the last pixel to its end, only to throw it away.
 """
 
 TOO_MUCH_DATA = "it holds more data than its pixels can take"
-"""What the served model says of such a PNG, and the server of one that only it can tell."""
+"""Message of the served model for such a PNG, and of the server for one that only the server detects."""
 
 _IHDR_END = 33
 _SMALL = 1 << 17
@@ -45,7 +45,7 @@ _PIECE = 1 << 10
 
 
 def excess(data: bytes, kind: str, pixels: int) -> str | None:
-    """Why a file of the format `kind`, "jpeg" or "png", must not be decoded; None where it may.
+    """Returns why a file of the format `kind`, "jpeg" or "png", must not be decoded; None if it may be.
 
     `pixels` is their number by the header.
     """
@@ -59,15 +59,15 @@ def excess(data: bytes, kind: str, pixels: int) -> str | None:
 
 
 def png_bytes(pixels: int) -> int:
-    """What a PNG of so many pixels takes at most, be it compressed or not."""
+    """Returns the most bytes that a PNG of so many pixels needs, compressed or not."""
     return PNG_PIXEL_BYTES * pixels + PNG_OTHER_BYTES
 
 
 def inflates_too_far(png: bytes, pixels: int) -> bool:
-    """Whether what a PNG calls its pixels inflates to more than so many can take; found without holding it.
+    """Returns whether a PNG's pixel data inflates to more than its pixels need, without keeping the inflated data.
 
-    Small files are not looked into: a decoder is through with them in a quarter of a second, whatever they hold.  Nor
-    are those whose header speaks of more than 25 megapixels, for which looking would take as long.
+    Small files are not checked: a decoder takes at most a quarter of a second for them, whatever they hold.  Nor
+    are those whose header claims more than 25 megapixels, because checking them would take as long as decoding.
     """
     if len(png) <= _SMALL or pixels > _MOST_PIXELS:
         return False
@@ -77,13 +77,13 @@ def inflates_too_far(png: bytes, pixels: int) -> bool:
             left -= len(inflater.decompress(piece))
             if left < 0 or inflater.eof:
                 break
-    except zlib.error:  # The decoder will say so.
+    except zlib.error:  # The decoder will report it.
         return False
     return left < 0
 
 
-def lying_png(side: int) -> bytes:
-    """A bomb without its charge: a PNG of some hundred bytes whose header claims `side`² pixels (RFC 2083, 3.2)."""
+def forged_size_png(side: int) -> bytes:
+    """Returns a PNG of some hundred bytes whose header claims `side`² pixels but holds no data (RFC 2083, 3.2)."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(3 * 64))), (b"IEND", b""))
     return PNG_START + b"".join(_chunk(kind, content) for kind, content in chunks)
@@ -94,7 +94,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _pixel_data(png: bytes) -> Iterator[bytes]:
-    """The contents of the IDAT chunks, as far as they are there, in pieces that inflate to a megabyte at most."""
+    """Yields the contents of the IDAT chunks that are present, in pieces that inflate to at most a megabyte."""
     place = _IHDR_END
     while place + 8 <= len(png):
         end = place + 8 + int.from_bytes(png[place : place + 4], "big")

@@ -1,18 +1,18 @@
-"""The error that a person reads."""
+"""Errors shown to the user as one sentence."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something that the user can put right: its text is one sentence that says what, where, and what to do.
+    """An error that the user can fix: its text is one sentence that says what, where, and what to do.
 
-    The command line prints the text alone, without a traceback; everything else that is raised is a bug and keeps its
-    traceback in the log.
+    The command line prints the text alone, without a traceback; any other exception is a bug, whose traceback is
+    logged.
     """
 
 
 def user_error_in(error: BaseException | None) -> UserError | None:
-    """The sentence for the user, wherever a runner has wrapped it."""
+    """Returns the `UserError` in the chain of causes, however a runner has wrapped it."""
     while error is not None:
         if isinstance(error, UserError):
             return error

@@ -1,4 +1,4 @@
-"""What ends a command from outside: Ctrl-C, a signal to terminate, a reader of its output that has gone."""
+"""Interruptions of a command from outside: Ctrl-C, SIGTERM, a closed output pipe."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from types import FrameType
 
 
 class Interruption(KeyboardInterrupt):
-    """An end from outside, other than by Ctrl-C; it passes through what catches errors, as that does."""
+    """An interruption other than Ctrl-C; like KeyboardInterrupt, it is not caught by `except Exception`."""
 
     def __init__(self, what: str, number: signal.Signals) -> None:
         super().__init__(what)
         self.what = what
-        """What has happened, in the words of a message."""
+        """What happened, as a message."""
         self.status = 128 + number
-        """The exit status, as shells have it."""
+        """The exit status, as shells define it."""
 
 
 def output_closed() -> Interruption:
-    """The interruption by a closed pipe, as in `segpipe versions | head -1`."""
+    """Returns the interruption for a closed pipe, as in `segpipe versions | head -1`."""
     return Interruption("stopped, because nobody reads the output any more", signal.SIGPIPE)
 
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM, which stops a container, end the work as Ctrl-C does: in order, with a sentence."""
+    """Handles SIGTERM, which stops a container, like Ctrl-C: an orderly end with a message."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second one ends it at once.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # A second SIGTERM ends the process at once.
         raise Interruption("terminated", signal.SIGTERM)
 
-    if threading.current_thread() is not threading.main_thread():  # Which alone may handle signals.
+    if threading.current_thread() is not threading.main_thread():  # Only the main thread may handle signals.
         yield
         return
     before = signal.signal(signal.SIGTERM, terminate)

@@ -1,7 +1,7 @@
-"""Faults of the machine behind an error: a full disk, a right that lacks, too little memory.
+"""Detection of machine faults behind an error: a full disk, a missing permission, too little memory.
 
-The libraries wrap such errors and keep no more than their text, so both the error numbers and the texts that C, Python,
-SQLite and TensorFlow have for them are looked for, anywhere in the chain of an error's causes.
+Libraries wrap such errors and often keep only their text, so both the error numbers and the messages of C, Python,
+SQLite and TensorFlow are searched for, anywhere in the chain of an error's causes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MEGABYTE = 1_000_000
 
 
 class Kind(Enum):
-    """What the machine lacks."""
+    """Kind of machine fault."""
 
     DISK_FULL = "disk full"
     QUOTA = "quota"
@@ -47,7 +47,7 @@ _NUMBERS = {
     errno.ENOLCK: Kind.NO_LOCKS,
     errno.EOPNOTSUPP: Kind.NO_LOCKS,
     errno.ENOTDIR: Kind.NOT_A_FOLDER,
-    errno.EEXIST: Kind.NOT_A_FOLDER,  # Where a folder is made: a file or a link to nothing.
+    errno.EEXIST: Kind.NOT_A_FOLDER,  # When a folder is created: a file or a dangling link is in its place.
     errno.ENAMETOOLONG: Kind.LONG_NAME,
     errno.EMFILE: Kind.OPEN_FILES,
     errno.ENFILE: Kind.OPEN_FILES,
@@ -79,7 +79,7 @@ _TEXTS = {
         os.strerror(number): kind
         for number, kind in _NUMBERS.items()
         if number not in (errno.EAGAIN, errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP, errno.ENODEV)
-        # Their texts say too little.
+        # Their texts are too vague.
     },
 }
 _PATH = re.compile(r"(?<![\w.:/])/(?:[^\s;:'\"]+)")
@@ -87,14 +87,14 @@ _QUOTED_PATH = re.compile(r"'(/[^']+)'|\"(/[^\"]+)\"")
 
 
 class MachineFault(NamedTuple):
-    """What the machine lacks, and the path that an operation failed on, if the error says it."""
+    """A machine fault and the path that the operation failed on, if the error names it."""
 
     kind: Kind
     path: Path | None
 
 
 def machine_fault_in(error: BaseException | None) -> MachineFault | None:
-    """The machine's fault behind `error`, or `None` where there is none."""
+    """Returns the machine fault behind `error`, or `None`."""
     for cause in _causes(error):
         fault = _fault(cause)
         if fault is not None:
@@ -103,61 +103,61 @@ def machine_fault_in(error: BaseException | None) -> MachineFault | None:
 
 
 def is_out_of_resources(error: BaseException) -> bool:
-    """Whether this process has too much open or too little memory, so that any file would fail as this one did."""
+    """Returns whether too many files are open or memory is short, so that any file would fail as this one did."""
     fault = machine_fault_in(error)
     return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
 
 
 def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
-    """One sentence: what the machine lacks, where, and what to do.
+    """Returns one sentence: what the machine lacks, where, and what to do.
 
     Args:
-        fault: What has been found.
-        folders: What the failed work writes to; asked where the error says no path.
+        fault: The fault.
+        folders: Folders that the failed work writes to; used if the error has no path.
         work: What failed, such as the name of a step.
-        need: The bytes that `work` is estimated to need on its disk.
+        need: Estimated bytes that `work` needs on its disk.
     """
     folders = [*folders, Path(tempfile.gettempdir()) if fault.kind is not Kind.DISK_FULL else Path("/tmp")]  # noqa: S108
     path = fault.path or folders[0]
     needs = f"; {work} needs about {megabytes(need)} MB" if work and need else f" ({work})" if work else ""
     if fault.kind is Kind.DISK_FULL:
-        return f"{_fullness(fault.path, folders)}{needs}; make room there, and the same command goes on"
+        return f"{_fullness(fault.path, folders)}{needs}; free space there, then run the same command again to resume"
     return _SENTENCES[fault.kind].format(
         path=path, owner=_owner(path), user=os.geteuid(), where=f" ({work})" if work else ""
     )
 
 
 def megabytes(size: float) -> str:
-    """A number of bytes in megabytes, with a decimal below ten."""
+    """Formats bytes as megabytes, with a decimal below ten."""
     value = size / MEGABYTE
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-_AGAIN = "; then the same command goes on"
+_AGAIN = "; then run the same command again to resume"
 _SENTENCES = {
     Kind.QUOTA: "the disk quota of this user is used up at {path}{where}: remove files or raise the quota" + _AGAIN,
-    Kind.FILE_SIZE: "{path} would be larger than this machine lets a file be{where}: raise the limit (`ulimit -f`), or "
+    Kind.FILE_SIZE: "{path} would exceed the file size limit of this machine{where}: raise the limit (`ulimit -f`), or "
     "take a file system for larger files" + _AGAIN,
     Kind.READ_ONLY: "{path} cannot be written{where}, because its file system or file is read-only: make it writable, "
     "or name another folder",
-    Kind.NO_RIGHT: "no right to use {path}{where}: {owner}; give user {user} the right to read and write there, or "
-    "name another folder",
+    Kind.NO_RIGHT: "no permission to use {path}{where}: {owner}; give user {user} permission to read and write there, "
+    "or name another folder",
     Kind.NO_LOCKS: "the file system of {path} has no file locks{where}: name a folder on another one",
     Kind.NOT_A_FOLDER: "a part of {path} is a file or a link to nothing, not a folder{where}: remove it, or name "
     "another folder",
     Kind.LONG_NAME: "the path {path} is longer than this file system allows{where}: name a folder with a shorter path",
     Kind.OPEN_FILES: "too many files are open{where}: raise the limit (`ulimit -n 4096`)" + _AGAIN,
-    Kind.PROCESSES: "this machine lets this user start no more threads or processes{where}: raise the limit "
+    Kind.PROCESSES: "this user may not start more threads or processes on this machine{where}: raise the limit "
     "(`ulimit -u`) or end other programs" + _AGAIN,
-    Kind.MEMORY: "the memory of this machine is not enough{where}: end other programs, or lower trainer.batch_size, "
+    Kind.MEMORY: "this machine does not have enough memory{where}: end other programs, or lower trainer.batch_size, "
     "transform.height and transform.width, or data.limits.max_pixels" + _AGAIN,
-    Kind.BROKEN_DISK: "the disk of {path} does not answer as it should{where} (an input/output error): look at the "
-    "disk or the network share, and at the room that is left on it" + _AGAIN,
+    Kind.BROKEN_DISK: "the disk of {path} reported an input/output error{where}: check the "
+    "disk or the network share, and its free space" + _AGAIN,
 }
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and all errors behind it, Beam's by file included."""
+    """Yields `error` and all errors in its chain of causes, including Beam's errors per file."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -188,7 +188,7 @@ def _fault(error: BaseException) -> MachineFault | None:
 
 
 def _at(kind: Kind, path: Path | None) -> MachineFault | None:
-    """The fault, unless it is one of a path and none is known: a socket may be refused too."""
+    """Returns the fault, unless it concerns a path and none is known: a socket may be refused too."""
     return MachineFault(kind, path) if path or kind not in _OF_A_PATH else None
 
 
@@ -201,7 +201,7 @@ def _path_in(text: str) -> Path | None:
 
 
 def _existing(path: Path) -> Path:
-    """The nearest part of `path` that exists."""
+    """Returns the nearest existing parent of `path`, or `path`."""
     for part in (path, *path.parents):
         if os.path.lexists(part):
             return part
@@ -209,32 +209,32 @@ def _existing(path: Path) -> Path:
 
 
 def _fullness(path: Path | None, folders: Iterable[Path]) -> str:
-    """Which disk is full: that of `path`, or the fullest of those that `folders` are on."""
+    """Returns which disk is full: that of `path`, or the fullest of those that `folders` are on."""
     if path is None:
         folder = _existing(min(folders, key=_free))
-    else:  # A folder that the user knows, where it is on the same disk.
+    else:  # Prefers a folder that the user knows, if it is on the same disk.
         device = _existing(path).lstat().st_dev
         folder = next((known for known in map(_existing, folders) if known.lstat().st_dev == device), _existing(path))
     return f"the disk of {folder} is full: {describe_room(folder)}"
 
 
 def describe_room(folder: Path) -> str:
-    """What the disk of `folder`, which need not exist yet, still takes: bytes, or where there is room, files."""
+    """Describes what is left on the disk of `folder`, which need not exist yet: bytes, or if there is room, inodes."""
     status = os.statvfs(_existing(folder))
     if status.f_files and not status.f_favail and status.f_bavail:
-        return f"it takes no further files (0 of {status.f_files} inodes are left)"
+        return f"it cannot hold more files (0 of {status.f_files} inodes are left)"
     usage = shutil.disk_usage(_existing(folder))
     return f"{megabytes(usage.free)} of {megabytes(usage.total)} MB are left"
 
 
 def _free(folder: Path) -> float:
-    """Bytes that are left; a failed step may have given some back, so that no disk needs to be full by now."""
+    """Returns the free bytes; a failed step may have freed some, so that no disk need be full by now."""
     usage = shutil.disk_usage(_existing(folder))
     return usage.free if usage.total else math.inf
 
 
 def _owner(path: Path) -> str:
-    """Whose the nearest existing part of `path` is, and with which rights."""
+    """Describes owner and mode of the nearest existing part of `path`."""
     existing = _existing(path)
     status = existing.lstat()
-    return f"{existing} belongs to user {status.st_uid} and has the rights {status.st_mode & 0o7777:o}"
+    return f"{existing} belongs to user {status.st_uid} and has the mode {status.st_mode & 0o7777:o}"

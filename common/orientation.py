@@ -1,12 +1,12 @@
-"""The Exif orientation of an image file, as the standards say where it stands.
+"""Exif orientation of an image file, read where the standards place it.
 
 Exif data is a TIFF file of its own (Exif 2.32, 4.5.2 and 4.6.4; TIFF 6.0, section 2): in a JPEG's APP1 segment before
 the scan, or in a PNG's eXIf chunk before the pixels.  The tag counts if it is a SHORT, alone, and 1 to 8, in the first
-directory; anything else says nothing, and the image stays as it is stored.  XMP, profiles in text chunks, and Exif data
+directory; anything else is ignored, and the image stays as it is stored.  XMP, profiles in text chunks, and Exif data
 behind the pixels are not read: neither does Chromium.
 
 The served graph reads the same in TensorFlow (`components.trainer.inference.orientation`), a client in
-`serving.client.orientation`; tests compare the three.
+`segpipe_client.orientation`; tests compare the three.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ SHORT = 3
 HIGHEST = 8
 
 MAX_PARTS = 64
-"""Segments, fill bytes or chunks that are looked at; Exif data comes first or near it."""
+"""Most segments, fill bytes or chunks that are searched; Exif data is among the first."""
 
 MAX_ENTRIES = 256
-"""Entries of a directory that are looked at."""
+"""Most entries of a directory that are searched."""
 
 FIRST_DIRECTORY = 8
-"""The least offset of a directory: it lies behind the TIFF header."""
+"""The smallest offset of a directory, which follows the TIFF header."""
 
 EXIF = b"Exif\0\0"
-"""How the content of an APP1 segment with Exif data begins."""
+"""First bytes of an APP1 segment with Exif data."""
 
 _JPEG_START = b"\xff\xd8\xff"
 _APP1, _SOS, _EOI, _FILL = 0xFFE1, 0xFFDA, 0xFFD9, 0xFFFF
@@ -39,7 +39,7 @@ _BYTE_ORDERS = {b"MM\0*": ">", b"II*\0": "<"}
 
 
 def orientation(data: bytes) -> int:
-    """The orientation, 1 to 8, of a JPEG or PNG file's bytes; 1, upright, for any other."""
+    """Returns the orientation, 1 to 8, of a JPEG or PNG file's bytes; 1 (upright) for any other."""
     if data.startswith(_JPEG_START):
         return orientation_in_tiff(_exif_in_jpeg(data))
     if data.startswith(PNG_START):
@@ -48,7 +48,7 @@ def orientation(data: bytes) -> int:
 
 
 def orientation_in_tiff(tiff: bytes) -> int:
-    """The orientation in the first directory of Exif data, which begins with its TIFF header."""
+    """Returns the orientation in the first directory of Exif data, which starts with its TIFF header."""
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None or len(tiff) < FIRST_DIRECTORY:
         return UPRIGHT
@@ -61,7 +61,7 @@ def orientation_in_tiff(tiff: bytes) -> int:
 
 
 def first_orientation(entries: Iterable[tuple[int, int, int, int]]) -> int:
-    """The first sound orientation among a directory's entries (tag, type, count, value)."""
+    """The first valid orientation among a directory's entries (tag, type, count, value)."""
     for tag, kind, count, value in entries:
         if (tag, kind, count) == (ORIENTATION_TAG, SHORT, 1) and UPRIGHT <= value <= HIGHEST:
             return value
@@ -69,7 +69,7 @@ def first_orientation(entries: Iterable[tuple[int, int, int, int]]) -> int:
 
 
 def _exif_in_jpeg(data: bytes) -> bytes:
-    """The content of the first APP1 segment with Exif data before the scan (ISO/IEC 10918-1, B.1.1); else nothing."""
+    """Returns the first APP1 segment with Exif data before the scan (ISO/IEC 10918-1, B.1.1), or empty."""
     place = 2
     for _ in range(MAX_PARTS):
         marker, length = _big_endian(data, place, 2), _big_endian(data, place + 2, 2)
@@ -85,7 +85,7 @@ def _exif_in_jpeg(data: bytes) -> bytes:
 
 
 def _exif_in_png(data: bytes) -> bytes:
-    """The content of the first eXIf chunk before the pixels (PNG, third edition, 11.3.4.4); else nothing."""
+    """Returns the content of the first eXIf chunk before the pixels (PNG, third edition, 11.3.4.4), or empty."""
     place = len(PNG_START)
     for _ in range(MAX_PARTS):
         length, kind = _big_endian(data, place, 4), data[place + 4 : place + 8]
@@ -98,6 +98,6 @@ def _exif_in_png(data: bytes) -> bytes:
 
 
 def _big_endian(data: bytes, place: int, length: int) -> int:
-    """The unsigned integer at `place`; 0 where the data ends before it does."""
+    """Returns the unsigned integer at `place`; 0 if the data is too short."""
     raw = data[place : place + length]
     return int.from_bytes(raw, "big") if len(raw) == length else 0

@@ -1,4 +1,4 @@
-"""One colour for each class, the same in the report, in overlays and everywhere else that a mask is drawn."""
+"""Colours of the classes, the same in the report, in overlays and wherever else a mask is drawn."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from common.records import MAX_CLASSES, VOID
 
 Pixels = npt.NDArray[np.uint8]
 
-# Chosen by eye, dark slate for class 0, which is the background more often than not; the others differ in lightness
-# as well as in hue, so that they can be told apart with the common colour deficiencies too.
+# Chosen by eye: dark slate for class 0, which usually is the background; the others differ in lightness as well as in
+# hue, so that people with common colour deficiencies can distinguish them.
 _FIRST = (
     *("#323c4a", "#e0564f", "#f5dd5c", "#2f8fd6", "#3fb06a", "#f2a33a"),
     *("#8e6bd0", "#4fd0cf", "#ee86c0", "#8a5a32", "#a8d64a", "#b02a7c"),
@@ -22,9 +22,9 @@ _HATCH = 4  # pixels that a stripe is wide
 
 
 def class_colours(n: int) -> Pixels:
-    """The colours [n, 3] of classes 0…n−1 as sRGB.
+    """Returns the colours [n, 3] of classes 0…n−1 as sRGB.
 
-    A class keeps its colour however many there are: the result is the beginning of one fixed list.
+    A class keeps its colour for any number of classes: the result is the beginning of one fixed list.
 
     Raises:
         ValueError: `n` is not in 0…255.
@@ -35,13 +35,13 @@ def class_colours(n: int) -> Pixels:
 
 
 def hex_colour(index: int) -> str:
-    """The colour of a class as `#rrggbb`."""
+    """Returns the colour of a class as `#rrggbb`."""
     red, green, blue = _all_colours()[index]
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
-    """A mask as a picture [H, W, 3]; void is hatched in two greys."""
+    """Renders a mask as an image [H, W, 3]; void is hatched in two greys."""
     table = np.zeros((VOID + 1, 3), np.uint8)
     table[:MAX_CLASSES] = _all_colours()
     colours_HWC = table[mask_HW]
@@ -52,13 +52,13 @@ def colourise(mask_HW: npt.NDArray[np.integer]) -> Pixels:
 
 
 def overlay(image_HWC: Pixels, mask_HW: npt.NDArray[np.integer], alpha: float = 0.5) -> Pixels:
-    """The image with the mask's colours laid over it: `alpha` of colour, the rest of image.
+    """Blends the mask's colours over the image with opacity `alpha`.
 
     Raises:
-        ValueError: the mask is not of the image's size.
+        ValueError: mask and image differ in size.
     """
     if image_HWC.shape[:2] != mask_HW.shape:
-        raise ValueError(f"an image of {image_HWC.shape[:2]} cannot lie under a mask of {mask_HW.shape}")
+        raise ValueError(f"image and mask must have the same size, not {image_HWC.shape[:2]} and {mask_HW.shape}")
     mixed = image_HWC.astype(np.float32) * (1 - alpha) + colourise(mask_HW).astype(np.float32) * alpha
     return np.rint(mixed).astype(np.uint8)
 
@@ -70,7 +70,7 @@ def _hatching(height: int, width: int) -> Pixels:
 
 @functools.cache
 def _all_colours() -> Pixels:
-    """The chosen colours, then always the candidate that is farthest from all that are taken."""
+    """Returns the chosen colours, then repeatedly the candidate that is farthest from all before it."""
     first = np.array([[int(text[i : i + 2], 16) for i in (1, 3, 5)] for text in _FIRST], np.uint8)
     candidates = _candidates()
     places = _oklab(candidates)
@@ -85,7 +85,7 @@ def _all_colours() -> Pixels:
 
 
 def _candidates() -> Pixels:
-    """A grid of sRGB less what is nearly black or white, which would vanish on a dark or a light page."""
+    """A grid of sRGB without nearly black or white colours, which would vanish on a dark or a light page."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = _oklab(grid)[:, 0]
@@ -93,7 +93,7 @@ def _candidates() -> Pixels:
 
 
 def _oklab(colours: Pixels) -> npt.NDArray[np.float64]:
-    """sRGB to Oklab, in which Euclidean distance is about what the eye sees (Björn Ottosson, 2020)."""
+    """Converts sRGB to Oklab, where Euclidean distance approximates perceived difference (Björn Ottosson, 2020)."""
     s = colours / 255.0
     linear = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
     to_lms = np.array(

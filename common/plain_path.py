@@ -1,8 +1,8 @@
 """Aliases without wildcard characters for local paths that have some.
 
-Beam, TFX and TensorFlow take the paths that they are given for patterns: `[1]` matches `1`, and there is no way to
-quote it.  TensorFlow does so even where it restores a checkpoint.  A symbolic link with a plain name stands for such a
-folder.  Its place depends on the folder and on the user alone, so that what ML Metadata remembers stays valid.
+Beam, TFX and TensorFlow treat the paths that they are given as patterns: `[1]` matches `1`, and there is no way to
+quote it.  TensorFlow does so even when it restores a checkpoint.  A symbolic link with a plain name stands for such a
+folder.  Its place depends only on the folder and the user, so that the paths in ML Metadata stay valid.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from common.errors import UserError
 
 _WILDCARD = re.compile(r"[*?\[\]\\\x00-\x1f]")
 _ALIAS = re.compile(r"/[^\s'\":]*/segpipe-\d+/[0-9a-f]{16}\b")
-_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder of the user's own is made there.
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # A folder that only the user can write is created in it.
 
 
 def is_plain(path: str | Path) -> bool:
-    """Whether no library takes `path` for a pattern."""
+    """Returns whether no library treats `path` as a pattern."""
     return _WILDCARD.search(str(path)) is None
 
 
 def plain_path(path: str | Path) -> Path:
-    """`path`, or an alias of it where it has wildcard characters; of a file, an alias of its folder is used.
+    """Returns `path`, or an alias of it if it has wildcard characters; for a file, its folder gets the alias.
 
-    The alias outlives the process.  What lies at `path` need not exist yet.
+    The alias outlives the process.  `path` need not exist yet.
 
     Raises:
         UserError: the alias cannot be made, or the file's own name has a wildcard character.
@@ -52,18 +52,18 @@ def plain_path(path: str | Path) -> Path:
 
 
 def plain_uri(uri: str) -> str:
-    """`plain_path` for what may be the address of a bucket, which stays as it is."""
+    """Applies `plain_path` to a local path; the URI of a bucket stays as it is."""
     return uri if "://" in uri else str(plain_path(uri))
 
 
 def without_aliases(text: str) -> str:
-    """A message in which each alias is the path that it stands for."""
+    """Replaces each alias in a message by the path that it stands for."""
     return _ALIAS.sub(lambda alias: _target(alias[0]), text)
 
 
 @contextlib.contextmanager
 def plain_temporary_files() -> Iterator[None]:
-    """Lets temporary files, the libraries' and child processes' too, have plain paths if TMPDIR has wildcards."""
+    """Gives temporary files, also those of libraries and child processes, plain paths if TMPDIR has wildcards."""
     given, before = os.environ.get("TMPDIR"), tempfile.tempdir
     if given is None or is_plain(given):
         yield
@@ -87,12 +87,12 @@ def _places() -> Iterator[str]:
 
 
 def _own_folder(place: str) -> Path:
-    """A folder that nobody else may write: whoever could change a link in it would choose where a run writes."""
+    """Returns a folder that only this user may write: who can change a link in it chooses where a run writes."""
     folder = Path(place, f"segpipe-{os.geteuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o170022 != 0o040000:
-        raise PermissionError(f"{folder} belongs to somebody else")
+        raise PermissionError(f"{folder} belongs to another user")
     return folder
 
 

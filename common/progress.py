@@ -1,7 +1,7 @@
-"""How a step tells a person what it is doing, wherever it runs.
+"""Progress messages of the steps, independent of where they run.
 
-Components report through one logger and know nothing of consoles: on a laptop the runner draws what arrives there,
-in a pod it is a line of the pod's log.
+Components report through one logger and know nothing of consoles: on a laptop the runner displays the messages,
+in a pod each is a line of the pod's log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _part: ContextVar[str] = ContextVar("part", default="")
 
 
 def report(message: str) -> None:
-    """Says `message`, a finished sentence or figure that is worth keeping on the screen."""
+    """Reports `message`, which stays on the screen."""
     if _part.get():
         update(message)
     else:
@@ -25,14 +25,14 @@ def report(message: str) -> None:
 
 
 def update(message: str) -> None:
-    """Says `message`, a passing state that the next one may overwrite (a counter, a step of an epoch)."""
+    """Reports `message`, a transient state that the next one may overwrite (a counter, a step of an epoch)."""
     part = _part.get()
     _logger.info(f"{part}: {message}" if part else message, extra={"transient": True})
 
 
 @contextmanager
 def part(name: str) -> Iterator[None]:
-    """What is said inside passes, and begins with `name`: one of many trainings says no more than where it is."""
+    """Makes messages inside transient and prefixes them with `name`, as for one of many trainings."""
     token = _part.set(name)
     try:
         yield

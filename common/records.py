@@ -1,16 +1,16 @@
-"""The contract between ingestion and all that follows: the names of the features in a record.
+"""Names of the features in a record: the contract between ingestion and all later steps.
 
-A record is a `tf.train.Example` that holds one image and its canonical mask.  Images keep the bytes that came in,
-unless TensorFlow cannot decode them; masks are 8-bit index PNGs with classes 0…C−1 and `VOID` where nothing counts.
+A record is a `tf.train.Example` with one image and its canonical mask.  Images keep their original bytes, unless
+TensorFlow cannot decode them; masks are 8-bit index PNGs with classes 0…C−1, and `VOID` for ignored pixels.
 """
 
 from __future__ import annotations
 
 VOID = 255
-"""The index of an ignored pixel, from ingestion to metric: no loss, no count."""
+"""Index of an ignored pixel, from ingestion to metrics: no loss, no count."""
 
 MAX_CLASSES = 255
-"""Classes are 0…254, for an index has eight bits and `VOID` is taken."""
+"""Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
 IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode
 IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"
@@ -27,9 +27,9 @@ MASK_VOID_FRACTION = "mask/void_fraction"  # float: share of void pixels
 SLICE_PREFIX = "slice/"  # bytes, one feature for each slicing column of the manifest or derived bucket
 
 SPLITS = ("train", "eval", "test")
-"""Trained on; watched while training (early stopping, best epoch); judged on."""
+"""For training; for early stopping and the choice of the best epoch; for the evaluation."""
 
 
 def slice_feature(name: str) -> str:
-    """The feature that holds the slicing column `name`."""
+    """Returns the name of the feature with the slicing column `name`."""
     return SLICE_PREFIX + name

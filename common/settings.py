@@ -1,4 +1,4 @@
-"""The base of every typed configuration object."""
+"""Base class of every typed section of the configuration."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Get
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 WRONG_TYPE = "wrong_type"
-"""Type of the error that a value is of a type which pydantic would convert without a word."""
+"""Type of the error for a value that pydantic would silently convert from another type."""
 
 LARGEST = 2**63 - 1
-"""Largest whole number: what TensorFlow and protocol buffers can hold."""
+"""Largest integer that TensorFlow and protocol buffers can hold."""
 
 
 def _no_bool(value: Any) -> Any:
@@ -38,7 +38,7 @@ _GUARDS: dict[str, Callable[[Any], Any]] = {"int": _small_int, "float": _no_bool
 
 
 def _guarded(schema: Any) -> Any:
-    """A copy of a core schema with a guard in front of each number and date that has none yet."""
+    """Returns a copy of a core schema with a guard before each number and date that has none yet."""
     if isinstance(schema, list):
         return [_guarded(item) for item in schema]
     if not isinstance(schema, dict):
@@ -52,9 +52,9 @@ def _guarded(schema: Any) -> Any:
 
 
 class Settings(BaseModel):
-    """A part of the configuration: immutable, and closed to keys that it does not know.
+    """A section of the configuration: immutable, and without unknown keys.
 
-    A misspelt key is thus an error with the key's path, never a silent default.  Numbers and dates take no value that
+    A misspelt key is an error with the key's path, never a silent default.  Numbers and dates reject values that
     only Python would convert: `epochs: yes` is not 1, and `dates: [0]` is not the first of January 1970.
     """
 
@@ -62,13 +62,13 @@ class Settings(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The schema of the class, with its numbers and dates guarded."""
+        """Returns the schema of the class, with guarded numbers and dates."""
         schema: CoreSchema = _guarded(handler(source))
         return schema
 
 
 def matching(pattern: str, otherwise: str) -> AfterValidator:
-    """The check that the whole of a text matches; of one that does not it says: 'TEXT' is not `otherwise`."""
+    """Returns a validator that the whole text matches `pattern`; its error is "'TEXT' is not `otherwise`"."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -79,7 +79,7 @@ def matching(pattern: str, otherwise: str) -> AfterValidator:
 
 
 def default_type(name: str, *types: type[Settings]) -> BeforeValidator:
-    """Reads a section without `type` as one of type `name`, unless it has a key that only others of `types` know."""
+    """Reads a section without `type` as type `name`, unless it has a key that only others of `types` have."""
     keys = {each.model_fields["type"].default: set(each.model_fields) for each in types}
     foreign = set[str]().union(*keys.values()) - keys[name]
 

@@ -1,6 +1,6 @@
-"""What is wrong with a configuration, in our words: the place, what must stand there, and what stands there.
+"""Messages for mistakes in a configuration: the place, the expected value and the given value.
 
-Pydantic finds the mistakes; its texts, which speak of tuples, tags and inputs, are not used.
+Pydantic finds the mistakes; its own texts, in terms of tuples, tags and inputs, are not used.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from common.settings import LARGEST
 from common.settings_places import Part, place_text
 
 Loc = tuple[Any, ...]
-"""Keys and numbers that lead to a value of what was read from a file."""
+"""Path of keys and indices to a value in what was read from a file."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong.
+    """One mistake in the configuration.
 
     Attributes:
-        loc: Where it is in what was read.
-        text: The sentence: the place and what is wrong.
+        loc: Location in the parsed file.
+        text: Message: the key path and what is wrong.
     """
 
     loc: Loc
@@ -39,20 +39,20 @@ class Mistake:
 def mistakes_in(
     error: ValidationError, model: type[BaseModel], raw: Any = None, written: Mapping[Loc, str] | None = None
 ) -> list[Mistake]:
-    """All mistakes that pydantic found, less those that only follow from others.
+    """Returns the mistakes that pydantic found, without those that only follow from others.
 
     Args:
-        error: What pydantic raised.
-        model: The class that was made of `raw`.
-        raw: What was read; `None` where there is nothing but what pydantic was given.
-        written: The text of values that YAML reads as something else than text, where it is known.
+        error: The exception of pydantic.
+        model: The class that `raw` was validated as.
+        raw: The parsed file; `None` if only pydantic's input is known.
+        written: Original text of values that YAML does not read as text, if known.
     """
-    found = [_Found(detail, model, raw, written or {}) for detail in error.errors(include_url=False)]
-    return list(_told(found))
+    found = [_PydanticError(detail, model, raw, written or {}) for detail in error.errors(include_url=False)]
+    return list(_independent_mistakes(found))
 
 
-class _Found:
-    """One error of pydantic, with the type that was expected and the value that was there."""
+class _PydanticError:
+    """One pydantic error, with the expected type and the given value."""
 
     def __init__(self, detail: ErrorDetails, root: type[BaseModel], raw: Any, written: Mapping[Loc, str]) -> None:
         self.kind, self.context = detail["type"], detail.get("ctx", {})
@@ -63,27 +63,27 @@ class _Found:
         self.parts: tuple[Part, ...] = ()
         self.is_key = False
         self.union: tuple[tuple[Part, ...], st.Allowed] | None = None
-        """The place and type of the union that it is one member's complaint about."""
+        """Place and type of the union, if the error is that of one of its members."""
         self.what: st.Allowed | None = st.allowed(root)
         self.around: st.Allowed | None = None
-        """What may stand around it."""
+        """The type of the enclosing value."""
         self.owner: type[BaseModel] | None = None
-        """The section that the last part is a key of."""
+        """The section whose key the last part is."""
         self._follow(detail["loc"], raw)
         self._correct(raw)
 
     @property
     def place(self) -> str:
-        """Where it is."""
+        """The key path of the mistake."""
         return place_text(self.parts)
 
     @property
     def key(self) -> str:
-        """The last key or number of the place."""
+        """Last key or index of the key path."""
         return str(self.loc[-1]) if self.loc else ""
 
     def shown(self) -> str:
-        """The value that was given."""
+        """The given value, as text."""
         text, value = self.written.get(self.loc), st.shown(self.value)
         if text is None or self.is_key or text in (value, ""):
             return value
@@ -108,7 +108,7 @@ class _Found:
             self.value = node
 
     def _correct(self, raw: Any) -> None:
-        """Speaks of the whole list where items are missing, of the whole union, and of `type` where that is unknown."""
+        """Moves the error to the whole list if items are missing, to the whole union, or to an unknown `type`."""
         if self.kind == "missing" and self.owner is None and self.loc:  # An item of a list of fixed length.
             self.kind, self.what = "too_short", self.around
             self.loc, self.parts = self.loc[:-1], self.parts[:-1]
@@ -119,7 +119,7 @@ class _Found:
             self.loc, self.parts = (*self.loc, "type"), (*self.parts, "type")
 
     def _step(self, part: int | str, node: Any) -> Part | None:
-        """The part as it is written; `None` for one that only pydantic has: a union's member, a shorthand's list."""
+        """Returns the part as written; `None` if it exists only in pydantic (a union's member, a shorthand's list)."""
         what, self.owner = self.what, None
         if what is None:
             return str(part)
@@ -160,7 +160,7 @@ def _inside(node: Any, part: Any) -> Any:
 
 
 def _member(what: st.Allowed, label: str) -> st.Allowed | None:
-    """The member of a union that pydantic calls so: by a section's type, or by the name of a Python type."""
+    """Returns the union's member with this name in pydantic: a section's type, or the name of a Python type."""
     for option in what.options():
         if option.sections and label in (st.type_of(option.sections[0]), option.sections[0].__name__):
             return option
@@ -169,30 +169,30 @@ def _member(what: st.Allowed, label: str) -> st.Allowed | None:
     return None
 
 
-def _told(found: Sequence[_Found]) -> Iterator[Mistake]:
-    """A mistake for each error that does not follow from another one."""
+def _independent_mistakes(found: Sequence[_PydanticError]) -> Iterator[Mistake]:
+    """Yields a mistake for each error that does not follow from another."""
     unknown = {(item.loc[:-1], item.key) for item in found if item.kind in _UNKNOWN}
     missing = {(item.loc[:-1], item.key) for item in found if item.kind == "missing" and item.owner}
     meant = {place: _meant(place, unknown, missing) for place in unknown}
     misspelt = {(loc, name) for (loc, _), name in meant.items() if name}
-    told: set[str] = set()
+    texts: set[str] = set()
     for item in found:
         place = (item.loc[:-1], item.key)
         if (item.kind == "missing" and place in misspelt) or _follows(item, found):
             continue
         text = _unknown_key(item, meant[place]) if item.kind in _UNKNOWN else _sentence(item)
-        if text not in told:
-            told.add(text)
+        if text not in texts:
+            texts.add(text)
             yield Mistake(item.loc, text)
 
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 
-def _follows(item: _Found, found: Sequence[_Found]) -> bool:
-    """Whether an error is there only because of another one.
+def _follows(item: _PydanticError, found: Sequence[_PydanticError]) -> bool:
+    """Returns whether an error only follows from another one.
 
-    Pydantic counts the sound items of a list alone, and of a union it asks each member, though one may fit so far that
+    Pydantic counts only the valid items of a list, and tries each member of a union, though one may fit so far that
     only something inside is wrong.
     """
     if item.kind in ("too_short", "too_long"):
@@ -204,7 +204,7 @@ def _follows(item: _Found, found: Sequence[_Found]) -> bool:
 
 
 def _meant(place: tuple[Loc, str], unknown: set[tuple[Loc, str]], missing: set[tuple[Loc, str]]) -> str | None:
-    """The missing key of the same section that an unknown one stands for, if that can be told."""
+    """Returns the missing key of the same section that an unknown key was probably meant as, if any."""
     loc, key = place
     here = sorted(name for where, name in missing if where == loc)
     close = difflib.get_close_matches(key, here, n=1, cutoff=0.5)
@@ -213,7 +213,7 @@ def _meant(place: tuple[Loc, str], unknown: set[tuple[Loc, str]], missing: set[t
     return here[0] if len(here) == 1 and sum(where == loc for where, _ in unknown) == 1 else None
 
 
-def _unknown_key(item: _Found, meant: str | None) -> str:
+def _unknown_key(item: _PydanticError, meant: str | None) -> str:
     known = st.keys_of(item.owner) if item.owner else []
     close = _closest(item.key, known, 0.75)
     if meant is None and not close:
@@ -224,12 +224,12 @@ def _unknown_key(item: _Found, meant: str | None) -> str:
     guess = meant or close or _closest(item.key, known, 0.6)
     if guess:
         return f"{item.place}: unknown key; did you mean {guess!r}?"
-    return f"{item.place}: unknown key; there {_are(known)}"
+    return f"{item.place}: unknown key; the {_keys_are(known)}"
 
 
-def _are(known: Sequence[str]) -> str:
+def _keys_are(known: Sequence[str]) -> str:
     names = list(known) if len(known) <= 12 else [*known[:11], "…"]
-    return f"{'is' if len(known) == 1 else 'are'} {', '.join(names)}"
+    return f"{'key is' if len(known) == 1 else 'keys are'} {', '.join(names)}"
 
 
 def _closest(name: str, known: Sequence[str], cutoff: float) -> str | None:
@@ -238,14 +238,14 @@ def _closest(name: str, known: Sequence[str], cutoff: float) -> str | None:
     return by_small[close[0]] if close else None
 
 
-def _sentence(item: _Found) -> str:
+def _sentence(item: _PydanticError) -> str:
     text = _said(item)
     if not item.place:
         return text
     return f"{item.place} {text}" if text.startswith(("is ", "has ", "needs ")) else f"{item.place}: {text}"
 
 
-def _said(item: _Found) -> str:
+def _said(item: _PydanticError) -> str:
     if item.kind in ("value_error", "assertion_error"):
         return shortened(item.message.partition(", ")[2])
     if item.kind == "missing":
@@ -262,7 +262,7 @@ def _said(item: _Found) -> str:
 
 
 def shortened(text: str) -> str:
-    """A validator's sentence, with what was given cut short in it."""
+    """Shortens the given value in a validator's message."""
     text = re.sub(r"'([^']{60})[^']+'", r"'\1…'", text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
@@ -270,21 +270,21 @@ def shortened(text: str) -> str:
 _LONGEST = 300
 
 
-def _wrong_length(item: _Found) -> str:
+def _wrong_length(item: _PydanticError) -> str:
     assert item.what
-    if not isinstance(item.value, (list, tuple, dict)):  # A text, for a list of one is written as a value alone.
+    if not isinstance(item.value, (list, tuple, dict)):  # A text: a list of one item may be written as the value alone.
         return f"must be {st.expected_text(item.what)}, not {item.shown()}{_example(item)}"
     return f"must be {st.expected_text(item.what)}, but has {len(item.value)}: {item.shown()}{_example(item)}"
 
 
-def _wrong_key(item: _Found) -> str:
+def _wrong_key(item: _PydanticError) -> str:
     key = item.around.key_and_value()[0] if item.around and item.around.origin is dict else st.allowed(str)
     if key.annotation is str and not isinstance(item.value, str):
         return f"the key {st.shown(item.value)} must be text; put it in quotes: '{st.shown(item.value)}'"
     return f"the key {st.shown(item.value)} must be {st.expected_text(key)}"
 
 
-def _wrong_value(item: _Found) -> str:
+def _wrong_value(item: _PydanticError) -> str:
     what = item.what
     if what is None:
         return f"cannot be {item.shown()}"
@@ -319,7 +319,7 @@ _MOST = {"le", "lt"}
 _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
-def _yaml(item: _Found) -> str:
+def _yaml(item: _PydanticError) -> str:
     text = item.written.get(item.loc) or st.shown(item.value)
     return text if len(text) <= 60 and text.startswith("{") else "{…}"
 
@@ -333,7 +333,7 @@ def _bare(value: Any) -> str:
     return text[1:-1] if isinstance(value, str) and value.replace(" ", "").isalnum() else text
 
 
-def _no_value(item: _Found, what: st.Allowed) -> str:
+def _no_value(item: _PydanticError, what: st.Allowed) -> str:
     if item.written.get(item.loc, "null") == "":
         return f"has no value; it must be {st.expected_text(what)}{_example(item)}"
     if what.annotation is str:
@@ -343,7 +343,7 @@ def _no_value(item: _Found, what: st.Allowed) -> str:
     return f"must be {st.expected_text(what)}, not null{hint}"
 
 
-def _needs_quotes(item: _Found) -> str:
+def _needs_quotes(item: _PydanticError) -> str:
     text = item.written.get(item.loc) or st.shown(item.value)
     quoted = f"'{text}'" if "'" not in text else f'"{text}"'
     if isinstance(item.value, dict) and len(text) > 60:
@@ -351,7 +351,7 @@ def _needs_quotes(item: _Found) -> str:
     return f"must be text, not {item.shown()}; put it in quotes: {quoted}"
 
 
-def _not_a_section(item: _Found, what: st.Allowed) -> str:
+def _not_a_section(item: _PydanticError, what: st.Allowed) -> str:
     names = [name for name in map(st.type_of, what.sections) if name]
     if isinstance(item.value, str) and item.value in names:
         return f"must be a section, not {item.shown()}; write {item.key}: {{type: {item.value}}}"
@@ -361,28 +361,28 @@ def _not_a_section(item: _Found, what: st.Allowed) -> str:
     return f"must be a section, that is, keys with values, not {item.shown()}{_section_example(item, what)}"
 
 
-def _section_example(item: _Found, what: st.Allowed) -> str:
+def _section_example(item: _PydanticError, what: st.Allowed) -> str:
     types = [str(st.type_of(section)) for section in what.sections]
     others = f"; its types are {st.listed(types, 'and')}" if types[1:] else ""
-    return _example(item) or others or f"; its keys {_are(st.keys_of(what.sections[0]))}"
+    return _example(item) or others or f"; its {_keys_are(st.keys_of(what.sections[0]))}"
 
 
-def _unknown_type(item: _Found) -> str:
+def _unknown_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
     tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
     close = _closest(str(tag), names, 0.6)
     hint = f"; did you mean {close!r}?" if close else ""
-    return f"unknown type {st.shown(tag)}, for there are {st.listed(names, 'and')}{hint}"
+    return f"unknown type {st.shown(tag)}; the types are {st.listed(names, 'and')}{hint}"
 
 
-def _without_type(item: _Found) -> str:
+def _without_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
     keys = [str(key) for key in item.value] if isinstance(item.value, Mapping) else []
     misspelt = next((key for key in keys if _closest(key, ["type"], 0.7) and not _known(key, item.what)), None)
     if misspelt:
-        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' by the unknown key {misspelt!r}?"
+        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' instead of the unknown key {misspelt!r}?"
     fitting = _fitting(item.value, item.what)
     if not fitting:
         unknown = [key for key in keys if not _known(key, item.what)]
@@ -398,7 +398,7 @@ def _known(key: str, what: st.Allowed) -> bool:
 
 
 def _fitting(value: Any, what: st.Allowed) -> list[str]:
-    """The types of section that `value` would be sound as; where there is none, those that have its keys."""
+    """Returns the types of section that `value` is valid for; if there is none, those that have its keys."""
     if not isinstance(value, Mapping) or not value:
         return []
     sound = [section for section in what.sections if _is_sound(value, section)]
@@ -414,8 +414,8 @@ def _is_sound(value: Mapping[Any, Any], section: type[BaseModel]) -> bool:
     return True
 
 
-def _example(item: _Found) -> str:
-    """`; for example epochs: 20`, where there is something short to show."""
+def _example(item: _PydanticError) -> str:
+    """Returns `; for example epochs: 20` if there is a short example."""
     field = item.what.field if item.what else None
     if field is None:
         return ""
@@ -429,6 +429,6 @@ def _example(item: _Found) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without quotes that YAML does not need."""
+    """Removes quotes that YAML does not need."""
     inner = text[1:-1]
     return inner if text[:1] == "'" and inner.replace("_", "").isalnum() and not inner.isdigit() else text

@@ -1,6 +1,6 @@
-"""The one way to write a place in the configuration: `evaluator.thresholds[0].metric`.
+"""Key paths, the notation of places in the configuration: `evaluator.thresholds[0].metric`.
 
-Keys are joined by dots, the place in a list is a number in brackets, and a key that has a dot, a space or the like in
+Keys are joined by dots, an index of a list is a number in brackets, and a key with a dot, a space or the like in
 it is a quoted text in brackets: `kubeflow.steps.default.node_selector["nvidia.com/gpu.present"]`.
 """
 
@@ -11,22 +11,22 @@ import re
 from collections.abc import Iterable
 
 Part = str | int
-"""A key, or a number from 0 in a list."""
+"""A key, or a list index from 0."""
 
 _KEY = r"[^\s.=\[\]{}\"'#,:]+"
 _PART = re.compile(rf"\.?({_KEY})|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")
 
 
 def place_text(parts: Iterable[Part]) -> str:
-    """A place as a person writes it; the inverse of `parse_place`."""
+    """Formats a key path; the inverse of `parse_place`."""
     return "".join(_written(part) for part in parts).removeprefix(".")
 
 
 def parse_place(text: str) -> tuple[tuple[Part, ...], str]:
-    """The place that `text` begins with, and what follows it.
+    """Parses the key path at the beginning of `text` and returns it with the rest.
 
     Raises:
-        ValueError: there is no place at its beginning.
+        ValueError: the text does not begin with a key.
     """
     parts: list[Part] = []
     end = 0

@@ -1,4 +1,4 @@
-"""What may stand at a place of the configuration, read from the classes that describe it."""
+"""Allowed values at a place of the configuration, read from the classes that define it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PLURAL = {str: "texts", int: "whole numbers", float: "numbers", bool: "true or 
 
 @dataclass(frozen=True)
 class Allowed:
-    """A type and its bounds.
+    """An allowed type and its bounds.
 
     Attributes:
         annotation: The type, without `Annotated` and without `None`.
-        nullable: Whether null may stand here.
+        nullable: Whether null is allowed.
         bounds: Of `ge`, `gt`, `le`, `lt`, `min_length` and `max_length` those that hold.
-        field: The field that it is the type of; `None` for what is inside a list or a mapping.
+        field: The field with this type; `None` for an item of a list or a mapping.
     """
 
     annotation: Any
@@ -36,42 +36,42 @@ class Allowed:
 
     @property
     def origin(self) -> Any:
-        """`tuple`, `dict`, `Literal`, a union; `None` of a plain type."""
+        """`tuple`, `dict`, `Literal`, a union; `None` for a plain type."""
         origin = typing.get_origin(self.annotation)
         return types.UnionType if origin is typing.Union else origin
 
     @property
     def sections(self) -> list[type[BaseModel]]:
-        """The classes of the sections that may stand here; empty where it is something else."""
+        """The classes of the sections that are allowed here; empty if it is not a section."""
         options = self.options()
         models = [option.annotation for option in options if _is_model(option.annotation)]
         return models if len(models) == len(options) else []
 
     def options(self) -> list[Allowed]:
-        """The members of a union; of anything else, itself."""
+        """Members of a union; for any other type, itself."""
         if self.origin is not types.UnionType:
             return [self]
         return [allowed(member, self.bounds) for member in typing.get_args(self.annotation)]
 
     def item(self, index: int) -> Allowed:
-        """What may be the item `index` of a list."""
+        """What is allowed as item `index` of a list."""
         arguments = typing.get_args(self.annotation)
         return allowed(arguments[0] if arguments[-1] is Ellipsis else arguments[min(index, len(arguments) - 1)])
 
     def key_and_value(self) -> tuple[Allowed, Allowed]:
-        """What may be a key, and a value, of a mapping."""
+        """What is allowed as a key, and as a value, of a mapping."""
         key, value = typing.get_args(self.annotation)
         return allowed(key), allowed(value)
 
     @property
     def length(self) -> int | None:
-        """How many items a list must have; `None` where that is not fixed."""
+        """The length that a list must have; `None` if it is not fixed."""
         arguments = typing.get_args(self.annotation)
         return len(arguments) if self.origin is tuple and arguments[-1] is not Ellipsis else None
 
 
 def allowed(annotation: Any, bounds: dict[str, Any] | None = None, field: FieldInfo | None = None) -> Allowed:
-    """What an annotation allows."""
+    """Returns what an annotation allows."""
     bounds = dict(bounds or {})
     nullable = False
     while True:
@@ -87,7 +87,7 @@ def allowed(annotation: Any, bounds: dict[str, Any] | None = None, field: FieldI
 
 
 def allowed_in(model: type[BaseModel], key: str) -> Allowed | None:
-    """What may stand at `key` of a section; `None` where the section has no such key."""
+    """Returns what is allowed at `key` of a section; `None` if the section has no such key."""
     for name, field in model.model_fields.items():
         if key == (field.alias or name):
             return allowed(field.annotation, _bounds(field.metadata), field)
@@ -95,22 +95,22 @@ def allowed_in(model: type[BaseModel], key: str) -> Allowed | None:
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """The keys of a section."""
+    """Returns the keys of a section."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def required_keys(model: type[BaseModel]) -> set[str]:
-    """The keys that a section must have."""
+    """Returns the keys that a section must have."""
     return {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
 
 
 def type_of(model: type[BaseModel]) -> str | None:
-    """The `type` that tells a section from others at its place; `None` where there is only one."""
+    """Returns the `type` that distinguishes a section from others at its place; `None` if there is only one."""
     return model.model_fields["type"].default if "type" in model.model_fields else None
 
 
 def places_of(key: str, model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The places, lists and mappings aside, at which there is a key of this name."""
+    """Yields the places outside lists and mappings that have a key of this name."""
     for name in keys_of(model):
         if name == key:
             yield (*path, name)
@@ -121,12 +121,12 @@ def places_of(key: str, model: type[BaseModel], path: tuple[str, ...] = ()) -> I
 
 
 def default_of(field: FieldInfo) -> Any:
-    """The default of a field as it would stand in a file; `PydanticUndefined` where there is none."""
+    """Returns the default of a field as written in a file; `PydanticUndefined` if there is none."""
     return PydanticUndefined if field.is_required() else plain(field.default)
 
 
 def plain(value: Any) -> Any:
-    """A value as it would stand in a file."""
+    """Returns a value as it is written in a file."""
     if isinstance(value, BaseModel):
         kind = {"type": type_of(type(value))} if type_of(type(value)) else {}
         return kind | value.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -136,7 +136,7 @@ def plain(value: Any) -> Any:
 
 
 def expected_text(what: Allowed) -> str:
-    """What must stand at a place, to follow "must be": `a whole number of at least 1`."""
+    """Describes what is expected, to follow "must be": `a whole number of at least 1`."""
     annotation, origin = what.annotation, what.origin
     if origin is types.UnionType and not what.sections:
         return " or ".join(expected_text(option) for option in what.options())
@@ -158,12 +158,12 @@ def expected_text(what: Allowed) -> str:
 
 
 def listed(words: list[str], conjunction: str) -> str:
-    """`a, b or c`."""
+    """Joins words: `a, b or c`."""
     return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def shown(value: Any, most: int = 60) -> str:
-    """A value as a file could have it, in one line and shortened."""
+    """Formats a value as YAML on one line, shortened."""
     text = _flow(value, 4)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 

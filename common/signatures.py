@@ -1,15 +1,15 @@
 """Names of the exported model's signatures, and of their inputs and outputs.
 
-`components/trainer/inference/model.py` defines what each does; `serving/client` repeats the names that it needs, since
+`components/trainer/inference/model.py` defines what each does; `segpipe_client` repeats the names that it needs, since
 it imports nothing of the project.
 """
 
 from __future__ import annotations
 
 SERVING_DEFAULT = "serving_default"
-"""Encoded images to masks; one image that is refused fails the call."""
+"""Encoded images to masks; one rejected image fails the whole call."""
 SERVING_EACH = "serving_each"
-"""The same, and `ERRORS`; an image that is refused fails no other."""
+"""The same with `ERRORS`; a rejected image does not fail the others."""
 PROBABILITIES = "probabilities"
 """Encoded images to class probabilities at the model's size; also the name of its output."""
 EVALUATE = "evaluate"
@@ -30,7 +30,7 @@ CLASS_NAMES = "class_names"
 MEAN_CONFIDENCE = "mean_confidence"
 """Output, float32 [B]."""
 ERRORS = "errors"
-"""Output of `SERVING_EACH`, string [B]: the reason of each refusal, empty for the others."""
+"""Output of `SERVING_EACH`, string [B]: the reason of each rejection, empty for the others."""
 CONFUSION = "confusion"
 """Output of `EVALUATE`, int64 [B, C·C]: pixels counted as [truth][prediction], at the model's size, or at the image's
 own if the model works in tiles."""

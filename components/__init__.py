@@ -1,7 +1,7 @@
 """The steps of the pipeline, one folder each, in the order in which the data flows through them.
 
 `example_gen` → `statistics` → `schema_importer` → `data_gate` → `transform` → `tuner` → `trainer` → `baseline` →
-`evaluator` → `serving_check` → `pusher` → `report`.
+`evaluator` → `serving_check` → `pusher` → `report`.  `tuner` runs only if it is configured.
 In each folder `component.py` declares the step to TFX, `executor.py` runs it, and the other modules hold the domain
-logic: they know nothing of TFX and are tested without it.
+logic: they do not depend on TFX and are tested without it.
 """

@@ -1,7 +1,7 @@
-"""The artifact types that TFX does not bring.
+"""Artifact types of this pipeline beyond those of TFX.
 
-A type's name is `<namespace>.<Title>`, which TFX's compiler for Kubeflow asks of types that are not its own.  Those of
-the namespace `system` are Kubeflow's: the pages of its dashboard choose the viewer by them.
+A type's name is `<namespace>.<Title>`, as TFX's compiler for Kubeflow requires of custom types.  Those of
+the namespace `system` are Kubeflow's: its dashboard chooses the viewer by them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Quarantine(artifact.Artifact):
 
 
 class GateResult(artifact.Artifact):
-    """What the data gate found: `gate.json`, a `components.data_gate.result.GateReport`."""
+    """Findings of the data gate: `gate.json`, a `components.data_gate.result.GateReport`."""
 
     TYPE_NAME = "segpipe.GateResult"
 
@@ -32,7 +32,7 @@ class Report(artifact.Artifact):
 
 
 class Summary(artifact.Artifact):
-    """A run in a few lines of Markdown, `summary.md`."""
+    """Summary of a run in Markdown, `summary.md`."""
 
     TYPE_NAME = "system.Markdown"
 

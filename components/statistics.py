@@ -1,7 +1,7 @@
-"""What StatisticsGen measures of the records, and what it leaves alone.
+"""Options of StatisticsGen, and the same statistics without it.
 
-Without options TFDV takes the encoded pictures and masks for categories: it counts how often each byte string occurs,
-which costs time and memory with every picture.  Declared as images they are bytes: presence, number and lengths are
+Without options TFDV treats the encoded images and masks as categories: it counts how often each byte string occurs,
+which costs time and memory with every image.  Declared as images they are bytes: presence, number and lengths are
 measured, the bytes themselves are not kept.
 """
 
@@ -20,18 +20,18 @@ from tfx_bsl.public import tfxio
 from common import records
 
 _ROWS_AT_ONCE = 32
-"""Rows that one accumulator holds back: TFDV's own 1000 keep 20 MiB of pictures in each of its 128 accumulators."""
+"""Rows that one accumulator buffers: TFDV's default of 1000 keeps 20 MiB of images in each of its 128 accumulators."""
 _ROWS_DECODED = 1000
 _ENCODED = (records.IMAGE_ENCODED, records.MASK_ENCODED)
 _STAND_IN = b"-"
-"""In place of an encoded image or mask, of which only number and lengths are measured."""
+"""Replaces an encoded image or mask, of which only number and lengths are measured."""
 
 
 def stats_options() -> tfdv.StatsOptions:
-    """The options of StatisticsGen, which survive the JSON through which TFX passes them.
+    """Returns the options of StatisticsGen, in a form that TFX can pass as JSON.
 
-    They carry a schema of three features, not the curated one: statistics then do not change, and are not computed
-    again, when somebody edits a threshold.
+    They have a schema of three features, not the curated one, so that statistics do not change and are not computed
+    again when a threshold is edited.
     """
     return tfdv.StatsOptions(
         schema=_uncounted_features(), use_sketch_based_topk_uniques=True, desired_batch_size=_ROWS_AT_ONCE
@@ -41,7 +41,7 @@ def stats_options() -> tfdv.StatsOptions:
 def statistics_of_records(
     file_pattern: str, statistics_file: str, beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Measures the record files that match `file_pattern` as StatisticsGen does, and leaves `statistics_file`."""
+    """Computes statistics of the files matching `file_pattern` like StatisticsGen; writes `statistics_file`."""
     source = tfxio.TFExampleRecord(file_pattern, telemetry_descriptors=["segpipe"])
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
         _ = (
@@ -54,9 +54,9 @@ def statistics_of_records(
 
 
 class StatisticsInMemory:
-    """Measures records in this process as StatisticsGen does, without Beam, whose start takes longer than the work.
+    """Computes statistics of records in this process as StatisticsGen does, without the start-up time of Beam.
 
-    Held are the columns of the records, without what `_STAND_IN` stands for: some hundred bytes a record.
+    It holds the columns of the records with `_STAND_IN` for the images: some hundred bytes per record.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class StatisticsInMemory:
             self._decode()
 
     def measure(self) -> statistics_pb2.DatasetFeatureStatisticsList:
-        """The statistics of all records added; those of Beam, but for the lengths of encoded images and masks."""
+        """Returns the statistics of all records added; only the lengths of encoded images differ from Beam's."""
         if self._records:
             self._decode()
         if not self._batches:
@@ -87,7 +87,7 @@ class StatisticsInMemory:
 
 
 def _uncounted_features() -> schema_pb2.Schema:
-    """The features whose values are as many as the pairs, so that counting them says nothing."""
+    """Returns the features with a distinct value per pair, whose values are not worth counting."""
     schema = schema_pb2.Schema()
     for name in _ENCODED:
         schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()

@@ -1,3 +1,3 @@
-"""segpipe: from pictures and masks to a blessed, pushed and served segmentation model."""
+"""segpipe: from images and masks to a blessed, pushed and served segmentation model."""
 
 __version__ = "0.1.0"

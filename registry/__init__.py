@@ -1,5 +1,5 @@
-"""The model registry: a folder of numbered versions that is the one truth on what is blessed and what is served.
+"""Model registry: a folder of numbered versions, the only record of what is blessed and what is served.
 
-It knows nothing of TensorFlow or TFX, so that it answers at once on a command line and runs beside a model server.
-`store.Registry` is the way in.
+It does not import TensorFlow or TFX, so that commands are fast and it can run beside a model server.  `store.Registry`
+is its interface.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with a registry, or with what is asked of it."""
+"""Errors of a registry, or of a call to it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from common.errors import UserError
 
 
 class RegistryError(UserError):
-    """The registry cannot do what it was asked."""
+    """The registry cannot perform the call."""
 
 
 class NoRegistryError(RegistryError):
-    """There is no registry at the place, or it holds no version."""
+    """The registry does not exist, or has no version."""
 
 
 class UnknownVersionError(RegistryError):
-    """A version was asked for that does not exist."""
+    """The requested version does not exist."""
 
 
 class CorruptRecordError(RegistryError):

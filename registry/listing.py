@@ -1,4 +1,4 @@
-"""The versions as a table that a person reads."""
+"""Table of the versions."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class VersionRow(NamedTuple):
     mean_iou: float | None
     mean_dice: float | None
     unmeasured: tuple[str, ...]
-    """Classes without a figure, over which the means do not go."""
+    """Classes without a metric, which the means leave out."""
     data_fingerprint: str
     judged_against: int | None
     content_hash: str
 
 
 def version_rows(uri: str) -> list[VersionRow]:
-    """The versions in the registry at `uri`, oldest first; hashes are shortened.
+    """Returns the versions in the registry at `uri`, oldest first; hashes are shortened.
 
     Raises:
-        NoRegistryError: there is none.
+        NoRegistryError: there are none.
     """
     registry = Registry(uri)
     versions = registry.versions()
@@ -59,7 +59,7 @@ def version_rows(uri: str) -> list[VersionRow]:
 
 
 def versions_table(rows: list[VersionRow]) -> Table:
-    """The rows as a table for the terminal, 80 characters wide at most; IoU and Dice are means, times are local."""
+    """Returns the rows as a table of at most 80 characters in width; IoU and Dice are means, times are local."""
     table = Table(box=None, pad_edge=False)
     for heading, justify in _COLUMNS:
         table.add_column(heading, justify=justify, no_wrap=True)

@@ -1,8 +1,7 @@
-"""The registry in a folder: staged, made durable, and brought in by one rename.
+"""Registry storage in a folder: files are staged, synced to disk, and published by one rename.
 
-What is not finished lives under names that begin with `.staging-<purpose>-`.  Only the holder of that purpose's lock
-makes such names, and the kernel releases the lock of a process that dies; so whoever gets the lock next knows that
-what it finds there is nobody's, and removes it.
+Unfinished files have names that begin with `.staging-<purpose>-`.  Only the holder of that purpose's lock creates them,
+and the kernel releases the lock of a process that dies; so the next holder of the lock removes them as abandoned.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from common.machine_faults import describe_room
-from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
+from registry.hashing import copy_checked, safe_path
 from registry.storage import Storage
 
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
@@ -37,7 +36,7 @@ _ADVICE = {
 
 
 class LocalStorage:
-    """A folder of this machine; it needs not exist yet."""
+    """Local folder; it need not exist yet."""
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root).absolute()
@@ -50,7 +49,7 @@ class LocalStorage:
             return None
         if self._root.exists():
             return f"{self._root} is a file, not a folder"
-        return f"there is no folder {self._root}"
+        return f"the folder {self._root} does not exist"
 
     def names(self, folder: str) -> list[str]:
         try:
@@ -61,7 +60,7 @@ class LocalStorage:
             raise RegistryError(f"cannot read the folder {self.location(folder)}: {error.strerror}") from error
 
     def files(self, folder: str = "") -> list[str]:
-        """As in `Storage`; a symbolic link is refused, for its target may lie anywhere."""
+        """As in `Storage`; a symbolic link is refused, because its target may be anywhere."""
         top = self._root / folder
         if not top.is_dir():
             return []
@@ -144,13 +143,13 @@ class LocalWriter:
         return True
 
     def remove_folder(self, folder: str) -> None:
-        # Renamed first: whoever watches the folder must not see it half empty.
+        # Renamed first, so that readers never see it half empty.
         staged = self._staging_path()
         (self._root / folder).rename(staged)
         shutil.rmtree(staged)
 
     def is_abandoned(self, folder: str) -> bool:
-        return True  # All who write hold the lock, and it is ours.
+        return True  # All writers need the lock, which this process holds.
 
     def _staging_path(self) -> Path:
         return self._root / f"{self._prefix}{uuid.uuid4().hex}"
@@ -176,13 +175,13 @@ def _copy_folder(source: Storage, files: Mapping[str, str], target: Path) -> Non
 
 
 def _refuse(error: OSError) -> None:
-    """For `os.walk`, which passes over what it cannot read."""
+    """Error handler of `os.walk`, which would skip unreadable folders."""
     raise RegistryError(f"cannot read the folder {error.filename}: {error.strerror}") from error
 
 
 def _rename_exclusively(staged: Path, target: Path) -> bool:
     try:
-        staged.rename(target)  # Of folders: fails unless the target is absent or empty.
+        staged.rename(target)  # Renaming a folder fails unless the target is absent or empty.
     except OSError as error:
         if error.errno in _TAKEN:
             return False
@@ -203,7 +202,7 @@ def _sync_file(file: BinaryIO) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes the names in the folder survive a loss of power."""
+    """Syncs the folder's entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What the registry knows of a version."""
+"""Manifest of a version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Manifest(BaseModel):
-    """The birth certificate of a version; a version without one does not exist."""
+    """Metadata required for every version; a version without a manifest does not exist."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,9 +1,9 @@
-"""The registry in a bucket: no rename and no locks, so files come first and the record that speaks of them last.
+"""Registry storage in a bucket: without rename and locks, so files are written first and their record last.
 
-A folder's name is claimed before it is filled, by an object that is only put if it does not exist yet (S3 and Google
-Cloud Storage promise that; fsspec calls it the mode "create").  Two writers thus never fill the same folder.  Putting
-one object is atomic.  What does not hold: two that change the same record at once (`served.json`) may lose the
-earlier change, for there is nothing to wait on.
+A folder's name is claimed before it is filled, by an object that is only put if it does not exist yet (guaranteed by S3
+and Google Cloud Storage; fsspec's mode "create").  So two writers never fill the same folder.  Putting one object is
+atomic.  Limitation: if two writers change the same record (`served.json`) at once, the earlier change may be lost,
+because there is no lock.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
 
-from registry.contents import copy_checked, safe_path
 from registry.errors import RegistryError
+from registry.hashing import copy_checked, safe_path
 from registry.storage import Storage
 
 CLAIMS = ".claims"
@@ -25,7 +25,7 @@ ABANDONED_AFTER = datetime.timedelta(days=1)
 
 
 class ObjectStorage:
-    """A bucket, or a folder in it, that fsspec can reach."""
+    """Bucket, or a folder in it, that fsspec can access."""
 
     def __init__(self, uri: str) -> None:
         try:
@@ -45,7 +45,7 @@ class ObjectStorage:
         bucket = self._root.strip("/").partition("/")[0]
         if not protocols & _STORES or self._fs.exists(bucket):
             return None
-        return f"there is no bucket {bucket}, or it may not be read"
+        return f"the bucket {bucket} does not exist or may not be read"
 
     def names(self, folder: str) -> list[str]:
         path = self._listed(folder)
@@ -74,13 +74,13 @@ class ObjectStorage:
 
     def _listed(self, folder: str) -> str:
         path = self._path(folder)
-        # Others write here too: what fsspec remembers of an earlier listing is worth nothing.
+        # Others write here too, so fsspec's cached listing may be outdated.
         self._fs.invalidate_cache()
         return path
 
 
 class ObjectWriter:
-    """Changes a bucket; others may do so at the same time."""
+    """Writer of a bucket; others may write at the same time."""
 
     def __init__(self, fs: Any, root: str) -> None:
         self._fs = fs
@@ -112,7 +112,7 @@ class ObjectWriter:
         try:
             self._fs.pipe_file(claim, _now().isoformat().encode(), mode="create")
         except OSError:
-            # Stores word the refusal differently: what counts is that somebody has the name.
+            # Error types differ between stores; only the existence of the claim matters.
             self._fs.invalidate_cache()
             if not self._fs.exists(claim):
                 raise

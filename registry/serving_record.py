@@ -1,4 +1,4 @@
-"""Which version is served, which is tried out beside it, and which a person has taken back: `served.json`."""
+"""Serving record `served.json`: the served version, the canary, and withdrawn versions."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ CANARY = "canary"
 
 
 class ServedSince(BaseModel):
-    """A change of the served version."""
+    """Change of the served version."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = Field(ge=1)
     since: datetime.datetime
-    rollback: bool = Field(default=False, description="A person went back to it.")
+    rollback: bool = Field(default=False, description="Whether it was a rollback.")
 
 
 class Canary(BaseModel):
-    """A version that is tried out on a part of the requests before it is served."""
+    """Version that gets a part of the requests before it is promoted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = Field(ge=1)
-    percent: int = Field(ge=1, le=99, description="The part of the requests that it should get.")
+    percent: int = Field(ge=1, le=99, description="Percentage of the requests that it should get.")
     since: datetime.datetime
 
 
 class ServingRecord(BaseModel):
-    """The served version and how it came to be; each change makes a new record."""
+    """Served version and its history; each change makes a new record."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     served: int | None = Field(default=None, ge=1)
-    history: tuple[ServedSince, ...] = Field(default=(), description="Every change, the latest last.")
+    history: tuple[ServedSince, ...] = Field(default=(), description="All changes, the latest last.")
     withdrawn: tuple[int, ...] = Field(
-        default=(), description="Versions that a rollback left: they are served again only if a person says so."
+        default=(),
+        description="Versions that were rolled back or aborted; they are served again only on a person's request.",
     )
     canary: Canary | None = None
 
     def serve(self, version: int, now: datetime.datetime) -> ServingRecord:
-        """The record once `version` is served; the same record if it is already."""
+        """Returns the record after serving `version`; the same record if it is served already."""
         if version == self.served:
             return self
         return ServingRecord(
@@ -55,9 +56,10 @@ class ServingRecord(BaseModel):
         )
 
     def roll_back(self, version: int, now: datetime.datetime) -> ServingRecord:
-        """The record once a person went back to `version`.
+        """Returns the record after a rollback to `version`.
 
-        What is left is withdrawn; but going to a version that was withdrawn itself only takes that rollback back.
+        The version that was served is withdrawn; but a rollback to a withdrawn version only reverts the earlier
+        rollback.
         """
         if version == self.served:
             return self
@@ -71,15 +73,15 @@ class ServingRecord(BaseModel):
             canary=self._canary_beside(version),
         )
 
-    def try_out(self, version: int, percent: int, now: datetime.datetime) -> ServingRecord:
-        """The record once `version` is the canary, in place of any other; its withdrawal is taken back."""
+    def start_canary(self, version: int, percent: int, now: datetime.datetime) -> ServingRecord:
+        """Returns the record with `version` as canary, in place of any other; it is no longer withdrawn."""
         kept = tuple(other for other in self.withdrawn if other != version)
         return self.model_copy(
             update={"canary": Canary(version=version, percent=percent, since=now), "withdrawn": kept}
         )
 
-    def drop_canary(self) -> ServingRecord:
-        """The record once a person gave the canary up: it is withdrawn."""
+    def abort_canary(self) -> ServingRecord:
+        """Returns the record without the canary, which is withdrawn."""
         if self.canary is None:
             return self
         withdrawn = tuple(sorted({*self.withdrawn, self.canary.version}))
@@ -91,11 +93,11 @@ class ServingRecord(BaseModel):
         return labels if self.canary is None else {**labels, CANARY: self.canary.version}
 
     def _canary_beside(self, version: int) -> Canary | None:
-        """The canary once `version` is served; it is none any more if it is that version."""
+        """Returns the canary after serving `version`; None if it is that version."""
         return None if self.canary is None or self.canary.version == version else self.canary
 
     def before(self, existing: Collection[int]) -> int | None:
-        """The version among `existing` that was served last before the present one and was not withdrawn."""
+        """Returns the last version among `existing` that was served before the current one and is not withdrawn."""
         for change in reversed(self.history):
             if change.version != self.served and change.version in existing and change.version not in self.withdrawn:
                 return change.version

@@ -1,7 +1,7 @@
-"""The registry's state in a word, for those who decide whether a step must run again.
+"""Cache keys derived from the registry.
 
-TFX runs a step again when one of its parameters changes; it cannot see that the registry has.  So these states are
-read before a run and given to the steps as parameters.
+TFX runs a step again when one of its parameters changes, but does not see changes of the registry.  So these states are
+read before a run and passed to the steps as parameters.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ NOTHING_SERVED = "none"
 
 
 def registry_state(uri: str) -> str:
-    """The served version with its content, `<version>:<content hash>`, or `none`: the state that a baseline has."""
+    """Returns the served version with its content, `<version>:<content hash>`, or `none`: the baseline's cache key."""
     manifest = Registry(uri).served_manifest()
     return NOTHING_SERVED if manifest is None else _state_of(manifest)
 
 
 def served_in(state: str) -> int | None:
-    """The version that a `registry_state` speaks of."""
+    """Returns the version in a `registry_state`."""
     return None if state == NOTHING_SERVED else int(state.partition(":")[0])
 
 
 def baseline_of(uri: str, state: str) -> Manifest | None:
-    """The version that `registry_state` spoke of; `None` where nothing was served.
+    """Returns the manifest of the version in `registry_state`; `None` if no version was served.
 
     Raises:
-        UnknownVersionError: it is gone, or another model has its number.
+        UnknownVersionError: the version is gone, or its number has another model.
     """
     version = served_in(state)
     if version is None:
@@ -46,13 +46,13 @@ def baseline_of(uri: str, state: str) -> Manifest | None:
 
 
 def holdings_state(uri: str) -> str:
-    """Changes whenever the registry gains or loses a version, and not when another version is served.
+    """Returns a digest that changes when the registry gains or loses a version, but not when another one is served.
 
-    A push that TFX remembers needs no repetition while the registry is in this state.  After a loss the state must not
-    be one that the registry had before it gained what it lost.  So versions are told apart by the time of their making,
-    versions that were served and are gone count too, and an empty registry has a new state each time it is asked:
-    nothing in it tells whether it ever held anything.  (A registry that is put back from an older copy, all of it, is
-    beyond this; a push that is remembered from after that copy is not repeated.)
+    A push cached by TFX is valid while the registry has this digest.  After a version is lost, the digest must not
+    equal that of an earlier inventory without it.  So versions are identified by their creation time, versions that
+    were served and are gone count too, and an empty registry has a new digest each time, because it does not show
+    whether it ever held a version.  (A registry that is restored as a whole from an older copy is not covered; a push
+    cached after that copy is not repeated.)
     """
     registry = Registry(uri)
     versions = registry.versions()

@@ -1,4 +1,4 @@
-"""The statistics of the data that the gate let through, kept so that the next data can be compared with them."""
+"""Statistics of data that passed the data gate, kept as the baseline of later drift checks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _FINGERPRINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class RecordedStatistics(NamedTuple):
-    """The statistics of one state of the data."""
+    """Statistics of one state of the data."""
 
     fingerprint: str
     location: str
-    """Folder with the files as they were recorded."""
+    """Folder with the recorded files."""
 
 
 class _Index(BaseModel):
@@ -30,7 +30,7 @@ class _Index(BaseModel):
 
 
 def latest_statistics(storage: Storage, other_than: str) -> RecordedStatistics | None:
-    """Of the data let through last, leaving out the data that has the fingerprint `other_than` itself."""
+    """Returns the statistics recorded last, except those of the data with the fingerprint `other_than`."""
     for fingerprint in reversed(_read_index(storage).fingerprints):
         if fingerprint != other_than:
             return RecordedStatistics(fingerprint, storage.location(f"{STATISTICS}/{fingerprint}"))
@@ -40,14 +40,14 @@ def latest_statistics(storage: Storage, other_than: str) -> RecordedStatistics |
 def record_statistics(storage: Storage, fingerprint: str, path: str) -> None:
     """Keeps a copy of the file, or of all files in the folder, at `path`.
 
-    The index is written last and alone says what is recorded; what a crash left before that is written again.  A
-    fingerprint that is recorded already keeps its files and its place in the order.
+    The index is written last and defines what is recorded; files left by a crash are overwritten.  A recorded
+    fingerprint keeps its files and its position in the order.
 
     Raises:
-        RegistryError: there is no file at `path`.
+        RegistryError: `path` does not exist.
     """
     if not _FINGERPRINT.fullmatch(fingerprint):
-        raise ValueError(f"{fingerprint!r} is no fingerprint")
+        raise ValueError(f"{fingerprint!r} is not a fingerprint")
     files = _read_files(path)
     with storage.writer(STATISTICS) as writer:
         index = _read_index(storage)
@@ -60,7 +60,7 @@ def record_statistics(storage: Storage, fingerprint: str, path: str) -> None:
 
 
 def _read_files(path: str) -> dict[str, bytes]:
-    """Statistics are a few hundred kilobytes: they are held in memory."""
+    """Reads the files into memory; statistics have a few hundred kilobytes."""
     folder = open_storage(path)
     if names := folder.files():
         return {name: folder.read(name) for name in names}
@@ -68,7 +68,7 @@ def _read_files(path: str) -> dict[str, bytes]:
     try:
         return {name: open_storage(parent or ".").read(name)}
     except OSError as error:
-        raise RegistryError(f"there are no statistics at {path}") from error
+        raise RegistryError(f"no statistics at {path}") from error
 
 
 def _read_index(storage: Storage) -> _Index:
@@ -78,5 +78,5 @@ def _read_index(storage: Storage) -> _Index:
         return _Index()
     except ValidationError as error:
         raise CorruptRecordError(
-            f"{storage.location(INDEX)} cannot be read; remove it, and drift is next checked against the run after"
+            f"{storage.location(INDEX)} cannot be read; remove it, and drift checks resume one run later"
         ) from error

@@ -1,4 +1,4 @@
-"""What the registry asks of the place where it lives, be it a folder or a bucket."""
+"""Storage interface of the registry, implemented by a folder and by a bucket."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from typing import BinaryIO, Protocol
 
 
 class Writer(Protocol):
-    """The right to change a storage, held for a while."""
+    """Write access to a storage, held for a while."""
 
     def write(self, path: str, data: bytes) -> None:
-        """Makes `data` the content of the file: a reader sees the old content or the new, never a part."""
+        """Writes `data` to the file atomically: a reader sees the old content or the new."""
 
     def add_folder(self, folder: str, source: Storage, files: Mapping[str, str]) -> bool:
         """Copies `files` (path → SHA-256) of `source` into the new `folder`.
 
         Returns:
-            False, and nothing is changed, if another writer has taken the name.
+            False, without a change, if another writer has taken the name.
 
         Raises:
-            ContentMismatchError: a file does not have its hash; the folder is not there then, or nobody's.
+            ContentMismatchError: a file does not have its hash; the folder then does not exist, or is abandoned.
         """
 
     def remove_folder(self, folder: str) -> None:
-        """Removes the folder with all that is in it."""
+        """Removes the folder with its content."""
 
     def is_abandoned(self, folder: str) -> bool:
-        """Whether no living writer can still be filling the folder."""
+        """Whether no running writer can still be filling the folder."""
 
 
 class Storage(Protocol):
-    """A tree of files below one root; paths are relative to it and have slashes."""
+    """Tree of files below a root; paths are relative to it and have slashes."""
 
     def location(self, path: str = "") -> str:
-        """The place as a person or another library would call it."""
+        """Returns the full path or URI of `path`."""
 
     def absence(self) -> str | None:
-        """Why nothing can lie at the root, such as "there is no folder /x"; None where something can."""
+        """Returns why the root is missing, such as "the folder /x does not exist"; None if it exists."""
 
     def names(self, folder: str) -> list[str]:
-        """Sorted names of what lies directly in `folder`; none if it is not there."""
+        """Returns the sorted names of the entries of `folder`; empty if it does not exist."""
 
     def files(self, folder: str = "") -> list[str]:
-        """Sorted paths, relative to `folder`, of all files below it; none if it is not there."""
+        """Returns the sorted paths, relative to `folder`, of all files below it; empty if it does not exist."""
 
     def open(self, path: str) -> BinaryIO:
-        """The file, to be read."""
+        """Opens the file for reading."""
 
     def read(self, path: str) -> bytes:
-        """The file's content.
+        """Returns the file's content.
 
         Raises:
-            FileNotFoundError: there is no such file.
+            FileNotFoundError: the file does not exist.
         """
 
     def writer(self, purpose: str) -> AbstractContextManager[Writer]:
-        """The right to change what belongs to `purpose`.
+        """Returns write access for `purpose`.
 
-        In a folder one process has it at a time and others wait; a bucket knows no locks.
+        In a folder it is exclusive, and other processes wait; a bucket has no locks.
         """
 
 
 def open_storage(uri: str) -> Storage:
-    """The storage at a local path or at a URI that fsspec knows, such as `gs://bucket/folder`.
+    """Returns the storage at a local path, or at a URI that fsspec supports, such as `gs://bucket/folder`.
 
     Raises:
         RegistryError: the package for this kind of URI is not installed.
@@ -72,7 +72,7 @@ def open_storage(uri: str) -> Storage:
         from registry.local_storage import LocalStorage
 
         return LocalStorage(uri.removeprefix("file://"))
-    # fsspec is only imported for those who need it: a registry in a folder answers at once.
+    # fsspec is imported only if needed, so that a registry in a folder is fast.
     from registry.object_storage import ObjectStorage
 
     return ObjectStorage(uri)

@@ -1,4 +1,4 @@
-"""Versions of a model: pushed, served, taken back, checked and fetched."""
+"""Versions of a model: push, serve, roll back, verify and fetch."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from registry import statistics
-from registry.contents import (
-    ContentMismatchError,
-    UnsafePathError,
-    check_folder,
-    check_names,
-    content_hash,
-    hash_folder,
-)
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
     NoRegistryError,
     RegistryError,
     UnknownVersionError,
+)
+from registry.hashing import (
+    ContentMismatchError,
+    UnsafePathError,
+    check_folder,
+    check_names,
+    content_hash,
+    hash_folder,
 )
 from registry.local_storage import LocalStorage
 from registry.manifest import Manifest
@@ -47,13 +47,13 @@ class Registry:
         <registry>/served.json            which version is served, see `registry.serving_record`
         <registry>/statistics/            see `registry.statistics`
 
-    A change is prepared where nobody looks, then made by one atomic step, and the manifest comes after the files; so
-    whatever dies at whatever instruction, the old version stays served and no half version is seen.  What it leaves
-    behind is removed by the next push.  A number, once seen in `versions`, never means another model.
+    A change is staged in hidden files, then made by one atomic step, and the manifest is written after the files; so
+    after a crash at any instruction the old version stays served and no partial version is visible.  The next push
+    removes what a crash left.  A version number, once visible in `versions`, never means another model.
 
-    In a folder, pushes exclude each other by a lock that dies with its process (on network file systems: if they
-    support locks); two at once make two versions.  In a bucket the same holds because numbers are claimed, see
-    `registry.object_storage`, which also says what is not promised there.
+    In a folder, pushes exclude each other by a lock that is released when its process dies (on network file systems: if
+    they support locks); two concurrent pushes make two versions.  In a bucket the same holds because numbers are
+    claimed, see `registry.object_storage`, which also states the limitations.
     """
 
     def __init__(self, uri: str) -> None:
@@ -61,13 +61,13 @@ class Registry:
         self._storage = open_storage(uri)
 
     def check_there(self) -> None:
-        """Checks that a registry can be at the place: a folder that is empty, or holds what a registry holds.
+        """Checks that the folder or bucket exists, and is empty or a registry.
 
         Raises:
-            NoRegistryError: there is no folder or bucket, or it holds something else.
+            NoRegistryError: the folder or bucket does not exist, or holds something else.
         """
         if absence := self._storage.absence():
-            raise NoRegistryError(f"there is no registry at {self.uri}: {absence}; check --registry")
+            raise NoRegistryError(f"no registry at {self.uri}: {absence}; check --registry")
         names = [name for name in self._storage.names("") if not name.startswith(".")]
         if not names or {VERSIONS, MANIFESTS, SERVED, statistics.STATISTICS} & set(names):
             return
@@ -78,7 +78,7 @@ class Registry:
         )
 
     def versions(self) -> list[Manifest]:
-        """The manifests of all versions, oldest first; none where there is no registry yet.
+        """Returns the manifests of all versions, oldest first; none if the registry does not exist yet.
 
         Raises:
             CorruptRecordError: a manifest cannot be read.
@@ -86,47 +86,47 @@ class Registry:
         return [self._read_manifest(number) for number in self._numbers()]
 
     def manifest(self, version: int) -> Manifest:
-        """What is known of `version`.
+        """Returns the manifest of `version`.
 
         Raises:
-            NoRegistryError: there is no version at all.
-            UnknownVersionError: there are others; the text names them.
+            NoRegistryError: the registry has no versions.
+            UnknownVersionError: the version does not exist; the text names those that do.
             CorruptRecordError: the manifest cannot be read.
         """
         self._check_exists(version)
         return self._read_manifest(version)
 
     def served(self) -> int | None:
-        """The version that is served; `None` before the first."""
+        """Returns the served version; `None` before the first."""
         return self._read_record().served
 
     def served_manifest(self) -> Manifest | None:
-        """What is known of the version that is served; `None` before the first."""
+        """Returns the manifest of the served version; `None` before the first."""
         served = self.served()
         return None if served is None else self.manifest(served)
 
     def withdrawn(self) -> tuple[int, ...]:
-        """The versions that a person rolled back from, and that nobody has asked for since."""
+        """Returns the versions that were rolled back or aborted, and not requested since."""
         return self._read_record().withdrawn
 
     def serving_record(self) -> ServingRecord:
-        """All that is recorded of serving, of one moment."""
+        """Returns the serving record."""
         return self._read_record()
 
     def canary(self) -> Canary | None:
-        """The version that is tried out beside the served one, if any."""
+        """Returns the canary, if there is one."""
         return self._read_record().canary
 
     def labels(self) -> dict[str, int]:
-        """Label → version, `stable` and `canary`, of one moment; empty before the first version is served."""
+        """Returns label → version for `stable` and `canary`, read at once; empty before the first version is served."""
         return self._read_record().labels()
 
     def ever_served(self) -> tuple[int, ...]:
-        """The versions that are or were served, in order of their numbers."""
+        """Returns the versions that are or were served, in order of their numbers."""
         return tuple(sorted({change.version for change in self._read_record().history}))
 
     def check_holds(self, model_name: str) -> None:
-        """Checks that the registry, if there is one, is that of the model `model_name`.
+        """Checks that the registry, if it exists, is that of the model `model_name`.
 
         Raises:
             RegistryError: it holds another model.
@@ -149,30 +149,30 @@ class Registry:
         config: Mapping[str, Any],
         software: Mapping[str, str],
     ) -> tuple[Manifest, bool]:
-        """Makes the SavedModel in `model_dir` the next version; what is served does not change.
+        """Adds the SavedModel in `model_dir` as the next version; the served version does not change.
 
-        The same content is never stored twice: if it is there already, that version is returned as it is.
+        The same content is never stored twice: if a version has it already, that version is returned.
 
         Args:
-            model_dir: The SavedModel, local or a URI that fsspec knows.
+            model_dir: The SavedModel: a local path, or a URI that fsspec supports.
             model_name: Name of the model; a registry holds one model only.
             data_fingerprint: Fingerprint of the data that it was trained on.
-            baseline_version: The version that it was judged against.
+            baseline_version: The version that it was compared with.
             metrics: Overall metrics on the judging split.
             config: The run's configuration.
-            software: Versions of the software that made it.
+            software: Versions of the software that trained it.
 
         Returns:
-            The manifest, and whether a version was made.
+            The manifest, and whether a version was created.
 
         Raises:
-            RegistryError: there is no SavedModel in `model_dir`, the registry holds another model, the same content
-                is there but damaged, or the registry cannot be written.
+            RegistryError: `model_dir` has no SavedModel, the registry is that of another model, the version with the
+                same content is damaged, or the registry cannot be written.
         """
         model = open_storage(model_dir)
         files = hash_folder(model)
         if MODEL_FILE not in files:
-            raise RegistryError(f"there is no SavedModel in {model_dir}: {MODEL_FILE} is missing")
+            raise RegistryError(f"no SavedModel in {model_dir}: {MODEL_FILE} is missing")
         with self._storage.writer("push") as writer:
             self.check_holds(model_name)
             if existing := self._with_content(content_hash(files)):
@@ -195,7 +195,7 @@ class Registry:
         return manifest, True
 
     def serve(self, version: int) -> None:
-        """Makes `version` the served one, whatever is served now.
+        """Makes `version` the served one.
 
         Raises:
             UnknownVersionError: it does not exist.
@@ -205,10 +205,10 @@ class Registry:
             self._write_record(writer, self._read_record().serve(version, _now()))
 
     def serve_in_place_of(self, expected: int | None, version: int) -> bool:
-        """Makes `version` the served one, if `expected` still is.
+        """Makes `version` the served one, if `expected` is still served.
 
         Returns:
-            False, and nothing is changed, if another one is served by now.
+            False, without a change, if another one is served now.
         """
         with self._storage.writer("served") as writer:
             self._check_exists(version)
@@ -219,18 +219,18 @@ class Registry:
         return True
 
     def rollback(self, version: int | None = None) -> int:
-        """Serves `version` again, or without one the version that was served before the present one.
+        """Rolls back to `version`, or by default to the version that was served before the current one.
 
-        The version that is left is withdrawn: pushing the same content again does not bring it back, only `serve` or
-        a rollback to it does.  Going back twice goes back two versions.
+        The version that was served is withdrawn: pushing the same content again does not serve it, only `serve` or a
+        rollback to it does.  Two rollbacks go back two versions.
 
         Returns:
             The version that is served now.
 
         Raises:
-            RegistryError: nothing was served before, the version does not exist, or its files are damaged.
+            RegistryError: no version was served before, the version does not exist, or its files are damaged.
         """
-        self._rollback_target(version)  # Refused before the writer makes a folder.
+        self._rollback_target(version)  # Checked before the writer creates a folder.
         with self._storage.writer("served") as writer:
             record = self._read_record()
             target = self._rollback_target(version)
@@ -238,23 +238,23 @@ class Registry:
             self._write_record(writer, record.roll_back(target, _now()))
         return target
 
-    def try_out(self, version: int, percent: int) -> None:
+    def start_canary(self, version: int, percent: int) -> None:
         """Makes `version` the canary: it should get `percent` of the requests, beside the served version.
 
         Raises:
-            RegistryError: nothing is served, it is served already, it does not exist, or its files are damaged.
+            RegistryError: no version is served, `version` is served already, unknown, or damaged.
         """
-        self._check_canary(version)  # Refused before the writer makes a folder.
+        self._check_canary(version)  # Checked before the writer creates a folder.
         with self._storage.writer("served") as writer:
             self._check_canary(version)
             self.verify(version)
-            self._write_record(writer, self._read_record().try_out(version, percent, _now()))
+            self._write_record(writer, self._read_record().start_canary(version, percent, _now()))
 
     def promote(self, expected: int | None = None) -> int:
-        """Serves the canary, which is none any more; returns its version.
+        """Promotes the canary to the served version; returns its number.
 
         Raises:
-            RegistryError: there is no canary, it is not the version `expected`, or its files are damaged.
+            RegistryError: no canary exists, it is not the version `expected`, or its files are damaged.
         """
         self._canary_version(expected)
         with self._storage.writer("served") as writer:
@@ -263,23 +263,23 @@ class Registry:
             self._write_record(writer, self._read_record().serve(version, _now()))
         return version
 
-    def drop_canary(self) -> int:
-        """Gives the canary up: it is withdrawn, as after a rollback; returns its version.
+    def abort_canary(self) -> int:
+        """Aborts the canary: it is withdrawn, as after a rollback; returns its version.
 
         Raises:
-            RegistryError: there is no canary.
+            RegistryError: no canary exists.
         """
         self._canary_version()
         with self._storage.writer("served") as writer:
             version = self._canary_version()
-            self._write_record(writer, self._read_record().drop_canary())
+            self._write_record(writer, self._read_record().abort_canary())
         return version
 
     def verify(self, version: int) -> Manifest:
         """Reads all files of `version` and compares them with the hashes in its manifest.
 
         Raises:
-            CorruptVersionError: a file is changed, missing, or nobody's; the text names it.
+            CorruptVersionError: a file is changed, missing or not in the manifest; the text names it.
         """
         manifest = self.manifest(version)
         try:
@@ -289,13 +289,13 @@ class Registry:
         return manifest
 
     def fetch(self, version: int, target_dir: str) -> Manifest:
-        """Copies `version` into the new local folder `target_dir`, all of it or nothing, checking it on the way.
+        """Copies `version` atomically into the new local folder `target_dir`, verifying its hashes.
 
-        A folder that holds the version already is left as it is.
+        A folder that holds the version already is not changed.
 
         Raises:
             CorruptVersionError: the version's files are not those of its manifest.
-            RegistryError: `target_dir` holds something else, or cannot be written.
+            RegistryError: `target_dir` holds other files, or cannot be written.
         """
         if "://" in target_dir:
             raise ValueError(f"{target_dir} is not a local folder")
@@ -307,7 +307,7 @@ class Registry:
             with LocalStorage(target.parent).writer("fetch") as writer:
                 present = hash_folder(LocalStorage(target))
                 if present and present != manifest.files:
-                    raise RegistryError(f"{target} holds something else than version {version}: remove it")
+                    raise RegistryError(f"{target} holds other files than version {version}: remove it")
                 if not present:
                     writer.add_folder(target.name, source, manifest.files)
         except ContentMismatchError as error:
@@ -315,15 +315,15 @@ class Registry:
         return manifest
 
     def version_location(self, version: int) -> str:
-        """The folder that holds the SavedModel of `version`."""
+        """Returns the folder with the SavedModel of `version`."""
         return self._storage.location(_version_folder(version))
 
     def latest_statistics(self, other_than: str) -> statistics.RecordedStatistics | None:
-        """The statistics of the data let through last, leaving out the data with the fingerprint `other_than`."""
+        """Returns the statistics recorded last, except those of the data with the fingerprint `other_than`."""
         return statistics.latest_statistics(self._storage, other_than)
 
     def record_statistics(self, fingerprint: str, path: str) -> None:
-        """Keeps the statistics (a file, or a folder) of data that was let through; a second time changes nothing."""
+        """Records the statistics (a file or folder) of data that passed the data gate; repeating it changes nothing."""
         statistics.record_statistics(self._storage, fingerprint, path)
 
     def _numbers(self) -> list[int]:
@@ -340,16 +340,20 @@ class Registry:
         self._check_exists(version)
         served = self.served()
         if served is None:
-            raise RegistryError(f"the registry {self.uri} serves no version beside which another could be tried out")
+            raise RegistryError(f"the registry {self.uri} serves no version yet, so it cannot have a canary")
         if served == version:
-            raise RegistryError(f"version {version} is the one that is served: name another to try out")
+            raise RegistryError(f"version {version} is already served: name another as canary")
 
     def _canary_version(self, expected: int | None = None) -> int:
         canary = self.canary()
         if canary is None:
-            raise RegistryError(f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
+            raise RegistryError(
+                f"the registry {self.uri} has no canary; `segpipe rollout --canary PERCENT` creates one"
+            )
         if canary.version != (expected or canary.version):
-            raise RegistryError(f"the canary is version {canary.version} by now, and no longer {expected}: look again")
+            raise RegistryError(
+                f"the canary is version {canary.version} now, no longer {expected}: check and try again"
+            )
         return canary.version
 
     def _rollback_target(self, version: int | None) -> int:
@@ -378,7 +382,7 @@ class Registry:
 
     def _corrupt_manifest(self, path: str, why: str) -> CorruptRecordError:
         return CorruptRecordError(
-            f"{self._storage.location(path)} is damaged ({why}); bring it back from a copy, or remove it to give up "
+            f"{self._storage.location(path)} is damaged ({why}); restore it from a copy, or remove it to give up "
             "the version"
         )
 
@@ -389,7 +393,7 @@ class Registry:
             return ServingRecord()
         except ValidationError as error:
             raise CorruptRecordError(
-                f"{self._storage.location(SERVED)} is damaged ({_first(error)}); bring it back from a copy, or write "
+                f"{self._storage.location(SERVED)} is damaged ({_first(error)}); restore it from a copy, or write "
                 '{"served": n} into it, n being the version to serve'
             ) from error
 
@@ -398,11 +402,11 @@ class Registry:
 
     def _before(self, record: ServingRecord) -> int:
         if record.served is None:
-            raise NoRegistryError(f"the registry {self.uri} serves no version: there is nothing to go back from")
+            raise NoRegistryError(f"the registry {self.uri} serves no version, so it cannot be rolled back")
         before = record.before(self._numbers())
         if before is None:
             raise RegistryError(
-                f"no version was served before version {record.served}: name the one to go back to, if there is another"
+                f"no version was served before version {record.served}: name the version to roll back to"
             )
         return before
 
@@ -414,7 +418,7 @@ class Registry:
             )
         return CorruptVersionError(
             f"{folder}/{error.path} is not the file that was pushed as part of version {version}: "
-            "bring it back from a copy, or roll back to another version"
+            "restore it from a copy, or roll back to another version"
         )
 
     def _add_files(self, writer: Writer, model_dir: str, files: Mapping[str, str]) -> int:
@@ -427,10 +431,10 @@ class Registry:
         return number
 
     def _remove_orphans(self, writer: Writer) -> None:
-        """Removes folders of pushes that died before the manifest.
+        """Removes folders of pushes that died before they wrote a manifest.
 
-        Those above the latest version stay until there is a later one, so that a number which a model server may have
-        seen is never given to another model.
+        Folders with a number above the latest version stay until there is a later one, so that a number that a model
+        server may have seen is never given to another model.
         """
         numbers = self._numbers()
         for number in set(self._folder_numbers()) - set(numbers):
@@ -439,9 +443,9 @@ class Registry:
 
 
 def no_registry(uri: str) -> NoRegistryError:
-    """What is said where there is no version to speak of."""
+    """Returns the error of a registry without versions."""
     return NoRegistryError(
-        f"there is no version in the registry {uri}: check its place, or run the pipeline until a model is blessed"
+        f"the registry {uri} has no version: check its address, or run the pipeline until a model is blessed"
     )
 
 

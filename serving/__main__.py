@@ -1,7 +1,7 @@
-"""`python -m serving`: a server for the program that starts it; people start `segpipe serve`.
+"""`python -m serving`: a server as a child process of another program; people use `segpipe serve`.
 
 The first line of standard input is an engine (`auto`, `embedded` or `tensorflow_model_server`) and `ServerSettings` as
-JSON.  The server takes free ports, tells them in its log, and stops when the stream ends, however the program does.
+JSON.  The server chooses free ports, logs them, and stops when the stream is closed, even if the program dies.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import sys
 import threading
 
 from common.errors import UserError
+from common.tensorflow_environment import set_tensorflow_environment
 from serving.settings import ServerSettings
 
 
 def main() -> None:
     """Serves until standard input ends."""
-    told = json.loads(sys.stdin.readline())
-    settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **told["settings"]})
+    set_tensorflow_environment()
+    arguments = json.loads(sys.stdin.readline())
+    settings = ServerSettings.model_validate({"port": 0, "grpc_port": 0, **arguments["settings"]})
     threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:
-        _serve(told["engine"], settings)
+        _serve(arguments["engine"], settings)
     except UserError as error:
         sys.exit(f"error: {error}")
 
@@ -43,7 +45,7 @@ def _serve(engine: str, settings: ServerSettings) -> None:
 
 
 def _for_model_server(settings: ServerSettings) -> ServerSettings:
-    """It finds no free ports by itself, listens on all addresses, and lets a batch fail as a whole."""
+    """Adapts the settings: it needs given ports, listens on all addresses, and fails a batch as a whole."""
     with socket.create_server(("", 0)) as http, socket.create_server(("", 0)) as grpc:
         ports = {"port": http.getsockname()[1], "grpc_port": grpc.getsockname()[1]}
     alone = settings.batching.model_copy(update={"pictures": 1})
@@ -51,7 +53,7 @@ def _for_model_server(settings: ServerSettings) -> ServerSettings:
 
 
 def _stop_at_end_of_input() -> None:
-    while os.read(0, 1024):  # Not sys.stdin: a thread in it keeps the interpreter from ending.
+    while os.read(0, 1024):  # Not sys.stdin: a thread that reads it would keep the interpreter from ending.
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

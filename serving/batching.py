@@ -1,6 +1,6 @@
-"""Requests run together: a batch is what has come in while the workers were busy.
+"""Dynamic batching: a batch consists of the requests that arrived while the workers were busy.
 
-One request that the model refuses does not fail the others: a refused batch is run again request by request.
+A request that the model refuses does not fail the others: a refused batch is run again request by request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Outcome = Outputs | ServingError
 
 
 class Servable:
-    """A version in use: it is closed only when nothing runs on it any more."""
+    """Loaded version with a count of its users, so that it is closed only when unused."""
 
     def __init__(self, name: str, version: int, model: Model) -> None:
         self.name = name
@@ -49,8 +49,8 @@ class Servable:
 
 
 @dataclass(eq=False)
-class Waiting:
-    """A request that waits to be run; times are of the monotonic clock."""
+class PendingRequest:
+    """Request in the queue; times are of the monotonic clock."""
 
     servable: Servable
     signature: Signature
@@ -59,28 +59,28 @@ class Waiting:
     since: float = field(default_factory=time.monotonic)
     answer: asyncio.Future[Outputs] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    def fits(self, other: Waiting) -> bool:
-        """Whether both can be one call of the graph."""
+    def fits(self, other: PendingRequest) -> bool:
+        """Whether both can share one call of the graph."""
         return self.servable is other.servable and self.signature.name == other.signature.name
 
 
 class Batcher:
-    """Runs requests in a few threads.  All of it but the calls themselves happens on the event loop."""
+    """Runs requests in a few threads.  Only the graph calls run in threads, all else on the event loop."""
 
     def __init__(self, settings: Batching, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[PendingRequest] = deque()
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="batch")
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
-        """Batches that are running."""
+        """Number of running batches."""
         return len(self._tasks)
 
-    async def run(self, waiting: Waiting) -> Outputs:
-        """The outputs of one request.
+    async def run(self, waiting: PendingRequest) -> Outputs:
+        """Runs one request, perhaps in a batch, and returns its outputs.
 
         Raises:
             ServingError: the model refuses it, or its deadline has passed.
@@ -91,14 +91,14 @@ class Batcher:
             return await asyncio.wait_for(waiting.answer, max(0, waiting.deadline - time.monotonic()))
         except asyncio.TimeoutError:
             raise ServingError(
-                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the answer was there"
+                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the response was ready"
             ) from None
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
 
     def close(self) -> None:
-        """Takes no more requests; does not wait for those that run."""
+        """Rejects further requests; does not wait for running ones."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _start_batches(self) -> None:
@@ -111,8 +111,8 @@ class Batcher:
         self._tasks.discard(task)
         self._start_batches()
 
-    def _next_batch(self) -> list[Waiting]:
-        """The longest waiting request and those that fit to it; none while it pays to wait for more."""
+    def _next_batch(self) -> list[PendingRequest]:
+        """Returns the oldest request and those that fit with it; empty while waiting for a fuller batch."""
         if not self._waiting:
             return []
         first, *others = self._waiting
@@ -129,14 +129,14 @@ class Batcher:
             self._waiting.remove(request)
         return batch
 
-    async def _run_batch(self, batch: list[Waiting]) -> None:
+    async def _run_batch(self, batch: list[PendingRequest]) -> None:
         self._metrics.batch_started(len(batch), [time.monotonic() - request.since for request in batch])
         with batch[0].servable:
             try:
                 outcomes = await asyncio.get_running_loop().run_in_executor(
                     self._executor, outcomes_of, batch, self._metrics
                 )
-            except Exception as error:  # noqa: BLE001  # Whoever waits must be told, whatever it is.
+            except Exception as error:  # noqa: BLE001  # Any error must reach the waiting requests.
                 for request in batch:
                     if not request.answer.done():
                         request.answer.set_exception(error)
@@ -150,8 +150,8 @@ class Batcher:
                 request.answer.set_result(outcome)
 
 
-def outcomes_of(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
-    """What each request of a batch gets; blocks."""
+def outcomes_of(batch: Sequence[PendingRequest], metrics: Metrics) -> list[Outcome]:
+    """Runs a batch and returns each request's outcome; blocks."""
     outcome = _outcome(batch, metrics)
     if not isinstance(outcome, ServingError):
         return _shared_out(outcome, [len(request.inputs) for request in batch])
@@ -160,7 +160,7 @@ def outcomes_of(batch: Sequence[Waiting], metrics: Metrics) -> list[Outcome]:
     return [outcome] * len(batch)
 
 
-def _outcome(batch: Sequence[Waiting], metrics: Metrics) -> Outcome:
+def _outcome(batch: Sequence[PendingRequest], metrics: Metrics) -> Outcome:
     first = batch[0]
     inputs = [encoded for request in batch for encoded in request.inputs]
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""How a request fails: a canonical code and one sentence, the same over gRPC and REST."""
+"""Errors of requests: a canonical code and one sentence, the same over gRPC and REST."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from grpc import StatusCode
 
 from common.errors import UserError
-from serving.client.errors import REFUSED, sentence
+from segpipe_client.errors import REFUSED, extract_error_message
 
 HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.OK: HTTPStatus.OK,
@@ -25,14 +25,14 @@ HTTP_STATUS: dict[StatusCode, int] = {
     StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
 }
-"""What TensorFlow Serving answers over HTTP (model_servers/http_server.cc); every other code is a 500."""
+"""HTTP statuses of TensorFlow Serving (model_servers/http_server.cc); every other code is a 500."""
 
 _CODES = {code.value[0]: code for code in StatusCode}
 _MESSAGE_LIMIT = 1024
 
 
 class ServingError(Exception):
-    """A request that cannot be answered; `message` is what the client reads."""
+    """Request that cannot be answered; `message` is for the client."""
 
     def __init__(self, code: StatusCode, message: str) -> None:
         super().__init__(message)
@@ -41,31 +41,31 @@ class ServingError(Exception):
 
     @property
     def number(self) -> int:
-        """The code's number, the same in gRPC and in TensorFlow."""
+        """Number of the code, the same in gRPC and in TensorFlow."""
         return int(self.code.value[0])
 
     @property
     def http_status(self) -> int:
-        """The status over HTTP."""
+        """HTTP status."""
         return HTTP_STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     @property
     def details(self) -> str:
-        """The message as gRPC carries it, cut as in model_servers/grpc_status_util.cc."""
+        """The message in a gRPC response, shortened as in model_servers/grpc_status_util.cc."""
         cut = self.message[:_MESSAGE_LIMIT]
         return cut if cut == self.message else f"{cut}...TRUNCATED"
 
 
 class FailedPictureError(UserError):
-    """An image that a command could not have segmented: which one, and why; others may be fine."""
+    """Image that a command could not segment, and why; others may succeed."""
 
 
 class RefusedPictureError(FailedPictureError):
-    """A picture that a model does not take, as a command tells it: which one, and why."""
+    """Image that the model refuses, and why, as reported by a command."""
 
 
 class WrongMethodError(ServingError):
-    """A request with a method that the address does not take."""
+    """Request with an HTTP method that the address does not support."""
 
     def __init__(self, message: str) -> None:
         super().__init__(StatusCode.INVALID_ARGUMENT, message)
@@ -77,28 +77,28 @@ class WrongMethodError(ServingError):
 
 
 class TooLargeError(ServingError):
-    """A body over the limit, for which HTTP has a status of its own."""
+    """Request body over the limit, which has its own HTTP status."""
 
     def __init__(self, message: str) -> None:
         super().__init__(StatusCode.RESOURCE_EXHAUSTED, message)
 
     @property
     def http_status(self) -> int:
-        """413, so that a client does not try again as it would after a 429."""
+        """413, Content Too Large, which clients do not retry, unlike 429."""
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def invalid(message: str) -> ServingError:
-    """A request that is wrong in itself."""
+    """Returns the error of an invalid request."""
     return ServingError(StatusCode.INVALID_ARGUMENT, message)
 
 
 def refused(reason: str, index: int, count: int) -> ServingError:
-    """The refusal of one picture; of several in a request, with its index, which counts from 0."""
+    """Returns the refusal of one image, with its index from 0 if the request has several."""
     reason = reason.removeprefix(REFUSED)
     return invalid(f"{REFUSED}{reason}" if count == 1 else f"{REFUSED}index {index} of {count}: {reason}")
 
 
 def from_tensorflow(code: int, message: str) -> ServingError:
-    """TensorFlow's error, of whose message the sentence is kept and the graph around it left out."""
-    return ServingError(_CODES.get(code, StatusCode.UNKNOWN), sentence(message))
+    """Converts TensorFlow's error; of its message only the sentence is kept, not the description of the graph."""
+    return ServingError(_CODES.get(code, StatusCode.UNKNOWN), extract_error_message(message))

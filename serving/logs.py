@@ -1,4 +1,4 @@
-"""The server's log: a line an event, `time LEVEL event key=value …`, to standard error."""
+"""Log of the server: one line per event, `time LEVEL event key=value …`, on standard error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Lines(logging.Formatter):
 
 
 def start_log() -> None:
-    """Sends the server's events to standard error, and keeps TensorFlow from advising its developers there."""
+    """Sends the server's events to standard error, and suppresses TensorFlow's messages for developers."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
     _logger.addHandler(handler)
@@ -31,12 +31,12 @@ def start_log() -> None:
 
 
 def event(name: str, **values: object) -> None:
-    """Logs what has happened."""
+    """Logs an event."""
     _logger.info(_line(name, values))
 
 
 def warning(name: str, **values: object) -> None:
-    """Logs what a person should look into."""
+    """Logs a warning that a person should look into."""
     _logger.warning(_line(name, values))
 
 

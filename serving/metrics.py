@@ -1,6 +1,6 @@
-"""Counters for Prometheus: TensorFlow Serving's own names where they say the same, `segpipe_…` for the rest.
+"""Prometheus metrics: TensorFlow Serving's names for the same quantities, `segpipe_…` for others.
 
-So an alert or a dashboard made for one server reads the other (servables/tensorflow/util.cc, batching_session.cc,
+So an alert or a dashboard for one server works for the other (servables/tensorflow/util.cc, batching_session.cc,
 saved_model_warmup_util.cc; slashes become colons in util/prometheus_exporter.cc).  Latencies there are in microseconds.
 """
 
@@ -21,7 +21,7 @@ _SIZE_BUCKETS = [2**power for power in range(9)]
 
 
 class RequestCount:
-    """TensorFlow Serving's counter of requests, which ends in no `_total` as this library's counters must."""
+    """TensorFlow Serving's counter of requests, without the suffix `_total` that this library's counters have."""
 
     _NAME = ":tensorflow:serving:request_count"
 
@@ -33,7 +33,7 @@ class RequestCount:
         self._counts[model, status] = self._counts.get((model, status), 0) + 1
 
     def collect(self) -> Iterable[Metric]:
-        """For the library."""
+        """Yields the metric to the library."""
         metric = Metric(self._NAME, "The total number of requests.", "unknown")
         for (model, status), count in sorted(self._counts.items()):
             metric.add_sample(self._NAME, {"model_name": model, "status": status}, count)
@@ -41,7 +41,7 @@ class RequestCount:
 
 
 class Metrics:
-    """What one server counts."""
+    """Metrics of one server."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -85,17 +85,17 @@ class Metrics:
             registry=registry,
         )
         self._registry_errors = Counter(
-            "segpipe_registry_errors", "Looks at the registry that failed.", registry=registry
+            "segpipe_registry_errors", "Polls of the registry that failed.", registry=registry
         )
         self._labelled = Gauge("segpipe_version", "Version behind each label.", ["label"], registry=registry)
         self._in_progress = Gauge("segpipe_requests_in_progress", "Requests waiting or running.", registry=registry)
 
     def page(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def request_ended(self, model: str | None, status: StatusCode, entrypoint: str, seconds: float) -> None:
-        """Counts a prediction; `model` is `None` if it was asked of a model that is not ours."""
+        """Counts a prediction; `model` is `None` if the request names another model."""
         name = model or _OTHER_MODEL
         self._request_count.add(name, status.name)
         if status is StatusCode.OK:
@@ -106,7 +106,7 @@ class Metrics:
         self._runtime_latency.labels(model, "Predict", "TF1").observe(seconds * _MICROSECONDS)
 
     def batch_started(self, requests: int, waited: Sequence[float]) -> None:
-        """Counts a batch of `requests`, and the seconds that each has waited."""
+        """Counts a batch of `requests`, and the seconds that each of them waited."""
         self._batch_size.observe(requests)
         for seconds in waited:
             self._queuing_latency.labels("batch").observe(seconds * _MICROSECONDS)
@@ -120,15 +120,15 @@ class Metrics:
         self._loads.labels(outcome).inc()
 
     def registry_failed(self) -> None:
-        """Counts a look at the registry that failed."""
+        """Counts a failed poll of the registry."""
         self._registry_errors.inc()
 
     def labels_are(self, versions: dict[str, int]) -> None:
-        """Says which version each label means now."""
+        """Sets the version of each label."""
         self._labelled.clear()
         for label, version in versions.items():
             self._labelled.labels(label).set(version)
 
     def in_progress(self, requests: int) -> None:
-        """Says how many requests wait or run."""
+        """Sets the number of waiting and running requests."""
         self._in_progress.set(requests)

@@ -1,7 +1,6 @@
-"""A SavedModel in this process, as TensorFlow Serving holds it: one graph, one session.
+"""SavedModel in this process, as in TensorFlow Serving: one graph, one session.
 
-A session, other than the functions of `tf.saved_model.load`, stops at a deadline and gives its memory back when it is
-closed.
+Unlike the functions of `tf.saved_model.load`, a session stops at a deadline and frees its memory when it is closed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
 from common.signatures import SERVING_DEFAULT
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.protocol.tensors import strings_from_proto
 
@@ -33,7 +32,7 @@ Outputs = dict[str, np.ndarray]
 
 
 class Signature:
-    """One of a model's functions: byte strings [B] in, tensors out."""
+    """Signature of a model: byte strings [B] in, tensors out."""
 
     def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef) -> None:
         self.name = name
@@ -42,24 +41,25 @@ class Signature:
 
     @property
     def input(self) -> str:
-        """Name of the one input.
+        """Name of the only input.
 
         Raises:
-            ServingError: the signature takes no batch of byte strings; a segmentation model has none of that kind.
+            ServingError: the input is not a batch of byte strings; segmentation models have no such signature.
         """
         inputs = self._definition.inputs
         names = list(inputs)
         if len(names) != 1 or inputs[names[0]].dtype != tf.string.as_datatype_enum:
             raise ServingError(
-                StatusCode.UNIMPLEMENTED, f"signature {self.name} takes no batch of byte strings: it cannot be called"
+                StatusCode.UNIMPLEMENTED,
+                f"signature {self.name} does not take a batch of byte strings, so it cannot be called",
             )
         return names[0]
 
     def asked(self, output_filter: Sequence[str]) -> tuple[str, ...]:
-        """The outputs to give: those in the filter, or all (servables/tensorflow/predict_util.cc).
+        """Returns the requested outputs: those in the filter, or all (servables/tensorflow/predict_util.cc).
 
         Raises:
-            ServingError: the filter names one that is not there, or one twice.
+            ServingError: the filter names an unknown output, or one twice.
         """
         for index, name in enumerate(output_filter):
             if name not in self.outputs:
@@ -72,13 +72,13 @@ class Signature:
         return tuple(output_filter) or self.outputs
 
     def tensor_names(self) -> tuple[str, list[str]]:
-        """Names in the graph of the input and of `outputs`."""
+        """Returns the graph's tensor names of the input and the outputs."""
         definition = self._definition
         return definition.inputs[self.input].name, [definition.outputs[name].name for name in self.outputs]
 
 
 class Model:
-    """A loaded version.  Its methods block and may be called from several threads."""
+    """Loaded version.  Its methods block, and may be called from several threads."""
 
     def __init__(self, folder: str) -> None:
         """Loads the SavedModel in `folder`, which is not needed afterwards.
@@ -101,16 +101,16 @@ class Model:
         self.definitions: dict[str, meta_graph_pb2.SignatureDef] = dict(meta.signature_def)
 
     def signature(self, name: str) -> Signature | None:
-        """The signature of that name; an empty name means `serving_default`."""
+        """Returns the signature of that name; an empty name means `serving_default`."""
         name = name or SERVING_DEFAULT
         definition = self.definitions.get(name)
         return None if definition is None else Signature(name, definition)
 
     def run(self, signature: Signature, inputs: Sequence[bytes], seconds: float) -> Outputs:
-        """All outputs of the signature for the byte strings `inputs`; the first axis is the batch.
+        """Returns all outputs of the signature for the byte strings `inputs`; the first axis is the batch.
 
-        All, whatever a client wants to see: TensorFlow optimises the graph for each other set of outputs, which takes
-        seconds, and requests that want different ones could not be run together.
+        It computes all outputs even if a client requests some: TensorFlow optimises the graph for each other set of
+        outputs, which takes seconds, and requests with different sets could not share a batch.
 
         Raises:
             ServingError: the graph refuses an input, or it takes longer than `seconds`.
@@ -136,9 +136,9 @@ class Model:
             raise from_tensorflow(error.error_code, error.message) from None
 
     def _first_refusal(self, signature: Signature, inputs: Sequence[bytes], ends: float) -> ServingError | None:
-        """Which picture is refused, and why: the graph ends with the first op that fails, and names no picture.
+        """Finds which image is refused, and why: the graph fails with its first failing op, without the image's index.
 
-        They are run one by one. `serving_each` would say it in one call, but its first call takes TensorFlow seconds.
+        Images are run one by one. `serving_each` would need one call, but its first call takes TensorFlow seconds.
         """
         for index, encoded in enumerate(inputs):
             try:
@@ -149,7 +149,7 @@ class Model:
         return None
 
     def close(self) -> None:
-        """Gives the memory back: a graph is full of reference cycles, which Python would leave for a long while."""
+        """Frees the memory: a graph has many reference cycles, which Python would collect late."""
         self._session.close()
         self._calls.clear()
         del self._session
@@ -163,10 +163,10 @@ class Model:
 
 
 def warm_up(model: Model, folder: str) -> int:
-    """Sends the requests that the version brings along, or one small picture; returns how many there were.
+    """Runs the version's warm-up requests, or one small image; returns their number.
 
     Raises:
-        ServingError: the model does not answer one of them, so it would not answer others either.
+        ServingError: a request fails, so the model would fail for clients too.
     """
     requests = list(_recorded_requests(folder))
     for signature_name, inputs in requests or [(SERVING_DEFAULT, [_picture()])]:
@@ -178,7 +178,7 @@ def warm_up(model: Model, folder: str) -> int:
 
 
 def _inflates_too_far(encoded: bytes) -> bool:
-    """Whether it is a PNG that libpng would inflate for minutes, which the graph cannot count and no deadline stops."""
+    """Whether libpng would inflate the PNG for minutes, which the graph cannot detect and no deadline stops."""
     if not encoded.startswith(PNG_START):
         return False
     width, height = (int.from_bytes(encoded[place : place + 4], "big") for place in (16, 20))
@@ -186,7 +186,7 @@ def _inflates_too_far(encoded: bytes) -> bool:
 
 
 def _recorded_requests(folder: str) -> Iterator[tuple[str, list[bytes]]]:
-    """Signatures and inputs, as in servables/tensorflow/saved_model_warmup_util.cc."""
+    """Yields signatures and inputs, as in servables/tensorflow/saved_model_warmup_util.cc."""
     path = Path(folder) / WARMUP_FILE
     if not path.is_file():
         return

@@ -1,4 +1,4 @@
-"""The page on which a person tries the model: static files, which ask the REST API beside them."""
+"""Web page for trying the model: static files that call the REST API of the same server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.records import MAX_CLASSES
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _HEADERS = {
-    # Nothing from elsewhere, no script or style in the page itself, and no page around it.
+    # No resources of other origins, no inline script or style, no framing by other pages.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -23,7 +23,7 @@ _HEADERS = {
 
 
 def page_routes() -> list[web.RouteDef]:
-    """`/` and what it is made of, below `/page/`; all of it is read now."""
+    """Returns the routes `/` and, below `/page/`, its resources; all files are read now."""
     routes = [
         _route("/" if path.suffix == ".html" else f"/page/{path.name}", path.read_text("utf-8"), _TYPES[path.suffix])
         for path in sorted(_FOLDER.iterdir())

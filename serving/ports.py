@@ -1,4 +1,4 @@
-"""Ports: whether they can be had, asked before anything expensive is begun."""
+"""Checks that ports are available before expensive work begins."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from common.errors import UserError
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Checks that one can listen there; `option` is what names another port.
+    """Checks that the port is available; `option` is the command's option for another port.
 
     Raises:
-        UserError: the port is taken, or the address is not of this machine.
+        UserError: the port is in use, or the address is not of this machine.
     """
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
@@ -21,6 +21,6 @@ def check_port(host: str, port: int, option: str) -> None:
 
 
 def port_refused(host: str, port: int, option: str, error: OSError) -> UserError:
-    """What is said of a port that cannot be had."""
+    """Returns the error of an unavailable port."""
     why = os.strerror(error.errno) if error.errno else str(error)
     return UserError(f"cannot listen on {host} port {port}: {why}; name another with {option}")

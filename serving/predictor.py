@@ -1,4 +1,4 @@
-"""The served model in this process: verified, loaded, and asked for masks."""
+"""Predictor: verifies and loads a registry version in this process, and predicts masks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from common.errors import UserError
 from common.signatures import CLASS_FRACTIONS, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
 from registry.manifest import Manifest
 from registry.store import Registry
-from serving.errors import FailedPictureError, RefusedPictureError, sentence
+from segpipe_client.errors import extract_error_message
+from serving.errors import FailedPictureError, RefusedPictureError
 
 
 class Prediction(NamedTuple):
-    """What the model says of one picture."""
+    """Prediction for one image."""
 
     mask_HW: np.ndarray
     class_fractions_C: np.ndarray
@@ -27,16 +28,16 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """A version of the registry, the served one unless another is named.
+    """Loaded version of the registry, by default the served one.
 
-    Its files are copied and checked against the manifest's hashes before TensorFlow reads a byte: a model is a program.
+    Its files are copied and verified by the manifest's hashes before TensorFlow reads them: a model is a program.
     """
 
     def __init__(self, registry: Registry, version: int | None = None) -> None:
         """Loads the model.
 
         Raises:
-            UserError: nothing is served, there is no such version, or its files are not what was pushed.
+            UserError: no version is served, the version does not exist, or its files do not have the manifest's hashes.
         """
         import tensorflow as tf
 
@@ -56,7 +57,7 @@ class Predictor:
         return tuple(self.manifest.config["data"]["classes"])
 
     def predict(self, picture: Path) -> Prediction:
-        """The mask of a picture, at its own size; upright, if its Exif data turns the picture.
+        """Predicts the mask of an image at its own size; upright, if its Exif data rotates it.
 
         Raises:
             RefusedPictureError: the model refuses it.
@@ -67,10 +68,10 @@ class Predictor:
         try:
             encoded = picture.read_bytes()
         except OSError as error:
-            raise FailedPictureError(f"cannot read the picture {picture}: {error.strerror}") from None
+            raise FailedPictureError(f"cannot read the image {picture}: {error.strerror}") from None
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
-            raise RefusedPictureError(f"{picture}: {sentence(error.message)}") from None
+            raise RefusedPictureError(f"{picture}: {extract_error_message(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])))
         return Prediction(mask_HW, answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0]))

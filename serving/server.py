@@ -1,4 +1,4 @@
-"""The embedded server: gRPC and HTTP on one event loop, TensorFlow in a few threads beside it."""
+"""Embedded server: gRPC and HTTP on one event loop, TensorFlow in a few threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.errors import UserError
 from registry.store import VERSIONS, Registry
 from serving import logs
 from serving.batching import Batcher
-from serving.endpoint import Endpoint
+from serving.dataplane import Dataplane
 from serving.metrics import Metrics
 from serving.ports import check_port, port_refused
 from serving.protocol.grpc_service import make_grpc_server
@@ -30,32 +30,32 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server:
-    """One model's server, from its first port to its last answer."""
+    """Server of one model."""
 
     def __init__(self, settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) -> None:
-        """Must be made on a running event loop; `pages` are HTTP routes beside the API."""
+        """Must be created on a running event loop; `pages` are HTTP routes beside the API."""
         self._settings = settings
         registry = Registry(settings.registry)
         metrics = Metrics()
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._batcher = Batcher(settings.batching, metrics)
-        endpoint = Endpoint(
+        dataplane = Dataplane(
             self._versions, self._batcher, settings.limits, metrics, f"{registry.uri.rstrip('/')}/{VERSIONS}"
         )
-        self._grpc = make_grpc_server(endpoint)
+        self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
-            make_app(endpoint, pages, settings.allow_origins),
+            make_app(dataplane, pages, settings.allow_origins),
             access_log=None,
-            handler_cancellation=True,  # A request whose client has gone is not run.
+            handler_cancellation=True,  # A request of a disconnected client is cancelled.
             shutdown_timeout=settings.grace_seconds,
         )
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> tuple[int, int]:
-        """Opens the ports, of HTTP and of gRPC, and begins to look at the registry.
+        """Opens the ports of HTTP and gRPC, and starts polling the registry.
 
         Raises:
-            UserError: a port cannot be had.
+            UserError: a port is not available.
         """
         host = self._settings.host
         address = f"[{host}]" if ":" in host else host
@@ -73,7 +73,7 @@ class Server:
         return port, grpc_port
 
     async def stop(self) -> bool:
-        """Takes no new requests and finishes those that run, within the grace period; returns whether all ended."""
+        """Rejects new requests and finishes running ones within the grace period; returns whether all ended."""
         if self._watching:
             self._watching.cancel()
         await asyncio.gather(self._grpc.stop(self._settings.grace_seconds), self._http.cleanup())
@@ -84,19 +84,19 @@ class Server:
 
 
 def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) -> None:
-    """Serves until a signal (SIGINT, SIGTERM) says to stop; a second one ends the process at once.
+    """Serves until SIGINT or SIGTERM; a second signal ends the process at once.
 
     Raises:
-        UserError: a port cannot be had.
+        UserError: a port is not available.
     """
     logs.start_log()
-    logging.getLogger("aiohttp.server").addFilter(_is_no_broken_request)
-    gc.freeze()  # What is imported stays: looking through it at each collection would hold up requests.
+    logging.getLogger("aiohttp.server").addFilter(_is_not_invalid_http)
+    gc.freeze()  # Imported objects stay: scanning them at each garbage collection would delay requests.
     asyncio.run(_serve(settings, pages))
 
 
-def _is_no_broken_request(record: logging.LogRecord) -> bool:
-    """What is no HTTP gets a 400; with a traceback for each, anybody could fill the log."""
+def _is_not_invalid_http(record: logging.LogRecord) -> bool:
+    """Filters out errors of invalid HTTP, which gets a 400: a traceback for each would let anybody fill the log."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 

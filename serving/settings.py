@@ -1,4 +1,4 @@
-"""What a server is told when it starts."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -11,56 +11,60 @@ MEGABYTE = 1 << 20
 
 
 class Limits(Settings):
-    """What a request may ask for."""
+    """Limits of requests."""
 
-    body_bytes: int = Field(default=32 * MEGABYTE, ge=1024, description="Size of a request.")
-    pictures: int = Field(default=32, ge=1, description="Pictures in a request.")
-    requests: int = Field(default=64, ge=1, description="Requests at a time, waiting or running.")
-    seconds: float = Field(default=30, gt=0, description="Time for a request, if the client gives it no less.")
+    body_bytes: int = Field(default=32 * MEGABYTE, ge=1024, description="Maximum size of a request.")
+    pictures: int = Field(default=32, ge=1, description="Maximum number of images in a request.")
+    requests: int = Field(default=64, ge=1, description="Maximum number of requests that wait or run.")
+    seconds: float = Field(default=30, gt=0, description="Timeout of a request, unless the client's is shorter.")
 
 
 class Batching(Settings):
-    """How requests are run together; a request is never split."""
+    """Settings of dynamic batching; a request is never split."""
 
-    pictures: int = Field(default=8, ge=1, description="Pictures in a batch.")
+    pictures: int = Field(default=8, ge=1, description="Maximum number of images in a batch.")
     wait_seconds: float = Field(
-        default=0, ge=0, le=1, description="How long a request waits for others although a worker is free."
+        default=0, ge=0, le=1, description="Time that a request waits for others even if a worker is free."
     )
-    workers: int = Field(default=2, ge=1, le=64, description="Batches at a time.")
+    workers: int = Field(default=2, ge=1, le=64, description="Number of batches that run in parallel.")
 
 
 class ServerSettings(Settings):
-    """All of it."""
+    """Settings of the embedded server and of `tensorflow_model_server`."""
 
     registry: str
-    version: int | None = Field(default=None, ge=1, description="The version to serve, whatever the registry serves.")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8501, ge=0, le=65535, description="HTTP; 0 takes any that is free.")
-    grpc_port: int = Field(default=8500, ge=0, le=65535, description="gRPC; 0 takes any that is free.")
-    allow_origins: tuple[str, ...] = Field(
-        default=(), description="Origins whose web pages may ask the REST API from a browser; `*` is any."
+    version: int | None = Field(
+        default=None, ge=1, description="Version to serve instead of the one that the registry serves."
     )
-    poll_seconds: float = Field(default=5, gt=0, description="How often the registry is looked at.")
-    grace_seconds: float = Field(default=20, ge=0, description="Time for running requests when the server stops.")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=0, le=65535, description="HTTP port; 0 means any free port.")
+    grpc_port: int = Field(default=8500, ge=0, le=65535, description="gRPC port; 0 means any free port.")
+    allow_origins: tuple[str, ...] = Field(
+        default=(), description="Origins whose web pages may call the REST API from a browser; `*` means any."
+    )
+    poll_seconds: float = Field(default=5, gt=0, description="Interval between two polls of the registry.")
+    grace_seconds: float = Field(default=20, ge=0, description="Time for running requests to finish at shutdown.")
     limits: Limits = Limits()
     batching: Batching = Batching()
 
 
 class SyncSettings(Settings):
-    """What the synchronisation of a registry with TensorFlow Serving is told."""
+    """Settings of the synchronisation of a registry with TensorFlow Serving."""
 
     registry: str
-    folder: str = Field(description="Gets `<model>/<version>/` and `models.config`.")
+    folder: str = Field(description="Folder for `<model>/<version>/` and `models.config`.")
     labels: tuple[str, ...] = Field(
-        default=(STABLE, CANARY), min_length=1, description="Labels to hold; without a canary, `canary` means stable."
+        default=(STABLE, CANARY), min_length=1, description="Labels to keep; without a canary, `canary` means stable."
     )
-    version: int | None = Field(default=None, ge=1, description="The version to hold, whatever the registry serves.")
+    version: int | None = Field(
+        default=None, ge=1, description="Version to keep instead of the ones that the registry serves."
+    )
     server: str = Field(default="http://127.0.0.1:8501", description="TensorFlow Serving's REST API.")
-    poll_seconds: float = Field(default=10, gt=0, description="How often the registry is looked at.")
+    poll_seconds: float = Field(default=10, gt=0, description="Interval between two polls of the registry.")
     load_seconds: float = Field(default=600, gt=0, description="Time for TensorFlow Serving to load a version.")
     settle_seconds: float = Field(
         default=15,
         ge=0,
         description="Time for it to read `models.config`, before it is asked of versions it had.",
     )
-    grace_seconds: float = Field(default=60, ge=0, description="How long a version that is not wanted stays on disk.")
+    grace_seconds: float = Field(default=60, ge=0, description="Time until an unused version is deleted.")

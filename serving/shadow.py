@@ -1,26 +1,21 @@
-"""A running server asked by a command: what a label means there, and what it finds in a file."""
+"""Predictor behind a running server, for commands: the version of a label there, and the masks of image files."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from common.errors import UserError
-from serving.client import (
+from segpipe_client import (
     DeadlineExceededError,
     PictureRefusedError,
     Segmentation,
     SegmentationClient,
     SegmentationError,
+    ServerUnavailableError,
 )
 from serving.errors import FailedPictureError, RefusedPictureError
 
 _SECONDS = 60
-_ANSWER_BYTES = 256 << 20
 
 
 def check_label(url: str, model: str, label: str, version: int) -> None:
@@ -29,15 +24,8 @@ def check_label(url: str, model: str, label: str, version: int) -> None:
     Raises:
         UserError: it means another, or the server does not say.
     """
-    address = label_address(url, model, label)
-    try:
-        answer = _call(f"{address}/metadata")
-    except urllib.error.HTTPError as error:
-        raise UserError(
-            f"{address} is not there, or not yet ({_reason(error)}): wait until the server follows the registry"
-        ) from None
-    found = answer.get("model_spec", {}).get("version")
-    if str(found) != str(version):
+    found = _version_of(url, label_address(url, model, label))
+    if found != version:
         raise UserError(
             f"the label {label} means version {found} at {url} and {version} in the registry: wait until it follows"
         )
@@ -68,21 +56,17 @@ def label_address(url: str, model: str, label: str) -> str:
     return f"{url.rstrip('/')}/v1/models/{model}/labels/{label}"
 
 
-def _call(address: str) -> dict[str, Any]:
-    if not address.startswith(("http://", "https://")):
-        raise UserError(f"{address} is no address of a server: it begins with http:// or https://")
+def _version_of(url: str, address: str) -> int:
     try:
-        with urllib.request.urlopen(address, timeout=_SECONDS) as response:  # noqa: S310  # Checked.
-            answer = json.loads(response.read(_ANSWER_BYTES))
-    except urllib.error.HTTPError:
-        raise
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UserError(f"{address} does not answer: {getattr(error, 'reason', error)}") from None
-    return answer if isinstance(answer, dict) else {}
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read(_ANSWER_BYTES))["error"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return f"the server answers {error.code}"
+        client = SegmentationClient(address, timeout=_SECONDS, patience=0)
+    except ValueError:
+        raise UserError(f"{url} is not the address of a server: one is http://HOST:8501 or grpc://HOST:8500") from None
+    with client:
+        try:
+            return client.model_version()
+        except (ServerUnavailableError, DeadlineExceededError) as error:
+            raise UserError(f"{url} does not answer: {error}") from None
+        except SegmentationError as error:
+            raise UserError(
+                f"{address} is not there, or not yet ({error}): wait until the server follows the registry"
+            ) from None

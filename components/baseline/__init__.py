@@ -1,1 +1,1 @@
-"""The served version of the registry, brought into the run to be compared with."""
+"""Step that fetches the served version from the registry as the baseline of the comparison."""

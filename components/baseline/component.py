@@ -1,4 +1,4 @@
-"""The step that brings the served version into the run."""
+"""Declaration of the step that fetches the served version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components import component_keys as keys
 from components.baseline.executor import Executor
 
 
@@ -16,18 +17,18 @@ class BaselineSpec(types.ComponentSpec):
     """Parameters and output of `Baseline`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "registry": ExecutionParameter(type=str),
-        "registry_state": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.REGISTRY_STATE: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
-    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {"model": ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {keys.MODEL: ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Baseline(base_component.BaseComponent):
-    """Brings the served version of the registry into the run, so that the new model is compared with it.
+    """Fetches the served version from the registry, so that the new model is compared with it.
 
-    The registry is the one truth on what is served, on a laptop and on a cluster alike: no step asks ML Metadata for a
+    The registry alone decides what is served, on a laptop and on a cluster: no step asks ML Metadata for a
     model.
 
     ```python
@@ -50,7 +51,7 @@ class Baseline(base_component.BaseComponent):
             registry: The registry's path or URI.
             registry_state: `registry.state.registry_state(registry)` as the run begins.  TFX cannot see into the
                 registry: without this it would take the baseline of an earlier run from its cache.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             spec=BaselineSpec(

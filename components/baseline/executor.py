@@ -1,4 +1,4 @@
-"""The work of the step `Baseline`."""
+"""Executor of the step `Baseline`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from common import progress
+from components import component_keys as keys
 from components.baseline.fetching import fetch_baseline
 
 
@@ -27,10 +28,10 @@ class Executor(base_executor.BaseExecutor):
         Raises:
             UserError: the version is gone or damaged.
         """
-        model = artifact_utils.get_single_instance(output_dict["model"])
+        model = artifact_utils.get_single_instance(output_dict[keys.MODEL])
         manifest = fetch_baseline(
-            exec_properties["registry"],
-            exec_properties["registry_state"],
+            exec_properties[keys.REGISTRY],
+            exec_properties[keys.REGISTRY_STATE],
             model.uri,
             path_utils.serving_model_dir(model.uri),
         )

@@ -1,4 +1,4 @@
-"""From the registry's served version to a folder in the run."""
+"""Copies the registry's served version into an artifact of the run."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from registry.state import baseline_of
 from registry.store import Registry
 
 NO_BASELINE_FILE = "NO_BASELINE"
-"""Lies in the artifact instead of a model where nothing is served yet."""
+"""Marker file in the artifact, in place of a model, if nothing is served yet."""
 
 
 def fetch_baseline(registry: str, registry_state: str, artifact_dir: str, model_dir: str) -> Manifest | None:
     """Copies the version that `registry_state` names, checked against its manifest, into `model_dir`.
 
-    It is that version even if another one is served by now: what a run compares with is decided when it begins.
+    It is that version even if another one is served by now: the baseline is fixed when a run begins.
 
     Args:
         registry: The registry's path or URI.
-        registry_state: What `registry.state.registry_state` said before the run.
+        registry_state: Result of `registry.state.registry_state` before the run.
         artifact_dir: Local folder of the artifact; gets the file `NO_BASELINE` if nothing was served.
         model_dir: Folder in it that becomes the SavedModel.
 

@@ -1,4 +1,4 @@
-"""What the data gate checks, one function a check; each returns what it found, passed or not."""
+"""Checks of the data gate, one function per check; each returns its findings, passed or failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
 from common.records import SPLITS, slice_feature
-from components.data_gate import chance
+from components.data_gate import null_distribution
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
 from components.data_gate.label_checks import check_labels
@@ -25,16 +25,16 @@ _MEASURES = {
     _Measurement.JENSEN_SHANNON_DIVERGENCE: "Jensen–Shannon divergence",
     _Measurement.NORMALIZED_ABSOLUTE_DIFFERENCE: "normalised absolute difference",
 }
-_DISTANCES: dict[int, chance.Distance] = {
-    _Measurement.L_INFTY: chance.infinity_norm,
-    _Measurement.JENSEN_SHANNON_DIVERGENCE: chance.jensen_shannon,
+_DISTANCES: dict[int, null_distribution.Distance] = {
+    _Measurement.L_INFTY: null_distribution.infinity_norm,
+    _Measurement.JENSEN_SHANNON_DIVERGENCE: null_distribution.jensen_shannon,
 }
 
 
 def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
-    """All that ingestion's account alone can tell; the data gate and `segpipe check` both ask it."""
+    """Runs the checks that need only ingestion's summary; used by the data gate and `segpipe check`."""
     return [
-        *check_labels(summary),  # First, since they name the cause of what the others find.
+        *check_labels(summary),  # First, because they name the cause of the other findings.
         *check_size(summary, config.min_pairs),
         *check_quarantine(summary, config.max_quarantined),
         *check_classes(summary, config),
@@ -43,12 +43,12 @@ def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list
 
 
 def check_size(summary: IngestionSummary, min_pairs: int) -> list[Finding]:
-    """Whether each split has `min_pairs` pairs."""
+    """Checks that each split has `min_pairs` pairs."""
     return [_check_split_size(split, summary.used.get(split, 0), min_pairs) for split in SPLITS]
 
 
 def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[Finding]:
-    """Whether the share of quarantined pairs, of those found, is at most `max_quarantined`."""
+    """Checks that at most `max_quarantined` of the pairs found are quarantined."""
     quarantined = sum(summary.quarantined.values())
     share = quarantined / summary.found if summary.found else 0.0
     reasons = sorted(summary.quarantined.items(), key=lambda item: (-item[1], item[0]))
@@ -64,7 +64,7 @@ def check_quarantine(summary: IngestionSummary, max_quarantined: float) -> list[
 
 
 def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Finding]:
-    """What ExampleValidator found in each split; a split without anomalies gets one finding that says so."""
+    """Reports the anomalies of ExampleValidator in each split; a split without any gets one passed finding."""
     findings: list[Finding] = []
     for split, found in anomalies.items():
         findings += _check_split_schema(split, found)
@@ -74,12 +74,12 @@ def check_schema(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> list[Findi
 def check_drift(
     train: Statistics, schema: schema_pb2.Schema, previous: Statistics | None, against: str | None
 ) -> list[Finding]:
-    """Whether `train` moved away from `previous`, the training data with fingerprint `against` last let through.
+    """Checks drift of `train` from `previous`, the last accepted training data, with fingerprint `against`.
 
-    The largest figures, for their thresholds, come first.
+    The largest figures relative to their thresholds come first.
     """
     if previous is None:
-        return [Finding(check="drift", passed=True, detail="no data was let through before, so there is no drift yet")]
+        return [Finding(check="drift", passed=True, detail="no data was accepted before, so drift is not measured")]
     anomalies = tfdv.validate_statistics(train, schema, previous_statistics=previous)
     comparison = _Comparison("drift", "train", f"drifted since data {(against or '')[:12]}", previous, train)
     measured = [(info.path, figure) for info in anomalies.drift_skew_info for figure in info.drift_measurements]
@@ -87,9 +87,9 @@ def check_drift(
 
 
 def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: schema_pb2.Schema) -> list[Finding]:
-    """Whether one of the `others`, split → statistics, is made up differently from `train`.
+    """Checks skew between `train` and each of the `others`, split → statistics.
 
-    The largest figures, for their thresholds, come first.
+    The largest figures relative to their thresholds come first.
     """
     measured = []
     for split, statistics in others.items():
@@ -104,18 +104,18 @@ def check_skew(train: Statistics, others: Mapping[str, Statistics], schema: sche
 def slice_values(statistics: Statistics, column: str) -> set[str]:
     """The values of a slicing column or bucket that occur in `statistics`."""
     feature = _by_feature(statistics).get(slice_feature(column))
-    return set() if feature is None else {*chance.value_counts(feature.string_stats)}
+    return set() if feature is None else {*null_distribution.value_counts(feature.string_stats)}
 
 
 class _Comparison:
-    """Two sets of statistics, and the verdict on each figure that TFDV measured between them."""
+    """Compares two sets of statistics and judges each distance that TFDV measured between them."""
 
     def __init__(self, check: str, split: str, verb: str, before: Statistics, after: Statistics) -> None:
         self.check, self.split, self.verb = check, split, verb
         self._before, self._after = _by_feature(before), _by_feature(after)
 
     def judge(self, path: path_pb2.Path, measurement: anomalies_pb2.DriftSkewInfo.Measurement) -> Finding:
-        """One finding: the figure fails when it is over the threshold and over what chance gives."""
+        """Returns one finding: a figure fails if it exceeds the threshold and the limit of the null distribution."""
         feature = _name(path)
         figure = f"{_MEASURES.get(measurement.type, 'difference')} {measurement.value:.3g}"
         moved = self._what_moved(feature)
@@ -125,7 +125,9 @@ class _Comparison:
         detail = f"{feature} {self.verb}: {figure} over the schema's threshold {measurement.threshold:.3g}{moved}"
         limit = self._by_chance(feature, measurement.type)
         if measurement.value <= limit:
-            return self._finding(feature, True, f"{detail}, yet so few pictures differ by {limit:.3g} by chance")
+            return self._finding(
+                feature, True, f"{detail}, but with so few images a difference of {limit:.3g} can arise by chance"
+            )
         return self._finding(feature, False, detail)
 
     def _finding(self, feature: str, passed: bool, detail: str) -> Finding:
@@ -136,10 +138,10 @@ class _Comparison:
         if before is None or after is None or measure not in _DISTANCES:
             return 0.0
         if before.HasField("num_stats") and after.HasField("num_stats"):
-            first, second = chance.numeric_counts(before.num_stats, after.num_stats)
+            first, second = null_distribution.numeric_counts(before.num_stats, after.num_stats)
         else:
             _, first, second = _values(before, after)
-        return chance.figure_by_chance(first, second, _DISTANCES[measure])
+        return null_distribution.largest_by_chance(first, second, _DISTANCES[measure])
 
     def _what_moved(self, feature: str) -> str:
         before, after = self._before.get(feature), self._after.get(feature)
@@ -151,7 +153,7 @@ class _Comparison:
 
 
 def _check_split_size(split: str, pairs: int, min_pairs: int) -> Finding:
-    detail = f"{split} has {_counted(pairs, 'pair', 'pairs')}, at least {min_pairs} must be there"
+    detail = f"{split} has {_counted(pairs, 'pair', 'pairs')}, but needs at least {min_pairs}"
     return Finding(check="size", split=split, passed=pairs >= min_pairs, detail=detail)
 
 
@@ -160,13 +162,13 @@ def _check_split_schema(split: str, anomalies: anomalies_pb2.Anomalies) -> list[
     if anomalies.HasField("dataset_anomaly_info"):
         found.append(("", anomalies.dataset_anomaly_info))
     if not found:
-        detail = f"{split} has no data" if anomalies.data_missing else f"{split} is as the schema says"
+        detail = f"{split} has no data" if anomalies.data_missing else f"{split} matches the schema"
         return [Finding(check="schema", split=split, passed=not anomalies.data_missing, detail=detail)]
     return [_anomaly(split, feature or None, info) for feature, info in found]
 
 
 def _anomaly(split: str, feature: str | None, info: anomalies_pb2.AnomalyInfo) -> Finding:
-    detail = f"{feature or 'the data'} in {split} is not as the schema says: {info.description.rstrip('.')}"
+    detail = f"{feature or 'the data'} in {split} does not match the schema: {info.description.rstrip('.')}"
     passed = info.severity == anomalies_pb2.AnomalyInfo.WARNING
     return Finding(check="schema", split=split, feature=feature, passed=passed, detail=detail)
 
@@ -177,8 +179,10 @@ def _by_feature(statistics: Statistics) -> dict[str, statistics_pb2.FeatureNameS
 
 def _values(
     before: statistics_pb2.FeatureNameStatistics, after: statistics_pb2.FeatureNameStatistics
-) -> tuple[list[str], chance.Counts, chance.Counts]:
-    return chance.aligned_counts(chance.value_counts(before.string_stats), chance.value_counts(after.string_stats))
+) -> tuple[list[str], null_distribution.Counts, null_distribution.Counts]:
+    return null_distribution.aligned_counts(
+        null_distribution.value_counts(before.string_stats), null_distribution.value_counts(after.string_stats)
+    )
 
 
 def _most_moved_value(before: statistics_pb2.FeatureNameStatistics, after: statistics_pb2.FeatureNameStatistics) -> str:
@@ -191,7 +195,7 @@ def _most_moved_value(before: statistics_pb2.FeatureNameStatistics, after: stati
 
 
 def _excess(measured: tuple[Any, ...]) -> float:
-    """How many times its threshold a figure is."""
+    """Ratio of a figure to its threshold."""
     figure = measured[1]
     return figure.value / max(figure.threshold, 1e-9)
 

@@ -1,4 +1,4 @@
-"""Checks of what the masks hold: classes without a pixel, and the share of void pixels."""
+"""Checks of the masks' content: classes without a pixel, and the share of void pixels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
 
 _NAMED = 8
-"""So many names stand in a message that only informs; the rest is counted."""
+"""Number of names listed in an informational message; the rest are counted."""
 _OTHERS = ("eval", "test")
 
 
 def check_classes(summary: IngestionSummary, config: ValidationConfig) -> list[Finding]:
-    """Whether each class has a pixel in train, and which have none in eval or test.
+    """Checks that each class has a pixel in train, and reports those that have none in eval or test.
 
     A model cannot learn a class that train lacks: that stops the run, unless `config.may_be_absent` names the class.
-    A class that eval or test lacks is not measured there: a warning.  A split without pairs is not looked at, since
+    A class that eval or test lacks has no metric there: a warning.  A split without pairs is skipped, because
     its size is a finding already.
     """
     findings = _check_train(summary, config) if summary.used.get("train") else []
@@ -31,7 +31,7 @@ def check_classes(summary: IngestionSummary, config: ValidationConfig) -> list[F
 
 
 def check_void(summary: IngestionSummary, max_void: float) -> list[Finding]:
-    """Whether at most `max_void` of the pixels of each split are void; warns of images that are mostly void."""
+    """Checks that at most `max_void` of the pixels of each split are void; warns of images that are mostly void."""
     filled = [split for split in SPLITS if summary.used.get(split) and summary.void_pixels.get(split)]
     return [_check_split_void(summary, split, max_void) for split in filled]
 
@@ -57,12 +57,12 @@ def _check_train(summary: IngestionSummary, config: ValidationConfig) -> list[Fi
 
 
 def _check_other(summary: IngestionSummary, split: str) -> list[Finding]:
-    """A class that train lacks too is not told again."""
+    """A class that train lacks too is not reported again."""
     unseen = {*_absent(summary, "train")} if summary.used.get("train") else set()
     absent = [name for name in _absent(summary, split) if name not in unseen]
     if not absent:
         return []
-    detail = f"{_classes(absent, _NAMED)} no pixel in {split}, so nothing is measured of {_them(absent)} there"
+    detail = f"{_classes(absent, _NAMED)} no pixel in {split}, so no metric is computed for {_them(absent)} there"
     return [_finding(split, detail, passed=True, warning=True)]
 
 
@@ -100,7 +100,7 @@ def _classes(names: Sequence[str], shown: int) -> str:
 
 
 def _elsewhere(summary: IngestionSummary, names: Sequence[str]) -> str:
-    """Where the images with these classes are, if there are any."""
+    """Describes which splits have images with these classes, if any."""
     places = []
     for split in _OTHERS:
         pictures = dict(zip(summary.classes, summary.class_pictures.get(split, ()), strict=False))
@@ -119,7 +119,7 @@ def _remedy(names: Sequence[str]) -> str:
 
 
 def _above(share: float) -> float:
-    """The share rounded up to two places, so that what is pasted lets this data through."""
+    """The share rounded up to two places, so that the suggested limit accepts this data."""
     return min(1.0, (int(share * 100) + 1) / 100)
 
 

@@ -1,4 +1,4 @@
-"""The declaration of the data gate."""
+"""Declaration of the step `DataGate`."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import GateResult, Quarantine
 from components.data_gate import executor
 
 
 class DataGateSpec(ComponentSpec):
-    """What goes into the gate and comes out of it."""
+    """Inputs, parameters and output of `DataGate`."""
 
     PARAMETERS: ClassVar = {
-        "validation_config": ExecutionParameter(type=str),
-        "registry": ExecutionParameter(type=str),
-        "drift_baseline": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.VALIDATION_CONFIG: ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.DRIFT_BASELINE: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {
-        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "schema": ChannelParameter(type=standard_artifacts.Schema),
-        "quarantine": ChannelParameter(type=Quarantine),
+        keys.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        keys.ANOMALIES: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        keys.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
     }
-    OUTPUTS: ClassVar = {"gate": ChannelParameter(type=GateResult)}
+    OUTPUTS: ClassVar = {keys.GATE: ChannelParameter(type=GateResult)}
 
 
 class DataGate(base_component.BaseComponent):
-    """Stops the run when the data is not fit to be trained on.
+    """Stops the run if the data is not fit for training.
 
-    ExampleValidator only writes down what it finds; this component acts on it.  It also compares the training data with
-    the data last let through (drift) and with the other splits (skew), by the comparators of the schema, and looks at
-    the number of pairs and at how many of them are quarantined.
+    ExampleValidator only records its findings; this component acts on them.  It also compares the training data with
+    the last accepted data (drift) and with the other splits (skew), by the comparators of the schema, and checks
+    the number of pairs and how many of them are quarantined.
 
     Example:
         gate = DataGate(
@@ -49,8 +50,8 @@ class DataGate(base_component.BaseComponent):
         )
 
     Outputs:
-        gate: `GateResult` with `gate.json`, a `components.data_gate.result.GateReport`; only there if the gate passed,
-            for TFX removes the outputs of a step that fails.
+        gate: `GateResult` with `gate.json`, a `components.data_gate.result.GateReport`; only if the gate passed,
+            because TFX removes the outputs of a failed step.
     """
 
     SPEC_CLASS = DataGateSpec
@@ -70,15 +71,15 @@ class DataGate(base_component.BaseComponent):
         """Declares the step.
 
         Args:
-            statistics: Of StatisticsGen, a split each for train, eval and test.
-            anomalies: Of ExampleValidator.
+            statistics: Output of StatisticsGen for the splits train, eval and test.
+            anomalies: Output of ExampleValidator.
             schema: The curated schema, with comparators.
-            quarantine: Of ImageMaskExampleGen.
+            quarantine: Output of ImageMaskExampleGen.
             validation_config: The limits, a `ValidationConfig` as JSON.
-            registry: URI of the registry, which keeps the statistics of all data that was let through.
-            drift_baseline: Fingerprint of the data that drift is measured against, as known before the run.  The
-                executor asks the registry itself; this makes a step that was cached run again when the answer changed.
-            code: Hash of the code, so that a cached step runs again when the code changed.
+            registry: URI of the registry, which keeps the statistics of all accepted data.
+            drift_baseline: Fingerprint of the data that drift is measured against, captured before the run.  The
+                executor asks the registry itself; this parameter invalidates the cache when the answer changes.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             spec=DataGateSpec(

@@ -1,4 +1,4 @@
-"""When a batch of data may reach training."""
+"""Configuration of the data gate: limits that data must meet before training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.settings_types import shown
 
 
 def _list_of_names(value: Any) -> Any:
-    # One sentence here, where pydantic would have one for each kind that the value could be.
+    # One message here; pydantic would give one for each allowed type.
     is_list = isinstance(value, (list, tuple))
     wrong = [name for name in value if not isinstance(name, str)] if is_list else []
     if value == "all" or (is_list and not wrong):
@@ -26,12 +26,12 @@ Absent = Annotated[tuple[str, ...] | Literal["all"], BeforeValidator(_list_of_na
 
 
 class ValidationConfig(Settings):
-    """The gate between the data and all that is expensive."""
+    """The data gate, which stops a run before its expensive steps."""
 
     data_schema: str | None = Field(
         default=None,
         alias="schema",
-        description="The curated schema; `schemas/<name>.pbtxt` without it. Where there is none, `segpipe check` and "
+        description="The curated schema; default `schemas/<name>.pbtxt`. If there is none, `segpipe check` and "
         "`segpipe run` write a first one from the data.",
     )
     max_quarantined: float = Field(
@@ -39,7 +39,7 @@ class ValidationConfig(Settings):
     )
     min_pairs: int = Field(default=1, ge=1, description="Pairs that each split must have.")
     max_void: float = Field(
-        default=0.5, ge=0, le=1, description="Share of the pixels of a split that may be void (not counted)."
+        default=0.5, ge=0, le=1, description="Share of the pixels of a split that may be void (ignored)."
     )
     may_be_absent: Absent = Field(
         default=(),
@@ -47,16 +47,16 @@ class ValidationConfig(Settings):
         "must have one.",
     )
     drift: bool = Field(
-        default=True, description="Compare with the data last let through, by the schema's drift comparators."
+        default=True, description="Whether to compare with the last accepted data, by the schema's drift comparators."
     )
-    skew: bool = Field(default=True, description="Compare the splits, by the schema's skew comparators.")
+    skew: bool = Field(default=True, description="Whether to compare the splits, by the schema's skew comparators.")
 
 
 def check_absent(config: ValidationConfig, classes: Sequence[str]) -> None:
     """Checks that `may_be_absent` names only `classes`.
 
     Raises:
-        ValueError: it names another; with the name that was probably meant.
+        ValueError: it names another class; the text suggests the closest one.
     """
     for name in config.may_be_absent if config.may_be_absent != "all" else ():
         if name not in classes:

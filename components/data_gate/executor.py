@@ -1,4 +1,4 @@
-"""The work of the data gate: gathers the findings, writes them down, and stops the run or lets it go on."""
+"""Executor of the data gate: collects and writes the findings, and stops the run if one failed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tfx.utils import io_utils
 
 from common import progress
 from common.errors import UserError
+from components import component_keys as keys
 from components.data_gate import checks
 from components.data_gate.config import ValidationConfig
 from components.data_gate.judge import STATISTICS_FILE, judge, read_baseline
@@ -30,22 +31,22 @@ class Executor(base_executor.BaseExecutor):
     """See `components.data_gate.component.DataGate`."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Judges the data.
+        """Runs the checks.
 
         Raises:
-            UserError: the data must not be trained on; the message names each finding and its figure.
+            UserError: the data gate failed; the message names each failed finding and its figure.
         """
-        config = ValidationConfig.model_validate_json(exec_properties["validation_config"])
+        config = ValidationConfig.model_validate_json(exec_properties[keys.VALIDATION_CONFIG])
         summary = _read_summary(input_dict)
         statistics = _statistics_by_split(input_dict)
-        registry = Registry(exec_properties["registry"])
+        registry = Registry(exec_properties[keys.REGISTRY])
         schema = _read_schema(input_dict)
         baseline = read_baseline(registry, summary.data_fingerprint, config)
         report = judge(summary, statistics, _anomalies_by_split(input_dict), schema, baseline, config)
-        gate_dir = artifact_utils.get_single_uri(output_dict["gate"])
+        gate_dir = artifact_utils.get_single_uri(output_dict[keys.GATE])
         io_utils.write_string_file(os.path.join(gate_dir, GATE_FILE), report.model_dump_json(indent=2))
         _stop_unless_passed(report)
-        train_dir = artifact_utils.get_split_uri(input_dict["statistics"], "train")
+        train_dir = artifact_utils.get_split_uri(input_dict[keys.STATISTICS], "train")
         registry.record_statistics(summary.data_fingerprint, train_dir)
 
 
@@ -58,23 +59,23 @@ def _stop_unless_passed(report: GateReport) -> None:
 
 
 def _read_summary(input_dict: Artifacts) -> IngestionSummary:
-    with fileio.open(os.path.join(artifact_utils.get_single_uri(input_dict["quarantine"]), SUMMARY_FILE)) as file:
+    with fileio.open(os.path.join(artifact_utils.get_single_uri(input_dict[keys.QUARANTINE]), SUMMARY_FILE)) as file:
         return IngestionSummary.model_validate_json(file.read())
 
 
 def _read_schema(input_dict: Artifacts) -> schema_pb2.Schema:
-    schema_dir = artifact_utils.get_single_uri(input_dict["schema"])
+    schema_dir = artifact_utils.get_single_uri(input_dict[keys.SCHEMA])
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_dir))
 
 
 def _statistics_by_split(input_dict: Artifacts) -> dict[str, checks.Statistics]:
-    return {
-        split: tfdv.load_stats_binary(path) for split, path in _paths(input_dict["statistics"], STATISTICS_FILE).items()
-    }
+    paths = _paths(input_dict[keys.STATISTICS], STATISTICS_FILE)
+    return {split: tfdv.load_stats_binary(path) for split, path in paths.items()}
 
 
 def _anomalies_by_split(input_dict: Artifacts) -> dict[str, anomalies_pb2.Anomalies]:
-    return {split: _read_anomalies(path) for split, path in _paths(input_dict["anomalies"], ANOMALIES_FILE).items()}
+    paths = _paths(input_dict[keys.ANOMALIES], ANOMALIES_FILE)
+    return {split: _read_anomalies(path) for split, path in paths.items()}
 
 
 def _read_anomalies(path: str) -> anomalies_pb2.Anomalies:

@@ -1,4 +1,4 @@
-"""A first schema for a data set, for a person to edit."""
+"""Infers a first schema for a data set, to be edited by a person."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from common import records
 from common.errors import UserError
 
 MAX_SLICE_VALUES = 50
-"""Above this a slicing column is rather a name or a number than a category, and gets no list of values."""
+"""A slicing column with more values than this is treated as free text or a number, and gets no list of values."""
 
-# First thresholds, over what chance gave at most in 200 random splits of three real sets.  For skew, 30 pictures in
+# Initial thresholds, above the maximum by chance in 200 random splits of three real data sets.  For skew, 30 images in
 # the smaller part: divergence 0.29, classes 0.13, slices 0.33.  For drift, between halves of 145: 0.11, 0.06, 0.15.
 DRIFT_DIVERGENCE = 0.2
 SKEW_DIVERGENCE = 0.35
@@ -33,35 +33,35 @@ _CLASS_DOMAIN = "classes"
 _FORMATS = ("bmp", "gif", "jpeg", "png")
 
 _HEADER = """\
-The contract of this data: what a record must hold before anything is trained on it.
-Written by segpipe from the data itself, so what is wrong with the data is right by this file.
+Schema of this data set: what a record must hold before training.
+Inferred by segpipe from the data, so it accepts any fault that this data has.
 Read it, tighten it, and commit it.
-Features and their types are fixed by common/records.py; yours to decide are values, ranges and thresholds.
+Features and their types are fixed by common/records.py; values, ranges and thresholds are yours to decide.
 
 shape {} is one value in every record: Transform then makes a dense tensor of it, as the serving signature needs.
-drift_comparator: this training data against the data last let through.
-skew_comparator: eval and test against train.  A comparator that is taken out is not checked."""
+drift_comparator: this training data against the last accepted data.
+skew_comparator: eval and test against train.  Remove a comparator to skip its check."""
 
 _COMMENTS = {
-    records.IMAGE_FORMAT: "The formats that were seen, or can be: take out what should not come.",
-    records.IMAGE_HEIGHT: "Pixels.  Set min and max to what your cameras give.",
+    records.IMAGE_FORMAT: "All formats that ingestion writes: remove those that must not occur.",
+    records.IMAGE_HEIGHT: "Pixels.  Set min and max to what your cameras produce.",
     records.IMAGE_BRIGHTNESS: (
         "Mean luma.  Jensen–Shannon divergence in bits, 0…1: half the light gave 0.36 to 0.47; by chance "
-        "alone, 30 pictures reached 0.29 against 230, 60 pictures 0.18, and 145 against 145 0.11."
+        "alone, 30 images reached 0.29 against 230, 60 images 0.18, and 145 against 145 0.11."
     ),
     records.IMAGE_CONTRAST: "Standard deviation of luma, at most 0.5 by definition.",
     records.MASK_CLASS_FRACTION: "One value a class, merged into one histogram by TFDV: a comparator says little.",
     records.MASK_CLASSES: (
         "Names of the classes in a mask; a name that is not in the list of classes stops the run.  L-infinity: the "
-        "most that one class's share of all names changes; 30 pictures reached 0.13 by chance."
+        "most that one class's share of all names changes; 30 images reached 0.13 by chance."
     ),
-    records.MASK_FOREGROUND_FRACTION: "Share of classes ≥ 1.  A minimum above 0 refuses empty masks.",
-    records.MASK_VOID_FRACTION: "Share of pixels that do not count.  Set max to what you are willing to ignore.",
+    records.MASK_FOREGROUND_FRACTION: "Share of classes ≥ 1.  A minimum above 0 rejects empty masks.",
+    records.MASK_VOID_FRACTION: "Share of ignored pixels.  Set max to what you are willing to ignore.",
 }
 
 
 def infer_schema(classes: Sequence[str], slices: Mapping[str, Collection[str]]) -> schema_pb2.Schema:
-    """The schema of records with these classes and slices.
+    """Returns the schema of records with these classes and slices.
 
     Args:
         classes: Names of the classes.
@@ -76,7 +76,7 @@ def infer_schema(classes: Sequence[str], slices: Mapping[str, Collection[str]]) 
 
 
 def schema_text(schema: schema_pb2.Schema) -> str:
-    """The schema as a .pbtxt, with a comment wherever there is something to decide."""
+    """Formats the schema as .pbtxt, with a comment wherever there is something to decide."""
     parts = [_comment(_HEADER)]
     for feature in schema.feature:
         comment = _COMMENTS.get(feature.name)
@@ -86,14 +86,14 @@ def schema_text(schema: schema_pb2.Schema) -> str:
 
 
 def write_schema(schema: schema_pb2.Schema, path: Path, overwrite: bool = False) -> None:
-    """Writes the schema's text to `path`, whole or not at all; makes the folder.
+    """Writes the schema's text to `path` atomically; makes the folder.
 
     Raises:
-        UserError: there is a file already, perhaps with somebody's edits, and `overwrite` is not set; or the place
-            cannot be written to.
+        UserError: the file exists, perhaps with manual edits, and `overwrite` is not set; or the path
+            cannot be written.
     """
     if not overwrite and path.exists():
-        raise UserError(f"{path} is there already and may have been edited: keep it, or have it replaced with --force")
+        raise UserError(f"{path} already exists and may have been edited: keep it, or replace it with --force")
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # Of another run's at the same time, each is whole.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ def _compare_values(feature: schema_pb2.Feature, drift: float, skew: float) -> N
 
 
 def _block(kind: str, message: Message) -> str:
-    """A message with each of its fields on one line, shorter to read than protobuf's own text."""
+    """Formats a message with each of its fields on one line, more compact than protobuf's own text."""
     fields = sorted(message.ListFields(), key=lambda field: _ORDER.get(field[0].name, len(_ORDER)))
     lines = [line for field, _ in fields for line in _field_lines(message, field.name)]
     return f"{kind} {{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"

@@ -1,4 +1,4 @@
-"""The data gate's judgement, the same in the pipeline's step and in `segpipe check`."""
+"""Runs all checks of the data gate, for the pipeline's step and for `segpipe check`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from registry.storage import open_storage
 from registry.store import Registry
 
 STATISTICS_FILE = "FeatureStats.pb"
-"""StatisticsGen's name of the file, which the registry keeps; named here, for the import of TFX takes seconds."""
+"""StatisticsGen's file name, which the registry keeps; repeated here because importing TFX takes seconds."""
 
 
 class Baseline(NamedTuple):
-    """The statistics of the training data last let through."""
+    """Statistics of the last accepted training data."""
 
     fingerprint: str
     statistics: checks.Statistics
@@ -34,14 +34,14 @@ def judge(
     baseline: Baseline | None,
     config: ValidationConfig,
 ) -> GateReport:
-    """Judges the data by all checks.
+    """Runs all checks on the data.
 
     Args:
-        summary: Ingestion's account.
+        summary: Summary of the ingestion.
         statistics: Split → TFDV's statistics of its records.
         anomalies: Split → what `schema` finds wrong with them, see `find_anomalies`.
         schema: The curated schema, with comparators.
-        baseline: What drift is measured against; see `read_baseline`.
+        baseline: The data that drift is measured against; see `read_baseline`.
         config: The limits.
     """
     findings = [
@@ -59,12 +59,12 @@ def judge(
 def find_anomalies(
     statistics: Mapping[str, checks.Statistics], schema: schema_pb2.Schema
 ) -> dict[str, anomalies_pb2.Anomalies]:
-    """What `schema` finds wrong with each split's statistics, as TFX's ExampleValidator asks TFDV for it."""
+    """Returns the anomalies of each split's statistics under `schema`, by TFDV as in TFX's ExampleValidator."""
     return {split: tfdv.validate_statistics(found, schema) for split, found in statistics.items()}
 
 
 def read_baseline(registry: Registry, fingerprint: str, config: ValidationConfig) -> Baseline | None:
-    """The data last let through, other than `fingerprint`; `None` without one, or where drift is not checked."""
+    """Returns the last accepted data other than `fingerprint`; `None` if there is none or drift is not checked."""
     latest = registry.latest_statistics(other_than=fingerprint) if config.drift else None
     if latest is None:
         return None
@@ -79,7 +79,7 @@ def _compare(
     statistics: Mapping[str, checks.Statistics],
     baseline: Baseline | None,
 ) -> list[Finding]:
-    """Drift and skew, as far as they are asked for; an empty split has nothing that could be compared."""
+    """Returns the findings of drift and skew, as configured; an empty split is not compared."""
     filled = {split: found for split, found in statistics.items() if _pairs(found)}
     train = filled.pop("train", None)
     if train is None:

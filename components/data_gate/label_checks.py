@@ -1,4 +1,4 @@
-"""Checks of what the masks' values mean: all drawn is void, palettes that contradict each other, unknown values."""
+"""Checks of the masks' values: only void is drawn, contradictory palettes, unknown values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BY_VALUE = ("index", "values")
 
 
 def check_labels(summary: IngestionSummary) -> list[Finding]:
-    """All that the values of the masks tell about the labels of the configuration; nothing where all is in order."""
+    """Checks the values of the masks against the configured labels; returns nothing if all pass."""
     return [
         *check_palettes(summary),
         *check_drawn_is_void(summary),
@@ -24,7 +24,7 @@ def check_labels(summary: IngestionSummary) -> list[Finding]:
 
 
 def check_palettes(summary: IngestionSummary) -> list[Finding]:
-    """Whether an index means the same in all palettes: one finding for the first contradiction."""
+    """Checks that an index means the same in all palettes; one finding for the first contradiction."""
     conflicts = summary.labels.palettes
     if not conflicts:
         return []
@@ -34,10 +34,10 @@ def check_palettes(summary: IngestionSummary) -> list[Finding]:
 
 
 def check_drawn_is_void(summary: IngestionSummary) -> list[Finding]:
-    """Whether the masks hold more than one class and void, which is how masks of 0 and 255 look by default.
+    """Checks for masks of only one class and void, which is how masks of 0 and 255 are read by default.
 
     Where masks of 0 and 1 lie among masks of 0 and 255, void (255) is never seen beside both classes in one mask.
-    Labels of type values have no void that is not asked for, and may hold such masks.
+    Labels of type values have void only if configured, so such masks are allowed there.
     """
     labels, classes = summary.labels, summary.classes
     voids = [value for value in labels.values if value.class_name is None] + list(labels.unknown)
@@ -54,12 +54,12 @@ def check_drawn_is_void(summary: IngestionSummary) -> list[Finding]:
 
 
 def check_unknown_values(summary: IngestionSummary) -> list[Finding]:
-    """Values that no label names: those that became void, and those for which masks are quarantined."""
+    """Reports values that no label names: those that became void, and those whose masks are quarantined."""
     findings = []
     labels = summary.labels
     if labels.unknown_pixels:
         detail = (
-            f"{_listed(labels.unknown)} became void, since no label names {_them(labels.unknown)} and "
+            f"{_listed(labels.unknown)} became void, because no label names {_them(labels.unknown)} and "
             f"data.labels.unknown is void: {labels.unknown_pixels} pixels in all"
         )
         findings.append(_finding(MASK_VOID_FRACTION, detail, passed=True, warning=True))
@@ -73,7 +73,7 @@ def check_unknown_values(summary: IngestionSummary) -> list[Finding]:
 
 
 def check_repeated(summary: IngestionSummary) -> list[Finding]:
-    """Pairs that repeat another pair of their split, image and mask."""
+    """Reports duplicate pairs: image and mask equal another pair's of the split."""
     if not summary.repeated:
         return []
     counts = ", ".join(f"{count} in {split}" for split, count in summary.repeated.items())
@@ -85,14 +85,15 @@ def _all_void(
 ) -> Finding:
     values = " and ".join(value.value for value in (*named, *voids)[:_SHOWN])
     detail = (
-        f"masks hold {values}, which leaves class {present} alone: {_join(voids)} is void, so that nothing drawn counts"
+        f"masks hold {values}, so only class {present} is left: {_join(voids)} is void, so nothing that was drawn "
+        "counts"
     )
     others = [name for name in summary.classes if name != present]
     if len(voids) > 1 or not others:
         return _finding(MASK_VOID_FRACTION, f"{detail}; see data.labels", passed=False)
     classes = {_key(value): value.class_name or present for value in named}
     line = labels_line(classes | {_key(voids[0]): others[0]}, type=_type(summary))
-    detail = f"{detail}; say {line}"
+    detail = f"{detail}; write {line}"
     if len(summary.classes) == 2 and summary.labels.type in _BY_VALUE and _is_white(voids[0]):
         detail += " or labels: {type: threshold}"
     elif len(others) > 1:
@@ -106,7 +107,7 @@ def _mixed(summary: IngestionSummary, named: Sequence[LabelValue], void: LabelVa
     kept = labels_line(classes, [_key(void)])
     detail = (
         f"{summary.labels.void_beside_one_class} masks hold one class and {void.value}, the others both classes, none "
-        f"holds all: if {void.value} is {summary.classes[1]} too, say {drawn}; if it is void, say {kept}"
+        f"holds all: if {void.value} is {summary.classes[1]} too, write {drawn}; if it is void, write {kept}"
     )
     return _finding(MASK_VOID_FRACTION, detail, passed=False)
 

@@ -1,4 +1,4 @@
-"""What ingestion and StatisticsGen would make of the data, without anything being written."""
+"""Dry run of ingestion and StatisticsGen, which writes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.statistics import StatisticsInMemory
 
 
 class Rehearsal(NamedTuple):
-    """Ingestion's account, the pairs that it would set aside, and each split's statistics."""
+    """Result of a dry run: ingestion's summary, the pairs to be quarantined, and each split's statistics."""
 
     summary: IngestionSummary
     quarantined: list[Quarantined]
@@ -24,13 +24,13 @@ class Rehearsal(NamedTuple):
 def rehearse(
     config: DataConfig, seed: int, on_progress: OnProgress | None = None, on_measuring: Callable[[], None] | None = None
 ) -> Rehearsal:
-    """Reads and decodes all pairs of `config`, and measures what their records would hold.
+    """Reads and decodes all pairs of `config`, and computes the statistics of their records.
 
     Args:
         config: The data.
         seed: The run's, which the splits depend on.
-        on_progress: Is told how many pairs are read, and of how many.
-        on_measuring: Is called once all are read.
+        on_progress: Called with the number of pairs read and their total.
+        on_measuring: Called once all are read.
 
     Raises:
         UserError: the source is not usable.

@@ -1,4 +1,4 @@
-"""What the data gate leaves behind, for the report and the summary."""
+"""Result of the data gate, read by the report and the summary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GATE_FILE = "gate.json"
 
 
 class Finding(Settings):
-    """Something that the gate checked."""
+    """Result of one check."""
 
     check: str = Field(
         description="`schema`, `drift`, `skew`, `quarantine`, `size`, `classes`, `void`, or a check of labels."
@@ -20,12 +20,14 @@ class Finding(Settings):
     split: str | None = None
     feature: str | None = None
     passed: bool
-    warning: bool = Field(default=False, description="Passed, but a person must see it: shown wherever failures are.")
+    warning: bool = Field(
+        default=False, description="Passed, but needs a person's attention; shown wherever failures are."
+    )
     detail: str = Field(description="One sentence that names the feature and the figure, and what to do about it.")
 
 
 class GateReport(Settings):
-    """All findings; the gate passes when each of them does."""
+    """All findings; the gate passes if each of them does."""
 
     passed: bool
     findings: tuple[Finding, ...]
@@ -38,13 +40,13 @@ class GateReport(Settings):
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """The findings that stop nothing, but that a person must see."""
+        """The findings that do not stop the run, but need a person's attention."""
         return tuple(finding for finding in self.findings if finding.passed and finding.warning)
 
 
 def told(failures: Sequence[Finding]) -> str:
-    """The end of a sentence that tells of `failures`, one at least; several stand on lines of their own."""
+    """Returns the end of a sentence that lists `failures`, at least one; several stand on separate lines."""
     if len(failures) == 1:
-        return f"since a check failed: {failures[0].detail}"
+        return f"because a check failed: {failures[0].detail}"
     lines = "".join(f"\n  data gate: {finding.detail}" for finding in failures)
-    return f"since {len(failures)} checks failed:{lines}"
+    return f"because {len(failures)} checks failed:{lines}"

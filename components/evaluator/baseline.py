@@ -1,4 +1,4 @@
-"""The model to stand up to: whether there is one, and whether it can be compared."""
+"""Loads the baseline model for the comparison, if there is one that can be compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Relation = Literal["comparable", "identical", "other classes"]
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A blessed model from the registry, and how it stands to the candidate."""
+    """A blessed model from the registry, and how it relates to the candidate."""
 
     model_folder: str
     version: int | None
@@ -31,17 +31,17 @@ class Baseline:
 
     @property
     def note(self) -> str | None:
-        """What a person should know of a comparison that is none."""
+        """Explains why no comparison was made."""
         name = "the baseline" if self.version is None else f"version {self.version}"
         if self.relation == "identical":
             return f"The model is identical to {name}."
         if self.relation == "other classes":
-            return f"Not compared with {name}, which has other classes: only absolute bounds were asked."
+            return f"Not compared with {name}, which has different classes: only absolute thresholds were checked."
         return None
 
 
 def find(baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int) -> Baseline | None:
-    """The baseline that the artifact holds; `None` for a marker in its place."""
+    """Returns the baseline in the artifact; `None` if there is only the marker file."""
     if fileio.exists(os.path.join(baseline_model.uri, NO_BASELINE_FILE)):
         return None
     version = baseline_model.get_string_custom_property(VERSION_PROPERTY)
@@ -56,7 +56,7 @@ def _relation(folder: str, candidate_folder: str, num_classes: int) -> Relation:
 
 
 def counts_classes(model_folder: str, num_classes: int) -> bool:
-    """Whether the model's `evaluate` signature gives counts of that many classes, as far as its shape says.
+    """Returns whether the model's `evaluate` signature counts that many classes, if its shape is known.
 
     Raises:
         UserError: the model has no such signature.
@@ -69,7 +69,7 @@ def counts_classes(model_folder: str, num_classes: int) -> bool:
 
 
 def same_files(folder: str, other: str) -> bool:
-    """Whether two SavedModels are the same files with the same bytes, but for what TensorFlow does not load."""
+    """Returns whether two SavedModels have the same files with the same bytes, ignoring `assets.extra`."""
     paths = _relative_paths(folder)
     return paths == _relative_paths(other) and all(
         _read(os.path.join(folder, path)) == _read(os.path.join(other, path)) for path in paths

@@ -1,13 +1,13 @@
-"""95 % intervals by Poisson bootstrap over the pictures, in one pass.
+"""95 % confidence intervals by Poisson bootstrap over the images, in one pass.
 
-Each picture enters each of B replicates as often as a Poisson variable of mean 1 says (Hanley & MacGibbon 2006,
+Each image enters each of B replicates a Poisson(1)-distributed number of times (Hanley & MacGibbon 2006,
 "Creating non-parametric bootstrap samples using Poisson frequencies"); the standard deviation of a metric over the
 replicates estimates its standard error, and the interval is the value ± Student's t of it (Efron & Tibshirani 1993,
-chapter 12).  The frequencies follow from the picture's name: every slice, the model and its baseline see the same
+chapter 12).  The frequencies are seeded by the image's name: every slice, the model and its baseline see the same
 ones, on any runner and in any order, so results are reproducible and differences are paired.
 
-TFMA brings the same method, as B copies of its whole graph: 20 replicates cost 4 to 10 seconds however few the
-pictures, and change with every run.  Here 200 are sums beside the sum.
+TFMA implements the same method as B copies of its whole graph: 20 replicates cost 4 to 10 seconds for any number of
+images, and change with every run.  Here 200 replicates are additional sums in the same pass.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from components.evaluator.counts import Counts, Ratios, marginals, named_metrics
 
 REPLICATES = 200
 MAX_ABSENT = 0.05
-"""Share of replicates that may lack a class; where more do, too few pictures show it for an interval."""
+"""Share of replicates that may lack a class; if more do, too few images show it for an interval."""
 
 Frequencies = npt.NDArray[np.uint8]
 
 
-def frequencies(picture_id: bytes, replicates: int = REPLICATES) -> Frequencies:
-    """How often the picture of that name enters each replicate [B]."""
-    seed = int.from_bytes(hashlib.blake2b(picture_id, digest_size=8).digest(), "big")
+def frequencies(image_id: bytes, replicates: int = REPLICATES) -> Frequencies:
+    """Returns how often the image of that name enters each replicate [B]."""
+    seed = int.from_bytes(hashlib.blake2b(image_id, digest_size=8).digest(), "big")
     return np.random.default_rng(seed).poisson(1.0, replicates).astype(np.uint8)
 
 
 def resampled(frequencies_B: Frequencies, confusion_CC: Counts) -> Counts:
-    """What a picture adds to the marginals [B, 3, C] of the replicates."""
+    """Returns an image's contribution to the marginals [B, 3, C] of the replicates."""
     return frequencies_B.astype(np.int64)[:, None, None] * np.stack(marginals(confusion_CC))
 
 
 def samples(replicates_B3C: Counts, classes: Sequence[str]) -> dict[str, Ratios]:
-    """Every metric on every replicate [B]; NaN where a replicate lacks the class."""
+    """Returns every metric on every replicate [B]; NaN if a replicate lacks the class."""
     return named_metrics_of_marginals(replicates_B3C, classes)
 
 
 def standard_error(samples_B: Ratios) -> float:
-    """The standard deviation of a metric over its replicates; NaN where too many lack it."""
+    """Returns the standard deviation of a metric over its replicates; NaN if too many lack it."""
     present = samples_B[~np.isnan(samples_B)]
     if present.size < max(2, (1 - MAX_ABSENT) * samples_B.size):
         return float("nan")

@@ -1,4 +1,4 @@
-"""What a person should know of an evaluation whatever its verdict."""
+"""Warnings about an evaluation, independent of its verdict."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from components.evaluator.results import SliceMetrics
 from components.evaluator.wording import listed
 
 FEW_IMAGES = 10
-"""Images below which a figure is rough."""
+"""Number of images below which the metrics are imprecise."""
 _METRIC = "mean_iou"
 
 
 def cautions(split: str, overall: SliceMetrics) -> tuple[str, ...]:
-    """Returns a sentence for each reason to trust the figures of the whole `split` less."""
+    """Returns a sentence for each reason why the metrics of the whole `split` are less reliable."""
     return (*_absent(split, overall), *_constant(overall), *_few(split, overall))
 
 
 def _absent(split: str, overall: SliceMetrics) -> Iterator[str]:
-    """Names the classes of which nothing is known."""
+    """Lists the classes that were not measured."""
     if not overall.absent:
         return
     yield (
@@ -28,19 +28,21 @@ def _absent(split: str, overall: SliceMetrics) -> Iterator[str]:
     )
     invented = [name for name in overall.averaged if name in overall.absent]
     if invented:
-        yield f"Predicted without a {split} pixel, and so counted with IoU 0: {listed(invented)}."
+        yield f"Predicted without a {split} pixel, so counted with IoU 0: {listed(invented)}."
 
 
 def _constant(overall: SliceMetrics) -> Iterator[str]:
     """Compares the mean IoU and its interval with the prediction of one class everywhere."""
     estimate, pixels = overall.metric(_METRIC), overall.truth_pixels
     constant = constant_prediction(list(pixels.values()), list(pixels)).get(_METRIC)
-    if estimate.value is None or constant is None or len(overall.occurring) < 2:  # No class to tell from another.
+    if (
+        estimate.value is None or constant is None or len(overall.occurring) < 2
+    ):  # Only one class: nothing to distinguish.
         return
     if estimate.value <= constant:
         yield (
             f"{_METRIC} {estimate.value:.3f} is not better than predicting one class everywhere ({constant:.3f}): "
-            "better_than_constant: true in a threshold refuses such a model."
+            "better_than_constant: true in a threshold rejects such a model."
         )
     elif estimate.low is not None and estimate.low <= constant:
         yield (

@@ -1,4 +1,4 @@
-"""The Evaluator's declaration."""
+"""Declaration of the step `SegmentationEvaluator`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from components import component_keys as keys
 from components.evaluator import executor
 from components.evaluator.config import EvaluatorConfig
 
@@ -18,9 +19,9 @@ class SegmentationEvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of `SegmentationEvaluator`."""
 
     PARAMETERS: ClassVar[dict] = {
-        executor.EVALUATOR_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
-        executor.CLASSES_KEY: component_spec.ExecutionParameter(type=str),
-        executor.CODE_KEY: component_spec.ExecutionParameter(type=str),
+        keys.EVALUATOR_CONFIG: component_spec.ExecutionParameter(type=str),
+        keys.CLASSES: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict] = {
         standard_component_specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -38,9 +39,9 @@ class SegmentationEvaluatorSpec(component_spec.ComponentSpec):
 
 
 class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
-    """Measures a segmentation model on every class and slice, and blesses it where it keeps all bounds.
+    """Computes the metrics of a segmentation model by class and slice, and blesses it if it meets all thresholds.
 
-    The model brings a signature `evaluate` that turns records into confusion counts; TFMA adds them up, on the whole
+    The model's signature `evaluate` turns records into confusion counts; TFMA adds them up, on the whole
     split and on each slice, for the model and its baseline.
 
     ```python
@@ -75,12 +76,12 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         """Declares the step.
 
         Args:
-            examples: records, with the split that judges.
-            model: the model to judge.
-            config: what is measured and which bounds bless.
+            examples: records, including the split to evaluate on.
+            model: the model to evaluate.
+            config: metrics, slices and thresholds.
             classes: names of the classes, in the order of their indices.
             baseline_model: the blessed model, or a folder with `NO_BASELINE`.
-            code: digest of this step's code, so that a change of the code runs the step again.
+            code: digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             SegmentationEvaluatorSpec(

@@ -1,4 +1,4 @@
-"""When a model is good enough."""
+"""Configuration of the evaluation: split, slices and thresholds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ METRIC_NAMES = ("mean_iou", "mean_dice", "pixel_accuracy", "iou/<class>", "dice/
 
 
 class Threshold(Settings):
-    """A bound that a metric must keep for the model to be blessed."""
+    """A threshold that a metric must meet for the model to be blessed."""
 
     metric: str = Field(
         description="`mean_iou`, `mean_dice`, `pixel_accuracy`, `iou/<class>` or `dice/<class>`.", examples=["mean_iou"]
@@ -22,17 +22,17 @@ class Threshold(Settings):
         default=None,
         ge=0,
         le=1,
-        description="How far below the baseline's value it may lie; without a baseline this is not asked.",
+        description="How far below the baseline's value it may be; not checked without a baseline.",
     )
     better_than_constant: bool = Field(
         default=False,
-        description="Whether it must be higher than the prediction of one class everywhere reaches on the same images, "
-        "which the evaluation computes. The default bound asks for it. A bound of your own asks for what it says: "
-        "where that blesses a model that is not better, the verdict warns.",
+        description="Whether it must exceed what predicting one class everywhere reaches on the same images. The "
+        "default threshold requires it. Your own threshold checks only what it says: if that blesses a model that is "
+        "not better, the verdict warns.",
     )
     slice: dict[str, str] | str | None = Field(
         default=None,
-        description="Where it is asked: nothing for the whole split, a slicing column's name for each of its values, "
+        description="Where it is checked: nothing for the whole split, a slicing column's name for each of its values, "
         "or `{column: value}` for one.",
     )
 
@@ -44,19 +44,19 @@ class Threshold(Settings):
 
 
 class EvaluatorConfig(Settings):
-    """What is measured, on which slices, and which bounds bless a model."""
+    """Metrics, slices and the thresholds that bless a model."""
 
-    split: Literal["eval", "test"] = Field(default="test", description="The split that judges.")
+    split: Literal["eval", "test"] = Field(default="test", description="The split that the model is evaluated on.")
     slices: tuple[str, ...] = Field(
-        default=(), description="Slicing columns or buckets whose values get metrics of their own."
+        default=(), description="Slicing columns or buckets for whose values metrics are computed."
     )
     thresholds: tuple[Threshold, ...] = Field(
         default=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.01, better_than_constant=True),),
         min_length=1,
-        description="All of them must hold. What was not measured is not blessed: a bound on a class without a pixel "
-        "in the judging split fails, and nothing is blessed where fewer than two classes have pixels there.",
+        description="All of them must hold. What was not measured is not blessed: a threshold on a class without a "
+        "pixel in the split fails, and nothing is blessed if fewer than two classes have pixels there.",
     )
     confidence_intervals: bool = Field(
-        default=True, description="95 % intervals by Poisson bootstrap over the pictures."
+        default=True, description="Whether to compute 95 % confidence intervals by Poisson bootstrap over the images."
     )
-    batch_size: int = Field(default=16, ge=1, description="Pictures the model is shown at a time.")
+    batch_size: int = Field(default=16, ge=1, description="Images in a batch.")

@@ -1,6 +1,6 @@
-"""The constant-prediction baseline: what a model reaches that predicts one class everywhere.
+"""The constant-prediction baseline: metrics of a model that predicts one class everywhere.
 
-With n_c the pixels of class c in the truth and N their sum, "class c everywhere" has
+With n_c the pixels of class c in the ground truth and N their sum, "class c everywhere" has
 
 - IoU of c = n_c / N, Dice of c = 2 n_c / (N + n_c), and 0 for each other class that the truth has;
 - means over the K classes that occur: n_c / (N K) and 2 n_c / ((N + n_c) K);

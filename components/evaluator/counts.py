@@ -1,4 +1,4 @@
-"""Arithmetic on confusion counts: everything that is measured is a ratio of pixels counted as [truth][prediction].
+"""Metrics from confusion counts: each is a ratio of pixels counted as [truth][prediction].
 
 With TP the pixels of a class that were found, FP those wrongly given to it and FN those missed:
 
@@ -7,8 +7,8 @@ With TP the pixels of a class that were found, FP those wrongly given to it and 
 - Dice = 2 TP / (2 TP + FP + FN), the coefficient of Dice (1945);
 - pixel accuracy = Σ TP / all pixels (Long, Shelhamer & Darrell 2015, section 5).
 
-Counts are added over all pictures before anything is divided, and a class that occurs neither in truth nor in
-prediction has no IoU and no Dice: it is NaN here, and does not weigh on the means.
+Counts are added over all images before anything is divided, and a class that occurs neither in truth nor in
+prediction has no IoU and no Dice: it is NaN here, and is left out of the means.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Ratios = npt.NDArray[np.float64]
 
 
 def confusion_counts(truth_HW: npt.ArrayLike, prediction_HW: npt.ArrayLike, num_classes: int) -> Counts:
-    """The pixels [C, C] counted as [truth][prediction]; void pixels of the truth do not count.
+    """Returns pixel counts [C, C] indexed [truth][prediction]; void pixels of the truth are ignored.
 
     Raises:
         ValueError: the shapes differ, or an index is neither a class nor, in the truth, void.
@@ -54,24 +54,24 @@ def dice(confusion_CC: Counts) -> Ratios:
 
 
 def pixel_accuracy(confusion_CC: Counts) -> float:
-    """Share of the counted pixels whose class was found; NaN where nothing was counted."""
+    """Share of the counted pixels whose class was found; NaN if nothing was counted."""
     return float(_pixel_accuracy(*marginals(confusion_CC)))
 
 
 def mean_over_present(ratios_C: Ratios) -> Ratios:
-    """The mean over the classes (last axis) that are present; NaN where none is."""
+    """Mean over the classes (last axis) that are present; NaN if none is."""
     present = ~np.isnan(ratios_C)
     return _ratio(np.where(present, ratios_C, 0).sum(axis=-1), present.sum(axis=-1))
 
 
 def named_metrics(confusion_CC: Counts, classes: Sequence[str]) -> dict[str, float]:
-    """All metrics under the names that thresholds use; NaN where there is nothing to divide by."""
+    """Returns all metrics under the names that thresholds use; NaN where the denominator is 0."""
     named = named_metrics_of_marginals(np.stack(marginals(confusion_CC)), classes)
     return {name: float(value) for name, value in named.items()}
 
 
 def named_metrics_of_marginals(marginals_3C: Counts, classes: Sequence[str]) -> dict[str, Ratios]:
-    """The same from `marginals` alone, which is all that ratios need; any axes may stand in front of [3, C]."""
+    """Returns the same from `marginals`, which is all that the ratios need; any axes may precede [3, C]."""
     hits, truth, predicted = np.moveaxis(marginals_3C, -2, 0)
     iou_C, dice_C = _iou(hits, truth, predicted), _dice(hits, truth, predicted)
     return {

@@ -1,4 +1,4 @@
-"""From TFMA's files to our results."""
+"""Reads TFMA's result files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _Values = dict[str, metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue]
 
 
 def read(folder: str, classes: Sequence[str], model_name: str = "") -> Measured | None:
-    """What `measuring.measure` wrote to `folder` on one model; `None` where there was no picture at all.
+    """Reads what `measuring.measure` wrote to `folder` on one model; `None` if there was no image.
 
     Args:
         folder: the output folder of the measurement.
         classes: names of the classes.
-        model_name: the model's name; TFMA calls a model that is measured alone by no name.
+        model_name: the model's name; a model that is evaluated alone has no name in TFMA.
     """
     slices = [_slice_metrics(proto, classes, model_name) for proto in tfma.load_metrics(folder)]
     overall = [metrics for metrics in slices if metrics.column is None and metrics.pictures]

@@ -1,4 +1,4 @@
-"""From our configuration to TFMA's."""
+"""Converts the configuration to TFMA's EvalConfig."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BASELINE = constants.BASELINE_KEY
 
 
 def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_baseline: bool) -> config_pb2.EvalConfig:
-    """What TFMA measures: one model or two, on the whole split and on each value of each slicing column.
+    """Returns TFMA's EvalConfig: one or two models, on the whole split and on each value of each slicing column.
 
-    Thresholds stay out: TFMA counts a class that is absent from a slice as a failure there, for NaN is under every
-    bound and a missing metric fails as well, and two verdicts that differ would be worse than one.
-    `verdict.judge` decides alone.  Confidence intervals are not TFMA's option either, see `bootstrap`.
+    Thresholds are left out: TFMA counts a class that is absent from a slice as a failure there, since NaN is below
+    every bound and a missing metric fails as well.  Only `verdict.judge` decides.
+    Confidence intervals do not use TFMA's option either, see `bootstrap`.
     """
     names = (CANDIDATE, BASELINE) if with_baseline else (CANDIDATE,)
     return config_pb2.EvalConfig(

@@ -1,4 +1,4 @@
-"""What the Evaluator does."""
+"""Executor of the step `SegmentationEvaluator`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress
 from common.errors import UserError
+from components import component_keys as keys
 from components.evaluator import baseline as baselines
 from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig
@@ -23,13 +24,9 @@ from components.evaluator.eval_config import BASELINE, CANDIDATE
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
-EVALUATOR_CONFIG_KEY = "evaluator_config"
-CLASSES_KEY = "classes"
-CODE_KEY = "code"
-
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Measures the model and its baseline on the judging split, and blesses the model or not."""
+    """Evaluates the model and its baseline on the configured split, and blesses the model or not."""
 
     def Do(
         self,
@@ -40,17 +37,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes TFMA's results and `metrics.json` to the evaluation, and the verdict to the blessing.
 
         Args:
-            input_dict: `examples`, `model`, and perhaps `baseline_model`, which may be a marker for none.
+            input_dict: `examples`, `model`, and optionally `baseline_model`, which may hold only the marker file.
             output_dict: `evaluation`, `blessing`.
             exec_properties: `evaluator_config` and `classes` as JSON; `code` is not read.
 
         Raises:
-            UserError: a threshold asks for what does not exist, the judging split is missing or empty, or the
-                model does not count the configured classes.
+            UserError: a threshold names what does not exist, the configured split is missing or empty, or the
+                model was not trained for the configured classes.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = EvaluatorConfig.model_validate_json(exec_properties[EVALUATOR_CONFIG_KEY])
-        classes = tuple(json.loads(exec_properties[CLASSES_KEY]))
+        config = EvaluatorConfig.model_validate_json(exec_properties[keys.EVALUATOR_CONFIG])
+        classes = tuple(json.loads(exec_properties[keys.CLASSES]))
         check_thresholds(config, classes)
 
         model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
@@ -74,10 +71,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         baseline_model: types.Artifact | None,
         folder: str,
     ) -> Evaluation:
-        """Measures what has to be measured, and judges."""
+        """Computes the metrics that are needed, and the verdict."""
         candidate_folder = path_utils.serving_model_path(model.uri)
         if not baselines.counts_classes(candidate_folder, len(classes)):
-            raise UserError(f"the model does not count the {len(classes)} classes of data.classes: train it again.")
+            raise UserError(
+                f"the model was not trained for the {len(classes)} classes of data.classes: train it again."
+            )
         baseline = baselines.find(baseline_model, candidate_folder, len(classes)) if baseline_model else None
         relation = baseline.relation if baseline else None
 
@@ -104,14 +103,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         names = {name: name if len(models) > 1 else "" for name in models}
         measured = {name: estimates.read(folder, classes, tfma_name) for name, tfma_name in names.items()}
         if any(model is None for model in measured.values()):
-            raise UserError(f"the split {config.split} has no pictures to judge on: give it some in data.split.")
+            raise UserError(
+                f"the split {config.split} has no images to evaluate the model on: give it some in data.split."
+            )
         return {name: model for name, model in measured.items() if model is not None}
 
 
 def summed_up(
     split: str, classes: tuple[str, ...], candidate: Measured, baseline: Measured | None, judged: Verdict
 ) -> Evaluation:
-    """Everything that was measured and judged, with what the figures must be read beside."""
+    """Returns all metrics and the verdict, with the context that they must be read in."""
     overall = candidate.overall
     return Evaluation(
         split=split,
@@ -126,7 +127,7 @@ def summed_up(
 
 
 def closing_line(evaluation: Evaluation) -> str:
-    """One line for a person: the mean IoU, whether the model is blessed, and the first reason if it is not."""
+    """One line: the mean IoU, whether the model is blessed, and the first reason if it is not."""
     failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
     blessed = "yes" if evaluation.verdict.blessed else f"no: {failed[0]}"
     return f"{evaluation.split}: mean IoU {wording.mean_iou(evaluation)}, blessed: {blessed}"
@@ -136,7 +137,7 @@ def _record_patterns(examples: list[types.Artifact], split: str) -> list[str]:
     try:
         return [io_utils.all_files_pattern(uri) for uri in artifact_utils.get_split_uris(examples, split)]
     except ValueError as error:
-        raise UserError(f"the data has no split {split}, on which evaluator.split says to judge.") from error
+        raise UserError(f"the data has no split {split}, which evaluator.split names.") from error
 
 
 def _bless(

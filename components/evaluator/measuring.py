@@ -30,10 +30,10 @@ def measure(
     classes: Sequence[str],
     output_folder: str,
 ) -> None:
-    """Adds the evaluation to `pipeline`; when that has run, `estimates.read` finds the results in `output_folder`.
+    """Adds the evaluation to `pipeline`; after the run, `estimates.read` reads the results from `output_folder`.
 
-    A record meets the models as it is, and only its slicing features are parsed: pictures are decoded in the models'
-    graphs and nowhere else, so memory is that of a batch.
+    Records are passed to the models as they are, and only slicing features are parsed: images are decoded in the
+    models' graphs only, so memory is that of a batch.
 
     Args:
         pipeline: the pipeline to add to.
@@ -72,7 +72,7 @@ def measure(
 
 
 def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:
-    """A batch as TFMA wants it: the records themselves, and what slices and intervals need."""
+    """Converts a batch to TFMA's extracts: the records, and what slices and intervals need."""
     serialized = np.array(records, dtype=object)
     wanted = {name: tf.io.VarLenFeature(tf.string) for name in slices}
     parsed = tf.io.parse_example(serialized, {**wanted, IMAGE_ID: tf.io.FixedLenFeature([], tf.string)})
@@ -82,7 +82,7 @@ def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: boo
         for name, sparse in parsed.items()
     }
     if intervals:
-        features[FREQUENCIES_FEATURE] = np.stack([bootstrap.frequencies(picture_id) for picture_id in ids])
+        features[FREQUENCIES_FEATURE] = np.stack([bootstrap.frequencies(image_id) for image_id in ids])
     return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: features}
 
 

@@ -1,4 +1,4 @@
-"""The metric that TFMA runs: it adds up confusion counts and divides at the very end."""
+"""The TFMA metric: adds up confusion counts and divides at the very end."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CONFUSION_METRIC = "confusion"
 """Name of the array-valued metric [C, C] that holds the counts themselves."""
 
 FREQUENCIES_FEATURE = "bootstrap/frequencies"
-"""The extract, under `features`, that says how often a picture enters each replicate of the bootstrap."""
+"""Key of the extract under `features` with how often an image enters each replicate of the bootstrap."""
 
 # TFMA drops metrics whose names begin with one underscore before it writes.
 _REPLICATES_METRIC = "_replicates"
 
 
 class SegmentationMetrics(metric_types.Metric):
-    """IoU, Dice and pixel accuracy from a model that outputs confusion counts [C·C] for each picture.
+    """IoU, Dice and pixel accuracy from a model that outputs confusion counts [C·C] for each image.
 
     In an EvalConfig: `MetricConfig(class_name="SegmentationMetrics", module="components.evaluator.metrics",
     config='{"classes": ["background", "nucleus"]}')`.  The metrics have the names that thresholds use (`mean_iou`,
-    `iou/<class>` …), and `confusion` is the matrix behind them.  With replicates, for which each picture brings its
+    `iou/<class>` …), and `confusion` is the matrix behind them.  With replicates, for which each image brings its
     `FREQUENCIES_FEATURE`, every metric and every difference to a baseline's has a 95 % interval.
     """
 
@@ -49,7 +49,7 @@ metric_types.register_metric(SegmentationMetrics)
 def _computations(
     classes: list[str], replicates: int, name: str, eval_config: Any = None, model_name: str = ""
 ) -> metric_types.MetricComputations:
-    """The sums of one model, and the intervals around what follows from them; TFMA asks by the arguments' names."""
+    """Returns the computations for one model: its sums and the intervals; TFMA passes arguments by name."""
     del name  # the metrics have names of their own
     combiner = ConfusionCombiner(classes, replicates, model_name)
     inputs: dict[str, Any] = {constants.PREDICTIONS_KEY: {}}
@@ -69,14 +69,14 @@ def _preprocessor(inputs: dict[str, Any]) -> metric_types.Preprocessor:
 
 
 class Sums(NamedTuple):
-    """What the combiner keeps of a slice: its counts, and the marginals of the replicates of the bootstrap."""
+    """Accumulator of a slice: its counts, and the marginals of the bootstrap replicates."""
 
     confusion_CC: Counts
     replicates_B3C: Counts
 
 
 class ConfusionCombiner(beam.CombineFn):
-    """Sums the counts of pictures; its output is every metric of `counts.named_metrics`, and the sums."""
+    """Sums the counts of images; its output is every metric of `counts.named_metrics`, and the sums."""
 
     def __init__(self, classes: Sequence[str], replicates: int, model_name: str) -> None:
         self._classes = tuple(classes)
@@ -114,14 +114,14 @@ class ConfusionCombiner(beam.CombineFn):
 
 
 def _added(sums: Sums, more: Sums) -> Sums:
-    """Adds in place: Beam lets a combiner change its own accumulator, and nobody else holds it."""
+    """Adds in place: Beam allows a combiner to modify its own accumulator, which is not shared."""
     np.add(sums.confusion_CC, more.confusion_CC, out=sums.confusion_CC)
     np.add(sums.replicates_B3C, more.replicates_B3C, out=sums.replicates_B3C)
     return sums
 
 
 def _key(name: str, model_name: str) -> metric_types.MetricKey:
-    # Pictures have no weights; with `None` TFMA also finds thresholds that an EvalConfig sets by name.
+    # Images have no weights; with `None` TFMA also finds thresholds that an EvalConfig sets by name.
     return metric_types.MetricKey(name, model_name=model_name, example_weighted=None)
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, in a form that needs no TFMA to be read: `metrics.json` in the evaluation artifact."""
+"""Results of an evaluation, readable without TFMA: `metrics.json` in the evaluation artifact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RESULTS_FILE = "metrics.json"
 
 
 class Estimate(Settings):
-    """A metric's value with its 95 % interval; `None` where there is nothing to divide by (class absent)."""
+    """A metric's value with its 95 % interval; `None` if it is undefined (class absent)."""
 
     value: float | None
     low: float | None = None
@@ -44,7 +44,7 @@ class SliceMetrics(Settings):
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The classes without a pixel in the truth: nothing is known of how well they are found."""
+        """The classes without a pixel in the truth, whose metrics are unknown."""
         return tuple(name for name, pixels in self.truth_pixels.items() if not pixels)
 
     @property
@@ -53,7 +53,7 @@ class SliceMetrics(Settings):
         return tuple(name for name, estimate in self.iou.items() if estimate.value is not None)
 
     def metric(self, name: str) -> Estimate:
-        """The estimate that a threshold calls `name`, such as `mean_iou` or `iou/<class>`.
+        """Returns the estimate of the metric `name`, such as `mean_iou` or `iou/<class>`.
 
         Raises:
             KeyError: no metric has that name.
@@ -67,19 +67,19 @@ class SliceMetrics(Settings):
 
 
 class Measured(Settings):
-    """One model's metrics on the judging split."""
+    """One model's metrics on the configured split."""
 
     overall: SliceMetrics
     slices: tuple[SliceMetrics, ...] = ()
 
 
 class Check(Settings):
-    """One bound, on one slice."""
+    """Result of one threshold on one slice."""
 
     metric: str
     slice: str = Field(description="`overall` or `column=value`.")
     kind: Literal["at_least", "may_drop", "better_than_constant", "measured"] = Field(
-        description="What is asked; `measured` is asked always: that at least two classes have pixels."
+        description="What is checked; `measured` is always checked: at least two classes have pixels."
     )
     value: float | None
     bound: float = Field(
@@ -87,23 +87,23 @@ class Check(Settings):
         "better_than_constant, the value that must be exceeded; for measured, a number of classes."
     )
     passed: bool
-    detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is under the bound 0.75`.")
+    detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is below the threshold 0.75`.")
 
 
 class Verdict(Settings):
     """Whether the model is blessed, and why."""
 
     blessed: bool
-    baseline_version: int | None = Field(description="The registry's version that it was compared with.")
-    note: str = Field(description="One sentence for a person, such as that there was no baseline.")
+    baseline_version: int | None = Field(description="The registry's version that the model was compared with.")
+    note: str = Field(description="One sentence, such as that there was no baseline.")
     checks: tuple[Check, ...]
     warnings: tuple[str, ...] = Field(
-        default=(), description="What a person should know whatever the verdict, a sentence each."
+        default=(), description="Warnings, independent of the verdict, one sentence each."
     )
 
 
 class Evaluation(Settings):
-    """Everything that an evaluation found."""
+    """All results of an evaluation."""
 
     split: str
     classes: tuple[str, ...]
@@ -111,7 +111,7 @@ class Evaluation(Settings):
     baseline: Measured | None = None
     verdict: Verdict
     classes_without_pixels: tuple[str, ...] = Field(
-        default=(), description="Classes without a pixel in the truth of the judging split."
+        default=(), description="Classes without a pixel in the ground truth of the split."
     )
     classes_averaged: int | None = Field(default=None, description="Number of classes that the means go over.")
     constant_prediction: dict[str, float] = Field(

@@ -1,4 +1,4 @@
-"""Whether thresholds ask for what can be measured: metrics, classes and slices that exist."""
+"""Validates that thresholds name metrics, classes and slices that exist."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CLASS_METRICS = ("iou", "dice")
 def check_thresholds(
     config: EvaluatorConfig, classes: Collection[str], slice_names: Collection[str] | None = None
 ) -> None:
-    """Refuses a configuration that asks for what does not exist.
+    """Rejects a configuration that names what does not exist.
 
     Args:
-        config: the part of the configuration that stands at `evaluator`.
+        config: the section `evaluator` of the configuration.
         classes: names of the classes.
         slice_names: slicing columns and buckets that the data has; `None` where that is not known yet.
 

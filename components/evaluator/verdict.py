@@ -1,11 +1,11 @@
-"""Whether a model is blessed: a pure function of what was measured and of the bounds.
+"""Decides whether a model is blessed: a pure function of metrics and thresholds.
 
-A class that is absent from a slice, in truth and in prediction, gives no verdict there.  What was not measured is not
+A class that is absent from a slice, in truth and prediction, is not judged there.  What was not measured is not
 blessed:
 
-- A bound that could be asked nowhere, because its slice or its class does not occur in the data, fails.
-- Where fewer than two classes have pixels, whichever they are, a mean over classes says nothing: predicting that class
-  everywhere reaches 1.  A bound on a mean needs a place with two; and a whole split with fewer blesses nothing.
+- A threshold with no applicable data, because its slice or class does not occur, fails.
+- If fewer than two classes have pixels, whichever they are, a mean over classes is meaningless: predicting that class
+  everywhere reaches 1.  A threshold on a mean needs a slice with two; a whole split with fewer blesses nothing.
 - A class without a pixel in the truth is not measured by its wrong predictions either: they make its IoU 0.
 """
 
@@ -24,7 +24,7 @@ OVERALL = "overall"
 ROUNDING = 1e-9
 """A value that misses its bound by less than this meets it: 0.87 − 0.01 need not be 0.86 in floating point."""
 LEAST_CLASSES = 2
-"""Classes with pixels that it takes to tell a model from a constant."""
+"""Number of classes with pixels that are needed to distinguish a model from a constant."""
 
 _Kind = Literal["at_least", "may_drop", "better_than_constant"]
 _MEANS = {"mean_iou": "iou", "mean_dice": "dice"}
@@ -33,12 +33,12 @@ _MEANS = {"mean_iou": "iou", "mean_dice": "dice"}
 def judge(
     config: EvaluatorConfig, candidate: Measured, baseline: Measured | None, baseline_version: int | None
 ) -> Verdict:
-    """Asks every bound of `config` of the candidate.
+    """Checks every threshold of `config` on the candidate.
 
     Args:
         config: holds the thresholds.
-        candidate: the model to judge.
-        baseline: the model that it must not fall behind; without one, `may_drop` is not asked.
+        candidate: the metrics of the model.
+        baseline: the metrics that it must not fall behind; without them, `may_drop` is not checked.
         baseline_version: the baseline's version in the registry.
     """
     checks: list[Check] = []
@@ -63,12 +63,12 @@ def judge(
 
 def _note(baseline: Measured | None, version: int | None) -> str:
     if baseline is None:
-        return "There was no baseline to compare with: only absolute bounds were asked."
+        return "There was no baseline to compare with: only absolute thresholds were checked."
     return f"Compared with version {version}." if version is not None else "Compared with the baseline."
 
 
 def _check(threshold: Threshold, kind: _Kind, candidate: Measured, baseline: Measured | None) -> list[Check]:
-    """The bound on each slice that it can be asked of, and a failed check if none of them has what it asks about."""
+    """Checks a threshold on each applicable slice; fails if no slice has the data that it needs."""
     checks, measured = [], False
     for part in _parts(candidate, threshold):
         check = _asked(threshold, kind, part, baseline)
@@ -81,7 +81,7 @@ def _check(threshold: Threshold, kind: _Kind, candidate: Measured, baseline: Mea
 
 
 def _asked(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Measured | None) -> Check | None:
-    """The bound on one slice; `None` where there is nothing to compare."""
+    """Checks a threshold on one slice; `None` if there is nothing to compare."""
     value = part.metric(threshold.metric).value
     if value is None:
         return None
@@ -101,7 +101,7 @@ def _asked(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Meas
 
 
 def _is_measured(metric: str, part: SliceMetrics) -> bool:
-    """Whether the truth of a slice has what the metric is about."""
+    """Returns whether the truth of a slice has the metric's class."""
     family, _, class_name = metric.partition("/")
     if class_name and family in CLASS_METRICS:
         return class_name in part.occurring
@@ -109,7 +109,7 @@ def _is_measured(metric: str, part: SliceMetrics) -> bool:
 
 
 def _constant(metric: str, part: SliceMetrics) -> float | None:
-    """What predicting one class everywhere reaches on a slice; `None` where that is perfect, for it has one class."""
+    """Returns what predicting one class everywhere reaches on a slice; `None` if the slice has only one class."""
     if len(part.occurring) < LEAST_CLASSES:
         return None
     pixels = part.truth_pixels
@@ -117,9 +117,9 @@ def _constant(metric: str, part: SliceMetrics) -> float | None:
 
 
 def _common_classes(metric: str, part: SliceMetrics, other: SliceMetrics) -> tuple[str, ...]:
-    """The classes that two means have in common; empty where they go over the same ones.
+    """Returns the classes common to two means; empty if both go over the same ones.
 
-    They differ where one model predicts a class that the truth lacks: its 0 lowers the mean of that model alone.
+    They differ if one model predicts a class that the truth lacks: its 0 lowers only that model's mean.
     """
     if metric not in _MEANS or set(part.averaged) == set(other.averaged):
         return ()
@@ -132,7 +132,7 @@ def _mean_over(classes: Sequence[str], metric: str, part: SliceMetrics) -> float
 
 
 def _parts(measured: Measured, threshold: Threshold) -> Iterator[SliceMetrics]:
-    """Where the threshold is asked."""
+    """Describes where the threshold is checked."""
     wanted = threshold.slice
     if wanted is None:
         yield measured.overall
@@ -143,7 +143,7 @@ def _parts(measured: Measured, threshold: Threshold) -> Iterator[SliceMetrics]:
 
 
 def _same_slice(part: SliceMetrics, measured: Measured) -> SliceMetrics | None:
-    """The slice of another model that holds the same images."""
+    """Returns the other model's slice with the same images."""
     places = (measured.overall, *measured.slices)
     return next((place for place in places if (place.column, place.value) == (part.column, part.value)), None)
 
@@ -158,7 +158,7 @@ def _bounded(
 ) -> Check:
     bound = reference - threshold.may_drop if kind == "may_drop" and threshold.may_drop is not None else reference
     passed = value >= bound - ROUNDING
-    relation = "meets" if passed else "is under"
+    relation = "meets" if passed else "is below"
     origin = f" (baseline {reference:.3f} less {threshold.may_drop:g})" if kind == "may_drop" else ""
     shown = _distinguishable(value, bound)
     return Check(
@@ -168,13 +168,13 @@ def _bounded(
         value=value,
         bound=bound,
         passed=passed,
-        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the bound {shown[1]}{origin}"
+        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the threshold {shown[1]}{origin}"
         f"{_averaged(threshold.metric, part, common)}.",
     )
 
 
 def _averaged(metric: str, part: SliceMetrics, common: Sequence[str]) -> str:
-    """Such as `, over 3 of 4 classes`; empty where that goes without saying."""
+    """Formats `, over 3 of 4 classes`; empty if the mean goes over all classes."""
     if common:
         return f", over the {len(common)} classes that both models are measured on"
     if metric not in _MEANS or len(part.averaged) == len(part.iou):
@@ -199,7 +199,7 @@ def _compared_with_constant(threshold: Threshold, part: SliceMetrics, value: flo
 
 
 def _distinguishable(value: float, bound: float) -> tuple[str, str]:
-    """Both figures with as many decimals as it takes to tell them apart, three to nine."""
+    """Formats both figures with enough decimals to differ, three to nine."""
     for decimals in range(3, 10):
         shown = f"{value:.{decimals}f}", f"{bound:.{decimals}f}"
         if shown[0] != shown[1]:
@@ -215,23 +215,23 @@ def _too_few_classes(config: EvaluatorConfig, overall: SliceMetrics) -> Check:
         value=len(overall.occurring),
         bound=LEAST_CLASSES,
         passed=False,
-        detail=f"Nothing can be judged: the masks of the {config.split} split have {_only(overall)}; "
+        detail=f"No verdict is possible: the masks of the {config.split} split have {_only(overall)}; "
         "check data.labels, or give that split images of other classes.",
     )
 
 
 def _only(part: SliceMetrics) -> str:
-    return f"pixels of {part.occurring[0]} alone" if part.occurring else "not one pixel that counts"
+    return f"pixels of {part.occurring[0]} only" if part.occurring else "no pixel that counts"
 
 
 def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check:
-    """A bound that nothing in the data answers; with a bound of 0 where there is no value that it follows from."""
+    """Fails a threshold without applicable data; its bound is 0 if there is no value to derive it from."""
     where = _wanted(threshold)
     one_class = [part for part in _parts(candidate, threshold) if part.metric(threshold.metric).value is not None]
     if one_class and (threshold.metric in _MEANS or kind == "better_than_constant"):
         why = f"there are {_only(one_class[0])}"
     else:
-        why = "the judging split has no such pictures or class"
+        why = "the evaluator's split has no such images or class"
     return Check(
         metric=threshold.metric,
         slice=where,

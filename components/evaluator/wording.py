@@ -1,4 +1,4 @@
-"""An evaluation's figures in words, as the console, the summary and the dashboard show them."""
+"""Text form of an evaluation's metrics for the console, the summary and the dashboard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = 8  # classes in a list; the others are counted
 
 
 def mean_iou(evaluation: Evaluation, digits: int = 2) -> str:
-    """The mean IoU with what it must be read beside.
+    """Formats the mean IoU with the context that it must be read in.
 
     Such as `0.81 over 3 of 4 classes (0.75–0.86; one class everywhere: 0.31; no test pixel of: rare)`.
     """
@@ -22,29 +22,29 @@ def mean_iou(evaluation: Evaluation, digits: int = 2) -> str:
 
 
 def interval(value: Estimate, digits: int = 2) -> str:
-    """The bounds of an estimate, such as `0.75–0.86`; empty where it has none."""
+    """Formats the interval of an estimate, such as `0.75–0.86`; empty if it has none."""
     return "" if value.low is None or value.high is None else f"{value.low:.{digits}f}–{value.high:.{digits}f}"
 
 
 def coverage(evaluation: Evaluation) -> str:
-    """Such as ` over 3 of 4 classes`; empty where the means go over all of them."""
+    """Formats ` over 3 of 4 classes`; empty if the means go over all classes."""
     number, of = evaluation.classes_averaged, len(evaluation.classes)
     return "" if number is None or number == of else f" over {number} of {of} classes"
 
 
 def constant(evaluation: Evaluation, metric: str, digits: int = 2) -> str:
-    """Such as `one class everywhere: 0.31`; empty where that was not computed."""
+    """Formats `one class everywhere: 0.31`; empty if that was not computed."""
     value = evaluation.constant_prediction.get(metric)
     return "" if value is None else f"one class everywhere: {value:.{digits}f}"
 
 
 def absent(evaluation: Evaluation) -> str:
-    """Such as `no test pixel of: rare, seldom`; empty where each class has pixels."""
+    """Formats `no test pixel of: rare, seldom`; empty if each class has pixels."""
     names = evaluation.classes_without_pixels
     return f"no {evaluation.split} pixel of: {listed(names)}" if names else ""
 
 
 def listed(names: Sequence[str]) -> str:
-    """The names with commas; of many, the first and the number of the others."""
+    """Joins the names by commas; of many, only the first are listed and the others counted."""
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -1,4 +1,4 @@
-"""Why pairs are quarantined, equal causes told once with their count."""
+"""Causes of quarantined pairs; equal causes are reported once with their count."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from components.example_gen.quarantine import QuarantineCause, Quarantined
 
 MOST = 20
-"""How many causes an account keeps."""
+"""Number of causes that a summary keeps."""
 
 
 def group_causes(quarantined: Iterable[Quarantined]) -> tuple[QuarantineCause, ...]:
-    """The causes of what is quarantined, the most frequent first; entries without a cause count by their detail."""
+    """Groups quarantined pairs by cause, the most frequent first; entries without a cause are grouped by detail."""
     groups: defaultdict[tuple[str, str], list[Quarantined]] = defaultdict(list)
     for entry in quarantined:
         groups[entry.reason.value, entry.cause or entry.detail].append(entry)

@@ -1,4 +1,4 @@
-"""Says what ingestion would do with a data set, without writing anything."""
+"""Dry run of ingestion, which writes nothing."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable
 from itertools import groupby
 
 from components.example_gen.config import DataConfig
-from components.example_gen.ingestion import Ingestion, Used
+from components.example_gen.ingestion import IngestedExample, Ingestion
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate
-from components.example_gen.tally import Tally, summarise
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many pairs are done, and of how many."""
+"""Called with the number of pairs done and their total."""
 
 
-OnUsed = Callable[[Used], None]
-"""Is given each pair that is used."""
+OnUsed = Callable[[IngestedExample], None]
+"""Called with each ingested pair."""
 
 
 def survey(
     config: DataConfig, seed: int, on_progress: OnProgress | None = None, on_used: OnUsed | None = None
 ) -> tuple[IngestionSummary, list[Quarantined]]:
-    """The account of the data set that `config` describes, and all pairs that cannot be used, by id.
+    """Returns the summary of the data set that `config` describes, and all unusable pairs, by id.
 
-    Every picture is read and decoded, as in ingestion itself.  Raises `UserError` where the source is not usable.
+    Every image is read and decoded, as in ingestion itself.  Raises `UserError` if the source is not usable.
     """
     ingestion = Ingestion(config, seed)
     listing = ingestion.listing()
@@ -37,20 +37,20 @@ def survey(
             candidates.append(identified)
     kept: list[Candidate] = []
     candidates.sort(key=lambda candidate: candidate.content)
-    for _, twins in groupby(candidates, key=lambda candidate: candidate.content):
-        stay, leaks = ingestion.settle(list(twins))
+    for _, duplicates in groupby(candidates, key=lambda candidate: candidate.content):
+        stay, leaks = ingestion.resolve(list(duplicates))
         kept += stay
         quarantined += leaks
-    tally = Tally()
+    counts = SplitCounts()
     kept.sort(key=lambda candidate: candidate.pair.id)
     for done, loaded in enumerate(ingestion.load(kept), 1):
         if isinstance(loaded, Quarantined):
             quarantined.append(loaded)
         else:
-            tally.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
+            counts.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
             if on_used is not None:
                 on_used(loaded)
         if on_progress is not None:
             on_progress(done, len(kept))
     quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
-    return summarise(tally, quarantined, listing, config.classes, config.labels), quarantined
+    return summarise(counts, quarantined, listing, config.classes, config.labels), quarantined

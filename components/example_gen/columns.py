@@ -1,4 +1,4 @@
-"""Which column of a manifest is what: the image, the mask, the split, the group, a slice."""
+"""Assigns a manifest's columns to their roles: image, mask, split, group, slice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHER_NAMES = {
         *("annotations", "ground_truth", "gt", "target", "y"),
     ),
 }
-"""What such columns are often called elsewhere; they are proposed, never taken."""
+"""Common names of such columns elsewhere; they are suggested, never used."""
 _GROUPING = {
     *("patient", "patient_id", "subject", "subject_id", "case", "case_id", "video", "film", "group_id", "sequence")
 }
@@ -33,7 +33,7 @@ _GROUPING = {
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table by what they are for; each name is the table's own."""
+    """The columns of a table by role; each name is the table's own."""
 
     image: str
     mask: str
@@ -41,13 +41,13 @@ class Columns:
     split: str | None
     group: str | None
     slices: dict[str, str]
-    """Slice → column: as the configuration writes it, where it does."""
+    """Slice → column, in the configuration's spelling if it names it."""
 
 
 def choose_columns(table: Table, source: ManifestSource) -> Columns:
     """The columns of `table` that `source` names, in any case, and `split` and `group` where they are there.
 
-    Raises `UserError` where one is missing or cannot be told; the text proposes another one where there is one.
+    Raises `UserError` if one is missing or ambiguous; the text suggests another one if there is one.
     """
     _require_header(table, source)
     image = _named(table, source, "image_column")
@@ -64,7 +64,7 @@ def choose_columns(table: Table, source: ManifestSource) -> Columns:
 
 
 def describe_columns(table: Table, source: ManifestSource, columns: Columns) -> Iterator[str]:
-    """What was read from the manifest's form and not from the configuration, a sentence each."""
+    """Returns what was inferred from the manifest and is not in the configuration, one sentence each."""
     if source.delimiter is None and table.delimiter not in (None, ","):
         yield f"{source.file}: cells are separated by {DELIMITERS.get(table.delimiter, repr(table.delimiter))}"
     for key, column in (("image_column", columns.image), ("mask_column", columns.mask)):
@@ -79,7 +79,7 @@ def describe_columns(table: Table, source: ManifestSource, columns: Columns) -> 
 
 
 def split_of(value: str, source: ManifestSource) -> str | None:
-    """The split that a cell of the split column names; `None` where it is unknown."""
+    """Returns the split that a cell of the split column names; `None` if it is unknown."""
     own = {same_name(name): split for name, split in source.split_names.items()}
     return own.get(same_name(value)) or SPLIT_NAMES.get(same_name(value))
 
@@ -105,32 +105,32 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _slices(table: Table, columns: Columns) -> Iterator[str]:
-    """The slicing columns, and what those that look like something else may be."""
+    """Lists the slicing columns, with hints for those that look like something else."""
     for column in columns.slices:
         distinct = {row.cells.get(column, "") for row in table.rows}
         if columns.group is None and same_name(column) in _GROUPING:
             yield f"{column} (write group_column: {column} under data.source to keep its rows in one split)"
         elif len(distinct) == len(table.rows) > 1:
-            yield f"{column} (another value in each row; slice_columns under data.source names those that are wanted)"
+            yield f"{column} (a different value in each row; to use it, list it in slice_columns under data.source)"
         else:
             yield column
 
 
 def _require_header(table: Table, source: ManifestSource) -> None:
-    """Raises `UserError` where the table has no row, or where its first line is one."""
+    """Raises `UserError` if the table has no row, or no header."""
     paths = [column for column in table.columns if _is_path(column)]
     if table.delimiter and len(paths) > 1:
         header = table.delimiter.join((source.image_column, source.mask_column))
         raise UserError(
-            f"the manifest {source.file} has no header, for its first line names files ({', '.join(paths[:2])}); "
-            f"write a line with the columns' names above it, such as {header!r}"
+            f"the manifest {source.file} has no header: its first line names files ({', '.join(paths[:2])}); "
+            f"add a line with the column names above it, such as {header!r}"
         )
     if not table.rows:
         raise UserError(f"the manifest {source.file} has no row")
 
 
 def _named(table: Table, source: ManifestSource, key: str) -> str | None:
-    """The table's column that the configuration's `key` names; `None` where it names none."""
+    """Returns the table's column that the configuration's `key` names; `None` if it names none."""
     name = getattr(source, key)
     return None if name is None else _find(table, source, name, key)
 
@@ -169,7 +169,7 @@ def _alike(table: Table, name: str) -> list[str]:
 
 
 def _proposal(table: Table, source: ManifestSource) -> str:
-    """Lines for the columns of image and mask, where the table has others that may be them."""
+    """Suggests lines for the columns of image and mask, if other columns may be them."""
     lines: dict[str, str] = {}
     if len(table.columns) == 1:
         return ""
@@ -185,7 +185,7 @@ def _proposal(table: Table, source: ManifestSource) -> str:
 
 
 def _guesses(table: Table, kind: str) -> list[str]:
-    """The columns that may hold the paths of images or masks: by common names, then by what they hold."""
+    """Returns the columns that may hold paths of images or masks: by common names, then by content."""
     known = [column for name in _OTHER_NAMES[kind] for column in _alike(table, name.replace("_", " "))]
     known += [column for name in _OTHER_NAMES[kind] for column in _alike(table, name)]
     rows = table.rows[:_SAMPLED_ROWS]

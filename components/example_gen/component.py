@@ -1,4 +1,4 @@
-"""The TFX component that brings pairs of image and mask into the pipeline."""
+"""Declaration of the step `ImageMaskExampleGen`, which ingests pairs of image and mask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
+from components import component_keys as keys
 from components.artifacts import Quarantine
 from components.example_gen import executor
 
@@ -17,15 +18,15 @@ class ImageMaskExampleGenSpec(component_spec.ComponentSpec):
     """Parameters and outputs of `ImageMaskExampleGen`."""
 
     PARAMETERS: ClassVar = {
-        "data_config": component_spec.ExecutionParameter(type=str),
-        "seed": component_spec.ExecutionParameter(type=int),
-        "data_fingerprint": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
+        keys.DATA_CONFIG: component_spec.ExecutionParameter(type=str),
+        keys.SEED: component_spec.ExecutionParameter(type=int),
+        keys.DATA_FINGERPRINT: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
     OUTPUTS: ClassVar = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "quarantine": component_spec.ChannelParameter(type=Quarantine),
+        keys.EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        keys.QUARANTINE: component_spec.ChannelParameter(type=Quarantine),
     }
 
 
@@ -41,7 +42,7 @@ class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
 
     Component `outputs` contains:
      - `examples`: records as `common.records` describes them, in the splits train, eval and test.
-     - `quarantine`: the pairs that cannot be used, each with its reason, and the account of the whole data set.
+     - `quarantine`: the unusable pairs, each with its reason, and the summary of the whole data set.
     """
 
     SPEC_CLASS = ImageMaskExampleGenSpec
@@ -58,9 +59,9 @@ class ImageMaskExampleGen(base_beam_component.BaseBeamComponent):
 
         Args:
           data_config: JSON of a `components.example_gen.config.DataConfig`.
-          seed: Of the hash that decides on splits.
-          data_fingerprint: See `components.example_gen.sources.data_fingerprint`; a changed one misses TFX's cache.
-          code: A digest of this step's code; a changed one misses the cache too.
+          seed: Seed of the hash that decides on splits.
+          data_fingerprint: See `components.example_gen.sources.data_fingerprint`; another one invalidates the cache.
+          code: Digest of the step's code; a different one invalidates the cache.
         """
         spec = ImageMaskExampleGenSpec(
             data_config=data_config,

@@ -1,4 +1,4 @@
-"""What a person says about the data: where it lies, what its masks mean, and how it is split."""
+"""Configuration of the data: where it is, what its masks mean, and how it is split."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Window = Annotated[
     int,
     Field(
         ge=1,
-        description="Where the paths have `{date}`: how many of the dates that there are by the day of the run are "
-        "read, the newest first.",
+        description="Number of dates that are read if the paths have `{date}`: the newest up to the day of the run.",
     ),
 ]
 FollowLinks = Annotated[
     bool,
     Field(
-        description="Whether links below the root may lead out of it, so that data on a read-only share is used where "
-        "it lies; a manifest may then lie elsewhere too. Without it nothing outside the root is read. Links are for "
-        "folders of this machine: a bucket has none.",
+        description="Whether links below the root may lead out of it, so that data on a read-only share can be used in "
+        "place; the manifest may then be elsewhere too. Without it nothing outside the root is read. Only folders of "
+        "this machine have links, buckets have none.",
     ),
 ]
 Dates = Annotated[
     tuple[datetime.date, ...] | None,
     Field(
-        min_length=1, description="The dates that are read, instead of a window; a run writes down here which it took."
+        min_length=1,
+        description="The dates that are read, instead of a window; a run records here which dates it used.",
     ),
 ]
 
@@ -50,8 +50,8 @@ class FoldersSource(Settings):
 
     type: Literal["folders"] = "folders"
     root: str = Field(
-        description="Folder (local, gs:// or s3://) that holds everything; paths never leave it, unless by a link and "
-        "with `follow_links`.",
+        description="Folder (local, gs:// or s3://) that holds all files; paths never leave it, except by a link with "
+        "`follow_links`.",
         examples=["data/buildings"],
     )
     images: Globs = Field(
@@ -60,8 +60,8 @@ class FoldersSource(Settings):
     masks: Globs = Field(default=("masks/**",), description="Globs of the masks, relative to the root.")
     mask_suffix: str = Field(
         default="",
-        description="What a mask's stem has beyond its image's, such as `_mask` or `_label`; a file without it is not "
-        "taken for a mask, and one that no mask has is an error.",
+        description="Suffix of a mask's stem beyond its image's, such as `_mask` or `_label`; a file without it is not "
+        "a mask. It is an error if no mask has it.",
     )
     follow_links: FollowLinks = False
     window: Window = 1
@@ -75,7 +75,7 @@ class FoldersSource(Settings):
 
     @property
     def dated_paths(self) -> Sequence[str]:
-        """What may have `{date}` in it, besides the root."""
+        """The paths that may have `{date}` in them, besides the root."""
         return (*self.images, *self.masks)
 
 
@@ -85,22 +85,22 @@ _SPLIT_WORDS = {
     "test": ("test", "testing", "tst"),
 }
 SPLIT_NAMES = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
-"""The names of splits that every manifest may use, in any case → ours."""
+"""Names of splits that every manifest may use, in any case → our names."""
 
 
 class ManifestSource(Settings):
-    """A table with a row a pair: image, mask, and optionally split and group.
+    """A table with one row per pair: image, mask, and optionally split and group.
 
     It is a CSV file as spreadsheets write it (separated by commas, semicolons, tabs or bars; UTF-8, or the UTF-16 of
     Excel's "Unicode text"), a file of JSON lines, or a JSON list of objects.  Columns without a name and without
-    content are passed over, and so are empty rows.
+    content are ignored, as are empty rows.
 
     Columns are found in any case.  A column `split` gives the splits and a column `group` the groups, unless another
-    one is named for it; `slice_columns: [split]` takes it for a slice instead.  Every further column is a slice:
-    metrics are shown for each of its values.  `segpipe check` says which columns it took for what.
+    one is configured; `slice_columns: [split]` makes it a slice instead.  Every further column is a slice:
+    metrics are shown for each of its values.  `segpipe check` reports the role of each column.
 
-    Paths are relative to the root; absolute ones are taken where they lie below it.  Root or file may have `{date}` in
-    them, or `{date:%Y/%m}` and the like: there is a manifest for each date then.
+    Paths are relative to the root; absolute ones are accepted if they lie below it.  Root or file may have `{date}` in
+    them, or `{date:%Y/%m}` and the like, for one manifest per date.
     """
 
     type: Literal["manifest"] = "manifest"
@@ -115,29 +115,29 @@ class ManifestSource(Settings):
     )
     delimiter: str | None = Field(
         default=None,
-        description="Character between the cells of a row, such as `;` or `tab`; without it, the header decides: what "
-        "makes it name the columns of image and mask.",
+        description="Character between the cells of a row, such as `;` or `tab`; default: the one with which the "
+        "header names the columns of image and mask.",
     )
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")
     id_column: str | None = Field(
-        default=None, description="Column with the pair's name; without it the image's path less its suffix."
+        default=None, description="Column with the pair's name; default: the image's path without its suffix."
     )
     split_column: str | None = Field(
         default=None,
-        description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows that "
-        "leave it empty are split by hash; without it, the column `split`, if there is one.",
+        description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows with "
+        "an empty cell are split by hash; default: the column `split`, if there is one.",
     )
     split_names: dict[str, str] = Field(
-        default={}, description="Further names of splits in that column → ours, such as `{holdout: test}`."
+        default={}, description="Further names of splits in that column → our names, such as `{holdout: test}`."
     )
     group_column: str | None = Field(
         default=None,
-        description="Column whose equal values (a patient, a video) never straddle two splits; without it, the column "
+        description="Column of groups (a patient, a video): equal values are always in one split; default: the column "
         "`group`, if there is one.",
     )
     slice_columns: tuple[str, ...] | None = Field(
-        default=None, description="Columns that become slices; without it, every column that has no other use."
+        default=None, description="Columns that become slices; default: every column without another role."
     )
     follow_links: FollowLinks = False
     window: Window = 1
@@ -167,7 +167,7 @@ class ManifestSource(Settings):
 
     @property
     def dated_paths(self) -> Sequence[str]:
-        """What may have `{date}` in it, besides the root."""
+        """The paths that may have `{date}` in them, besides the root."""
         return (self.file,)
 
 
@@ -178,12 +178,12 @@ class TfdsSource(Settings):
     name: str = Field(
         description="Name of the data set, such as `oxford_iiit_pet:4.*.*`.", examples=["'oxford_iiit_pet:4.*.*'"]
     )
-    data_dir: str | None = Field(default=None, description="Where it is prepared; without it, the package's default.")
+    data_dir: str | None = Field(default=None, description="Where it is prepared; default: the package's folder.")
     image_key: str = Field(default="image", description="Feature that holds the image.")
     mask_key: str = Field(default="segmentation_mask", description="Feature that holds the mask.")
     splits: dict[str, str] = Field(
         default={"train": "train", "test": "test"},
-        description="Their splits to ours; where one of ours is missing, it is taken from train by hash.",
+        description="Their splits → ours; a missing one is taken from train by hash.",
     )
     download: bool = Field(default=False, description="Whether the package may download and prepare it.")
 
@@ -205,7 +205,7 @@ class TfdsSource(Settings):
 def _require_splits(names: dict[str, str]) -> None:
     unknown = sorted(set(names.values()) - set(SPLITS))
     if unknown:
-        raise ValueError(f"unknown split {unknown[0]!r}; ours are {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
 
 
 def _check_links(root: str, follow_links: bool) -> None:
@@ -215,25 +215,25 @@ def _check_links(root: str, follow_links: bool) -> None:
 
 Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]
 
-Void = Annotated[tuple[int, ...], Field(description="Values that do not count (void label).")]
+Void = Annotated[tuple[int, ...], Field(description="Void values, which are ignored.")]
 Unknown = Annotated[
     Literal["quarantine", "void"],
-    Field(description="What becomes of a pair with a value that the map does not know."),
+    Field(description="What to do with a pair that has a value without a label."),
 ]
 
 
 def _refuse_repetition(written: Iterable[str], meant: Sequence[str]) -> None:
-    """Refuses values that are written in two ways and mean one thing."""
+    """Rejects the same value written in two ways."""
     for colour, same in zip(written, meant, strict=True):
         if meant.count(same) > 1:
-            raise ValueError(f"the colour {colour!r} stands twice in classes, in capital and in small letters")
+            raise ValueError(f"the colour {colour!r} occurs twice in classes, in upper and in lower case")
 
 
 class IndexLabels(Settings):
     """Pixel values are class indices, perhaps shifted (trimaps count from 1)."""
 
     type: Literal["index"] = "index"
-    offset: int = Field(default=0, description="What is taken off each value: 1 makes 1…3 into 0…2.")
+    offset: int = Field(default=0, description="Subtracted from each value: 1 makes 1…3 into 0…2.")
     void: Void = (255,)
     unknown: Unknown = "quarantine"
 
@@ -257,7 +257,7 @@ class ColourLabels(Settings):
         description="Colour as `#rrggbb` → name of the class.",
         examples=["{'#000000': background, '#ff0000': building}"],
     )
-    void: tuple[str, ...] = Field(default=(), description="Colours that do not count.")
+    void: tuple[str, ...] = Field(default=(), description="Void colours, which are ignored.")
     unknown: Unknown = "quarantine"
 
     @model_validator(mode="after")
@@ -271,7 +271,7 @@ class ColourLabels(Settings):
 
 
 class ThresholdLabels(Settings):
-    """Grey masks, anti-aliased perhaps: class 1 from a grey value on, class 0 below it."""
+    """Grey masks, possibly anti-aliased: class 1 from a grey value on, class 0 below it."""
 
     type: Literal["threshold"] = "threshold"
     at: int = Field(
@@ -290,18 +290,20 @@ Labels = Annotated[
 
 
 class Limits(Settings):
-    """What a file may be, read from its header before it is decoded."""
+    """Limits on a file, checked on its header before it is decoded."""
 
-    max_pixels: int = Field(default=64_000_000, ge=1, description="Width × height that an image or mask may have.")
-    max_bytes: int = Field(default=64_000_000, ge=1, description="Bytes that a file may have.")
+    max_pixels: int = Field(default=64_000_000, ge=1, description="Most pixels (width × height) of an image or mask.")
+    max_bytes: int = Field(default=64_000_000, ge=1, description="Most bytes of a file.")
 
 
 class Split(Settings):
     """Shares of the splits, for pairs whose split is not given; decided by a hash of the group or the content."""
 
-    train: float = Field(default=0.8, ge=0, le=1, description="Share that is trained on.")
-    eval: float = Field(default=0.1, ge=0, le=1, description="Share that is watched while training.")
-    test: float = Field(default=0.1, ge=0, le=1, description="Share that the model is judged on.")
+    train: float = Field(default=0.8, ge=0, le=1, description="Share for training.")
+    eval: float = Field(
+        default=0.1, ge=0, le=1, description="Share for early stopping and the choice of the best epoch."
+    )
+    test: float = Field(default=0.1, ge=0, le=1, description="Share for the evaluation.")
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Split:
@@ -312,13 +314,13 @@ class Split(Settings):
 
 
 class SizeBuckets(Settings):
-    """A slice made from a derived feature: its value falls into a bucket."""
+    """A slice made from a derived feature by buckets of its value."""
 
     feature: Literal["image_pixels", "foreground_fraction", "brightness"] = Field(
         description="What is measured: width × height, share of classes ≥ 1, mean luma.", examples=["brightness"]
     )
     edges: tuple[float, ...] = Field(
-        min_length=1, description="Rising borders; n borders make n + 1 buckets.", examples=["[0.2, 0.5]"]
+        min_length=1, description="Rising edges; n edges make n + 1 buckets.", examples=["[0.2, 0.5]"]
     )
 
     @field_validator("edges")
@@ -340,15 +342,17 @@ class DataConfig(Settings):
         examples=["[background, building]"],
     )
     labels: Labels = Field(default=IndexLabels(), description="What a mask's values mean.")
-    limits: Limits = Field(default=Limits(), description="What a file may be before it is decoded.")
-    split: Split = Field(default=Split(), description="Shares of the splits where none is given.")
+    limits: Limits = Field(default=Limits(), description="Limits that are checked before a file is decoded.")
+    split: Split = Field(default=Split(), description="Shares of the splits, for pairs without a given split.")
     buckets: dict[str, SizeBuckets] = Field(
         default={}, description="Further slices, by name, made from derived features."
     )
     max_aspect_difference: float = Field(
-        default=0.01, ge=0, description="How far the aspects of image and mask may differ; their sizes always may."
+        default=0.01,
+        ge=0,
+        description="How far the aspect ratios of image and mask may differ; their sizes always may.",
     )
-    shard_bytes: int = Field(default=64_000_000, ge=1, description="About how much goes into one record file.")
+    shard_bytes: int = Field(default=64_000_000, ge=1, description="Approximate size of one record file.")
 
     @field_validator("classes")
     @classmethod

@@ -1,4 +1,4 @@
-"""Says how far a long count has come, not too often."""
+"""Progress counter with a limited message rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = 0.5
 
 
 class ProgressCounter:
-    """Counts up to `total` from any number of threads, and says so about twice a second."""
+    """Counts up to `total` from any number of threads, and reports about twice a second."""
 
     def __init__(self, verb: str, total: int) -> None:
         self._verb = verb
@@ -21,7 +21,7 @@ class ProgressCounter:
         self._lock = threading.Lock()
 
     def count(self) -> None:
-        """One more is done."""
+        """Counts one more."""
         with self._lock:
             self._done += 1
             now = time.monotonic()

@@ -16,18 +16,18 @@ from components.example_gen.pairing import Listing
 
 
 class _Place(NamedTuple):
-    """A manifest among several, each of its date."""
+    """One of several manifests, for one date."""
 
     source: ManifestSource
-    """As of this date alone."""
+    """The source of this date only."""
     label: str
-    """The date, as it stands in front of the names of the pairs."""
+    """The date, as the prefix of the pairs' names."""
     base: str
-    """The way from the folder that holds all dates to this one's root."""
+    """Path from the folder that holds all dates to this one's root."""
 
 
 def list_manifests(source: ManifestSource) -> Listing:
-    """All that the manifest of `source`, or those of its dates, name.
+    """Returns the pairs of the manifest of `source`, or of those of its dates.
 
     Where there are dates, each pair's name begins with its date, and a column that only some of the manifests have is
     `unknown` for the rows of the others.
@@ -56,7 +56,7 @@ def _places(source: ManifestSource, path: DatedPath) -> list[_Place]:
 
 
 class _Listed(NamedTuple):
-    """What one manifest of several names; paths are relative to the folder that holds all dates."""
+    """Returns the pairs of one of several manifests; paths are relative to the folder that holds all dates."""
 
     listing: Listing
     files: list[FileInfo]

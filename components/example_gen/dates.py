@@ -17,12 +17,12 @@ _DIRECTIVE = re.compile(f"{_MARK}([Ymd])")
 
 
 def is_dated(path: str) -> bool:
-    """Whether there is a `{date}` in the path or glob."""
+    """Returns whether the path or glob has a `{date}`."""
     return _PLACEHOLDER.search(path) is not None
 
 
 def split_root(root: str) -> tuple[str, str]:
-    """`data/{date}/north` as the folder that holds all dates and what follows it: `data` and `{date}/north`.
+    """Splits `data/{date}/north` into the folder that holds all dates and the rest: `data` and `{date}/north`.
 
     Raises `ValueError` where it is the bucket's name that has the date.
     """
@@ -31,16 +31,16 @@ def split_root(root: str) -> tuple[str, str]:
         return root, ""
     above, slash, _ = root[: found.start()].rpartition("/")
     if above.endswith(":/"):
-        raise ValueError(f"{root}: a {{date}} cannot be in the name of a bucket, for buckets are not listed")
+        raise ValueError(f"{root}: {{date}} cannot be in the name of a bucket, because buckets are not listed")
     return above or slash or ".", root[len(above + slash) :].strip("/")
 
 
 class DatedPath:
     """A path or glob with `{date}`, which is `{date:%Y-%m-%d}`, or with other parts of a date in it.
 
-    Where it has no day, or no month, it stands for the first one.
+    Without a day, or a month, it means the first one.
 
-    Raises `ValueError` where it does not tell a date, or only behind a `**`.
+    Raises `ValueError` if it does not determine a date, or only after a `**`.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -50,22 +50,22 @@ class DatedPath:
             directive for text in formats for directive in re.findall("%.?", text) if directive[1:] not in _DIGITS
         ]
         if unknown:
-            raise ValueError(f"{pattern}: {unknown[0]} is not known in a {{date:…}}; there is %Y, %m and %d")
+            raise ValueError(f"{pattern}: {unknown[0]} is not supported in {{date:…}}; use %Y, %m and %d")
         self._marked = _PLACEHOLDER.sub(lambda match: (match.group(1) or _ISO).replace("%", _MARK), pattern)
         self._told = [part for part in _DIGITS if _MARK + part in self._marked]
         if self._told not in (["Y"], ["Y", "m"], ["Y", "m", "d"]):
-            raise ValueError(f"{pattern}: {{date:…}} must have a year (%Y), and with a day (%d) a month (%m)")
+            raise ValueError(f"{pattern}: {{date:…}} must have a year (%Y), and a month (%m) if it has a day (%d)")
         if "**" in self._levels:
-            raise ValueError(f"{pattern}: {{date}} must stand in front of **")
+            raise ValueError(f"{pattern}: {{date}} must come before **")
 
     @property
     def precision(self) -> int:
-        """How much of a date it tells: 1 for the year, 2 with the month, 3 with the day."""
+        """Precision of the date: 1 for the year, 2 with the month, 3 with the day."""
         return len(self._told)
 
     @property
     def ends_in_file(self) -> bool:
-        """Whether it is a file's own name that has the last part of the date."""
+        """Whether the last part of the date is in the file name."""
         return len(self._levels) == len(self._marked.split("/"))
 
     def at(self, date: datetime.date) -> str:
@@ -74,21 +74,21 @@ class DatedPath:
         return _DIRECTIVE.sub(lambda match: parts[match.group(1)], self._marked)
 
     def label(self, date: datetime.date) -> str:
-        """A date as precisely as this tells it: `2024-05-01`, `2024-05` or `2024`."""
+        """Formats a date at this precision: `2024-05-01`, `2024-05` or `2024`."""
         return "-".join(date.isoformat().split("-")[: self.precision])
 
     @property
     def prefix(self) -> str:
-        """The folders in front of all that has a date or a wildcard."""
+        """The folders before the first part with a date or a wildcard."""
         return "/".join(self._levels[: self._fixed])
 
     @property
     def names(self) -> list[re.Pattern[str]]:
-        """Expressions for the names below `prefix`: one for each level, the last of which has a part of the date."""
+        """Regular expressions for the names below `prefix`: one per level, the last with a part of the date."""
         return [re.compile(_regex(level)) for level in self._levels[self._fixed :]]
 
     def date_of(self, path: str) -> datetime.date | None:
-        """The date of a path down to the last of `names`; `None` where its parts are no date, or contradict it."""
+        """Returns the date of a path down to the last of `names`; `None` if its parts are not a date, or conflict."""
         found: dict[str, str] = {}
         for level, name in zip(self._levels, path.split("/"), strict=True):
             match = re.fullmatch(_regex(level, group="("), name)
@@ -115,27 +115,27 @@ class DatedPath:
 
 
 def check_dates(root: str, paths: Sequence[str], window: int, dates: Sequence[datetime.date] | None) -> None:
-    """Raises `ValueError` where a source's root, paths below it and window do not fit together."""
+    """Raises `ValueError` if a source's root, paths and window do not fit together."""
     _, tail = split_root(root)
     joined = [posixpath.join(tail, path) for path in paths]
     dated = [path for path in joined if is_dated(path)]
     if not dated and (window != 1 or dates is not None):
-        raise ValueError("window and dates are for paths with {date}, and this source has none")
+        raise ValueError("window and dates need paths with {date}, but this source has none")
     if dated and (len(dated) < len(joined) or len({DatedPath(path).precision for path in dated}) > 1):
         raise ValueError(
-            f"{', '.join(joined)} must tell the same dates: write {{date}} in each of them, or in the root"
+            f"{', '.join(joined)} must have the same dates: write {{date}} in each of them, or in the root"
         )
 
 
 def resolved(dates: Sequence[datetime.date] | None) -> Sequence[datetime.date]:
-    """The dates of a source that has `{date}` in its paths; whoever lists it must have settled them."""
+    """Returns the dates of a source with `{date}` in its paths, which must be resolved before it is listed."""
     if dates is None:
-        raise ValueError("the dates of the data are not settled: see components.example_gen.window.resolve_dates")
+        raise ValueError("the dates of the data are not resolved: see components.example_gen.window.resolve_dates")
     return dates
 
 
 def _regex(level: str, group: str = "(?:") -> str:
-    texts = _DIRECTIVE.split(level)  # Text and directives take turns.
+    texts = _DIRECTIVE.split(level)  # Text and directives alternate.
     parts = [
         plain_regex(text) if index % 2 == 0 else f"{group}[0-9]{{{_DIGITS[text]}}})" for index, text in enumerate(texts)
     ]

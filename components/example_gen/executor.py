@@ -1,4 +1,4 @@
-"""Runs ingestion as a TFX step."""
+"""Executor of the step `ImageMaskExampleGen`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from tfx.types import artifact_utils
 from common import progress
 from common.errors import UserError
 from common.records import SPLITS
+from components import component_keys as keys
 from components.example_gen.causes import describe_causes
 from components.example_gen.config import DataConfig
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pipeline import Destination, ingest
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
-from components.example_gen.tally import describe
+from components.example_gen.split_counts import describe
 
 _SHOWN = 8
 FINGERPRINT_PROPERTY = "fingerprint"
@@ -43,14 +44,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             result depends on.
 
         Raises:
-          UserError: the source is not usable, or not one of its pairs is.
+          UserError: the source is not usable, or none of its pairs is.
         """
         del input_dict
-        config = DataConfig.model_validate_json(exec_properties["data_config"])
-        examples = artifact_utils.get_single_instance(output_dict["examples"])
-        quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
+        config = DataConfig.model_validate_json(exec_properties[keys.DATA_CONFIG])
+        examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES])
+        quarantine = artifact_utils.get_single_instance(output_dict[keys.QUARANTINE])
         destination = Destination(examples.uri.rstrip("/"), quarantine.uri.rstrip("/"))
-        ingestion = Ingestion(config, exec_properties["seed"])
+        ingestion = Ingestion(config, exec_properties[keys.SEED])
         progress.update("listing the pairs")
         listing = ingestion.listing()
         destination.prepare()
@@ -80,15 +81,15 @@ def _require_pairs(summary: IngestionSummary, quarantine: str) -> None:
     with FileSystems.open(quarantine) as file:
         first = Quarantined.model_validate_json(file.readline())
     raise UserError(
-        f"none of the {summary.found} pairs can be used; the first, {first.id}, is set aside as "
+        f"no usable pair among {summary.found}; first failure: {first.id}: "
         f"{first.reason.value}: {first.detail}{_by_cause(summary, first)}"
     )
 
 
 def _by_cause(summary: IngestionSummary, first: Quarantined) -> str:
-    """What to do about the first, or what else there is where there are several causes."""
+    """Returns the remedy of the first failure, or the list of causes if there are several."""
     if len(summary.causes) > 1:
-        return "; in all: " + "; ".join(describe_causes(summary.causes, _SHOWN))
+        return "; all causes: " + "; ".join(describe_causes(summary.causes, _SHOWN))
     rest = summary.found - 1
-    others = f", as {'is 1 other' if rest == 1 else f'are {rest} others'} for the same cause" if rest else ""
+    others = f" (and {'1 other' if rest == 1 else f'{rest} others'} with the same cause)" if rest else ""
     return f"{others}; {first.remedy}" if first.remedy else others

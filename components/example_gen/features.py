@@ -1,4 +1,4 @@
-"""The features of a record: what was loaded, and what is measured on it."""
+"""Features of a record: the loaded pair and the measures derived from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from components.example_gen.masks import CanonicalMask
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured on an image and its mask."""
+    """Measures of an image and its mask."""
 
     brightness: float
     """Mean of luma in [0, 1] (ITU-R BT.601, as TensorFlow's rgb_to_grayscale)."""
@@ -48,7 +48,7 @@ class Measures:
 
 
 def measure(image_HWC: npt.NDArray[np.uint8], mask_HW: Mask, classes: int) -> Measures:
-    """Measures an RGB image and its mask of equal size; some pixel of the mask must not be void."""
+    """Measures an RGB image and its mask of equal size; at least one pixel of the mask must not be void."""
     luma = np.array(Image.fromarray(image_HWC).convert("L").histogram()) / mask_HW.size
     levels = np.arange(256) / 255
     mean = float(luma @ levels)
@@ -68,7 +68,7 @@ def bucket(value: float, edges: Sequence[float]) -> str:
 
 
 def bucket_names(edges: Sequence[float]) -> list[str]:
-    """The names of all buckets between these rising borders, from the lowest."""
+    """The names of all buckets between these rising edges, from the lowest."""
     numbers = [_number(edge) for edge in edges]
     between = [f"{low}–{high}" for low, high in itertools.pairwise(numbers)]
     return [f"<{numbers[0]}", *between, f"≥{numbers[-1]}"]

@@ -1,4 +1,4 @@
-"""The files below a root, on a disk or in a bucket: listed, looked up and read.
+"""Access to the files below a root, on a disk or in a bucket: listing, lookup and reading.
 
 Nothing outside the root is read, unless a link below it leads there and links may be followed.
 """
@@ -21,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from common.errors import UserError
 from common.machine_faults import is_out_of_resources
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 _SHOWN_NAMES = 8
 
@@ -29,7 +29,7 @@ FOLLOW_LINKS = "write follow_links: true under data.source to read what lies out
 
 
 class Problem(NamedTuple):
-    """Why a file must not be read; see `Quarantined` for `cause` and `remedy`."""
+    """Reason why a file must not be read; see `Quarantined` for `cause` and `remedy`."""
 
     reason: Reason
     detail: str
@@ -41,7 +41,7 @@ class Problem(NamedTuple):
 class FileInfo:
     """A file below the root: its path relative to the root, its size in bytes, and the time of its last change.
 
-    `problem` says why it must not be read (it leaves the root, it is a dangling link); size and time are then void.
+    `problem` is set if it must not be read (it leaves the root, it is a dangling link); size and time are then unset.
     """
 
     path: str
@@ -49,11 +49,11 @@ class FileInfo:
     changed: float
     problem: Problem | None = None
     target: str = ""
-    """Where it really lies, relative to the root where it lies below it, if a link is on its path."""
+    """Its real path, relative to the root if below it, if a link is on its path."""
 
 
 class Folder(Protocol):
-    """A root folder and what may be asked of it; paths are relative to it, with `/`."""
+    """Interface of a root folder; paths are relative to it, with `/`."""
 
     root: str
 
@@ -64,38 +64,38 @@ class Folder(Protocol):
         """Those of `paths` that exist."""
 
     def relative(self, path: str) -> str | None:
-        """An absolute path or address as a path relative to the root; `None` where it does not lie below it."""
+        """Returns an absolute path or URI relative to the root; `None` if it is not below the root."""
 
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
         """The paths, of folders and files, whose names below `prefix` match `names`, a pattern for each level."""
 
     def read(self, path: str, max_bytes: int) -> bytes:
-        """The bytes of one file; raises `Rejected` where it is larger than `max_bytes` or cannot be read."""
+        """Returns the bytes of one file; raises `RejectionError` if it is larger than `max_bytes` or cannot be read."""
 
 
 def open_folder(root: str, follow_links: bool = False) -> Folder:
-    """The folder at `root`: a local path, or the address of a bucket that a Beam file system knows (gs://, s3://).
+    """Opens the folder at `root`: a local path, or the URI of a bucket that a Beam file system knows (gs://, s3://).
 
-    Raises `UserError` where there is no such folder.
+    Raises `UserError` if there is no such folder.
     """
     return RemoteFolder(root) if "://" in root else LocalFolder(root, follow_links)
 
 
 def escape_of(path: str) -> str | None:
-    """Why a manifest's `path` leaves the root by its very text, or None where it does not."""
+    """Returns why a manifest's `path` leaves the root by its text, or None if it does not."""
     if "\0" in path:
         return f"{path!r} holds a zero character"
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         return f"{path!r} is an absolute path"
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
-        return f"{path!r} is an address of its own"
+        return f"{path!r} is a URL"
     if ".." in re.split(r"[/\\]", path):
-        return f"{path!r} climbs out of its folder"
+        return f"{path!r} contains '..'"
     return None
 
 
 def names(found: Iterable[str]) -> str:
-    """The first few of `found` for an error message, or `nothing`."""
+    """Lists the first few of `found` for an error message, or `nothing`."""
     listed = sorted(found)
     more = f" and {len(listed) - _SHOWN_NAMES} more" if len(listed) > _SHOWN_NAMES else ""
     return ", ".join(listed[:_SHOWN_NAMES]) + more if listed else "nothing"
@@ -104,7 +104,7 @@ def names(found: Iterable[str]) -> str:
 def read_file(address: str, path: str, max_bytes: int) -> bytes:
     """The bytes of the file at `address`, called `path` in messages.
 
-    Raises `Rejected` where it is larger than `max_bytes` or cannot be read.
+    Raises `RejectionError` if it is larger than `max_bytes` or cannot be read.
     """
     try:
         with FileSystems.open(address, compression_type=CompressionTypes.UNCOMPRESSED) as file:
@@ -112,16 +112,16 @@ def read_file(address: str, path: str, max_bytes: int) -> bytes:
     except (OSError, BeamIOError) as error:
         if is_out_of_resources(error):
             raise
-        raise Rejected(Reason.UNREADABLE, f"{path} cannot be read: {error}") from error
+        raise RejectionError(Reason.UNREADABLE, f"{path} cannot be read: {error}") from error
     if len(data) > max_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"{path} has more than the {max_bytes} bytes that a file may have")
+        raise RejectionError(Reason.TOO_LARGE, f"{path} has more than the {max_bytes} bytes that a file may have")
     return data
 
 
 class LocalFolder:
     """A folder of this machine.
 
-    Listing asks the operating system instead of Beam's local file system, which neither tells links from files nor
+    Listing uses the operating system instead of Beam's local file system, which neither tells links from files nor has
     times below a second; files are opened through Beam.
     """
 
@@ -134,7 +134,7 @@ class LocalFolder:
         self._follow_links = follow_links
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
-        """See `Folder.walk`; links are followed where they stay inside the root, or may leave it."""
+        """See `Folder.walk`; links are followed if they stay inside the root, or may leave it."""
         start = Path(self.root, prefix)
         left = _text_problem(prefix) or self._link_problem(prefix, start)
         if left and left.reason is Reason.OUTSIDE_ROOT:
@@ -144,7 +144,7 @@ class LocalFolder:
 
     def _walk(self, folder: str, above: frozenset[str]) -> Iterator[FileInfo]:
         real = os.path.realpath(os.path.join(self.root, folder))
-        if real in above:  # A link to a folder that holds it would be followed for ever.
+        if real in above:  # A link to a folder that contains it would be followed forever.
             return
         try:
             with os.scandir(real) as entries:
@@ -176,7 +176,7 @@ class LocalFolder:
         return found
 
     def relative(self, path: str) -> str | None:
-        """See `Folder.relative`; links on the way to the root are seen through."""
+        """See `Folder.relative`; links on the path to the root are resolved."""
         if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
             return None
         plain = posixpath.normpath("/" + path.lstrip("/"))
@@ -187,7 +187,7 @@ class LocalFolder:
         return os.path.relpath(real, self.root) if self._holds(real) else None
 
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
-        """See `Folder.list_levels`; looks into no other folder."""
+        """See `Folder.list_levels`; reads only matching folders."""
         first, *rest = names
         folder = Path(self.root, prefix)
         if self._link_problem(prefix, folder):
@@ -195,7 +195,7 @@ class LocalFolder:
         try:
             with os.scandir(folder) as entries:
                 found = sorted(entry.name for entry in entries if first.fullmatch(entry.name))
-        except OSError:  # What is no folder, or not to be entered, holds none.
+        except OSError:  # Not a folder, or not readable: no names.
             return
         for name in found:
             path = posixpath.join(prefix, name)
@@ -208,7 +208,7 @@ class LocalFolder:
         """See `Folder.read`."""
         full = Path(self.root, path)
         if problem := self._link_problem(path, full):  # It may have become a link since it was listed.
-            raise Rejected(*problem)
+            raise RejectionError(*problem)
         return read_file(str(full), path, max_bytes)
 
     def _link_problem(self, path: str, full: Path) -> Problem | None:
@@ -224,7 +224,7 @@ class LocalFolder:
         return os.path.commonpath([real, self.root]) == self.root
 
     def _target(self, path: str, full: str, is_link: bool) -> str:
-        """See `FileInfo.target`; `full` is free of links but for its last part."""
+        """See `FileInfo.target`; `full` has no links except in its last part."""
         real = os.path.realpath(full) if is_link else full
         if real == os.path.join(self.root, path):
             return ""
@@ -237,7 +237,7 @@ class RemoteFolder:
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
         if next(self._match("**", limit=1), None) is None:
-            raise UserError(f"the data's root {root} holds no file; check its address and the right to list it")
+            raise UserError(f"the data's root {root} holds no file; check its address and the permission to list it")
 
     def walk(self, prefix: str) -> Iterator[FileInfo]:
         """See `Folder.walk`."""
@@ -245,7 +245,7 @@ class RemoteFolder:
         yield from sorted(infos, key=lambda info: info.path)
 
     def look_up(self, paths: Iterable[str]) -> dict[str, FileInfo]:
-        """See `Folder.look_up`; lists each folder once, for a request a file would take minutes."""
+        """See `Folder.look_up`; lists each folder once, because one request per file would take minutes."""
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for path in paths:
             wanted[posixpath.dirname(path)].add(path)
@@ -262,7 +262,7 @@ class RemoteFolder:
         return below if below != path and not escape_of(below) else None
 
     def list_levels(self, prefix: str, names: Sequence[re.Pattern[str]]) -> Iterator[str]:
-        """See `Folder.list_levels`; lists all below `prefix`, for Beam's file systems know no levels."""
+        """See `Folder.list_levels`; lists all files below `prefix`, because Beam's file systems have no levels."""
         seen = set()
         for info in self._match(posixpath.join(prefix, "**")):
             below = info.path.removeprefix(prefix).lstrip("/").split("/")[: len(names)]
@@ -288,7 +288,7 @@ class RemoteFolder:
 
 
 def _text_problem(prefix: str) -> Problem | None:
-    """Why the folder of a glob leaves the root by its very text; a link never excuses that."""
+    """Returns why the folder of a glob leaves the root by its text, which is an error even with links."""
     escape = escape_of(prefix)
     if escape is None:
         return None
@@ -305,7 +305,7 @@ def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None
         try:
             status = stat()
         except OSError as error:
-            problem = Problem(Reason.UNREADABLE, f"{path} cannot be looked at: {error.strerror}")
+            problem = Problem(Reason.UNREADABLE, f"{path} cannot be inspected: {error.strerror}")
         else:
             if S_ISREG(status.st_mode):
                 return FileInfo(path, status.st_size, status.st_mtime_ns, target=target)
@@ -314,7 +314,7 @@ def _info(path: str, stat: Callable[[], os.stat_result], problem: Problem | None
 
 
 def _instead(path: Path) -> str:
-    """What there is instead of `path`: the entries of the nearest folder above it that exists."""
+    """Lists the entries of the nearest existing folder above `path`."""
     above = next(folder for folder in path.parents if folder.is_dir())
     try:
         return f"; {above} holds {names(entry.name for entry in above.iterdir())}"

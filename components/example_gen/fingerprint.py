@@ -1,4 +1,4 @@
-"""A short word for the state of a data set: another one as soon as a file is added, removed or written."""
+"""Fingerprint of a data set: it changes if a file is added, removed or written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from components.example_gen.files import FileInfo
 
 
 def fingerprint_of(files: Iterable[FileInfo], manifest: bytes = b"") -> str:
-    """The SHA-256 over path, size and time of change of `files` in any order, and over the manifest's bytes.
+    """Returns the SHA-256 over path, size and modification time of `files` in any order, and the manifest's bytes.
 
-    Where a link is on a file's path, size and time are those of what it leads to, and where it leads counts too.
-    Opens no picture: 10 000 local files take well under a second.
+    If a link is on a file's path, size and time are those of its target, and the target is included.
+    Opens no image: 10 000 local files take well under a second.
     """
     digest = hashlib.sha256(hashlib.sha256(manifest).digest())
     for file in sorted(files, key=lambda file: file.path):
@@ -23,5 +23,5 @@ def fingerprint_of(files: Iterable[FileInfo], manifest: bytes = b"") -> str:
 
 
 def fingerprint_of_text(*parts: str) -> str:
-    """The SHA-256 over `parts`, for a data set that is known by name and version."""
+    """Returns the SHA-256 over `parts`, for a data set that is identified by name and version."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

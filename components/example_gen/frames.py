@@ -1,6 +1,6 @@
-"""How many images a file holds: pages of a TIFF, frames of a GIF, PNG or WebP; found without decoding one of them.
+"""Counts the images in a file without decoding them: pages of a TIFF, frames of a GIF, PNG or WebP.
 
-A JPEG counts as one: what phones and cameras write behind it (MPF, a gain map, a film) no viewer shows.
+A JPEG counts as one: viewers do not show what phones and cameras append to it (MPF, a gain map, a video).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from common.decompression_bomb import PNG_START
 from components.example_gen.gif import frames_of
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
 
 _NAMES = {"tiff": "pages"}
@@ -25,18 +25,18 @@ _COUNTERS = {
 
 
 def check_single(data: bytes, kind: str) -> None:
-    """Raises `Rejected` where a file of format `kind` holds more than one image, or its list of images is damaged."""
+    """Raises `RejectionError` if a file of format `kind` has more than one image, or its list of images is damaged."""
     counter = _COUNTERS.get(kind)
     if counter is None:
         return
     try:
         images = counter(data)
     except ValueError as error:
-        raise Rejected(Reason.UNREADABLE, str(error)) from error
+        raise RejectionError(Reason.UNREADABLE, str(error)) from error
     if images > 1:
         name = _NAMES.get(kind, "frames")
         number = f"at least {images}" if images >= MAX_DIRECTORIES and kind == "tiff" else str(images)
-        raise Rejected(
+        raise RejectionError(
             Reason.SEVERAL_IMAGES,
             f"holds {number} {name}; only one can be used",
             cause=f"the {kind} file holds several {name}; only one can be used",
@@ -58,7 +58,7 @@ def _frames_of_webp(data: bytes) -> int:
 
 
 def _frames_of_png(data: bytes) -> int:
-    """Frames of an animation (PNG, third edition, 11.3.6), and the still image where it is not one of them."""
+    """Frames of an animation (PNG, third edition, 11.3.6), and the still image if it is not one of them."""
     frames, still = 0, True
     for name, content in _png_chunks(data):
         if name == b"IDAT":

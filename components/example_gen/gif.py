@@ -17,18 +17,18 @@ _EXTENSION, _IMAGE = 0x21, 0x2C
 _SCREEN_BYTES, _IMAGE_BYTES = 13, 10
 
 MAX_BLOCKS = 1_000_000
-"""Blocks of data that are passed over in search of frames: 255 MB as encoders write them."""
+"""Most data blocks that are skipped in search of frames: 255 MB as encoders write them."""
 
 
 @dataclass(frozen=True)
 class GifFrames:
-    """The frames of a GIF file, as far as they were looked for."""
+    """The frames of a GIF file that were found."""
 
     count: int
     start: int
     """Offset of the first frame's descriptor."""
     end: int
-    """Offset behind the first frame's data."""
+    """Offset after the first frame's data."""
 
 
 def frames_of(data: bytes) -> GifFrames:
@@ -55,7 +55,7 @@ def frames_of(data: bytes) -> GifFrames:
 
 
 def frame_in_corner(data: bytes, frames: GifFrames) -> bytes:
-    """A GIF file of the first frame alone, moved to the corner of its screen, where TensorFlow decodes all of it."""
+    """Returns a GIF of only the first frame, moved to the screen's corner, where TensorFlow decodes all of it."""
     return data[: frames.start + 1] + bytes(4) + data[frames.start + 5 : frames.end] + b";"
 
 

@@ -14,23 +14,23 @@ _WILD = re.compile(r"[*?[]")
 class Glob:
     """A pattern over relative paths: `*` and `?` stay within a name, `[…]` is a choice, `**` spans any folders.
 
-    What the wildcards match, less the file's suffix, is the name by which an image and its mask find each other:
+    What the wildcards match, without the file's suffix, is the name by which image and mask are paired:
     `leftImg8bit/*/*_leftImg8bit.png` and `gtFine/*/*_labelIds.png` both name `bonn/bonn_000001`.
     """
 
     pattern: str
     label: str = ""
-    """Stands in front of each name, with a slash, where there is one."""
+    """Prefix of each name, followed by a slash, if any."""
 
     @property
     def prefix(self) -> str:
-        """The folders in front of the first wildcard: nothing outside them can match."""
+        """The folders before the first wildcard: nothing outside them can match."""
         folders = posixpath.dirname(self.pattern).split("/")
         wild = next((i for i, part in enumerate(folders) if _WILD.search(part)), len(folders))
         return "/".join(folders[:wild])
 
     def name(self, path: str) -> str | None:
-        """The name of the file at `path`, or None where the pattern does not match it."""
+        """Returns the name of the file at `path`, or None if the pattern does not match it."""
         match = self._regex.fullmatch(path)
         if match is None:
             return None
@@ -46,7 +46,7 @@ class Glob:
 
 
 def is_wild(text: str) -> bool:
-    """Whether there is a wildcard in `text`."""
+    """Returns whether `text` has a wildcard."""
     return _WILD.search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a picture file says about itself before a pixel is decoded: format, size, orientation."""
+"""Headers of image files: format, size and orientation before a pixel is decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from common.decompression_bomb import PNG_START, excess
 from common.orientation import orientation, orientation_in_tiff
 from components.example_gen.frames import check_single, webp_chunks
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff import TiffFile
 
 _TURNS = {
@@ -50,21 +50,20 @@ _MAGIC = (
     (_BIG_ENDIAN_BIGTIFF, "tiff"),
 )
 
-_PHOTOMETRIC = 262  # TIFF 6.0, section 8.
 _SAMPLE_FORMAT, _SIGNED = 339, 2
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # Of a tile of a TIFF file (TIFF 6.0, section 15).
 _MAX_RLE_WIDTH = 1 << 16
 
 
 class _StoredTiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF file whose pixels stay as they are stored: Pillow would turn them, by XMP too."""
+    """A TIFF file that Pillow does not turn; by default it applies the orientation, also from XMP."""
 
     def getexif(self) -> Image.Exif:
         return Image.Exif()
 
 
-# Pillow's plugins are asked by name: `Image.open` would also try those that nobody needs here (one of them starts
-# Ghostscript), and has a limit on pixels of its own, for the whole process.
+# Pillow's plugins are selected by name: `Image.open` would also try those that are not needed here (one of them starts
+# Ghostscript), and has its own limit on pixels, for the whole process.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
@@ -76,19 +75,21 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture file whose header has been read and found within the limit; its pixels are still encoded."""
+class EncodedImage:
+    """An image file whose header has been read and found within the limit; its pixels are still encoded."""
 
     format: str
     width: int
-    """As a person sees it: after turning it upright."""
+    """Displayed width and height: after turning it upright."""
     height: int
     orientation: int
     mode: str
     """Pillow's name of the kind of pixels."""
     raw_mode: str
-    """How the pixels lie in the file, in Pillow's terms: `L;4` for 4-bit grey."""
+    """Pillow's raw mode of the pixels in the file: `L;4` for 4-bit grey."""
     lazy: ImageFile.ImageFile
+    inverted: bool = False
+    """Whether the samples are white-is-zero and Pillow does not invert them."""
 
     @property
     def file_size(self) -> tuple[int, int]:
@@ -97,19 +98,20 @@ class Picture:
 
     @property
     def signed(self) -> bool:
-        """Whether the file says that its samples have a sign (TIFF 6.0, section 19)."""
+        """Whether the file declares signed samples (TIFF 6.0, section 19)."""
         kinds = self.lazy.tag_v2.get(_SAMPLE_FORMAT) if isinstance(self.lazy, _StoredTiff) else None
         return _SIGNED in kinds if isinstance(kinds, tuple) else kinds == _SIGNED
 
     def decode(self) -> Image.Image:
-        """All pixels of the first frame, upright; raises `Rejected` where they are cut off or damaged."""
+        """Decodes the first frame, upright; raises `RejectionError` if it is truncated or damaged."""
         try:
             self.lazy.load()
         except Image.DecompressionBombError as error:
-            raise Rejected(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
-        except Exception as error:  # Whatever a decoder says to damaged bytes.
-            raise Rejected(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
-        return turn(_like_8_bits(self.lazy), self.orientation)
+            raise RejectionError(Reason.TOO_LARGE, f"a frame is larger than the header says: {error}") from error
+        except Exception as error:  # A decoder may raise anything on damaged bytes.
+            raise RejectionError(Reason.UNREADABLE, f"the {self.format} data cannot be decoded: {error}") from error
+        upright = turn(self.lazy, self.orientation)
+        return Image.fromarray(~np.asarray(upright)) if self.inverted else upright
 
 
 def turn(image: Image.Image, orientation: int) -> Image.Image:
@@ -117,11 +119,11 @@ def turn(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def open_picture(data: bytes, max_pixels: int) -> Picture:
+def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     """Reads the header of `data`, an image file's bytes; allocates nothing for pixels.
 
-    Raises `Rejected`: unsupported format, unreadable, more than `max_pixels` (width × height), or a file that asks its
-    decoder for more than its pixels.
+    Raises `RejectionError`: unsupported format, unreadable, more than `max_pixels` (width × height), or a decompression
+    bomb.
     """
     kind = _format(data)
     if kind == "webp":
@@ -130,9 +132,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     try:
         lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
-        raise Rejected(Reason.TOO_LARGE, f"a frame is larger than any picture may be: {error}") from error
-    except Exception as error:  # Whatever a parser says to bytes that nobody vouches for.
-        raise Rejected(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
+        raise RejectionError(Reason.TOO_LARGE, f"a frame is larger than any image may be: {error}") from error
+    except Exception as error:  # A parser may raise anything on untrusted bytes.
+        raise RejectionError(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
     _check_size(width, height, max_pixels)
     _check_demands(lazy, data, kind, max_pixels)
@@ -141,7 +143,8 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     turned = _orientation(data, kind)
     if turned >= 5:
         width, height = height, width
-    return Picture(kind, width, height, turned, mode, raw_mode, lazy)
+    inverted = kind == "tiff" and TiffFile(data).is_inverted_16_bit()
+    return EncodedImage(kind, width, height, turned, mode, raw_mode, lazy, inverted)
 
 
 def _format(data: bytes) -> str:
@@ -151,34 +154,39 @@ def _format(data: bytes) -> str:
         if data.startswith(magic):
             return kind
     if not data:
-        raise Rejected(Reason.UNREADABLE, "the file is empty")
+        raise RejectionError(Reason.UNREADABLE, "the file is empty")
     if data.startswith(b"version https://git-lfs"):
-        raise Rejected(Reason.UNREADABLE, "the file is a pointer of Git LFS; fetch the real ones with `git lfs pull`")
-    raise Rejected(
+        raise RejectionError(
+            Reason.UNREADABLE, "the file is a pointer of Git LFS; fetch the real ones with `git lfs pull`"
+        )
+    raise RejectionError(
         Reason.UNSUPPORTED_FORMAT, f"the file starts with {data[:8]!r}: not PNG, JPEG, GIF, BMP, TIFF or WebP"
     )
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
-        raise Rejected(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
+        raise RejectionError(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
     if width * height > max_pixels:
-        raise Rejected(Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}")
+        raise RejectionError(
+            Reason.TOO_LARGE, f"{width}×{height} is {width * height} pixels, over the limit of {max_pixels}"
+        )
 
 
 def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels: int) -> None:
     if too_much := excess(data, kind, lazy.size[0] * lazy.size[1]):
-        raise Rejected(Reason.TOO_LARGE, too_much)
+        raise RejectionError(Reason.TOO_LARGE, too_much)
     if isinstance(lazy, TiffImagePlugin.TiffImageFile):
-        # libtiff allocates whole tiles, however small the picture.
+        # libtiff allocates whole tiles, however small the image.
         width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
         if not isinstance(width, int) or not isinstance(length, int):
-            raise Rejected(Reason.UNREADABLE, "the tiff header says nothing sound about tiles")
+            raise RejectionError(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
         _check_size(width, length, max_pixels)
     if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
         # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
-        raise Rejected(
-            Reason.TOO_LARGE, f"a bmp file that is run-length encoded may be {_MAX_RLE_WIDTH} wide, not {lazy.size[0]}"
+        raise RejectionError(
+            Reason.TOO_LARGE,
+            f"a run-length-encoded bmp file may be at most {_MAX_RLE_WIDTH} pixels wide, not {lazy.size[0]}",
         )
 
 
@@ -197,38 +205,32 @@ def _webp_size(data: bytes) -> tuple[int, int]:
             return width & 0x3FFF, height & 0x3FFF
     except struct.error:
         pass
-    raise Rejected(Reason.UNREADABLE, "the webp header is cut off or damaged")
+    raise RejectionError(Reason.UNREADABLE, "the webp header is cut off or damaged")
 
 
 def _as_stored(data: bytes, kind: str) -> bytes:
-    """The file as Pillow is to see it: of a TIFF, libtiff too turns some kinds of pixels."""
+    """Returns the file as given to Pillow: it or libtiff would turn or reject some kinds of TIFF."""
     if kind != "tiff":
         return data
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
-        raise Rejected(
+        raise RejectionError(
             Reason.UNSUPPORTED_FORMAT,
             "the file is a big-endian BigTIFF, which Pillow does not read; write it in little-endian, or as PNG",
         )
     try:
         return TiffFile(data).as_stored()
     except ValueError as error:
-        raise Rejected(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
+        raise RejectionError(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
 
 
 def _orientation(data: bytes, kind: str) -> int:
-    """How the image is turned; of WebP files as Skia and Pillow read it, which the format's own tools do not."""
+    """Returns the orientation; for WebP files as Skia and Pillow read it, which the format's own tools do not."""
     if kind == "tiff":
         return TiffFile(data).orientation()
     if kind == "webp":
         exif = next((content for name, content in webp_chunks(data) if name == b"EXIF"), b"")
         return orientation_in_tiff(exif)
     return orientation(data)
-
-
-def _like_8_bits(image: Image.Image) -> Image.Image:
-    """16-bit greys where white is 0 as Pillow gives those of 8 bits: turned to where black is."""
-    white_is_zero = isinstance(image, _StoredTiff) and image.tag_v2.get(_PHOTOMETRIC) == 0
-    return Image.fromarray(~np.asarray(image)) if white_is_zero and image.mode.startswith("I;16") else image
 
 
 def _raw_mode(lazy: ImageFile.ImageFile) -> str:

@@ -1,4 +1,4 @@
-"""What ingestion does to pairs, whoever drives it: a Beam pipeline, or a survey in this process."""
+"""Ingestion of pairs, driven by a Beam pipeline or by a dry run in this process."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from common.records import SPLITS
 from components.example_gen.config import DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage, canonical_image
+from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
-from components.example_gen.label_tally import MaskFacts
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.slices import check_buckets
-from components.example_gen.sources import Opened, PairSource, open_source
+from components.example_gen.sources import LazyPair, PairSource, open_source
 from components.example_gen.splits import (
     Candidate,
     choose_split,
     content_hash,
-    settle_contradictions,
-    settle_files,
-    settle_groups,
-    settle_twins,
+    resolve_contradictions,
+    resolve_duplicates,
+    resolve_files,
+    resolve_groups,
 )
 
 _THREADS = 8
@@ -40,11 +40,11 @@ _R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
-class Used:
-    """A pair that is used."""
+class IngestedExample:
+    """An ingested pair."""
 
     record: bytes
-    """The serialised `tf.train.Example`; equal pairs give equal bytes."""
+    """The serialised `tf.train.Example`; equal pairs have equal bytes."""
     split: str
     measures: Measures
     slices: dict[str, str]
@@ -54,7 +54,7 @@ class Used:
 
 
 class Ingestion:
-    """The work on the pairs of one data set.  It is pickled on its way to the workers."""
+    """Ingests the pairs of one data set.  It is pickled for the Beam workers."""
 
     def __init__(self, config: DataConfig, seed: int) -> None:
         self._config = config
@@ -70,21 +70,21 @@ class Ingestion:
 
     @property
     def labels(self) -> Labels:
-        """What the masks' values mean."""
+        """The label map."""
         return self._config.labels
 
     def listing(self) -> Listing:
-        """All that the source holds, shared files and groups settled; raises `UserError` where it is not usable."""
+        """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""
         listing = self._source.listing()
         check_buckets(self._config, listing)
         pairs, shared = list(listing.pairs), list[Quarantined]()
-        if not isinstance(self._config.source, TfdsSource):  # There, image and mask have one name.
-            pairs, shared = settle_files(pairs)
-        pairs, leaks = settle_groups(pairs)
+        if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
+            pairs, shared = resolve_files(pairs)
+        pairs, leaks = resolve_groups(pairs)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
-        """How many record files each split gets: about `shard_bytes` in each, one at least."""
+        """Returns the number of record files per split: about `shard_bytes` in each, at least one."""
         counts = {}
         for split in SPLITS:
             given = [pair for pair in listing.pairs if pair.split == split]
@@ -102,70 +102,70 @@ class Ingestion:
         """Reads each image once, for the hash of its content and its split."""
         return self._each(pairs, self._identify)
 
-    def settle(self, twins: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
-        """Of candidates with the same image content, keeps those that neither contradict each other nor leak.
+    def resolve(self, duplicates: Sequence[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
+        """Resolves candidates with the same image content: keeps those that neither contradict each other nor leak.
 
         The masks of several candidates are read for that.
         """
-        if len(twins) == 1:
-            return list(twins), []
-        ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
+        if len(duplicates) == 1:
+            return list(duplicates), []
+        ordered = sorted(duplicates, key=lambda candidate: candidate.pair.id)
         contents = dict(
             found
             for found in self._each([candidate.pair for candidate in ordered], self._mask_content)
-            if not isinstance(found, Quarantined)  # They are refused again when they are loaded.
+            if not isinstance(found, Quarantined)  # They are rejected again when they are loaded.
         )
-        agreeing, contradicting = settle_contradictions(ordered, contents)
+        agreeing, contradicting = resolve_contradictions(ordered, contents)
         if not agreeing:
             return [], contradicting
-        kept, leaks = settle_twins(agreeing)
+        kept, leaks = resolve_duplicates(agreeing)
         return kept, [*contradicting, *leaks]
 
-    def load(self, candidates: Sequence[Candidate]) -> Iterator[Used | Quarantined]:
-        """Reads, checks and makes canonical each pair, in the order of `candidates`, which is that of their ids."""
+    def load(self, candidates: Sequence[Candidate]) -> Iterator[IngestedExample | Quarantined]:
+        """Reads, checks and converts each pair, in the order of `candidates`, which is that of their ids."""
         by_id = {candidate.pair.id: candidate for candidate in candidates}
         pairs = [candidate.pair for candidate in candidates]
         return self._each(pairs, lambda opened: self._load(opened, by_id[opened.pair.id]))
 
-    def _each(self, pairs: Sequence[Pair], work: Callable[[Opened], _R]) -> Iterator[_R | Quarantined]:
-        def tried(opened: Opened) -> _R | Quarantined:
+    def _each(self, pairs: Sequence[Pair], work: Callable[[LazyPair], _R]) -> Iterator[_R | Quarantined]:
+        def tried(opened: LazyPair) -> _R | Quarantined:
             try:
                 return work(opened)
-            except Rejected as rejected:
-                entry = opened.pair.set_aside(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
+            except RejectionError as rejected:
+                entry = opened.pair.quarantine(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
                 return entry.model_copy(update={"values": rejected.values}) if rejected.values else entry
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))
 
-    def _identify(self, opened: Opened) -> Candidate:
+    def _identify(self, opened: LazyPair) -> Candidate:
         content = content_hash(opened.image())
         return Candidate(opened.pair, content, choose_split(opened.pair, content, self._seed, self._config.split))
 
-    def _decode(self, opened: Opened) -> tuple[CanonicalImage, CanonicalMask]:
+    def _decode(self, opened: LazyPair) -> tuple[CanonicalImage, CanonicalMask]:
         limits = self._config.limits
         try:
             image_data = opened.image()
             image = canonical_image(image_data, limits.max_pixels)
-        except Rejected as rejected:
+        except RejectionError as rejected:
             raise rejected.within("image:") from rejected
         try:
             mask_data = opened.mask()
             if mask_data == image_data:
                 cause, remedy = "image and mask have the same bytes", "name the mask's own file"
-                raise Rejected(Reason.SAME_FILE, f"{cause}; {remedy}", cause, remedy)
+                raise RejectionError(Reason.SAME_FILE, f"{cause}; {remedy}", cause, remedy)
             mask = canonical_mask(
                 mask_data, image, self._label_map, limits.max_pixels, self._config.max_aspect_difference
             )
-        except Rejected as rejected:
+        except RejectionError as rejected:
             raise rejected.within("mask:") from rejected
         return image, mask
 
-    def _mask_content(self, opened: Opened) -> tuple[str, str]:
+    def _mask_content(self, opened: LazyPair) -> tuple[str, str]:
         """The pair's id and the hash of its canonical mask."""
         mask_HW = self._decode(opened)[1].mask_HW
         return opened.pair.id, content_hash(np.ascontiguousarray(mask_HW).tobytes())
 
-    def _load(self, opened: Opened, candidate: Candidate) -> Used:
+    def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
         measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
@@ -173,7 +173,7 @@ class Ingestion:
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)
         facts = _facts(opened.pair.mask, mask, measures)
         record = example.SerializeToString(deterministic=True)
-        return Used(record, candidate.split, measures, slices, facts, candidate.repeats)
+        return IngestedExample(record, candidate.split, measures, slices, facts, candidate.repeats)
 
 
 def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:
@@ -190,7 +190,7 @@ def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:
 
 
 def map_ahead(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """`map(work, items)` with a few items in work at a time: decoding, hashing and reading leave Python's lock."""
+    """`map(work, items)` in a few threads: decoding, hashing and reading release Python's lock."""
     threads = min(_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[_R]] = deque()

@@ -1,4 +1,4 @@
-"""Lines for a configuration that would make sense of values which its labels do not."""
+"""Suggested configuration lines for mask values without a label."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def labels_line(classes: Mapping[int | str, str], void: Sequence[int | str] = ()
 def unknown_remedy(
     labels: IndexLabels | ValueLabels | ColourLabels, class_names: Sequence[str], unknown: Sequence[str]
 ) -> str:
-    """What to do about masks with the values `unknown`, which no label names; empty where they are many."""
+    """Returns the remedy for masks with the values `unknown`, which no label names; empty if there are many."""
     if not unknown:
         if len(class_names) == 2:
             return "use labels: {type: threshold} for anti-aliased masks, or save them without it, as PNG"

@@ -1,4 +1,4 @@
-"""From the values or colours of a mask to classes, by looking them up in a table."""
+"""Maps the values or colours of a mask to classes by a lookup table."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.label_lines import unknown_remedy
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 Mask = npt.NDArray[np.uint8]
 """[H, W] of class indices, and `VOID`."""
 
-_UNKNOWN = 0  # In tables: not known; a value that the labels name is its place among them + 1.
+_UNKNOWN = 0  # In tables: unknown; a value that the labels name is its position among them + 1.
 _SHOWN_VALUES = 6
-_KEPT_VALUES = 32  # Of a mask's unknown values; an anti-aliased mask has hundreds.
+_KEPT_VALUES = 32  # Number of a mask's unknown values that are shown; an anti-aliased mask has hundreds.
 _CHUNK = 1 << 20  # Pixels counted at a time, so that counting a large mask takes little memory.
 
 # White in files of 16 bits and more: those of 8, 10, 12, 14, 16 and 31 bits.
@@ -30,7 +30,7 @@ _WHITES = (255, 1023, 4095, 16_383, 65_535, 2**31 - 1)
 
 @dataclass(frozen=True)
 class Labelled:
-    """A mask of classes, and what was read to make it."""
+    """A mask of class indices, and the values that it was made from."""
 
     mask_HW: Mask
     named: dict[str, int] = field(default_factory=dict)
@@ -41,19 +41,19 @@ class Labelled:
 
 
 class LabelMap(Protocol):
-    """What a mask's samples mean."""
+    """Base class of the mappings from a mask's samples to classes."""
 
     samples: str
-    """What it wants to see of a mask: `values` [H, W] as stored, `grey` [H, W], or `rgb` [H, W, 3]."""
+    """Samples that it reads: `values` [H, W] as stored, `grey` [H, W], or `rgb` [H, W, 3]."""
     exact: bool
     """Whether every value must be one that the labels name."""
 
     def read(self, samples: np.ndarray) -> Labelled:
-        """The mask of class indices; raises `Rejected` where a value is unknown and not to be void."""
+        """Returns the mask of class indices; raises `RejectionError` if a value is unknown and must not become void."""
 
 
 def label_map(labels: Labels, class_names: Sequence[str]) -> LabelMap:
-    """The map that the configuration describes."""
+    """Returns the label map of the configuration."""
     if isinstance(labels, ThresholdLabels):
         return ThresholdMap(labels.at)
     index = {name: i for i, name in enumerate(class_names)}
@@ -71,7 +71,7 @@ def label_map(labels: Labels, class_names: Sequence[str]) -> LabelMap:
 
 @dataclass(frozen=True)
 class _Unknown:
-    """What becomes of values that no label names."""
+    """Replaces values that no label names by void, or rejects the mask."""
 
     labels: IndexLabels | ValueLabels | ColourLabels
     class_names: tuple[str, ...]
@@ -80,8 +80,8 @@ class _Unknown:
     def is_void(self) -> bool:
         return self.labels.unknown == "void"
 
-    def rejected(self, counts: Mapping[str, int]) -> Rejected:
-        """The rejection of a mask that holds such values, value → pixels."""
+    def rejected(self, counts: Mapping[str, int]) -> RejectionError:
+        """Returns the rejection of a mask with unknown values, value → pixels."""
         noun = "colour" if isinstance(self.labels, ColourLabels) else "value"
         nouns = f"{noun}s" if len(counts) > 1 else noun
         shown = list(counts)[:_SHOWN_VALUES]
@@ -90,7 +90,7 @@ class _Unknown:
         cause = f"the mask holds the {nouns} {', '.join(shown)}, which no label names"
         if more:
             cause = f"the mask holds more than {_SHOWN_VALUES} {noun}s that no label names"
-        return Rejected(
+        return RejectionError(
             Reason.UNKNOWN_LABEL,
             f"the mask holds {nouns if len(counts) > 1 else 'a ' + noun} that no label names: {detail}",
             cause,
@@ -115,7 +115,7 @@ class _NamedMap:
         return str(value)
 
     def _labelled(self, places_HW: np.ndarray, values_HW: np.ndarray) -> Labelled:
-        """The classes of `places_HW`, which says where in the labels each of `values_HW` stands."""
+        """Returns the classes of `places_HW`, the positions of `values_HW` in the labels."""
         counts = _counted(places_HW, self._classes.size)
         unknown: dict[str, int] = {}
         if counts[_UNKNOWN]:
@@ -151,7 +151,7 @@ class ValueMap(_NamedMap):
         return self._labelled(np.array(places, np.uint16)[inverse].reshape(samples.shape), samples)
 
     def _read_narrow(self, samples: npt.NDArray[np.uint8]) -> Labelled:
-        """The same for 8 bits, which most masks have: their histogram says all but the place of each pixel."""
+        """The same for 8 bits, which most masks have, by their histogram."""
         histogram = _counted(samples, 256)
         counts = np.bincount(self._table[:256], histogram, self._classes.size).astype(np.int64)
         strangers = np.flatnonzero((histogram > 0) & (self._table[:256] == _UNKNOWN)).tolist()
@@ -185,8 +185,8 @@ class ThresholdMap:
     """Grey from a threshold on is class 1, everything below it class 0.
 
     The threshold is in units of 8 bits.  Greys of more bits are brought to 0…255, rounded, from the range 0…white of
-    their file.  White is the greatest value of the file where that is white in 8, 10, 12, 14, 16 or 31 bits; else it is
-    not known, and the mask is refused unless every white above its greatest value says the same.  A threshold of 1 is
+    their file.  White is the greatest value of the file if that is white in 8, 10, 12, 14, 16 or 31 bits; else it is
+    unknown, and the mask is rejected unless every possible white gives the same result.  A threshold of 1 is
     every value above 0 and needs no range.
     """
 
@@ -199,18 +199,18 @@ class ThresholdMap:
     def read(self, samples: np.ndarray) -> Labelled:
         """See `LabelMap.read`; `samples` are greys of 8 bits, or of more bits as stored.
 
-        A mask of 0 and 1 is not a grey image of two classes: it is refused, lest all of it become background.
+        A mask of 0 and 1 is not a grey image of two classes: it is rejected, because all of it would become background.
         """
         low, high = samples.min().item(), samples.max().item()
         if not low >= 0 or high == float("inf"):
             cause = "the mask holds negative or infinite values, which a threshold does not fit"
-            raise Rejected(Reason.UNKNOWN_LABEL, f"{cause} ({low:g} to {high:g})", cause, "save it as 8-bit grey")
+            raise RejectionError(Reason.UNKNOWN_LABEL, f"{cause} ({low:g} to {high:g})", cause, "save it as 8-bit grey")
         if self._at == 1:
             return Labelled((samples > 0).astype(np.uint8))
         if samples.dtype.kind != "f" and high == 1:
             cause, remedy = "the mask holds 0 and 1 only", "use labels of type index, or at: 1"
             detail = f"{cause}, all below the threshold {self._at}; {remedy}"
-            raise Rejected(Reason.UNKNOWN_LABEL, detail, cause, remedy)
+            raise RejectionError(Reason.UNKNOWN_LABEL, detail, cause, remedy)
         if samples.dtype == np.uint8:
             return Labelled((samples >= self._at).astype(np.uint8))
         return Labelled((samples >= self._limit(samples, high)).astype(np.uint8))
@@ -229,7 +229,7 @@ class ThresholdMap:
             return lowest
         cause = "the mask has more than 8 bits, and its range is not known"
         remedy = "save it with 8 bits, or use labels of type values, or at: 1"
-        raise Rejected(
+        raise RejectionError(
             Reason.UNKNOWN_LABEL,
             f"{cause}: its greatest value is {high:g}, white is 255, 4095 or 65535; {remedy}",
             cause,
@@ -242,7 +242,7 @@ def _packed(colour: str) -> int:
 
 
 def _counted(places_HW: np.ndarray, length: int) -> npt.NDArray[np.int64]:
-    """How often each of 0…length − 1 occurs; Pillow counts 8 bits in place, NumPy makes 64 of them first."""
+    """Counts each of 0…length − 1; Pillow counts 8-bit values in place, NumPy would first convert them to 64 bits."""
     if places_HW.dtype == np.uint8:
         return np.array(Image.fromarray(np.ascontiguousarray(places_HW)).histogram()[:length], np.int64)
     counts = np.zeros(length, np.int64)
@@ -261,7 +261,7 @@ def _looked_up(table: npt.NDArray[np.uint8], places_HW: np.ndarray) -> Mask:
 
 
 def _table(places: Mapping[int, int], length: int) -> np.ndarray:
-    # Zeros are not resident until they are touched, so that the table of all colours costs what is looked up.
+    # Zero pages are allocated on first access, so the table of all colours costs only what is looked up.
     table = np.zeros(length, np.uint8 if len(places) < 256 else np.uint16)
     for value, place in places.items():
         if 0 <= value < length:

@@ -1,4 +1,4 @@
-"""Files whose names are nearly what a manifest says: other case, other Unicode form, a suffix left out."""
+"""Finds files whose names nearly match a manifest: different case, different Unicode form, missing suffix."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ _ANY = re.compile(".*", re.DOTALL)
 
 
 def unicode_form(name: str) -> str:
-    """A name in one Unicode form (NFC): macOS writes `ü` as two characters, other systems as one."""
+    """Normalises a name to one Unicode form (NFC): macOS writes `ü` as two characters, other systems as one."""
     return unicodedata.normalize("NFC", name)
 
 
 def any_case(name: str) -> str:
-    """A name without the difference between upper and lower case, in one Unicode form."""
+    """Normalises a name to one case and one Unicode form."""
     return unicode_form(unicode_form(name).casefold())
 
 
 class LookAlikes:
-    """The names below a root, asked for by paths that do not exist as they are written."""
+    """Index of the names below a root, searched by paths that do not exist as written."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._levels: dict[str, dict[str, list[str]]] = {}
 
     def of_unicode_form(self, path: str) -> list[str]:
-        """The paths that are `path` but for the Unicode form."""
+        """Returns the paths that differ from `path` only in Unicode form."""
         return [found for found in self.of_any_case(path) if unicode_form(found) == unicode_form(path)]
 
     def of_any_case(self, path: str) -> list[str]:
-        """The paths that are `path` but for case and Unicode form."""
+        """Returns the paths that differ from `path` only in case and Unicode form."""
         folder, name = posixpath.split(path)
-        if level := self._names(folder):  # Most often it is the file's own name alone that differs.
+        if level := self._names(folder):  # Usually only the file name differs.
             return [posixpath.join(folder, other) for other in level.get(any_case(name), ())]
         return self._search(path.split("/"), "")
 
@@ -52,7 +52,7 @@ class LookAlikes:
         return found if len(parts) == 1 else [below for path in found for below in self._search(parts[1:], path)]
 
     def _names(self, folder: str) -> dict[str, list[str]]:
-        """The names in `folder`, by their form without case."""
+        """Returns the names in `folder` by their normalised form."""
         if folder not in self._levels:
             level: defaultdict[str, list[str]] = defaultdict(list)
             for path in self._folder.list_levels(folder, [_ANY]):

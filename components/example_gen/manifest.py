@@ -1,4 +1,4 @@
-"""Pairs from a manifest: a CSV, JSONL or JSON file with a row a pair."""
+"""Reads pairs from a manifest: a CSV, JSONL or JSON file with one row per pair."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from components.example_gen.files import FileInfo, Folder, escape_of, names, rea
 from components.example_gen.lookalikes import LookAlikes
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.tables import Row, Table, parse_table
 
 MAX_BYTES = 1_000_000_000
 NO_VALUE = "unknown"
-"""What a slice is called where a row leaves its column empty."""
+"""Slice value of a row with an empty cell."""
 
 
 def read_table(folder: Folder, source: ManifestSource) -> tuple[Table, bytes]:
     """The manifest of `source` and its bytes.
 
-    Raises `UserError` where it is missing, lies outside the root without `follow_links`, or cannot be parsed.
+    Raises `UserError` if it is missing, lies outside the root without `follow_links`, or cannot be parsed.
     """
     try:
         data = _read_manifest(folder, source)
-    except Rejected as error:
+    except RejectionError as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
         raise UserError(f"the manifest cannot be used: {error.detail}{remedy}") from error
     return parse_table(data, source.file, source.delimiter, (source.image_column, source.mask_column)), data
 
 
 def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Listing, list[FileInfo]]:
-    """The pairs that the rows name, and the files they lie in; unusable rows are quarantined.
+    """Returns the pairs that the rows name and their files; unusable rows are quarantined.
 
-    Raises `UserError` where the table lacks a column that `source` names, or has no row.
+    Raises `UserError` if the table lacks a column that `source` names, or has no row.
     """
     rows = _Rows(folder, source, table)
     pairs: list[Pair] = []
@@ -49,8 +49,8 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
     for row in table.rows:
         try:
             pairs.append(rows.pair(row))
-        except Rejected as rejected:
-            quarantined.append(rows.set_aside(row, rejected.within(f"row {row.number}")))
+        except RejectionError as rejected:
+            quarantined.append(rows.quarantine(row, rejected.within(f"row {row.number}")))
     notes = (*describe_columns(table, source, rows.columns), *rows.files.notes)
     return Listing(tuple(pairs), tuple(quarantined), notes=notes), list(rows.files.found.values())
 
@@ -67,7 +67,7 @@ def _read_manifest(folder: Folder, source: ManifestSource) -> bytes:
         there = {i.path.split("/")[0] + ("/" if "/" in i.path else "") for i in folder.walk("")}
         raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(there)}")
     if info.problem:
-        raise Rejected(*info.problem)
+        raise RejectionError(*info.problem)
     return folder.read(path, MAX_BYTES)
 
 
@@ -84,7 +84,7 @@ def _read_outside(folder: Folder, source: ManifestSource, path: str, escape: str
 
 
 class _Rows:
-    """What the rows of a table say of pairs."""
+    """Converts the rows of a table to pairs."""
 
     def __init__(self, folder: Folder, source: ManifestSource, table: Table) -> None:
         self._source = source
@@ -94,16 +94,16 @@ class _Rows:
         self._twice = {name for name, count in counts.items() if count > 1}
 
     def pair(self, row: Row) -> Pair:
-        """The pair that a row names; raises `Rejected` where it cannot be used."""
+        """Returns the pair that a row names; raises `RejectionError` if it cannot be used."""
         if row.problem:
-            raise Rejected(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
+            raise RejectionError(Reason.BAD_ROW, row.problem, row.cause, row.remedy)
         image, mask = self._paths(row)
         image_info = self.files.look_up("image", image)
         mask_info = self.files.look_up("mask", mask)
         name = self._id(row)
         if name in self._twice:
             detail = f"shares the name {name!r} with another row"
-            raise Rejected(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
+            raise RejectionError(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
         return Pair(
             name,
             image,
@@ -115,8 +115,8 @@ class _Rows:
             mask_bytes=mask_info.size,
         )
 
-    def set_aside(self, row: Row, rejected: Rejected) -> Quarantined:
-        """The entry of a row in the quarantine."""
+    def quarantine(self, row: Row, rejected: RejectionError) -> Quarantined:
+        """Returns the quarantine entry of a row."""
         image, mask = (path or None for path in self._paths(row))
         return Quarantined(
             id=self._id(row),
@@ -146,15 +146,15 @@ class _Rows:
         split = split_of(value, self._source)
         if not value or split:
             return split
-        detail = f"has the split {value!r}, which is none of {', '.join(SPLITS)}"
+        detail = f"has the split {value!r}, but the splits are {', '.join(SPLITS)}"
         remedy = f"write split_names: {{{json.dumps(value, ensure_ascii=False)}: test}} (or train, or eval)"
         if self._source.split_column is None:
             remedy += f", or slice_columns: [{self.columns.split}] if that column is not the split,"
-        raise Rejected(Reason.BAD_ROW, detail, detail, f"{remedy} under data.source")
+        raise RejectionError(Reason.BAD_ROW, detail, detail, f"{remedy} under data.source")
 
 
 class _Files:
-    """The files that the rows name: as they are written, and as they are found below the root."""
+    """Resolves the paths in the rows to files below the root."""
 
     def __init__(self, folder: Folder, written: Iterable[str]) -> None:
         self._folder = folder
@@ -167,7 +167,7 @@ class _Files:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed in finding the files."""
+        """Assumptions that were made to find the files."""
         if not self._other_forms:
             return []
         first, real = next(iter(self._other_forms.items()))
@@ -175,14 +175,14 @@ class _Files:
         return [f"paths that differ from a file's in Unicode form only: {count}, such as {first!a} for {real!a}"]
 
     def path(self, written: str) -> str:
-        """The path relative to the root that a cell means; as it is written where it leaves the root."""
+        """Returns the path of a cell relative to the root; as written if it leaves the root."""
         path = self._paths.get(written, "")
         return self._other_forms.get(path, path)
 
     def look_up(self, kind: str, path: str) -> FileInfo:
-        """The file at `path`; raises `Rejected` where there is none that may be used."""
+        """Returns the file at `path`; raises `RejectionError` if there is none that may be used."""
         if not path:
-            raise Rejected(_missing(kind), f"names no {kind}", f"names no {kind}")
+            raise RejectionError(_missing(kind), f"names no {kind}", f"names no {kind}")
         if escape := escape_of(path):
             raise self._outside(path, escape)
         if path not in self.found:
@@ -190,18 +190,20 @@ class _Files:
         problem = self.found[path].problem
         if problem:
             cause = problem.cause and f"names a file that {problem.cause}"
-            raise Rejected(problem.reason, f"names a file that cannot be used: {problem.detail}", cause, problem.remedy)
+            raise RejectionError(
+                problem.reason, f"names a file that cannot be used: {problem.detail}", cause, problem.remedy
+            )
         return self.found[path]
 
     def _match_unicode_forms(self, missing: Iterable[str]) -> dict[str, str]:
-        """Paths that are a file's name but for the Unicode form → that file, where it is one alone."""
+        """Paths that differ from exactly one file only in Unicode form → that file."""
         alike = {path: self._alike.of_unicode_form(path) for path in missing}
         only = {path: found[0] for path, found in alike.items() if len(found) == 1}
         self.found |= self._folder.look_up(sorted(set(only.values())))
         return only
 
     def _find_surplus(self) -> tuple[str, str]:
-        """What stands in front of the first path that is not found, of what does exist, and that rest of it."""
+        """Returns the surplus prefix of the first path that is not found, and its rest, which exists."""
         lost = next((path for path in self._paths.values() if self.path(path) not in self.found), "")
         parts = re.split(r"[/\\]+", lost)
         ends = ["/".join(parts[i:]) for i in range(1, len(parts)) if ".." not in parts[i:] and "\0" not in lost]
@@ -215,39 +217,43 @@ class _Files:
             return ""
         return f"; {end} exists below the root, so take {surplus!r} off the paths"
 
-    def _outside(self, path: str, escape: str) -> Rejected:
+    def _outside(self, path: str, escape: str) -> RejectionError:
         detail = f"is refused: {escape}, but paths must lie below the root {self._folder.root}{self._advice(path)}"
         kind = escape.removeprefix(repr(path)).removeprefix(" is ").strip()
-        return Rejected(Reason.OUTSIDE_ROOT, detail, f"names a path that leaves the root ({kind})")
+        return RejectionError(Reason.OUTSIDE_ROOT, detail, f"names a path that leaves the root ({kind})")
 
-    def _not_found(self, kind: str, path: str) -> Rejected:
+    def _not_found(self, kind: str, path: str) -> RejectionError:
         detail = f"names the {kind} {path}, which does not exist below the root"
         cause = f"names {'an' if kind == 'image' else 'a'} {kind}"
         if advice := self._advice(path):
-            return Rejected(_missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} too much in front")
+            return RejectionError(
+                _missing(kind), detail + advice, f"{cause} with {self._surplus[0]!r} as a surplus prefix"
+            )
         if "\\" in path:
-            return Rejected(_missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders")
+            return RejectionError(
+                _missing(kind), f"{detail}; write / instead of \\", f"{cause} with \\ between folders"
+            )
         if alike := self._alike.of_any_case(path):
             told = f"{detail}; there is {names(alike)}, which differs in {_difference(path, alike)} only"
-            return Rejected(
+            return RejectionError(
                 _missing(kind),
                 told,
-                f"{cause} in another case than the file's",
+                f"{cause} in a different case from the file's",
                 "write the paths as the files are named",
             )
         if alike := self._alike.of_stem(path):
             told = f"{detail}; there is {names(alike)}"
-            return Rejected(
+            return RejectionError(
                 _missing(kind),
                 told,
-                f"{cause} by another suffix than the file's",
+                f"{cause} with a different suffix from the file's",
                 "write the files' suffixes as they are",
             )
-        return Rejected(_missing(kind), detail, f"{cause} that does not exist below the root")
+        return RejectionError(_missing(kind), detail, f"{cause} that does not exist below the root")
 
 
 def _cleaned(folder: Folder, path: str) -> str:
-    """A path as the root knows it: `./` and doubled slashes taken out, and the root itself."""
+    """Normalises a path relative to the root: removes `./`, doubled slashes and the root itself."""
     if escape_of(path):
         return folder.relative(path) or path
     return posixpath.normpath(path)

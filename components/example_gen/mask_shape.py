@@ -1,4 +1,4 @@
-"""Refuses masks whose shape is where the label map does not look: on one side of a threshold, in alpha, in an index."""
+"""Rejects masks whose shape the label map would miss: on one side of a threshold, in alpha, in an index."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from components.example_gen.mask_samples import MaskSamples
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 _OPAQUE = "save it without transparency"
 _SHOWN = 4
@@ -20,9 +20,9 @@ class _Meaning(Protocol):
 
 
 def check_shape(mask_HW: npt.NDArray[np.uint8], read: MaskSamples, meaning: _Meaning, dropped_channels: bool) -> None:
-    """Raises `Rejected` where `mask_HW`, made from `read`, loses a shape that the file holds.
+    """Raises `RejectionError` if `mask_HW`, made from `read`, loses a shape that the file holds.
 
-    `dropped_channels` says that the file has further channels of no known meaning, which nothing reads.
+    `dropped_channels` means that the file has further channels of unknown meaning, which are not read.
     """
     is_constant = mask_HW.min() == mask_HW.max()
     if is_constant:
@@ -87,11 +87,11 @@ def _check_alpha(
 
 
 def _some_colours(colours_HW3: np.ndarray) -> list[str]:
-    """A few of the colours, as they are written."""
+    """Lists a few of the colours."""
     weights = np.array([1 << 16, 1 << 8, 1], np.uint32)
     packed = np.unique(colours_HW3.reshape(-1, 3).astype(np.uint32) @ weights)
     return [f"#{int(value):06x}" for value in packed[:_SHOWN]]
 
 
 def _refuse(detail: str, cause: str, remedy: str) -> None:
-    raise Rejected(Reason.HIDDEN_SHAPE, f"{detail}; {remedy}", cause, remedy)
+    raise RejectionError(Reason.HIDDEN_SHAPE, f"{detail}; {remedy}", cause, remedy)

@@ -1,4 +1,4 @@
-"""How the names of masks differ from those of their images, where they do not pair as the configuration says."""
+"""Suggests a setting when the names of masks and images do not pair as configured."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _MASK_WORDS = re.compile("mask|label|gt|seg", re.IGNORECASE)
 
 
 class Advice(NamedTuple):
-    """What the names have in common, and what to do about it."""
+    """How the names differ, and the remedy."""
 
     sentence: str
     remedy: str
 
 
 class _Affixes(NamedTuple):
-    """What all names of one kind have around the part that differs: `train/img_001_sat` around `001`."""
+    """Common prefix and suffix of all names of one kind: `train/img_001_sat` around `001`."""
 
     folder: str
     prefix: str
     suffix: str
 
     def strip(self, name: str) -> str:
-        """The part that differs, with the folders below the common one."""
+        """Returns the part that differs, with the folders below the common one."""
         folder, base = posixpath.split(name)
         base = base[len(self.prefix) : len(base) - len(self.suffix)]
         return posixpath.join(folder.removeprefix(self.folder).strip("/"), base)
 
 
 def advise(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersSource) -> Advice | None:
-    """A setting of `source` with which most of the `masks` find an image, or what keeps them from it.
+    """Suggests a setting of `source` that pairs most of the `masks`, or explains what prevents it.
 
     Args:
       images: Name → path of the images without a mask.
@@ -62,7 +62,7 @@ def advise(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersS
 
 
 def most_frequent_suffix(images: Collection[str], masks: Iterable[str]) -> tuple[str, int]:
-    """What most masks have behind an image's name, and how many do; an empty text where there is none."""
+    """Returns the most common suffix after an image's name and its count; an empty text if there is none."""
     counts: Counter[str] = Counter()
     for mask in masks:
         if image := _beginning(mask, images):
@@ -71,18 +71,18 @@ def most_frequent_suffix(images: Collection[str], masks: Iterable[str]) -> tuple
 
 
 def suffix_line(suffix: str) -> str:
-    """What to write so that masks are found by `suffix`."""
+    """Returns the configuration line for `suffix`."""
     plain = re.fullmatch(r"[A-Za-z_][\w-]*", suffix)
     return f"write mask_suffix: {suffix if plain else json.dumps(suffix, ensure_ascii=False)} under data.source"
 
 
 def several_masks(images: Mapping[str, str], masks: Mapping[str, str], alone: bool = False) -> dict[str, list[str]]:
-    """Image → its masks, of images to which more than one belongs by name or by folder.
+    """Returns image → masks, for images to which several masks belong by name or by folder.
 
     Args:
       images: Name → path.
       masks: Name → path.
-      alone: Whether a folder with one image and several masks makes these the image's.
+      alone: Whether all masks in a folder with a single image belong to it.
     """
     owned: defaultdict[str, list[str]] = defaultdict(list)
     in_folder = Counter(posixpath.dirname(image) for image in images) if alone else Counter()
@@ -95,9 +95,9 @@ def several_masks(images: Mapping[str, str], masks: Mapping[str, str], alone: bo
 
 
 def owner_of(mask: str, images: Collection[str]) -> str | None:
-    """The image to which a mask of another name belongs.
+    """Returns the image to which a mask with a different name belongs.
 
-    Its name stands in front of the mask's (`img1`, `img1_mask_0`), is that of a folder that the mask lies in
+    Its name is a prefix of the mask's (`img1`, `img1_mask_0`), is that of a folder that the mask lies in
     (`img1/0`), or is the mask's without its folders (`cat/img1`).
     """
     parts = mask.split("/")
@@ -108,7 +108,7 @@ def owner_of(mask: str, images: Collection[str]) -> str | None:
 
 
 def explain_several(shared: Mapping[str, Sequence[str]], images: Mapping[str, str], masks: Mapping[str, str]) -> Advice:
-    """That several masks belong to an image, shown by the first of them."""
+    """Describes that several masks belong to an image, by the first example."""
     first, found = next(iter(shared.items()))
     suffix, count = most_frequent_suffix(shared, masks)
     choice = f", or {suffix_line(suffix)} to take one kind" if count > 1 and not suffix[-1].isdigit() else ""
@@ -120,7 +120,7 @@ def explain_several(shared: Mapping[str, Sequence[str]], images: Mapping[str, st
 
 
 def _beginning(mask: str, images: Collection[str]) -> str | None:
-    """The longest name of an image in front of a mask's that ends where a part of the mask's name ends."""
+    """Returns the longest image name that is a prefix of a mask's name and ends at a separator."""
     for end in range(len(mask) - 1, 0, -1):
         before, after = mask[end - 1], mask[end]
         apart = (not after.isalnum() and after != "/") or (before.isdigit() and after.isalpha())
@@ -130,7 +130,7 @@ def _beginning(mask: str, images: Collection[str]) -> str | None:
 
 
 def _advise_folders(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersSource) -> Advice | None:
-    """The glob of masks that all have one name, each in a folder that is named as its image."""
+    """Returns the glob of masks that share one name, each in a folder named after its image."""
     bases = {posixpath.basename(path) for path in masks.values()}
     inside = sum(posixpath.dirname(name) in images for name in masks)
     if len(bases) > 1 or 2 * inside < len(masks) or not _is_plain(source.masks):
@@ -148,7 +148,7 @@ def _advise_manifest(images: Mapping[str, str], masks: Mapping[str, str]) -> Adv
 
 
 def _advise_globs(images: Mapping[str, str], masks: Mapping[str, str], source: FoldersSource) -> Advice | None:
-    """Globs whose wildcards leave out what differs between the names of all images and those of all masks."""
+    """Suggests globs whose wildcards exclude the affixes in which image and mask names differ."""
     if min(len(images), len(masks)) < 2 or not _is_plain(source.images) or not _is_plain(source.masks):
         return None
     of_images, of_masks = _differing(_affixes(images), _affixes(masks))
@@ -162,7 +162,7 @@ def _advise_globs(images: Mapping[str, str], masks: Mapping[str, str], source: F
 
 
 def _is_plain(written: Sequence[str]) -> bool:
-    """Whether the globs are one of the form `folder/**`, into which more can be written."""
+    """Returns whether there is a single glob `folder/**`, to which affixes can be added."""
     return len(written) == 1 and written[0].endswith("**") and "*" not in written[0].removesuffix("**")
 
 
@@ -172,7 +172,7 @@ def _glob_line(globs: Mapping[str, Sequence[str]]) -> str:
 
 
 def _differing(first: _Affixes, second: _Affixes) -> tuple[_Affixes, _Affixes]:
-    """Both without what belongs to the names themselves: `a` and `mask_a` in front of all are nothing and `mask_`."""
+    """Removes the part common to both affixes: the prefixes `a` and `mask_a` become nothing and `mask_`."""
     for part in ("prefix", "suffix"):
         one, other = getattr(first, part), getattr(second, part)
         shorter, longer = sorted((one, other), key=len)
@@ -197,7 +197,7 @@ def _common_beginning(texts: Sequence[str]) -> str:
 
 
 def _globs(written: Sequence[str], found: Mapping[str, str], affixes: _Affixes) -> list[str]:
-    """The one of `written`, `folder/**`, with the affixes in it."""
+    """Returns the single glob of `written`, `folder/**`, with the affixes."""
     base = posixpath.join(written[0].removesuffix("**"), affixes.folder, "")
     if not affixes.prefix and not affixes.suffix:
         return [f"{base}**"]

@@ -1,4 +1,4 @@
-"""Pairs of image and mask, and how files in folders find their partner: by name."""
+"""Pairs images and masks in folders by name."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class Pair:
 
     id: str
     image: str
-    """Path relative to the root, or the place in a TensorFlow data set."""
+    """Path relative to the root, or the position in a TensorFlow data set."""
     mask: str
     split: str | None = None
-    """The split that was given, or None where a hash decides among `among`."""
+    """The given split, or None if a hash decides among `among`."""
     among: tuple[str, ...] = SPLITS
     group: str | None = None
-    """Pairs of one group never straddle two splits."""
+    """All pairs of a group are in one split."""
     slices: dict[str, str] = field(default_factory=dict)
     image_bytes: int = 0
     mask_bytes: int = 0
 
-    def set_aside(
+    def quarantine(
         self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None
     ) -> Quarantined:
-        """The entry of this pair in the quarantine."""
+        """Returns the quarantine entry of this pair."""
         return Quarantined(
             id=self.id, image=self.image, mask=self.mask, reason=reason, detail=detail, cause=cause, remedy=remedy
         )
@@ -55,14 +55,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source holds, before any picture is opened."""
+    """The content of a source, before any image is opened."""
 
     pairs: tuple[Pair, ...]
     quarantined: tuple[Quarantined, ...] = ()
-    strays: int = 0
+    ignored_files: int = 0
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
-    """What was assumed in reading the source, and is in no configuration: a sentence each."""
+    """Assumptions made in reading the source that are not in the configuration, one sentence each."""
 
 
 @dataclass
@@ -75,36 +75,36 @@ class _Named:
 
 @dataclass
 class FolderContents:
-    """What the globs of a folder source find."""
+    """The files that the globs of a folder source match."""
 
     images: list[tuple[str, FileInfo]] = field(default_factory=list)
     masks: list[tuple[str, FileInfo]] = field(default_factory=list)
     unsuffixed: list[tuple[str, FileInfo]] = field(default_factory=list)
     """Files among the masks whose names do not end with `mask_suffix`."""
     problems: list[FileInfo] = field(default_factory=list)
-    """Folders that must not or cannot be entered."""
-    strays: int = 0
+    """Folders that must not or cannot be read."""
+    ignored_files: int = 0
 
     @property
     def files(self) -> list[FileInfo]:
-        """Every file concerned, strays excepted."""
+        """Every relevant file."""
         return [info for _, info in (*self.images, *self.masks, *self.unsuffixed)] + self.problems
 
 
 def is_stray(path: str) -> bool:
-    """Whether a file is neither image nor mask by its name (`.DS_Store`, `Thumbs.db`, `__MACOSX/…`, notes)."""
+    """Returns whether a file is ignored by its name (`.DS_Store`, `Thumbs.db`, `__MACOSX/…`, notes)."""
     parts = path.split("/")
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return hidden or posixpath.splitext(path)[1].lower() not in PICTURE_SUFFIXES
 
 
 def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
-    """The images and masks that the globs of `source` match, each with its name; `folder` holds all dates.
+    """Returns the images and masks that the globs of `source` match, by name; `folder` holds all dates.
 
-    Where there are dates, each name begins with its date, so that pictures of two days are not taken for one.
+    With dates, each name begins with its date, so that images of two days are kept apart.
 
-    Raises `UserError` where the globs match no image or no mask, where one file matches both kinds and `mask_suffix`
-    does not tell which it is, or where no mask has the `mask_suffix`.
+    Raises `UserError` if the globs match no image or no mask, if one file matches both kinds and `mask_suffix`
+    does not decide which it is, or if no mask has the `mask_suffix`.
     """
     image_globs, mask_globs = _globs(source, source.images), _globs(source, source.masks)
     contents = FolderContents()
@@ -116,7 +116,7 @@ def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
         elif image is None and mask is None:
             continue
         elif is_stray(info.path):
-            contents.strays += 1
+            contents.ignored_files += 1
         elif image is not None and mask is not None:
             both[image] = info.path
             _add(contents, image, mask if _has_suffix(info, source) else None, info)
@@ -144,7 +144,7 @@ def _has_suffix(info: FileInfo, source: FoldersSource) -> bool:
 
 
 def _told_apart(both: dict[str, str]) -> str:
-    """The error of files that match the globs of both kinds, without a `mask_suffix`."""
+    """Returns the error for files that match both globs without a `mask_suffix`."""
     suffix, count = most_frequent_suffix(both, both)
     hint = f", for {count} are named as others with {suffix!r} behind: {suffix_line(suffix)}" if suffix else ""
     path = min(both.values())
@@ -152,7 +152,7 @@ def _told_apart(both: dict[str, str]) -> str:
 
 
 def _strip_suffix(contents: FolderContents, source: FoldersSource) -> None:
-    """Takes `mask_suffix` off the masks' names; raises `UserError` where no mask has it."""
+    """Removes `mask_suffix` from the masks' names; raises `UserError` if no mask has it."""
     if source.mask_suffix and not contents.masks and (contents.unsuffixed or contents.images):
         masks = contents.unsuffixed or contents.images
         raise UserError(
@@ -168,14 +168,14 @@ def _right_suffix(contents: FolderContents) -> str:
     suffix, count = most_frequent_suffix(images, masks)
     equal = sum(name in images for name, _ in contents.unsuffixed)
     if equal > count:
-        return f"{equal} masks have the very name of their image, so take mask_suffix out of data.source"
+        return f"{equal} masks have exactly the name of their image, so take mask_suffix out of data.source"
     if suffix:
         return f"{count} are named as an image with {suffix!r} behind: {suffix_line(suffix)}"
     return "write what a mask's name has beyond its image's, or take mask_suffix out of data.source"
 
 
 def _globs(source: FoldersSource, texts: Iterable[str]) -> list[Glob]:
-    """The globs below the folder that holds all dates: one for each date."""
+    """Returns the globs below the folder that holds all dates, one per date."""
     _, tail = split_root(source.root)
     globs = []
     for text in texts:
@@ -189,11 +189,11 @@ def _globs(source: FoldersSource, texts: Iterable[str]) -> list[Glob]:
 
 
 def pair_by_name(contents: FolderContents, source: FoldersSource) -> Listing:
-    """Pairs the files of equal names; what has no partner, or more than one, is quarantined.
+    """Pairs files with equal names; those with no partner, or several, are quarantined.
 
-    Names that find no equal are paired where they differ in Unicode form or case only.
+    Names without an equal are paired if they differ only in Unicode form or case.
 
-    Raises `UserError` where no image has a mask of its name.
+    Raises `UserError` if no image has a mask of its name.
     """
     by_name: defaultdict[str, _Named] = defaultdict(_Named)
     for name, info in contents.images:
@@ -222,11 +222,11 @@ def pair_by_name(contents: FolderContents, source: FoldersSource) -> Listing:
             [image], [mask] = files.images, files.masks
             pairs.append(Pair(name, image.path, mask.path, image_bytes=image.size, mask_bytes=mask.size))
     quarantined += _set_alone_aside(alone, {pair.id: pair.mask for pair in pairs}, source)
-    return Listing(tuple(pairs), tuple(quarantined), contents.strays, notes=tuple(notes))
+    return Listing(tuple(pairs), tuple(quarantined), contents.ignored_files, notes=tuple(notes))
 
 
 def _join_alike(by_name: dict[str, _Named], form: Callable[[str], str]) -> tuple[int, list[str]]:
-    """Puts files together whose names are one in `form`, where one kind lacks a partner; how many, and an example."""
+    """Pairs unmatched files whose names are equal after `form`; returns their number and an example."""
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for name, files in by_name.items():
         if not files.images or not files.masks:
@@ -262,7 +262,7 @@ def _paths_of(found: Iterable[tuple[str, FileInfo]]) -> dict[str, str]:
 
 
 def _walk(folder: Folder, prefixes: Iterable[str]) -> Iterable[FileInfo]:
-    """Every file below the prefixes, once."""
+    """Yields every file below the prefixes once."""
     walked: list[str] = []
     for prefix in sorted(set(prefixes)):
         if not any(above in ("", prefix) or prefix.startswith(above + "/") for above in walked):
@@ -292,7 +292,7 @@ def _with_remedy(sentence: str, remedy: str | None) -> str:
 
 
 def _other_case(kind: str, globs: Sequence[Glob], there: Iterable[str]) -> str | None:
-    """The line for a folder that is there in another case."""
+    """Returns the configuration line for a folder that exists in a different case."""
     for glob in globs:
         first, slash, rest = glob.pattern.partition("/")
         for name in there:
@@ -303,8 +303,8 @@ def _other_case(kind: str, globs: Sequence[Glob], there: Iterable[str]) -> str |
 
 def _ambiguous(name: str, files: _Named) -> list[Quarantined]:
     every = [info.path for info in (*files.images, *files.masks)]
-    detail = f"{', '.join(every)} share the name {name!r}; which belong together is not known"
-    cause = "shares its name with another file; which belong together is not known"
+    detail = f"{', '.join(every)} share the name {name!r}, so they cannot be paired"
+    cause = "shares its name with another file, so they cannot be paired"
     return [
         *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, image=info) for info in files.images),
         *(_lone(name, Reason.AMBIGUOUS_NAME, detail, cause, mask=info) for info in files.masks),
@@ -320,7 +320,7 @@ def _lone(
     image: FileInfo | None = None,
     mask: FileInfo | None = None,
 ) -> Quarantined:
-    """The entry of one file."""
+    """Returns the quarantine entry of one file."""
     paths = (info.path if info else None for info in (image, mask))
     return Quarantined(
         id=name, image=next(paths), mask=next(paths), reason=reason, detail=detail, cause=cause, remedy=remedy
@@ -333,13 +333,15 @@ def _unsuffixed(name: str, info: FileInfo, source: FoldersSource) -> Quarantined
 
 
 def _set_alone_aside(alone: dict[str, _Named], paired: dict[str, str], source: FoldersSource) -> list[Quarantined]:
-    """The entries of files without a partner; `paired` are the names of the pairs and the paths of their masks."""
+    """Returns the entries of files without a partner; `paired` maps the pairs' names to their masks' paths."""
     images = {name: files.images[0].path for name, files in alone.items() if files.images}
     masks = {name: files.masks[0].path for name, files in alone.items() if files.masks}
     shared = several_masks(images, masks)
     crowd = {name: explain_several({image: of}, images, masks) for image, of in shared.items() for name in (image, *of)}
     rest = [{name: path for name, path in found.items() if name not in crowd} for found in (images, masks)]
-    advice = advise(rest[0], rest[1], source) if len(rest[1]) > len(paired) else None  # It must not cost more pairs.
+    advice = (
+        advise(rest[0], rest[1], source) if len(rest[1]) > len(paired) else None
+    )  # The suggestion must not lose pairs.
     entries = []
     for name, files in alone.items():
         if name in crowd:
@@ -367,7 +369,7 @@ def _alone(
         detail += f"; the image {owner!r} has the mask {paired[owner]} already"
         cause = "belongs by its name to an image that has a mask already"
     elif owner := owner_of(name, images):
-        detail += f"; {images[owner]}, which has no mask, is named nearly so"
+        detail += f"; {images[owner]}, which has no mask, has a similar name"
     return _lone(name, Reason.MISSING_IMAGE, detail, cause, remedy, mask=files.masks[0])
 
 

@@ -1,7 +1,7 @@
-"""Ingestion on Beam: from a listing to sharded records, a quarantine and an account.
+"""The Beam pipeline of ingestion: from a listing to sharded records, a quarantine and a summary.
 
-Only names, hashes and verdicts are shuffled, never pictures: a first pass over the images hashes their bytes, to find
-twins; a second one, a record file at a time, loads the pairs that belong into it and writes them in the order of their
+Only names, hashes and decisions are shuffled, never images: a first pass over the images hashes their bytes, to find
+duplicates; a second pass, one record file at a time, loads the file's pairs and writes them in the order of their
 ids.  So memory does not grow with the data, and the same input gives the same bytes in the same files.
 """
 
@@ -28,8 +28,8 @@ from components.example_gen.counter import ProgressCounter
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Quarantined
+from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate, hashed_share
-from components.example_gen.tally import Tally, summarise
 
 _CHUNK = 64  # Pairs that one worker hashes at a time.
 _QUARANTINED = "quarantined"
@@ -40,7 +40,7 @@ ShardKey = tuple[str, int]
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the results go: folders, local or of a bucket."""
+    """Output folders, local or in a bucket."""
 
     examples: str
     quarantine: str
@@ -55,19 +55,19 @@ class Destination:
         return f"{self.split_folder(split)}/data_tfrecord-{index:05d}-of-{shards:05d}"
 
     def prepare(self) -> None:
-        """Makes the folders, where the file system has such."""
+        """Makes the folders, if the file system has folders."""
         for folder in (*map(self.split_folder, SPLITS), self.staging, self.quarantine):
             if not FileSystems.exists(folder):
                 FileSystems.mkdirs(folder)
 
     def clean(self) -> None:
-        """Removes what interrupted attempts left behind."""
+        """Removes the files of interrupted attempts."""
         if FileSystems.exists(self.staging):
             FileSystems.delete([self.staging])
 
     @property
     def staging(self) -> str:
-        """Where files grow before they are moved to their place; no reader looks there."""
+        """Temporary folder for files before they are moved into place; readers ignore it."""
         return f"{self.examples}/{_STAGING}"
 
 
@@ -93,13 +93,13 @@ def ingest(
     written = (
         (
             settled.candidates | "ByShard" >> beam.Map(_with_shard, shards),
-            pipeline | "EveryShard" >> beam.Create(keys),  # Readers want a file even of an empty split.
+            pipeline | "EveryShard" >> beam.Create(keys),  # Readers need a file even for an empty split.
         )
         | "Together" >> beam.Flatten()
         | "Shards" >> beam.GroupByKey()
         | "Write"
         >> beam.ParDo(_WriteShard(ingestion, shards, destination, len(listing.pairs))).with_outputs(
-            _QUARANTINED, main="tallies"
+            _QUARANTINED, main="counts"
         )
     )
     quarantined = (
@@ -113,8 +113,8 @@ def ingest(
         | "Listed" >> beam.combiners.ToList()
     )
     _ = (
-        written.tallies
-        | "Sum" >> beam.CombineGlobally(_SumTallies())
+        written.counts
+        | "Sum" >> beam.CombineGlobally(_SumCounts())
         | "Account"
         >> beam.Map(
             _write_account,
@@ -139,19 +139,19 @@ class _Identify(beam.DoFn):
 
 
 class _SettleTwins(beam.DoFn):
-    """Candidates of one content → those that stay, and those that would leak or contradict each other."""
+    """Candidates of one content → those that are kept, and those that would leak or contradict each other."""
 
     def __init__(self, ingestion: Ingestion) -> None:
         self._ingestion = ingestion
 
     def process(self, element: tuple[str, Iterable[Candidate]]) -> Iterator[Any]:
-        kept, leaks = self._ingestion.settle(list(element[1]))
+        kept, leaks = self._ingestion.resolve(list(element[1]))
         yield from kept
         yield from map(_tagged, leaks)
 
 
 class _WriteShard(beam.DoFn):
-    """Candidates of one shard → its record file, a tally, and the pairs that cannot be used."""
+    """Candidates of one shard → its record file, its counts, and the unusable pairs."""
 
     def __init__(self, ingestion: Ingestion, shards: dict[str, int], destination: Destination, total: int) -> None:
         self._ingestion = ingestion
@@ -166,7 +166,7 @@ class _WriteShard(beam.DoFn):
     def process(self, element: tuple[ShardKey, Iterable[Candidate | None]]) -> Iterator[Any]:
         key, grouped = element
         candidates = sorted(filter(None, grouped), key=lambda candidate: candidate.pair.id)
-        tally = Tally()
+        counts = SplitCounts()
         with tempfile.TemporaryDirectory() as scratch:
             local = str(Path(scratch, "records"))
             with tf.io.TFRecordWriter(local) as writer:
@@ -176,34 +176,34 @@ class _WriteShard(beam.DoFn):
                         yield _tagged(result)
                     else:
                         writer.write(result.record)
-                        tally.add(result.split, result.measures, result.slices, result.mask, result.repeats)
+                        counts.add(result.split, result.measures, result.slices, result.mask, result.repeats)
             self._publish(local, self._destination.shard(key, self._shards[key[0]]))
-        yield tally
+        yield counts
 
     def _publish(self, local: str, address: str) -> None:
-        """Moves a finished file to its place in one step, so that a repeated attempt does no harm."""
+        """Moves a finished file into place atomically, so that a repeated attempt is harmless."""
         staged = f"{self._destination.staging}/{uuid.uuid4().hex}"
         with Path(local).open("rb") as source, _create(staged) as target:
             shutil.copyfileobj(source, target)
         FileSystems.rename([staged], [address])
 
 
-class _SumTallies(beam.CombineFn):
-    """The sum of tallies."""
+class _SumCounts(beam.CombineFn):
+    """Combines the counts of shards."""
 
-    def create_accumulator(self) -> Tally:
-        return Tally()
+    def create_accumulator(self) -> SplitCounts:
+        return SplitCounts()
 
-    def add_input(self, mutable_accumulator: Tally, element: Tally) -> Tally:
+    def add_input(self, mutable_accumulator: SplitCounts, element: SplitCounts) -> SplitCounts:
         return mutable_accumulator.merge(element)
 
-    def merge_accumulators(self, accumulators: Iterable[Tally]) -> Tally:
-        total = Tally()
-        for tally in accumulators:
-            total.merge(tally)
+    def merge_accumulators(self, accumulators: Iterable[SplitCounts]) -> SplitCounts:
+        total = SplitCounts()
+        for counts in accumulators:
+            total.merge(counts)
         return total
 
-    def extract_output(self, accumulator: Tally) -> Tally:
+    def extract_output(self, accumulator: SplitCounts) -> SplitCounts:
         return accumulator
 
 
@@ -217,7 +217,7 @@ def _tagged(entry: Quarantined) -> beam.pvalue.TaggedOutput:
 
 
 def _write_account(
-    tally: Tally,
+    counts: SplitCounts,
     quarantined: list[Quarantined],
     listing: Listing,
     classes: tuple[str, ...],
@@ -229,7 +229,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(tally, ordered, listing, classes, labels)
+    summary = summarise(counts, ordered, listing, classes, labels)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

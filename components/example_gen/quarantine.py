@@ -1,4 +1,4 @@
-"""The account of a data set: what was used, and what was set aside and why."""
+"""Summary of an ingestion, and the quarantined pairs with their reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUMMARY_FILE = "summary.json"
 
 
 class Reason(str, enum.Enum):
-    """Why a pair, or a stray file, is not used."""
+    """Reason why a pair, or a file without a partner, is not used."""
 
     MISSING_MASK = "missing_mask"
     MISSING_IMAGE = "missing_image"
@@ -35,7 +35,7 @@ class Reason(str, enum.Enum):
 
 
 class Quarantined(Settings):
-    """A pair, or one file without its partner, that is not used."""
+    """A quarantined pair, or a file without a partner."""
 
     id: str = Field(description="The pair's name.")
     image: str | None = Field(default=None, description="Path of the image, relative to the root.")
@@ -44,16 +44,16 @@ class Quarantined(Settings):
     detail: str = Field(description="One sentence with the value: `size 20000×20000 is over the limit of …`.")
     cause: str | None = Field(
         default=None,
-        description="The detail without what differs from pair to pair, so that equal causes can be counted together.",
+        description="The detail without the parts that differ between pairs, so that equal causes can be counted.",
     )
-    remedy: str | None = Field(default=None, description="What to do about it; where it can be, a line to paste.")
+    remedy: str | None = Field(default=None, description="What to do about it; if possible, a line to paste.")
     values: dict[str, int] = Field(
         default={}, description="Values or colours of the mask that no label names → pixels; the first 32 of them."
     )
 
 
 class LabelValue(Settings):
-    """A value or colour that masks hold."""
+    """Counts of a value or colour in the masks."""
 
     value: str = Field(description="The number, or the colour as `#rrggbb`.")
     class_name: str | None = Field(default=None, description="The class that it stands for; none where it is void.")
@@ -74,7 +74,7 @@ class PaletteConflict(Settings):
 
 
 class LabelSummary(Settings):
-    """What the masks that are used hold, before their values became classes."""
+    """Values of the ingested masks, before they became classes."""
 
     type: str = Field(default="", description="Type of the labels: `index`, `values`, `colours` or `threshold`.")
     values: tuple[LabelValue, ...] = Field(default=(), description="Values that the labels name, of those that occur.")
@@ -92,16 +92,16 @@ class LabelSummary(Settings):
 
 
 class QuarantineCause(Settings):
-    """One cause for which pairs are not used, and how many there are."""
+    """One cause of quarantined pairs, and their number."""
 
     reason: Reason
     count: int
-    cause: str | None = Field(default=None, description="What is common to them; none where one pair's detail says it.")
+    cause: str | None = Field(default=None, description="Their common cause; none if one pair's detail says it.")
     example: Quarantined = Field(description="The first of them.")
 
 
 class IngestionSummary(Settings):
-    """What became of every pair that was found."""
+    """Summary of what happened to every pair that was found."""
 
     data_fingerprint: str
     classes: tuple[str, ...]
@@ -109,25 +109,23 @@ class IngestionSummary(Settings):
     used: dict[str, int] = Field(description="Split → pairs.")
     quarantined: dict[str, int] = Field(description="Reason → pairs.")
     causes: tuple[QuarantineCause, ...] = Field(
-        default=(), description="The most frequent causes of what is quarantined, with what to do."
+        default=(), description="The most frequent causes of quarantined pairs, with remedies."
     )
     notes: tuple[str, ...] = Field(
-        default=(), description="What was assumed in reading the source: the columns taken, names that nearly match."
+        default=(), description="Assumptions made in reading the source: roles of columns, names that nearly match."
     )
     strays: int = Field(default=0, description="Files that are neither image nor mask (`.DS_Store` and the like).")
     class_pixels: dict[str, tuple[int, ...]] = Field(description="Split → pixels of each class.")
-    class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → pictures in which each class occurs.")
-    void_pixels: dict[str, int] = Field(description="Split → pixels that do not count.")
-    mostly_void: dict[str, int] = Field(
-        default={}, description="Split → pictures of which more than 90 % of the pixels do not count."
-    )
+    class_pictures: dict[str, tuple[int, ...]] = Field(description="Split → images in which each class occurs.")
+    void_pixels: dict[str, int] = Field(description="Split → void pixels.")
+    mostly_void: dict[str, int] = Field(default={}, description="Split → images with more than 90 % void pixels.")
     labels: LabelSummary = LabelSummary()
     repeated: dict[str, int] = Field(
-        default={}, description="Split → pairs whose image and mask are those of another pair there."
+        default={}, description="Split → pairs that duplicate image and mask of another pair there."
     )
     slices: dict[str, dict[str, int]] = Field(default={}, description="Slicing column → value → pairs used.")
 
     def void_share(self, split: str) -> float:
-        """The share of the pixels of `split` that do not count, 0…1."""
+        """Share of the pixels of `split` that are void, 0…1."""
         void = self.void_pixels.get(split, 0)
         return void / max(1, void + sum(self.class_pixels.get(split, ())))

@@ -1,4 +1,4 @@
-"""How a file says, from deep inside the loading, that it cannot be used."""
+"""Exception raised while loading an unusable file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from components.example_gen.quarantine import Reason
 
 
-class Rejected(Exception):
-    """A pair cannot be used; whoever knows the pair turns this into a `Quarantined`.
+class RejectionError(Exception):
+    """A file cannot be used; the caller that knows the pair converts this to a `Quarantined`.
 
     See `Quarantined` for `cause`, `remedy` and `values`.
     """
@@ -28,6 +28,6 @@ class Rejected(Exception):
         self.remedy = remedy
         self.values = dict(values or {})
 
-    def within(self, place: str) -> Rejected:
-        """The same rejection, its detail preceded by where it arose (`image`, `mask`, `row 7`)."""
-        return Rejected(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)
+    def within(self, place: str) -> RejectionError:
+        """Returns the same rejection with its detail prefixed by its place (`image`, `mask`, `row 7`)."""
+        return RejectionError(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)

@@ -1,4 +1,4 @@
-"""The slicing columns of a data set, as far as its listing tells, before any image is opened."""
+"""Slicing columns of a data set that are known from its listing, before any image is opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from components.example_gen.pairing import Listing
 
 
 def listed_slices(listing: Listing) -> dict[str, set[str]]:
-    """Slicing column → the values that its pairs have; buckets, which need the pixels, are not among them."""
+    """Returns slicing column → values of the pairs; without buckets, which need the pixels."""
     values: dict[str, set[str]] = {}
     for pair in listing.pairs:
         for column, value in pair.slices.items():
@@ -17,7 +17,7 @@ def listed_slices(listing: Listing) -> dict[str, set[str]]:
 
 
 def check_buckets(config: DataConfig, listing: Listing) -> None:
-    """Checks that no bucket takes the name of a slicing column.
+    """Checks that no bucket has the name of a slicing column.
 
     Raises:
         UserError: one does.

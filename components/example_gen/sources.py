@@ -1,4 +1,4 @@
-"""Where pairs come from: one face for folders, manifests and TensorFlow data sets."""
+"""Sources of pairs: a common interface for folders, manifests and TensorFlow data sets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from components.example_gen.files import Folder, open_folder
 from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 
-class Opened(NamedTuple):
-    """A pair whose bytes are there for the asking; asking may raise `Rejected`."""
+class LazyPair(NamedTuple):
+    """A pair with lazily read bytes; reading may raise `RejectionError`."""
 
     pair: Pair
     image: Callable[[], bytes]
@@ -26,20 +26,20 @@ class Opened(NamedTuple):
 
 
 class PairSource(Protocol):
-    """A source of pairs.  It is pickled on its way to the workers, so that it must hold nothing that is open."""
+    """Interface of a source of pairs.  It is pickled for the Beam workers, so it must not hold open files."""
 
     def listing(self) -> Listing:
-        """All pairs, and what cannot be paired; raises `UserError` where the source itself is not usable."""
+        """Lists all pairs, and what cannot be paired; raises `UserError` if the source itself is not usable."""
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
-        """Opens `pairs`, which are some of the listing's in the order of their ids."""
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
+        """Opens `pairs`, a subset of the listing in the order of their ids."""
 
     def count_bytes(self, pairs: Sequence[Pair]) -> int:
-        """About how many bytes `pairs` have together."""
+        """Estimates the size of `pairs` in bytes."""
 
 
 def open_source(source: Source) -> PairSource:
-    """The source that the configuration describes."""
+    """Returns the source that the configuration describes."""
     if isinstance(source, TfdsSource):
         from components.example_gen.tfds_source import TfdsPairs  # Imports TensorFlow.
 
@@ -48,9 +48,9 @@ def open_source(source: Source) -> PairSource:
 
 
 def data_fingerprint(source: Source) -> str:
-    """A word for the state of the data: it changes when a file is added, removed or written.  Opens no picture.
+    """Returns the fingerprint of the data set: it changes if a file is added, removed or written.  Opens no image.
 
-    Raises `UserError` where the source is not usable.
+    Raises `UserError` if the source is not usable.
     """
     return open_source(source).listing().fingerprint
 
@@ -72,10 +72,10 @@ class FilePairs:
         contents = find_files(self._folder, self._source)
         return replace(pair_by_name(contents, self._source), fingerprint=fingerprint_of(contents.files))
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """See `PairSource.open`."""
         for pair in pairs:
-            yield Opened(
+            yield LazyPair(
                 pair,
                 partial(self._read, pair.image, pair.image_bytes, max_bytes),
                 partial(self._read, pair.mask, pair.mask_bytes, max_bytes),
@@ -86,6 +86,6 @@ class FilePairs:
         return sum(pair.image_bytes + pair.mask_bytes for pair in pairs)
 
     def _read(self, path: str, size: int, max_bytes: int) -> bytes:
-        if size > max_bytes:  # As listed: not a byte is read of it.
-            raise Rejected(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
+        if size > max_bytes:  # Size as listed: nothing is read.
+            raise RejectionError(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
         return self._folder.read(path, max_bytes)

@@ -1,4 +1,4 @@
-"""Which split a pair falls into, and that nothing leaks from one split into another."""
+"""Assigns pairs to splits, and prevents leaks between splits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from components.example_gen.pairing import Pair
 from components.example_gen.quarantine import Quarantined, Reason
 
 PROTECTED = ("test", "eval", "train")
-"""The splits, the one first whose purity matters most."""
+"""The splits, in the order in which they are protected from leaks."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A pair whose image has been read once: the hash of its content, and the split it falls into."""
+    """A pair whose image was read once, with the hash of its content and its split."""
 
     pair: Pair
     content: str
@@ -40,7 +40,7 @@ def hashed_share(seed: int, key: str) -> float:
 
 
 def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
-    """The split that was given, or the one by the hash of the pair's group, or else of its image's content."""
+    """Returns the given split, or the one by the hash of the pair's group, or else of its image's content."""
     if pair.split is not None:
         return pair.split
     weights = {name: getattr(shares, name) for name in pair.among}
@@ -52,11 +52,11 @@ def choose_split(pair: Pair, content: str, seed: int, shares: Split) -> str:
         if place < weight:
             return name
         place -= weight
-    return max(weights, key=lambda name: weights[name])  # Shares that add up to a hair less than 1.
+    return max(weights, key=lambda name: weights[name])  # Shares that add up to slightly less than 1.
 
 
-def settle_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
-    """Keeps the pairs whose files have one part to play.
+def resolve_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
+    """Keeps the pairs whose files are used once.
 
     A pair whose image and mask are one file is quarantined, and so are pairs of different images that name one mask.
     """
@@ -69,20 +69,20 @@ def settle_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
         sharing = images[posixpath.normpath(pair.mask)]
         if posixpath.normpath(pair.image) == posixpath.normpath(pair.mask):
             cause, remedy = "image and mask are one file", "name the mask's own file"
-            refused.append(pair.set_aside(Reason.SAME_FILE, f"{cause}, {pair.image}; {remedy}", cause, remedy))
+            refused.append(pair.quarantine(Reason.SAME_FILE, f"{cause}, {pair.image}; {remedy}", cause, remedy))
         elif len(sharing) > 1:
             cause, remedy = "one file is the mask of several images", "name each image's own mask"
             detail = f"{pair.mask} is the mask of {len(sharing)} images ({names(sharing)}); {remedy}"
-            refused.append(pair.set_aside(Reason.SHARED_MASK, detail, cause, remedy))
+            refused.append(pair.quarantine(Reason.SHARED_MASK, detail, cause, remedy))
         else:
             kept.append(pair)
     return kept, refused
 
 
-def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
+def resolve_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:
     """Keeps each group in one split.
 
-    Where a group's rows name two splits, those of the less protected one are quarantined; rows that name none follow
+    If a group's rows name two splits, those of the less protected one are quarantined; rows that name none follow
     the rest of their group.
     """
     splits: defaultdict[str, set[str]] = defaultdict(set)
@@ -99,38 +99,38 @@ def settle_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]
         elif pair.split is None:
             kept.append(replace(pair, split=split))
         else:
-            detail = f"group {pair.group!r} is in {split}, so that this pair cannot be in {pair.split}"
-            leaks.append(pair.set_aside(Reason.LEAK, detail))
+            detail = f"group {pair.group!r} is in {split}, so this pair cannot be in {pair.split}"
+            leaks.append(pair.quarantine(Reason.LEAK, detail))
     return kept, leaks
 
 
-def settle_contradictions(
-    twins: Sequence[Candidate], masks: Mapping[str, str]
+def resolve_contradictions(
+    duplicates: Sequence[Candidate], masks: Mapping[str, str]
 ) -> tuple[list[Candidate], list[Quarantined]]:
-    """Of pairs with the same image content, quarantines those whose masks differ: all, for which is right is unknown.
+    """Quarantines all pairs with the same image content but different masks, because the right one is unknown.
 
     `masks` is the content of each mask by the pair's id; pairs without one are kept.
     """
-    known = [candidate for candidate in twins if candidate.pair.id in masks]
+    known = [candidate for candidate in duplicates if candidate.pair.id in masks]
     if len(set(masks.values())) < 2:
-        return list(twins), []
+        return list(duplicates), []
     ids = names(repr(candidate.pair.id) for candidate in known)
     cause, remedy = "the same image occurs with masks that contradict each other", "keep one of them"
     detail = f"{cause}: {ids}; {remedy}, or one mask with all classes"
-    refused = [twin.pair.set_aside(Reason.CONTRADICTING_MASKS, detail, cause, remedy) for twin in known]
-    return [candidate for candidate in twins if candidate.pair.id not in masks], refused
+    refused = [duplicate.pair.quarantine(Reason.CONTRADICTING_MASKS, detail, cause, remedy) for duplicate in known]
+    return [candidate for candidate in duplicates if candidate.pair.id not in masks], refused
 
 
-def settle_twins(twins: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
-    """Of pairs with the same image content, keeps those in the most protected split that any of them is in."""
-    ordered = sorted(twins, key=lambda candidate: candidate.pair.id)
+def resolve_duplicates(duplicates: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
+    """Keeps those pairs with the same image content that are in the most protected split of any of them."""
+    ordered = sorted(duplicates, key=lambda candidate: candidate.pair.id)
     split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
     kept = [candidate for candidate in ordered if candidate.split == split]
     kept = kept[:1] + [replace(candidate, repeats=True) for candidate in kept[1:]]
     reason = f"the image has the same content as {kept[0].pair.id!r} in {split}"
     leaks = [
-        twin.pair.set_aside(Reason.LEAK, f"{reason}; this one is in {twin.split}")
-        for twin in ordered
-        if twin.split != split
+        duplicate.pair.quarantine(Reason.LEAK, f"{reason}; this one is in {duplicate.split}")
+        for duplicate in ordered
+        if duplicate.split != split
     ]
     return kept, leaks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# What no decoder here reads is quarantined by name, not passed over.
+# Formats without a decoder here are quarantined by name, not ignored.
 _READ = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"}
 _UNREAD = {".heic", ".heif", ".avif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".psd", ".svg", ".eps"}
 _UNREAD |= {".exr", ".hdr", ".dcm", ".nii", ".npy", ".npz", ".mat", ".ico", ".raw", ".dng", ".cr2", ".nef"}

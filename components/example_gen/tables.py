@@ -1,4 +1,4 @@
-"""Tables as programs write them: CSV in several dialects, JSON lines and JSON lists, as rows of text cells."""
+"""Reads tables as rows of text cells: CSV in several dialects, JSON lines and JSON lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from common.errors import UserError
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-"""What may separate cells → its name for messages; the first four are recognised."""
+"""Delimiter → its name for messages; the first four are detected."""
 _SNIFFED = (",", ";", "\t", "|")
 _SNIFFED_CHARACTERS = 100_000
 _MARKS = (
@@ -53,7 +53,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     delimiter: str | None = None
-    """What separates the cells of a CSV file."""
+    """The delimiter of a CSV file."""
 
 
 def parse_table(data: bytes, file: str, delimiter: str | None, wanted: Sequence[str]) -> Table:
@@ -62,11 +62,11 @@ def parse_table(data: bytes, file: str, delimiter: str | None, wanted: Sequence[
     Args:
       data: The bytes of the file.
       file: Its name, for messages; the suffixes .json, .jsonl and .ndjson, or the content, tell JSON from CSV.
-      delimiter: What separates the cells of a CSV file; `None` where its header decides.
-      wanted: Columns that the header names if `delimiter` is right.
+      delimiter: The delimiter of a CSV file; `None` if its header decides.
+      wanted: Columns that the header must name, to detect the delimiter.
 
     Raises:
-      UserError: it is not a table; the text says what it is instead and what to do.
+      UserError: it is not a table; the message says what it is instead and what to do.
     """
     text = _decode(data, file)
     suffix = posixpath.splitext(file)[1].lower()
@@ -76,7 +76,7 @@ def parse_table(data: bytes, file: str, delimiter: str | None, wanted: Sequence[
 
 
 def same_name(name: str) -> str:
-    """A column's name without what programs change about it: case, Unicode form and blanks around it."""
+    """Normalises a column's name: case, Unicode form and surrounding blanks."""
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
@@ -96,7 +96,7 @@ def _decode(data: bytes, file: str) -> str:
 
 def _wrong_byte(data: bytes, error: UnicodeDecodeError) -> str:
     if error.encoding != "utf-8":
-        return f"whole: it begins as {error.encoding.upper()} and is not (byte {error.start}); save it as UTF-8"
+        return f"valid {error.encoding.upper()}, although it begins as such (byte {error.start}); save it as UTF-8"
     line = data.count(b"\n", 0, error.start) + 1
     meant = data[error.start : error.start + 1].decode("cp1252", "replace")
     return (
@@ -106,7 +106,7 @@ def _wrong_byte(data: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _parse_csv(text: str, file: str, delimiter: str | None, wanted: Sequence[str]) -> Table:
-    declared = re.match(r'"?sep=(.)"?[,;\t|]*(?:\r\n|\r|\n|$)', text, re.IGNORECASE)  # As Excel writes it.
+    declared = re.match(r'"?sep=(.)"?[,;\t|]*(?:\r\n|\r|\n|$)', text, re.IGNORECASE)  # Written by Excel.
     skipped = 1 if declared else 0
     body = text[declared.end() :] if declared else text
     delimiter = delimiter or (declared.group(1) if declared else _sniff(body, file, wanted))
@@ -117,7 +117,7 @@ def _parse_csv(text: str, file: str, delimiter: str | None, wanted: Sequence[str
     except csv.Error as error:
         place = f"line {reader.line_num + skipped}"
         raise UserError(
-            f"the manifest {file} is no CSV file: {place}: {error}; quotation marks must enclose a whole "
+            f"the manifest {file} is not a valid CSV file: {place}: {error}; quotation marks must enclose a whole "
             "cell, and one inside a cell is doubled"
         ) from error
     filled = [(number, cells) for number, cells in lines if any(cells)]
@@ -135,7 +135,7 @@ def _reader(text: str, delimiter: str, strict: bool = True) -> Any:  # The csv m
 
 
 def _sniff(text: str, file: str, wanted: Sequence[str]) -> str:
-    """The delimiter with which the header names most of the `wanted` columns, and then the most columns.
+    """Returns the delimiter with which the header names most of the `wanted` columns, and then the most columns.
 
     So semicolons in the quoted cells of a comma file decide nothing.
     """
@@ -150,7 +150,7 @@ def _sniff(text: str, file: str, wanted: Sequence[str]) -> str:
             return -1, 0
         return len(names & {same_name(cell) for cell in header}), len(header)
 
-    return max(dict.fromkeys(first), key=rank)  # The first of equals.
+    return max(dict.fromkeys(first), key=rank)  # The first on a tie.
 
 
 def _check_header(header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]], file: str) -> None:
@@ -177,7 +177,7 @@ def _csv_row(number: int, cells: Sequence[str], header: Sequence[str]) -> Row:
         number,
         named,
         f"has {len(cells)} cells, but the header {len(header)}",
-        "has another number of cells than the header",
+        "has a different number of cells from the header",
         "put a cell that holds the separator into quotation marks, and write empty cells too",
     )
 
@@ -185,7 +185,7 @@ def _csv_row(number: int, cells: Sequence[str], header: Sequence[str]) -> Row:
 def _parse_json(text: str, file: str) -> Table:
     try:
         whole = json.loads(text)
-    except (ValueError, RecursionError):  # A line an object, or broken.
+    except (ValueError, RecursionError):  # One object per line, or broken.
         whole = None
     if isinstance(whole, list):
         rows = [_json_row(number, value) for number, value in enumerate(whole, 1)]
@@ -199,7 +199,7 @@ def _parse_json(text: str, file: str) -> Table:
 
 
 def _require_row(whole: dict[str, object], text: str, file: str) -> None:
-    """Raises `UserError` where one JSON object is the whole of a table, not its only row."""
+    """Raises `UserError` if one JSON object is a whole table, not its only row."""
     lines = file.lower().endswith((".jsonl", ".ndjson")) and "\n" not in text.strip()
     if not lines and any(isinstance(value, (list, dict)) for value in whole.values()):
         keys = ", ".join(list(whole)[:6])

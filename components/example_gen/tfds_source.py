@@ -1,4 +1,4 @@
-"""Pairs from TensorFlow Datasets, by name."""
+"""Source of pairs from TensorFlow Datasets, by name."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from components.example_gen.fingerprint import fingerprint_of_text
 from components.example_gen.images import png
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
-from components.example_gen.sources import Opened
+from components.example_gen.rejection import RejectionError
+from components.example_gen.sources import LazyPair
 
 
 class TfdsPairs:
-    """The pairs of a data set that the package `tensorflow-datasets` knows; a pair's name is `<their split>/<place>`.
+    """Pairs of a data set of the package `tensorflow-datasets`; a pair's name is `<their split>/<position>`.
 
-    Encoded pictures are taken as they are stored; arrays become PNGs.
+    Encoded images are taken as they are stored; arrays become PNGs.
     """
 
     def __init__(self, source: TfdsSource) -> None:
         self._source = source
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_source": self._source}  # The builder is made anew on each worker.
+        return {"_source": self._source}  # The builder is created on each worker.
 
     @cached_property
     def _builder(self) -> Any:
@@ -41,14 +41,14 @@ class TfdsPairs:
             builder = tfds.builder(self._source.name, data_dir=self._source.data_dir)
             if self._source.download:
                 builder.download_and_prepare()
-        except Exception as error:  # The package has no base class for what it raises.
+        except Exception as error:  # The package has no base class for its exceptions.
             raise UserError(
                 f"the data set {self._source.name} cannot be opened: {str(error).splitlines()[0]}"
             ) from error
         return builder
 
     def listing(self) -> Listing:
-        """See `PairSource.listing`; the places are counted, nothing is read."""
+        """See `PairSource.listing`; positions are counted, nothing is read."""
         info = self._builder.info
         if not info.splits:
             raise UserError(f"the data set {self._source.name} is not prepared; set download: true")
@@ -65,8 +65,8 @@ class TfdsPairs:
         ]
         return Listing(tuple(pairs), fingerprint=fingerprint_of_text("tfds", info.name, str(info.version)))
 
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[Opened]:
-        """See `PairSource.open`; reads through each split once, from the first place asked for to the last."""
+    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
+        """See `PairSource.open`; reads each split once, from the first requested position to the last."""
         wanted: defaultdict[str, dict[int, Pair]] = defaultdict(dict)
         for pair in pairs:
             theirs, _, number = pair.image.rpartition("/")
@@ -104,9 +104,9 @@ class TfdsPairs:
         dataset = dataset.map(lambda example: {key: example[key] for key in keys})
         return enumerate(dataset.as_numpy_iterator(), start)
 
-    def _opened(self, pair: Pair, example: Mapping[str, Any], max_bytes: int) -> Opened:
+    def _opened(self, pair: Pair, example: Mapping[str, Any], max_bytes: int) -> LazyPair:
         image, mask = example[self._source.image_key], example[self._source.mask_key]
-        return Opened(pair, lambda: _bytes(image, max_bytes), lambda: _bytes(mask, max_bytes))
+        return LazyPair(pair, lambda: _bytes(image, max_bytes), lambda: _bytes(mask, max_bytes))
 
 
 def _package() -> Any:
@@ -124,10 +124,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _bytes(value: bytes | np.ndarray, max_bytes: int) -> bytes:
-    """The file of a picture: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
+    """Returns an image file: as stored, or the PNG of an array [H, W] or [H, W, channels]."""
     data = value if isinstance(value, bytes) else png(Image.fromarray(_drawable(value)))
     if len(data) > max_bytes:
-        raise Rejected(Reason.TOO_LARGE, f"the picture has {len(data)} bytes, over the limit of {max_bytes}")
+        raise RejectionError(Reason.TOO_LARGE, f"the image has {len(data)} bytes, over the limit of {max_bytes}")
     return data
 
 
@@ -140,4 +140,4 @@ def _drawable(array: np.ndarray) -> np.ndarray:
         return array.astype(np.uint8 if array.max() <= 255 else np.uint16)
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[-1] in (3, 4):
         return array
-    raise Rejected(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is no picture")
+    raise RejectionError(Reason.UNSUPPORTED_FORMAT, f"an array {array.shape} of {array.dtype} is not an image")

@@ -1,4 +1,4 @@
-"""The directories of a TIFF file (TIFF 6.0, section 2; BigTIFF): how many images it holds, and how the first stands."""
+"""Directories of a TIFF file (TIFF 6.0, section 2; BigTIFF): number of images, and orientation of the first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ import numpy.typing as npt
 from common.orientation import ORIENTATION_TAG, SHORT, UPRIGHT, first_orientation
 
 MAX_DIRECTORIES = 1000
-"""Directories that are looked at: a file of more holds more than one image in any case."""
+"""Most directories that are read: a file with more holds more than one image in any case."""
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 255, 330
+_BITS_PER_SAMPLE = 258
+_SAMPLE_FORMAT, _UNSIGNED = 339, 1  # TIFF 6.0, section 19.
+_PHOTOMETRIC, _WHITE_IS_ZERO, _BLACK_IS_ZERO = 262, 0, 1  # TIFF 6.0, section 8.
 _DESCRIPTION = 270
 _LONGEST_DESCRIPTION = 1 << 16
 _REDUCED, _MASK = 1, 4
@@ -26,12 +29,12 @@ _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 
 
 class _Layout(NamedTuple):
-    """Where things lie in a file; TIFF has offsets of four bytes, BigTIFF of eight."""
+    """Field sizes of a file; TIFF has offsets of four bytes, BigTIFF of eight."""
 
     order: str
     offset: str
     first: int
-    """Where the first directory's offset stands."""
+    """Position of the first directory's offset."""
     entries: str
     """NumPy's type of a directory's number of entries."""
     field: int
@@ -64,7 +67,7 @@ class _Directory:
 class TiffFile:
     """The directories of a TIFF file's bytes; nothing is decoded.
 
-    Methods raise `ValueError` where a list of directories or of their entries is damaged.
+    Methods raise `ValueError` if a list of directories or of their entries is damaged.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -72,10 +75,10 @@ class TiffFile:
         self._layout = _LAYOUTS[data[:4]]
 
     def images(self) -> int:
-        """How many images the file holds; `MAX_DIRECTORIES` stands for any number from there on.
+        """Returns the number of images; `MAX_DIRECTORIES` means that many or more.
 
-        Copies of lower resolution (overviews, thumbnails) and transparency masks are no images of their own, unless
-        such a copy is what comes first, and would be read.
+        Copies of lower resolution (overviews, thumbnails) and transparency masks do not count as images, unless
+        such a copy comes first, and would be read.
         """
         directories = list(self._directories())
         own = [self._is_image(directory) for directory in directories]
@@ -88,18 +91,32 @@ class TiffFile:
             (ORIENTATION_TAG, int(entry["kind"]), int(entry["count"]), self._number(entry) or 0) for entry in found
         )
 
-    def as_stored(self) -> bytes:
-        """The file with whatever it says of the first image's orientation changed to upright."""
+    def is_inverted_16_bit(self) -> bool:
+        """Whether the first image is unsigned 16-bit grey with 0 as white."""
         first = self._first()
-        if not (first.entries["tag"] == ORIENTATION_TAG).any():
+        form = self._value(first, _SAMPLE_FORMAT)
+        grey = (self._value(first, _PHOTOMETRIC), self._value(first, _BITS_PER_SAMPLE))
+        return grey == (_WHITE_IS_ZERO, 16) and form in (None, _UNSIGNED)
+
+    def as_stored(self) -> bytes:
+        """Returns a file from which a decoder gives the first image's samples as stored, neither turned nor inverted.
+
+        Its orientation is upright, and 16-bit grey is black-is-zero: Pillow cannot read big-endian white-is-zero.
+        """
+        changes = {ORIENTATION_TAG: UPRIGHT}
+        if self.is_inverted_16_bit():
+            changes[_PHOTOMETRIC] = _BLACK_IS_ZERO
+        first = self._first()
+        places = np.flatnonzero(np.isin(first.entries["tag"], list(changes)))
+        if not len(places):
             return self._data
         patched = bytearray(self._data)
         size = self._layout.entry.itemsize
-        for index in np.flatnonzero(first.entries["tag"] == ORIENTATION_TAG):
-            kind = f"{self._layout.order}HH{'I' if self._layout.field == 4 else 'Q'}H"
-            upright = struct.pack(kind, ORIENTATION_TAG, SHORT, 1, UPRIGHT)
+        kind = f"{self._layout.order}HH{'I' if self._layout.field == 4 else 'Q'}H"
+        for index in places:
+            tag = int(first.entries["tag"][index])
             place = first.place + int(index) * size
-            patched[place : place + size] = upright.ljust(size, b"\0")
+            patched[place : place + size] = struct.pack(kind, tag, SHORT, 1, changes[tag]).ljust(size, b"\0")
         return bytes(patched)
 
     def _first(self) -> _Directory:
@@ -112,7 +129,7 @@ class TiffFile:
         while waiting and len(seen) < MAX_DIRECTORIES:
             place = waiting.pop(0)
             if place in seen:
-                raise ValueError("the tiff file's list of pages runs in a circle")
+                raise ValueError("the tiff file's list of pages has a cycle")
             seen.add(place)
             directory = self._directory(place)
             yield directory
@@ -126,7 +143,7 @@ class TiffFile:
         if not 0 < place < end <= len(self._data):
             raise ValueError("the tiff file's list of pages is damaged or cut off")
         table = np.frombuffer(self._data, entry, entries, start)
-        # Some writers end a file with its last directory and leave out the word that says so.
+        # Some writers end a file with its last directory and omit the offset 0 after it.
         following = self._integer(end, self._layout.offset) if end + self._layout.field <= len(self._data) else 0
         return _Directory(start, table, following)
 
@@ -137,7 +154,7 @@ class TiffFile:
         return not kind & (_REDUCED | _MASK)
 
     def _stacked(self, directory: _Directory) -> int:
-        """How many images ImageJ's description counts: it writes one directory for a stack of any height."""
+        """Returns the number of images by ImageJ's description: it writes one directory for a stack of any height."""
         for entry in self._tagged(directory, _DESCRIPTION):
             at = int.from_bytes(entry["value"].tobytes(), "little" if self._layout.order == "<" else "big")
             text = self._data[at : at + min(int(entry["count"]), _LONGEST_DESCRIPTION)]
@@ -146,7 +163,7 @@ class TiffFile:
         return 1
 
     def _offsets(self, directory: _Directory) -> list[int]:
-        """Where the sub-directories of a directory are."""
+        """Returns the offsets of a directory's sub-directories."""
         for entry in self._tagged(directory, _SUB_DIRECTORIES):
             number = _INTEGERS.get(int(entry["kind"]))
             if number is None:
@@ -161,7 +178,7 @@ class TiffFile:
         return []
 
     def _value(self, directory: _Directory, tag: int) -> int | None:
-        """The number that a tag holds; None where it is not there, or not a number."""
+        """Returns the number that a tag holds; None if it is missing, or not a number."""
         return next((self._number(entry) for entry in self._tagged(directory, tag)), None)
 
     def _number(self, entry: np.void) -> int | None:

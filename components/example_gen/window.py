@@ -1,4 +1,4 @@
-"""Which dates of the data a run reads: decided once, as it begins."""
+"""Selects the dates of the data that a run reads, once when it starts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from components.example_gen.files import Folder, names, open_folder
 
 
 def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
-    """`data` with the dates that a run on `date` reads: the newest `window` for which there is a file by then.
+    """Returns `data` with the dates that a run on `date` reads: the newest `window` dates up to then that have a file.
 
-    Fewer are taken where there are no more yet.  Data without `{date}`, or whose dates are given, stays as it is.
+    Fewer are taken if there are no more yet.  Data without `{date}`, or with given dates, is returned as it is.
 
     Raises:
-        UserError: there is no such date; the text says what was looked for and what there is.
+        UserError: there is no such date; the message says what was looked for and what exists.
     """
     source = data.source
     if not depends_on_date(data):
@@ -43,7 +43,7 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
 
 
 def depends_on_date(data: DataConfig) -> bool:
-    """Whether the date of the run decides which data is read: the paths have `{date}`, and no dates are given."""
+    """Returns whether the date of the run decides which data is read: paths with `{date}`, and no given dates."""
     source = data.source
     if not isinstance(source, (FoldersSource, ManifestSource)) or source.dates is not None:
         return False
@@ -51,19 +51,19 @@ def depends_on_date(data: DataConfig) -> bool:
 
 
 def _listed(source: FoldersSource | ManifestSource) -> Iterable[str]:
-    """The paths by which dates are found: a date without masks is one whose images have no partner."""
+    """Returns the paths by which dates are found; a date without masks has images without a partner."""
     return (source.file,) if isinstance(source, ManifestSource) else source.images
 
 
 class _Place(NamedTuple):
-    """What has a date in its name."""
+    """Returns the files or folders with a date in their names."""
 
     path: str
     is_file: bool
 
 
 def _places(folder: Folder, paths: Iterable[DatedPath]) -> dict[datetime.date, set[_Place]]:
-    """The folders, or files, of each date, whether they hold anything or not."""
+    """Returns the folders, or files, of each date, empty or not."""
     places: defaultdict[datetime.date, set[_Place]] = defaultdict(set)
     for path in paths:
         for place in folder.list_levels(path.prefix, path.names):

@@ -1,1 +1,1 @@
-"""A blessed model becomes a version of the registry and is served."""
+"""Step that pushes a blessed model to the registry as a new version."""

@@ -1,4 +1,4 @@
-"""The step that makes a blessed model a version of the registry."""
+"""Declaration of the step that pushes a blessed model to the registry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import Quarantine
 from components.pusher.executor import Executor
 
@@ -17,30 +18,29 @@ class RegistryPusherSpec(types.ComponentSpec):
     """Parameters, inputs and output of `RegistryPusher`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "registry": ExecutionParameter(type=str),
-        "registry_state": ExecutionParameter(type=str),
-        "holdings_state": ExecutionParameter(type=str),
-        "run_config": ExecutionParameter(type=str),
-        "model_name": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.REGISTRY: ExecutionParameter(type=str),
+        keys.REGISTRY_STATE: ExecutionParameter(type=str),
+        keys.HOLDINGS_STATE: ExecutionParameter(type=str),
+        keys.RUN_CONFIG: ExecutionParameter(type=str),
+        keys.MODEL_NAME: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "quarantine": ChannelParameter(type=Quarantine),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.BLESSING: ChannelParameter(type=standard_artifacts.ModelBlessing),
+        keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
+        keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
     }
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel)
+        keys.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel)
     }
 
 
 class RegistryPusher(base_component.BaseComponent):
-    """Makes a blessed model a version of the registry and serves it; changes nothing for another.
+    """Pushes a blessed model to the registry as a new version and serves it; does nothing for other models.
 
-    TFX's own Pusher copies into a folder that is named for the second, with no hash, no way back and, if it dies, half
-    a version for all to see.
+    TFX's Pusher uses a timestamp as version, stores no hash, has no rollback, and is not atomic.
 
     ```python
     pusher = RegistryPusher(
@@ -83,20 +83,20 @@ class RegistryPusher(base_component.BaseComponent):
         """Declares the step.
 
         Args:
-            model: The model that was judged.
+            model: The model that was evaluated.
             blessing: Whether it is blessed.
-            evaluation: Why: `metrics.json` of `components.evaluator.results.Evaluation`.
-            quarantine: Ingestion's account; names the data's fingerprint.
+            evaluation: The evaluation: `metrics.json` of `components.evaluator.results.Evaluation`.
+            quarantine: Ingestion's summary, with the data's fingerprint.
             registry: The registry's path or URI.
-            registry_state: `registry.state.registry_state(registry)` as the run begins, the same that `Baseline` gets:
-                the version that the model was judged against, and the only one in whose place it is served.
-            holdings_state: `registry.state.holdings_state(registry)` as the run begins.  It changes when the registry
-                loses a version, or is deleted: the push that TFX remembers is then made again.  `registry_state` cannot
-                tell that: after the deletion it is what it was before the first push.
+            registry_state: `registry.state.registry_state(registry)` at the start, as for `Baseline`:
+                the version that the model was compared with, and the only one that it may replace.
+            holdings_state: `registry.state.holdings_state(registry)` when the run starts.  It changes if the registry
+                loses a version, or is deleted, so that a cached push is repeated.  `registry_state` cannot
+                detect that: after the deletion it is what it was before the first push.
             run_config: The run's whole configuration as JSON, for the manifest.
             model_name: Name of the model; a registry holds one model only.
-            code: Fingerprint of the step's code; another one makes the cache miss.
-            infra_blessing: That the model can be served; where it is given, a model without it is not pushed.
+            code: Digest of the step's code; a different one invalidates the cache.
+            infra_blessing: Result of the serving check; if it is given, a model that failed it is not pushed.
         """
         super().__init__(
             spec=RegistryPusherSpec(

@@ -1,4 +1,4 @@
-"""The work of the step `RegistryPusher`."""
+"""Executor of the step `RegistryPusher`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from common import progress
+from components import component_keys as keys
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.pushing import Candidate, push_if_blessed
@@ -23,7 +24,7 @@ from registry.store import Registry
 
 
 class Executor(base_executor.BaseExecutor):
-    """Pushes and serves the model if it is blessed, and leaves an account."""
+    """Pushes and serves the model if it is blessed, and writes the result."""
 
     def Do(
         self,
@@ -36,30 +37,30 @@ class Executor(base_executor.BaseExecutor):
         Raises:
             UserError: the registry cannot take the model.
         """
-        registry = Registry(exec_properties["registry"])
+        registry = Registry(exec_properties[keys.REGISTRY])
         result = push_if_blessed(
-            registry, _candidate(input_dict, exec_properties), served_in(exec_properties["registry_state"])
+            registry, _candidate(input_dict, exec_properties), served_in(exec_properties[keys.REGISTRY_STATE])
         )
-        pushed_model = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        pushed_model = artifact_utils.get_single_instance(output_dict[keys.PUSHED_MODEL])
         _write_result(registry, result, pushed_model)
         progress.report(result.note)
 
 
 def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Candidate:
-    model = artifact_utils.get_single_instance(input_dict["model"])
-    blessing = artifact_utils.get_single_instance(input_dict["blessing"])
-    evaluation = Evaluation.model_validate_json(_read(input_dict["evaluation"], RESULTS_FILE))
-    summary = IngestionSummary.model_validate_json(_read(input_dict["quarantine"], SUMMARY_FILE))
+    model = artifact_utils.get_single_instance(input_dict[keys.MODEL])
+    blessing = artifact_utils.get_single_instance(input_dict[keys.BLESSING])
+    evaluation = Evaluation.model_validate_json(_read(input_dict[keys.EVALUATION], RESULTS_FILE))
+    summary = IngestionSummary.model_validate_json(_read(input_dict[keys.QUARANTINE], SUMMARY_FILE))
     if model_utils.is_model_blessed(blessing) != evaluation.verdict.blessed:
         raise ValueError(f"the blessing {blessing.uri} and the verdict of the evaluation contradict each other")
-    for infra_blessing in input_dict.get("infra_blessing") or []:
+    for infra_blessing in input_dict.get(keys.INFRA_BLESSING) or []:
         if not model_utils.is_infra_validated(infra_blessing):
             raise ValueError(f"{infra_blessing.uri} does not say that the model can be served")
     return Candidate(
         model_dir=path_utils.serving_model_path(model.uri),
-        model_name=exec_properties["model_name"],
+        model_name=exec_properties[keys.MODEL_NAME],
         data_fingerprint=summary.data_fingerprint,
-        config=json.loads(exec_properties["run_config"]),
+        config=json.loads(exec_properties[keys.RUN_CONFIG]),
         evaluation=evaluation,
     )
 

@@ -1,4 +1,4 @@
-"""What becomes of a model that has been judged."""
+"""Pushes an evaluated model to the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registry.store import Registry
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model with all that its manifest says of it."""
+    """A model with the content of its manifest."""
 
     model_dir: str
     model_name: str
@@ -24,22 +24,22 @@ class Candidate:
 
 
 def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: int | None) -> PushResult:
-    """Makes a blessed model a version and serves it; changes nothing for another.
+    """Pushes a blessed model as a version and serves it; does nothing for other models.
 
-    Whatever happened before, asking again is safe:
+    Repeating the call is safe (idempotent):
 
-    - A push that was cut off is completed.
-    - A model that is there already makes no second version.
-    - A version that a person rolled back from is not served again: no run undoes a rollback, even if it makes the very
+    - An interrupted push is completed.
+    - A model that is already there does not become a second version.
+    - A version that was rolled back is not served again: no run undoes a rollback, even if it produces the
       same model and finds it better.
-    - A model is served only in place of the version that was served as the run began, for that one it was judged
-      against.  If another one is served by now (another run was quicker, or a person rolled back meanwhile), the model
-      becomes a version but is served only once a run has judged it against that one.
+    - A model replaces only the version that was served when the run started, because it was compared with that one.
+      If another one is served by now (another run was faster, or someone rolled back), the model
+      becomes a version but is served only after a run has compared it with that one.
 
     Args:
         registry: Where to push to.
         candidate: The model.
-        served_at_start: The version that was served as the run began.
+        served_at_start: The version that was served when the run started.
 
     Raises:
         UserError: see `Registry.push`.
@@ -64,7 +64,7 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
 
 
 def _serve(registry: Registry, version: int, created: bool, served_at_start: int | None) -> str:
-    """Serves `version` if it may be, and says in a sentence what was done."""
+    """Serves `version` if allowed, and returns a sentence that says what was done."""
     done = f"version {version} pushed" if created else f"version {version} holds this model already"
     if registry.served() == version:
         return f"{done} and is served"
@@ -74,20 +74,20 @@ def _serve(registry: Registry, version: int, created: bool, served_at_start: int
         return f"{done} and served" if created else f"{done}, now served"
     before = "nothing" if served_at_start is None else f"version {served_at_start}"
     return (
-        f"{done} but not served, for {before} was served when it was judged: {_stays(registry)}; "
-        "run again to judge it against what is served now"
+        f"{done} but not served, because {before} was served when it was evaluated: {_stays(registry)}; "
+        "run again to compare it with what is served now"
     )
 
 
 def refusal(evaluation: Evaluation) -> str:
-    """Why a model is not blessed: the first check that failed, or the verdict's note."""
+    """Returns why a model is not blessed: the first failed check, or the verdict's note."""
     failed = [check.detail.rstrip(".") for check in evaluation.verdict.checks if not check.passed]
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
     return f"{failed[0]}{more}" if failed else evaluation.verdict.note
 
 
 def overall_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The candidate's metrics on the whole judging split, under the names that thresholds use, where they exist."""
+    """Returns the candidate's existing metrics on the whole split, under the names that thresholds use."""
     overall = evaluation.candidate.overall
     estimates = {"mean_iou": overall.mean_iou, "mean_dice": overall.mean_dice, "pixel_accuracy": overall.pixel_accuracy}
     estimates |= {f"iou/{name}": estimate for name, estimate in overall.iou.items()}
@@ -96,7 +96,7 @@ def overall_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of the packages that made the model; what runs from its source without being installed has none."""
+    """Returns the versions of the packages that made the model, except those that are not installed."""
     versions = {}
     for package in ("segpipe", "tfx", "tensorflow"):
         try:

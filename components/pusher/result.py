@@ -1,4 +1,4 @@
-"""What the pusher did, in its artifact: `pushed.json`."""
+"""Result of the pusher: `pushed.json` in its artifact."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PUSHED_FILE = "pushed.json"
 
 
 class PushResult(Settings):
-    """Whether a version was made, and what is served now."""
+    """Whether a version was created, and what is served now."""
 
-    pushed: bool = Field(description="A new version was made.")
+    pushed: bool = Field(description="Whether a new version was created.")
     version: int | None = Field(description="The version that holds this model, new or already there.")
     served: int | None = Field(description="The version that is served after the step.")
     registry: str

@@ -1,7 +1,7 @@
-"""The report's charts: small functions from figures to inline SVG.
+"""Charts of the report, rendered as inline SVG.
 
-Colours come from the page's style sheet, so that a chart follows the page into dark mode and onto paper.  Horizontal
-places are percentages of the width: a bar is as wide as its column, and its strokes and dots are never distorted.
+Colours come from the page's style sheet, so that charts follow dark mode and print.  Horizontal
+positions are percentages of the width: a bar is as wide as its column, and its strokes and dots are never distorted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST, _SMALLEST_SPAN = 1e12, 1e-9  # what an axis can show
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """One value an epoch, from epoch 1; `None` where there is none.  `kind` is its class in the style sheet."""
+    """One value per epoch, from epoch 1; `None` if missing.  `kind` is its class in the style sheet."""
 
     label: str
     values: tuple[float | None, ...]
@@ -35,7 +35,7 @@ class Curve:
 def curves(lines: Sequence[Curve], best: int | None = None, ceiling: float | None = None) -> Markup:
     """Curves over the epochs, labelled at their ends, with the epoch `best` marked.
 
-    The axis of values holds 0, and ends at `ceiling` at the most.
+    The value axis includes 0, and ends at `ceiling` at most.
     """
     points = {line: _drawable(line.values) for line in lines}
     shown = [line for line in lines if points[line]]
@@ -68,7 +68,7 @@ def nice_ticks(low: float, high: float, ceiling: float | None = None, wanted: in
 
 
 def _drawable(values: Sequence[float | None]) -> list[tuple[int, float]]:
-    """Epochs and values, without those that are missing, not finite, or beyond any sense."""
+    """Returns epochs and values, without those that are missing, not finite, or absurdly large."""
     return [(epoch, value) for epoch, value in enumerate(values, 1) if value is not None and abs(value) < _LARGEST]
 
 
@@ -110,7 +110,7 @@ def _epoch_axis(plot: _Plot) -> Markup:
 
 
 def _best_mark(plot: _Plot, best: int, values: Sequence[float]) -> Markup:
-    """A line at the best epoch, named above or below: away from the curves, whose `values` there are given."""
+    """A line at the best epoch, with its label above or below, away from the curves' `values` there."""
     left = plot.epochs > 1 and best > plot.epochs / 2
     low = not values or min(plot.y(value) for value in values) < (_TOP + _HEIGHT - _BOTTOM) / 2
     x, label_y = plot.x(best), _HEIGHT - _BOTTOM - 8 if low else _TOP + 14
@@ -156,7 +156,7 @@ def bar(
 
 
 def gauge(value: float | None, low: float | None, high: float | None, bound: float | None) -> Markup:
-    """Where a ratio lies in 0…1: a dot in the band of its interval, and a tick at the bound that it must reach."""
+    """A ratio in 0…1 as a dot in the band of its interval, with a tick at the threshold that it must reach."""
     parts = [Markup('<rect class="track" width="100%" height="4" y="8" rx="2"/>')]
     if low is not None and high is not None and formats.is_number(low) and formats.is_number(high):
         width = f"{100 * max(0.0, _clip(high) - _clip(low)):.2f}%"
@@ -183,13 +183,13 @@ def difference(change: float | None, extent: float) -> Markup:
 
 @dataclasses.dataclass(frozen=True)
 class ShareScale:
-    """Where a share lies on a strip: linear from 0, or logarithmic when small shares would vanish."""
+    """Position of a share on a strip: linear from 0, or logarithmic if small shares would vanish."""
 
     lowest: float  # the left edge of a logarithmic strip; 0 makes it linear
 
     @classmethod
     def for_shares(cls, shares: Sequence[float]) -> ShareScale:
-        """Logarithmic when a share that is not 0 is under 2 %."""
+        """Logarithmic if a non-zero share is below 2 %."""
         positive = [share for share in shares if share > 0 and math.isfinite(share)]
         if not positive or min(positive) >= 0.02:
             return cls(0.0)
@@ -197,17 +197,17 @@ class ShareScale:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether equal distances are equal ratios."""
+        """Whether the scale is logarithmic."""
         return self.lowest > 0
 
     def place(self, share: float) -> float:
-        """The place in 0…1 of a share in 0…1."""
+        """Maps a share in 0…1 to its position in 0…1."""
         if not self.logarithmic:
             return _clip(share)
         return _clip(1 - math.log10(max(share, self.lowest)) / math.log10(self.lowest))
 
     def ticks(self) -> list[float]:
-        """The shares at which lines help."""
+        """The shares with grid lines."""
         if not self.logarithmic:
             return [0.0, 0.25, 0.5, 0.75, 1.0]
         decades = round(-math.log10(self.lowest))
@@ -225,7 +225,7 @@ def share_dots(shares: Sequence[tuple[str, float | None]], scale: ShareScale) ->
 
 
 def share_axis(scale: ShareScale) -> Markup:
-    """The labels of the strips below which or over which it stands."""
+    """The axis labels of the strips."""
     ticks = scale.ticks()
     shown = ticks[::-2][::-1] if len(ticks) > 3 else ticks
     label = Markup('<text class="{}" x="{}" y="11">{}</text>')
@@ -305,7 +305,7 @@ def _cell(x: float, y: float, size: float, share: float | None, title: str, diag
         "right" if diagonal else "wrong",
         x + 1,
         y + 1,
-        1 - (1 - strength) ** 1.6,  # small shares must be seen, and figures stand out from large ones
+        1 - (1 - strength) ** 1.6,  # small shares must be visible, and figures legible on large ones
         tone,
         x + size / 2,
         y + size / 2 + 4,
@@ -325,7 +325,7 @@ def _column_label(name: str, x: float, y: float) -> Markup:
 
 
 def shorten(text: str, length: int) -> str:
-    """At most `length` characters; an ellipsis stands for the rest."""
+    """Shortens to at most `length` characters with an ellipsis."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

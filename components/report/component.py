@@ -1,4 +1,4 @@
-"""The step that makes the page a person looks at."""
+"""Declaration of the step that writes the HTML report of a run."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.report import executor
 
 
 class RunReportSpec(ComponentSpec):
-    """What goes into a report."""
+    """Inputs, parameters and outputs of `RunReport`."""
 
     PARAMETERS: ClassVar = {
-        "run_config": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.RUN_CONFIG: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar = {
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "quarantine": ChannelParameter(type=Quarantine),
-        "gate": ChannelParameter(type=GateResult),
-        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
+        keys.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        keys.QUARANTINE: ChannelParameter(type=Quarantine),
+        keys.GATE: ChannelParameter(type=GateResult),
+        keys.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        keys.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
     OUTPUTS: ClassVar = {
-        "report": ChannelParameter(type=Report),
-        "metrics": ChannelParameter(type=Metrics),
-        "confusion_matrix": ChannelParameter(type=ConfusionMatrix),
-        "summary": ChannelParameter(type=Summary),
+        keys.REPORT: ChannelParameter(type=Report),
+        keys.METRICS: ChannelParameter(type=Metrics),
+        keys.CONFUSION_MATRIX: ChannelParameter(type=ConfusionMatrix),
+        keys.SUMMARY: ChannelParameter(type=Summary),
     }
 
 
 class RunReport(base_component.BaseComponent):
-    """Makes one self-contained HTML page about the run: data, training, metrics, predictions, serving, verdict.
+    """Writes one self-contained HTML page about the run: data, training, metrics, predictions, serving, verdict.
 
     ```python
     report = RunReport(
@@ -56,7 +57,7 @@ class RunReport(base_component.BaseComponent):
     )
     ```
 
-    Outputs, which Kubeflow's dashboard shows each in its own way:
+    Outputs, each with its own viewer in Kubeflow's dashboard:
         report: `report.html`.
         metrics: the figures as custom properties, and `metrics.json` with everything that was measured.
         confusion_matrix: a custom property.
@@ -82,16 +83,16 @@ class RunReport(base_component.BaseComponent):
         """Declares the step.
 
         Args:
-            examples: the data; the evaluation's split is looked at.
-            quarantine: the account of the data.
-            gate: what the data gate found.
-            model_run: the course of the training.
+            examples: the records, including the split of the evaluation.
+            quarantine: the ingestion's summary.
+            gate: the findings of the data gate.
+            model_run: the training history.
             model: the model that was evaluated.
-            evaluation: what the evaluator found.
+            evaluation: the evaluation's results.
             run_config: the whole configuration as JSON.
-            code: fingerprint of the code, so that a change of it makes a new report.
-            infra_blessing: what the serving check found; without it the report does not speak of it.
-            pushed_model: what the pusher did; without it the report says that nothing was pushed.
+            code: digest of the step's code; a different one invalidates the cache.
+            infra_blessing: the serving check's result; without it the report omits that section.
+            pushed_model: the pusher's result; without it the report says that nothing was pushed.
         """
         super().__init__(
             RunReportSpec(

@@ -1,4 +1,4 @@
-"""What the report shows."""
+"""Configuration of the report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from common.settings import Settings
 class ReportConfig(Settings):
     """Size of the report."""
 
-    best: int = Field(default=4, ge=0, le=50, description="Best predictions shown.")
-    worst: int = Field(default=8, ge=0, le=50, description="Worst predictions shown.")
-    thumbnail: int = Field(default=256, ge=32, le=1024, description="Longer side of a picture in the report, pixels.")
+    best: int = Field(default=4, ge=0, le=50, description="Number of best predictions shown.")
+    worst: int = Field(default=8, ge=0, le=50, description="Number of worst predictions shown.")
+    thumbnail: int = Field(default=256, ge=32, le=1024, description="Longer side of an image in the report, pixels.")
     scored: int = Field(
-        default=500, ge=0, description="Pictures of the judging split among which best and worst are looked for."
+        default=500, ge=0, description="Number of images of the evaluated split among which best and worst are chosen."
     )

@@ -1,4 +1,4 @@
-"""A run as Kubeflow's dashboard shows it: figures, a confusion matrix, and a summary in Markdown.
+"""Outputs for Kubeflow's dashboard: metrics, a confusion matrix, and a summary in Markdown.
 
 The formats are those that `frontend/src/components/viewers/MetricsVisualizations.tsx` of kubeflow/pipelines reads.
 """
@@ -20,7 +20,7 @@ from components.report.data import ReportData
 
 SUMMARY_FILE = "summary.md"
 CONFUSION_PROPERTY = "confusionMatrix"
-_MATRIX_CLASSES = 40  # a cell each in the browser: beyond, the page stands still
+_MATRIX_CLASSES = 40  # one cell each in the browser, which freezes with more
 _OTHERS = "(other classes)"
 _TABLE_CLASSES = 24
 _FAILURES = 5
@@ -29,14 +29,14 @@ _FAILURES = 5
 def figures(evaluation: Evaluation) -> dict[str, float]:
     """Metric → value: overall, and of each class that occurs, under the names that thresholds use.
 
-    Beside them stands what predicting one class everywhere reaches.
+    Includes what predicting one class everywhere reaches.
     """
     constant = {f"one_class_everywhere/{name}": evaluation.constant_prediction.get(name) for name in OVERALL_METRICS}
     return overall_metrics(evaluation) | {name: value for name, value in constant.items() if value is not None}
 
 
 def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
-    """Pixels by true class (rows) and predicted class (columns); of many classes, the rarest are added up in one."""
+    """Pixels by true class (rows) and predicted class (columns); of many classes, the rarest are merged."""
     names, counts_CC = list(evaluation.classes), np.array(evaluation.candidate.overall.confusion, np.int64)
     if len(names) > _MATRIX_CLASSES:
         names, counts_CC = _largest(names, counts_CC)
@@ -47,7 +47,7 @@ def confusion_matrix(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The classes with the most pixels of truth in their own order, and the sum of the others as the last."""
+    """Returns the classes with the most true pixels in their original order, with the sum of the others last."""
     kept = np.sort(np.argsort(-counts_CC.sum(axis=1), kind="stable")[: _MATRIX_CLASSES - 1])
     place_C = np.full(len(names), len(kept))
     place_C[kept] = np.arange(len(kept))
@@ -88,10 +88,10 @@ def _gate(data: ReportData) -> str:
 
 def _outcome(gate: GateReport) -> str:
     failed = [finding.detail for finding in gate.findings if not finding.passed]
-    against = "; drift was measured against the data last let through" if gate.drift_against else ""
+    against = "; drift was measured against the last accepted data" if gate.drift_against else ""
     if not failed:
-        return f"all {len(gate.findings)} findings are in order{against}"
-    return f"{len(failed)} of {len(gate.findings)} findings are not in order: {_plain(' '.join(failed[:_FAILURES]))}"
+        return f"all {len(gate.findings)} findings passed{against}"
+    return f"{len(failed)} of {len(gate.findings)} findings failed: {_plain(' '.join(failed[:_FAILURES]))}"
 
 
 def _evaluation(data: ReportData) -> str:
@@ -109,7 +109,7 @@ def _evaluation(data: ReportData) -> str:
     notes = [f"- not kept: {_plain(detail)}" for detail in failed[:_FAILURES]]
     if len(rows) > _TABLE_CLASSES:
         notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
-    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} pictures"
+    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} images"
     return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
 
 
@@ -132,6 +132,6 @@ def _push(data: ReportData) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text` on one line, without a meaning in Markdown or HTML."""
+    """Escapes `text` for Markdown and HTML, on one line."""
     escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_{}\[\]#|>~])", r"\\\1", escaped)

@@ -1,4 +1,4 @@
-"""Everything that the report shows, in one typed object."""
+"""Content of the report as one typed object."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from components.trainer.history import TrainingHistory
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
-    """One prediction, ready to be shown; the pictures are data URIs."""
+class ShownPrediction:
+    """One prediction for display; the images are data URIs."""
 
     id: str
-    score: float  # mean IoU, see `pictures.score`
+    score: float  # mean IoU, see `shown_predictions.score`
     slices: dict[str, str]
     width: int  # of the original, pixels
     height: int
@@ -26,12 +26,12 @@ class Picture:
     truth: str
     prediction: str
     errors: str  # the image in grey, with the wrong pixels marked
-    class_iou: tuple[tuple[int, float], ...] = ()  # class and its IoU in this picture, the largest classes first
+    class_iou: tuple[tuple[int, float], ...] = ()  # class and its IoU in this image, the largest classes first
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
-    """What every step left behind about one run."""
+    """Results of every step of one run."""
 
     name: str
     created: datetime.datetime
@@ -42,8 +42,8 @@ class ReportData:
     evaluation: Evaluation
     serving: ServingCheckResult | None  # without the check none
     push: PushResult | None
-    best: tuple[Picture, ...]
-    worst: tuple[Picture, ...]
-    scored: int  # pictures among which best and worst were found
+    best: tuple[ShownPrediction, ...]
+    worst: tuple[ShownPrediction, ...]
+    scored: int  # images among which best and worst were found
     config: str  # YAML
     software: dict[str, str]

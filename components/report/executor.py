@@ -1,4 +1,4 @@
-"""Gathers what the steps of a run left behind, looks at the predictions one by one, and writes the page."""
+"""Executor of the report: collects the steps' results, scores predictions, and writes the page."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress, records
 from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
+from components import component_keys as keys
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
 from components.pusher.result import PUSHED_FILE, PushResult
-from components.report import dashboard, page, pictures
+from components.report import dashboard, page, shown_predictions
 from components.report.config import ReportConfig
-from components.report.data import Picture, ReportData
+from components.report.data import ReportData, ShownPrediction
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import HISTORY_FILE, TrainingHistory
@@ -41,89 +42,89 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes the page, and what Kubeflow's dashboard shows beside it."""
+    """Writes the page, and the outputs for Kubeflow's dashboard."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Makes the report.
+        """Writes the report.
 
         Args:
             input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing.
             output_dict: see `component.RunReport`.
-            exec_properties: `run_config`, the whole configuration as JSON; `code`, the fingerprint of the code.
+            exec_properties: `run_config`, the whole configuration as JSON; `code`, the digest of the code.
         """
-        run_config = json.loads(exec_properties["run_config"])
-        evaluation = Evaluation.model_validate_json(_read(input_dict, "evaluation", RESULTS_FILE))
+        run_config = json.loads(exec_properties[keys.RUN_CONFIG])
+        evaluation = Evaluation.model_validate_json(_read(input_dict, keys.EVALUATION, RESULTS_FILE))
         settings = ReportConfig.model_validate(run_config.get("report", {}))
         best, worst, scored = _predictions(input_dict, evaluation, settings)
         data = ReportData(
             name=run_config["name"],
             created=datetime.datetime.now(datetime.timezone.utc),
-            ingestion=IngestionSummary.model_validate_json(_read(input_dict, "quarantine", SUMMARY_FILE)),
-            quarantined=_quarantined(os.path.join(_uri(input_dict, "quarantine"), QUARANTINE_FILE)),
-            gate=GateReport.model_validate_json(_read(input_dict, "gate", GATE_FILE)),
-            history=TrainingHistory.model_validate_json(_read(input_dict, "model_run", HISTORY_FILE)),
+            ingestion=IngestionSummary.model_validate_json(_read(input_dict, keys.QUARANTINE, SUMMARY_FILE)),
+            quarantined=_quarantined(os.path.join(_uri(input_dict, keys.QUARANTINE), QUARANTINE_FILE)),
+            gate=GateReport.model_validate_json(_read(input_dict, keys.GATE, GATE_FILE)),
+            history=TrainingHistory.model_validate_json(_read(input_dict, keys.MODEL_RUN, HISTORY_FILE)),
             evaluation=evaluation,
-            serving=ServingCheckResult.model_validate_json(_read(input_dict, "infra_blessing", SERVING_FILE))
-            if input_dict.get("infra_blessing")
+            serving=ServingCheckResult.model_validate_json(_read(input_dict, keys.INFRA_BLESSING, SERVING_FILE))
+            if input_dict.get(keys.INFRA_BLESSING)
             else None,
-            push=PushResult.model_validate_json(_read(input_dict, "pushed_model", PUSHED_FILE))
-            if input_dict.get("pushed_model")
+            push=PushResult.model_validate_json(_read(input_dict, keys.PUSHED_MODEL, PUSHED_FILE))
+            if input_dict.get(keys.PUSHED_MODEL)
             else None,
             best=best,
             worst=worst,
             scored=scored,
             config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
-            software=_software(exec_properties.get("code")),
+            software=_software(exec_properties.get(keys.CODE)),
         )
-        path = os.path.join(artifact_utils.get_single_uri(output_dict["report"]), page.REPORT_FILE)
+        path = os.path.join(artifact_utils.get_single_uri(output_dict[keys.REPORT]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
         _write_dashboard(output_dict, data)
         progress.report(f"report: {path}")
 
 
 def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
-    metrics = artifact_utils.get_single_instance(output_dict["metrics"])
+    metrics = artifact_utils.get_single_instance(output_dict[keys.METRICS])
     results = data.evaluation.model_dump_json(indent=1)
     io_utils.write_string_file(os.path.join(metrics.uri, RESULTS_FILE), results)
     for name, value in dashboard.figures(data.evaluation).items():
         metrics.set_float_custom_property(name, value)
-    matrix = artifact_utils.get_single_instance(output_dict["confusion_matrix"])
+    matrix = artifact_utils.get_single_instance(output_dict[keys.CONFUSION_MATRIX])
     matrix.set_json_value_custom_property(dashboard.CONFUSION_PROPERTY, dashboard.confusion_matrix(data.evaluation))
-    folder = artifact_utils.get_single_uri(output_dict["summary"])
+    folder = artifact_utils.get_single_uri(output_dict[keys.SUMMARY])
     io_utils.write_string_file(os.path.join(folder, dashboard.SUMMARY_FILE), dashboard.summary(data))
 
 
 def _predictions(
     input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig
-) -> tuple[tuple[Picture, ...], tuple[Picture, ...], int]:
-    """The best and the worst predictions, and how many pictures were scored to find them."""
+) -> tuple[tuple[ShownPrediction, ...], tuple[ShownPrediction, ...], int]:
+    """Returns the best and worst predictions, and the number of images scored."""
     if not settings.scored or not settings.best + settings.worst:
         return (), (), 0
-    files = _record_files(artifact_utils.get_split_uri(input_dict["examples"], evaluation.split))
-    model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, "model")))
+    files = _record_files(artifact_utils.get_split_uri(input_dict[keys.EXAMPLES], evaluation.split))
+    model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, keys.MODEL)))
     scored = list(_score(model, _serialized(files, settings.scored), len(evaluation.classes)))
-    best, worst = pictures.choose(scored, settings.best, settings.worst)
+    best, worst = shown_predictions.choose(scored, settings.best, settings.worst)
     drawn = _draw(model, _serialized(files, settings.scored), (*best, *worst), settings.thumbnail)
     return tuple(drawn[s.index] for s in best), tuple(drawn[s.index] for s in worst), len(scored)
 
 
-def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[pictures.Scored]:
-    """The score of each record that has pixels that count."""
+def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[shown_predictions.Scored]:
+    """Yields the score of each record with pixels that are not void."""
     evaluate = model.signatures[EVALUATE]
     numbered = enumerate(serialized)
     while batch := list(itertools.islice(numbered, _SCORING_BATCH)):
         confusion = evaluate(examples=tf.constant([record for _, record in batch]))[CONFUSION].numpy()
         counts_BCC = np.rint(confusion).astype(np.int64).reshape(len(batch), num_classes, num_classes)
         for (index, _), counts_CC in zip(batch, counts_BCC, strict=True):
-            if scored := pictures.score(index, counts_CC):
+            if scored := shown_predictions.score(index, counts_CC):
                 yield scored
-        progress.update(f"report: {batch[-1][0] + 1} pictures scored")
+        progress.update(f"report: {batch[-1][0] + 1} images scored")
 
 
 def _draw(
-    model: Any, serialized: Iterable[bytes], chosen: Sequence[pictures.Scored], longer_side: int
-) -> dict[int, Picture]:
-    """The chosen records as pictures, by index.  They are read once more, so that not all need be held in memory."""
+    model: Any, serialized: Iterable[bytes], chosen: Sequence[shown_predictions.Scored], longer_side: int
+) -> dict[int, ShownPrediction]:
+    """Returns the chosen records as images, by index.  They are read again, so that not all are held in memory."""
     predict = model.signatures[SERVING_DEFAULT]
     wanted = {scored.index: scored for scored in chosen}
     drawn = {}
@@ -132,7 +133,7 @@ def _draw(
             continue
         features = tf.train.Example.FromString(record).features.feature
         image = _first(features, records.IMAGE_ENCODED)
-        drawn[index] = pictures.draw(
+        drawn[index] = shown_predictions.draw(
             identity=_first(features, records.IMAGE_ID).decode("utf-8", "replace"),
             slices=_slices(features),
             scored=wanted[index],
@@ -186,7 +187,7 @@ def _read(input_dict: Artifacts, key: str, file: str) -> str:
 
 
 def _software(code: str | None) -> dict[str, str]:
-    """The versions of what the run was made with; a package that is not installed is left out."""
+    """Returns the versions of the packages in use, except those that are not installed."""
     versions = {"Python": platform.python_version()}
     for package in _PACKAGES:
         try:

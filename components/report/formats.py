@@ -1,4 +1,4 @@
-"""Figures as a person reads them; what does not exist is a dash."""
+"""Formats figures for display; missing values are a dash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.evaluator.results import Estimate
 from components.example_gen.quarantine import IngestionSummary
 
 ABSENT = "–"
-_NARROW_SPACE = "\u202f"  # keeps the groups of a number on one line
+_NARROW_SPACE = "\u202f"  # a narrow no-break space between groups of digits
 
 
 def ratio(value: float | None, digits: int = 3) -> str:
@@ -27,7 +27,7 @@ def interval(estimate: Estimate) -> str:
 
 
 def change(value: float | None) -> str:
-    """A difference with its sign, such as `+0.012` or `−0.003`; `±0.000` where none is to be seen."""
+    """A difference with its sign, such as `+0.012` or `−0.003`; `±0.000` if it rounds to 0."""
     if not is_number(value):
         return ABSENT
     size = f"{abs(value):.3f}"
@@ -36,7 +36,7 @@ def change(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share with about two digits that count: `77 %`, `1.4 %`, `0.03 %`."""
+    """A share with about two significant digits: `77 %`, `1.4 %`, `0.03 %`."""
     if not is_number(share):
         return ABSENT
     value = 100 * share
@@ -83,11 +83,11 @@ def void_shares(ingestion: IngestionSummary) -> str:
 
 
 def void_share(ingestion: IngestionSummary, split: str) -> float | None:
-    """The share of a split's pixels that do not count; `None` where it has no pixel."""
+    """The share of a split's void pixels; `None` if it has no pixel."""
     has_pixels = ingestion.void_pixels.get(split, 0) or any(ingestion.class_pixels.get(split, ()))
     return ingestion.void_share(split) if has_pixels else None
 
 
 def is_number(value: float | None) -> TypeGuard[float]:
-    """Whether there is a finite value to show."""
+    """Returns whether there is a finite value."""
     return value is not None and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page: no script, no file and no address beside it."""
+"""Renders the report as one self-contained HTML page, without scripts, files or external URLs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from components.report import charts, formats, tables
 from components.report.data import ReportData
 
 REPORT_FILE = "report.html"
-MATRIX_CLASSES = 12  # up to here a matrix and stacked bars can be read
-_LONG_TABLE = 24  # rows beyond which only the most telling ones are shown
+MATRIX_CLASSES = 12  # number of classes up to which a matrix and stacked bars are readable
+_LONG_TABLE = 24  # rows beyond which only the most relevant ones are shown
 _CONFUSIONS = 15
 _FINDINGS = 12
-_SMALL_CHANGE = 0.01  # what fills half a bar when nothing changed more
+_SMALL_CHANGE = 0.01  # smallest extent of the bars of changes
 
 _MEANS = ("mean_iou", "mean_dice")
 _ASKED = {
     "at_least": "at least",
-    "may_drop": "no drop beyond",
-    "better_than_constant": "more than one class everywhere",
+    "may_drop": "drop of at most",
+    "better_than_constant": "better than one class everywhere",
     "measured": "classes with pixels",
 }
 
@@ -32,7 +32,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(data: ReportData) -> str:
-    """The page as HTML.  Every text in `data` is taken for untrusted and escaped."""
+    """Renders the page as HTML.  Every text in `data` is untrusted and escaped."""
     context: dict[str, Any] = {"data": data}
     for section in (_header, _data, _gate, _training, _evaluation, _comparison):
         context.update(section(data))
@@ -94,7 +94,7 @@ def _header(data: ReportData) -> dict[str, Any]:
 
 
 def _bound(data: ReportData, metric: str) -> float | None:
-    """The highest bound on `metric` over the whole split, where there is one."""
+    """Returns the highest threshold on `metric` over the whole split, if any."""
     bounds = [c.bound for c in data.evaluation.verdict.checks if c.metric == metric and c.slice == "overall"]
     return max(bounds, default=None)
 
@@ -108,7 +108,7 @@ def _data(data: ReportData) -> dict[str, Any]:
     return {
         "splits": splits,
         "used": sum(ingestion.used.values()),
-        "set_aside": sum(ingestion.quarantined.values()),
+        "quarantined_count": sum(ingestion.quarantined.values()),
         "stacks": _stacks(data, splits) if len(ingestion.classes) <= MATRIX_CLASSES else {},
         "void_shares": {split: formats.void_share(ingestion, split) for split in splits},
         "balance": [row for row in balance if row["occurs"]],
@@ -120,7 +120,7 @@ def _data(data: ReportData) -> dict[str, Any]:
 
 
 def _balance(data: ReportData, shares: dict[str, list[float]], scale: charts.ShareScale) -> list[dict[str, Any]]:
-    """A row a class, the most frequent in training first where there are many."""
+    """Returns one row per class; of many, the most frequent in training first."""
     rows = []
     for index, name in enumerate(data.ingestion.classes):
         of_splits = [(split, values[index] if index < len(values) else None) for split, values in shares.items()]

@@ -1,4 +1,4 @@
-"""The figures of an evaluation in rows, as the report and the summary at the end of a run show them."""
+"""Table rows of an evaluation, for the report and the summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FEW_PICTURES = 10
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
-    """One class on the whole judging split; `…_change` is against the baseline."""
+    """Metrics of one class on the whole split; `…_change` is against the baseline."""
 
     index: int
     name: str
@@ -26,7 +26,7 @@ class ClassRow:
 
 @dataclasses.dataclass(frozen=True)
 class SliceRow:
-    """One slice; `…_change` is against the baseline."""
+    """Metrics of one slice; `…_change` is against the baseline."""
 
     column: str
     value: str
@@ -39,13 +39,13 @@ class SliceRow:
 
     @property
     def few(self) -> bool:
-        """Whether there are too few pictures to believe the figure."""
+        """Whether there are too few images for a reliable metric."""
         return self.pictures < FEW_PICTURES
 
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """Pixels of one class that were taken for another."""
+    """Pixels of one class that were predicted as another."""
 
     truth: int
     prediction: int
@@ -54,32 +54,32 @@ class Confusion:
 
 
 def class_rows(evaluation: Evaluation) -> list[ClassRow]:
-    """A row a class, in the order of the classes."""
+    """Returns one row per class, in the order of the classes."""
     overall = evaluation.candidate.overall
     before = evaluation.baseline.overall if evaluation.baseline else None
     return [_class_row(index, name, overall, before) for index, name in enumerate(evaluation.classes)]
 
 
 def slice_rows(evaluation: Evaluation) -> list[SliceRow]:
-    """A row a slice, in the order of the evaluation."""
+    """Returns one row per slice, in the order of the evaluation."""
     before = _by_slice(evaluation.baseline)
     return [_slice_row(s, before.get((s.column, s.value))) for s in evaluation.candidate.slices]
 
 
 def ranked(rows: Iterable[ClassRow]) -> list[ClassRow]:
-    """The rows from the best IoU to the worst; classes that do not occur come last."""
+    """Sorts the rows from the best IoU to the worst; absent classes come last."""
     return sorted(rows, key=lambda row: (row.iou.value is None, -(row.iou.value or 0.0), row.index))
 
 
 def most_changed(rows: Sequence[ClassRow], limit: int) -> list[ClassRow]:
-    """At most `limit` rows, those whose IoU moved most, from the worst loss to the best gain."""
+    """Returns at most `limit` rows whose IoU changed most, from the worst loss to the best gain."""
     known = [row for row in rows if row.iou_change is not None]
     known.sort(key=lambda row: -abs(row.iou_change or 0.0))
     return sorted(known[:limit], key=lambda row: row.iou_change or 0.0)
 
 
 def worst_confusions(confusion_CC: Sequence[Sequence[int]], limit: int) -> list[Confusion]:
-    """The `limit` kinds of mistake that cost the most pixels."""
+    """Returns the `limit` confusions with the most pixels."""
     mistakes = [
         Confusion(truth, prediction, pixels, pixels / sum(row))
         for truth, row in enumerate(confusion_CC)
@@ -90,12 +90,12 @@ def worst_confusions(confusion_CC: Sequence[Sequence[int]], limit: int) -> list[
 
 
 def row_shares(confusion_CC: Sequence[Sequence[int]]) -> list[list[float | None]]:
-    """Each row of a confusion matrix as shares of its sum; `None` where a class does not occur."""
+    """Normalises each row of a confusion matrix by its sum; `None` if a class does not occur."""
     return [[value / sum(row) if sum(row) else None for value in row] for row in confusion_CC]
 
 
 def difference(now: Estimate, before: Estimate) -> float | None:
-    """`now` less `before`, where both exist."""
+    """`now` − `before`, if both exist."""
     return None if now.value is None or before.value is None else now.value - before.value
 
 

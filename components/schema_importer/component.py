@@ -1,4 +1,4 @@
-"""The schema importer's declaration."""
+"""Declaration of the step `SchemaImporter`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components import component_keys as keys
 from components.schema_importer.executor import Executor
 
 
@@ -15,15 +16,15 @@ class SchemaImporterSpec(component_spec.ComponentSpec):
     """Output and parameters of `SchemaImporter`."""
 
     PARAMETERS: ClassVar = {
-        "schema_text": component_spec.ExecutionParameter(type=str),
-        "code": component_spec.ExecutionParameter(type=str),
+        keys.SCHEMA_TEXT: component_spec.ExecutionParameter(type=str),
+        keys.CODE: component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
-    OUTPUTS: ClassVar = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+    OUTPUTS: ClassVar = {keys.SCHEMA: component_spec.ChannelParameter(type=standard_artifacts.Schema)}
 
 
 class SchemaImporter(base_component.BaseComponent):
-    """Brings the curated schema into the run, by its content.
+    """Imports the curated schema into the run, by its content.
 
     TFX's `ImportSchemaGen` takes a path instead, and its cached output outlives an edit of the file; on a cluster the
     path would have to exist in the step's container as well.
@@ -45,7 +46,7 @@ class SchemaImporter(base_component.BaseComponent):
 
         Args:
             schema_text: the schema, as protobuf text.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             SchemaImporterSpec(schema_text=schema_text, code=code, schema=types.Channel(type=standard_artifacts.Schema))

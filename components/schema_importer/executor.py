@@ -1,4 +1,4 @@
-"""Writes the curated schema to where TFX's other steps read it."""
+"""Executor of the step `SchemaImporter`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components import component_keys as keys
 from components.schema_importer.parsing import parse_schema
 
 SCHEMA_FILE = "schema.pbtxt"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Parses the schema, so that a broken one stops the run here, and writes it."""
+    """Parses the schema, so that an invalid one stops the run here, and writes it."""
 
     def Do(
         self,
@@ -32,9 +33,9 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: `schema_text`.
 
         Raises:
-            UserError: the text is no schema; names the line.
+            UserError: the text is not a valid schema; the message names the line.
         """
         del input_dict
-        schema = parse_schema(exec_properties["schema_text"])
-        uri = artifact_utils.get_single_uri(output_dict["schema"])
+        schema = parse_schema(exec_properties[keys.SCHEMA_TEXT])
+        uri = artifact_utils.get_single_uri(output_dict[keys.SCHEMA])
         io_utils.write_pbtxt_file(os.path.join(uri, SCHEMA_FILE), schema)

@@ -1,4 +1,4 @@
-"""Reads a curated schema; needs no TFX."""
+"""Parses a curated schema without TFX."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from common.errors import UserError
 
 
 def parse_schema(text: str) -> schema_pb2.Schema:
-    """The schema that `text` describes.
+    """Parses the schema in `text`.
 
     Raises:
-        UserError: it describes none; names the line.
+        UserError: the text is not a valid schema; the message names the line.
     """
     try:
         return text_format.Parse(text, schema_pb2.Schema())

@@ -1,1 +1,1 @@
-"""Whether the exported model can be served: in a process of its own, over the protocols that apps speak."""
+"""Step that checks that the exported model can be served, by a server process over gRPC and REST."""

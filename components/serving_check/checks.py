@@ -1,4 +1,4 @@
-"""The trial: the model behind a server, pictures to it, and a comparison of what comes back."""
+"""The serving check: starts a server with the model, sends images, and compares the responses."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from typing import NamedTuple
 import numpy as np
 
 from common import progress
-from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, RefusedError, ask_grpc, ask_rest
+from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, ask_grpc, ask_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.memory import PEAK, RESIDENT, megabytes
-from components.serving_check.pictures import Picture
 from components.serving_check.reference import Reference
 from components.serving_check.result import ServingCheckResult
+from components.serving_check.sample_images import SampleImage
 from components.serving_check.server import Place, ServerProcess, failed
 from registry.store import Registry
+from segpipe_client import SegmentationError
 
-_PATIENCE_SECONDS = 2  # A connection ends a moment before its process does.
+_PATIENCE_SECONDS = 2  # A connection closes shortly before its process exits.
 
 Ask = Callable[[int, str, bytes], Answer]
 
 
 class Trial(NamedTuple):
-    """What is tried, and on what."""
+    """The model to check, and the images to send."""
 
     model_dir: str
     model_name: str
-    pictures: Sequence[Picture]
+    images: Sequence[SampleImage]
     max_pixels: int
     warmup_requests: int
 
 
 class _Answers(NamedTuple):
-    """What came back for each picture."""
+    """Responses for each image."""
 
     grpc: list[Answer]
     rest: list[Answer]
@@ -47,16 +48,16 @@ class _Answers(NamedTuple):
 def check_served(
     trial: Trial, make_reference: Callable[[], Reference], config: ServingCheckConfig
 ) -> ServingCheckResult:
-    """Serves the model and tries it.
+    """Serves the model and checks its responses.
 
     Args:
-        trial: The model, and the pictures to send.
-        make_reference: Loads what the answers are compared with; it is called in a thread, while the server starts.
-        config: What must hold.
+        trial: The model, and the images to send.
+        make_reference: Loads the reference for the responses; called in a thread while the server starts.
+        config: The limits to check.
 
     Raises:
-        UserError: the model is not loaded, gives other pixels than the training graph, keeps to no budget, or does not
-            refuse a hostile input.
+        UserError: the model is not loaded, differs from the training graph, exceeds a budget, or does not
+            reject a hostile input.
     """
     with tempfile.TemporaryDirectory(prefix="segpipe-serving-check-") as scratch:
         registry = Registry(str(Path(scratch) / "registry"))
@@ -64,7 +65,7 @@ def check_served(
             ThreadPoolExecutor(1) as beside,
             ServerProcess(registry.uri, config.engine, Path(scratch), config.start_seconds) as server,
         ):
-            expecting = beside.submit(_expect, make_reference, trial.pictures)
+            expecting = beside.submit(_expect, make_reference, trial.images)
             version = _register(registry, trial)
             place = server.wait_until_it_answers()
             without_model = megabytes(server.pid, RESIDENT)
@@ -80,12 +81,12 @@ def check_served(
             grown = megabytes(server.pid, PEAK) - without_model
 
     agreements = [
-        reference.agreement(picture, wanted, answer.mask_HW)
-        for picture, wanted, answer in zip(trial.pictures, expected, answers.grpc, strict=True)
+        reference.agreement(image, wanted, answer.mask_HW)
+        for image, wanted, answer in zip(trial.images, expected, answers.grpc, strict=True)
     ]
     result = ServingCheckResult(
         engine=place.engine,
-        pictures=len(trial.pictures),
+        pictures=len(trial.images),
         agreement=min(agreements),
         milliseconds=_median_milliseconds(answers.grpc),
         rest_milliseconds=_median_milliseconds(answers.rest),
@@ -93,19 +94,21 @@ def check_served(
         refused=tuple(hostile),
         warmup_requests=trial.warmup_requests,
     )
-    _check_pixels(trial.pictures, agreements, config)
-    _check_same_over_rest(trial.pictures, answers)
+    _check_pixels(trial.images, agreements, config)
+    _check_same_over_rest(trial.images, answers)
     _check_budgets(result, config)
     return result
 
 
-def _expect(make_reference: Callable[[], Reference], pictures: Sequence[Picture]) -> tuple[Reference, list[np.ndarray]]:
+def _expect(
+    make_reference: Callable[[], Reference], images: Sequence[SampleImage]
+) -> tuple[Reference, list[np.ndarray]]:
     reference = make_reference()
-    return reference, [reference.expect(picture) for picture in pictures]
+    return reference, [reference.expect(image) for image in images]
 
 
 def _register(registry: Registry, trial: Trial) -> int:
-    """A registry for this server alone, which loads nothing that no registry vouches for."""
+    """Makes a registry for this server, which loads only versions of a registry."""
     manifest, _ = registry.push(
         trial.model_dir,
         model_name=trial.model_name,
@@ -120,17 +123,17 @@ def _register(registry: Registry, trial: Trial) -> int:
 
 def _ask_all(server: ServerProcess, place: Place, trial: Trial) -> _Answers:
     return _Answers(
-        [_ask(server, ask_grpc, place.grpc, trial, picture) for picture in trial.pictures],
-        [_ask(server, ask_rest, place.http, trial, picture) for picture in trial.pictures],
+        [_ask(server, ask_grpc, place.grpc, trial, image) for image in trial.images],
+        [_ask(server, ask_rest, place.http, trial, image) for image in trial.images],
     )
 
 
-def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, picture: Picture) -> Answer:
+def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, image: SampleImage) -> Answer:
     try:
-        return ask(port, trial.model_name, picture.encoded)
-    except RefusedError as refused:
-        server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-        raise failed(f"it gives no mask for the picture {picture.id} ({refused})") from None
+        return ask(port, trial.model_name, image.encoded)
+    except SegmentationError as error:
+        server.check_alive(_PATIENCE_SECONDS if error.code == UNAVAILABLE else 0)
+        raise failed(f"the server returns no mask for the image {image.id} ({error.code}: {error})") from None
 
 
 def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
@@ -138,49 +141,50 @@ def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: 
         for protocol, ask, port in (("gRPC", ask_grpc, place.grpc), ("REST", ask_rest, place.http)):
             try:
                 ask(port, trial.model_name, encoded)
-            except RefusedError as refused:
-                server.check_alive(_PATIENCE_SECONDS if refused.code == UNAVAILABLE else 0)
-                if refused.code != INVALID_ARGUMENT:
+            except SegmentationError as error:
+                server.check_alive(_PATIENCE_SECONDS if error.code == UNAVAILABLE else 0)
+                if error.code != INVALID_ARGUMENT:
+                    told = f"{error.code}: {error}"
                     raise failed(
-                        f"over {protocol}, {name} is to be refused as {INVALID_ARGUMENT}, but gets {refused}"
+                        f"over {protocol}, {name} must be rejected as {INVALID_ARGUMENT}, but gets {told}"
                     ) from None
             else:
-                raise failed(f"over {protocol}, {name} gets a mask, and should be refused")
+                raise failed(f"over {protocol}, {name} must be rejected, but gets a mask")
 
 
 def _check_unharmed(server: ServerProcess, place: Place, trial: Trial, before: Answer) -> None:
-    after = _ask(server, ask_grpc, place.grpc, trial, trial.pictures[0])
+    after = _ask(server, ask_grpc, place.grpc, trial, trial.images[0])
     if not np.array_equal(after.mask_HW, before.mask_HW):
-        raise failed(f"after the hostile inputs the picture {trial.pictures[0].id} gets another mask")
+        raise failed(f"after the hostile inputs the image {trial.images[0].id} gets a different mask")
 
 
-def _check_pixels(pictures: Sequence[Picture], agreements: Sequence[float], config: ServingCheckConfig) -> None:
+def _check_pixels(images: Sequence[SampleImage], agreements: Sequence[float], config: ServingCheckConfig) -> None:
     wrong = [index for index, agreement in enumerate(agreements) if agreement < config.min_agreement]
     if wrong:
         worst = min(wrong, key=agreements.__getitem__)
         raise failed(
-            f"the masks of {len(wrong)} of {len(pictures)} pictures are not the training graph's; of "
-            f"{pictures[worst].id} {agreements[worst]:.2%} of the pixels agree, and serving_check.min_agreement asks "
+            f"the masks of {len(wrong)} of {len(images)} images differ from the training graph's; for "
+            f"{images[worst].id} {agreements[worst]:.2%} of the pixels agree, but serving_check.min_agreement asks "
             f"for {config.min_agreement:.2%}"
         )
 
 
-def _check_same_over_rest(pictures: Sequence[Picture], answers: _Answers) -> None:
-    for picture, grpc, rest in zip(pictures, answers.grpc, answers.rest, strict=True):
+def _check_same_over_rest(images: Sequence[SampleImage], answers: _Answers) -> None:
+    for image, grpc, rest in zip(images, answers.grpc, answers.rest, strict=True):
         if grpc.mask != rest.mask or not np.allclose(grpc.class_fractions_C, rest.class_fractions_C, atol=1e-4):
-            raise failed(f"gRPC and REST give different answers for the picture {picture.id}")
+            raise failed(f"gRPC and REST give different masks for the image {image.id}")
 
 
 def _check_budgets(result: ServingCheckResult, config: ServingCheckConfig) -> None:
     if result.milliseconds > config.max_milliseconds:
         raise failed(
-            f"the median picture takes {result.milliseconds:.0f} ms, and serving_check.max_milliseconds allows "
+            f"the median image takes {result.milliseconds:.0f} ms, but serving_check.max_milliseconds allows "
             f"{config.max_milliseconds:g}: take a smaller model, or allow more"
         )
     if result.megabytes > config.max_megabytes:
         raise failed(
-            f"the server's memory grows by {result.megabytes:.0f} MB, and serving_check.max_megabytes allows "
-            f"{config.max_megabytes:g}: take a smaller model or picture, or allow more"
+            f"the server's memory grows by {result.megabytes:.0f} MB, but serving_check.max_megabytes allows "
+            f"{config.max_megabytes:g}: take a smaller model or image, or allow more"
         )
 
 

@@ -1,4 +1,4 @@
-"""The step that tries the exported model behind a server."""
+"""Declaration of the step that checks the exported model behind a server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components import component_keys as keys
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 
@@ -17,28 +18,28 @@ class ServingCheckSpec(ComponentSpec):
     """Parameters, inputs and outputs of `ServingCheck`."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        "config": ExecutionParameter(type=str),
-        "trainer_settings": ExecutionParameter(type=str),
-        "model_name": ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        keys.CONFIG: ExecutionParameter(type=str),
+        keys.TRAINER_SETTINGS: ExecutionParameter(type=str),
+        keys.MODEL_NAME: ExecutionParameter(type=str),
+        keys.CODE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "model": ChannelParameter(type=standard_artifacts.Model),
+        keys.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
-        "checked_model": ChannelParameter(type=standard_artifacts.Model),
-        "blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        keys.CHECKED_MODEL: ChannelParameter(type=standard_artifacts.Model),
+        keys.BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing),
     }
 
 
 class ServingCheck(base_component.BaseComponent):
-    """Serves the model in a process of its own, and lets no model pass that an app could not use.
+    """Serves the model in a separate process, and stops the run if an app could not use it.
 
-    TFX's InfraValidator needs Docker or a model server on the cluster, and does not run on Kubeflow Pipelines; nor does
-    it look at what comes back.  This one starts `python -m serving` on ports of this machine, sends pictures of the
-    eval split over gRPC and REST, and asks for the training graph's pixels, for time and memory within a budget, and
-    that hostile inputs are refused while the server lives on.
+    TFX's InfraValidator needs Docker or a model server on the cluster, does not run on Kubeflow Pipelines, and does not
+    check responses.  This step starts `python -m serving` on ports of this machine, sends images of the
+    eval split over gRPC and REST, and requires the training graph's pixels, time and memory within a budget, and
+    that hostile inputs are rejected without harming the server.
 
     ```python
     check = ServingCheck(
@@ -51,9 +52,9 @@ class ServingCheck(base_component.BaseComponent):
     pusher = RegistryPusher(model=check.outputs["checked_model"], infra_blessing=check.outputs["blessing"], …)
     ```
 
-    Outputs, only there if the model passed, for a step that fails leaves none:
-        checked_model: the model that was served: that of the Trainer, and in `assets.extra` requests by which model
-            servers warm up.
+    Outputs, present only if the model passed, because a failed step has none:
+        checked_model: the model that was served: that of the Trainer, with warm-up requests for model
+            servers in `assets.extra`.
         blessing: an `InfraBlessing` as TFX's InfraValidator makes it, with `serving_check.json`
             (`components.serving_check.result.ServingCheckResult`).
     """
@@ -75,10 +76,10 @@ class ServingCheck(base_component.BaseComponent):
         Args:
             examples: Records, with the split `eval`.
             model: The model that was exported.
-            config: What must hold.
-            trainer_settings: The Trainer's `custom_config` as JSON: what it exported.
+            config: The limits to check.
+            trainer_settings: The Trainer's `custom_config` as JSON, which describes the export.
             model_name: Name of the model, under which it is served.
-            code: Fingerprint of the step's code; another one makes the cache miss.
+            code: Digest of the step's code; a different one invalidates the cache.
         """
         super().__init__(
             spec=ServingCheckSpec(

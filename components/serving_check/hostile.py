@@ -1,4 +1,4 @@
-"""What nobody should send, and a server must refuse."""
+"""Malicious inputs that the server must reject."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import math
 import numpy as np
 from PIL import Image
 
-from common.decompression_bomb import lying_png
+from common.decompression_bomb import forged_size_png
 
 _SIDE = 64
 
 
 def hostile_inputs(max_pixels: int) -> dict[str, bytes]:
-    """What it is → the bytes, for a model that takes pictures of up to `max_pixels`."""
+    """Returns name → bytes, for a model that accepts images of up to `max_pixels`."""
     return {
         "nothing": b"",
-        "a text": b"This is no picture.",
+        "a text file": b"This is not an image.",
         "half a JPEG": _half_a_jpeg(),
-        f"a header that speaks of more than {max_pixels} pixels": lying_png(math.isqrt(max_pixels) + 1),
+        f"a header that claims more than {max_pixels} pixels": forged_size_png(math.isqrt(max_pixels) + 1),
     }
 
 

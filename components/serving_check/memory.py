@@ -31,4 +31,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return ""  # It has ended meanwhile.
+        return ""  # It has exited.

@@ -1,4 +1,4 @@
-"""A model server in a process of its own, on free ports of this machine."""
+"""A model server in a separate process, on free ports of this machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import components
 from common.errors import UserError
-from components.serving_check.asking import HOST, REQUEST_SECONDS, UNAVAILABLE, RefusedError, ask_http
+from components.serving_check.asking import HOST, REQUEST_SECONDS, ask_states
+from segpipe_client import DeadlineExceededError, SegmentationError, ServerUnavailableError, VersionState
 
 EMBEDDED = "the embedded server"
 _LISTENING = re.compile(r" (listening|started) (?:program=(\S+) )?http=(?:\S*:)?(\d+) grpc=(?:\S*:)?(\d+)$", re.M)
@@ -28,7 +29,7 @@ _LAST_LINES = 3
 
 
 class Place(NamedTuple):
-    """Where the server answers, and which one it is."""
+    """Address and kind of the server."""
 
     engine: str
     http: int
@@ -36,13 +37,13 @@ class Place(NamedTuple):
 
 
 class ServerProcess:
-    """`python -m serving`, for the time of a `with` block; it ends with this process too, however that does.
+    """`python -m serving` for the time of a `with` block; it also exits when this process does, however that happens.
 
-    Other than this process it uses no GPU: what trains here may hold all of its memory.
+    Unlike this process it uses no GPU, because a training here may hold all of its memory.
     """
 
     def __init__(self, registry: str, engine: str, folder: Path, seconds: float) -> None:
-        """`folder` gets its log; `seconds` is the time that starting may take, and loading again."""
+        """`folder` gets its log; `seconds` is the limit for starting, and again for loading."""
         self._log = folder / "server.log"
         self._until = 0.0
         self._seconds = seconds
@@ -71,19 +72,19 @@ class ServerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # Whatever is left of it.
+            os.killpg(self._process.pid, signal.SIGKILL)  # Remaining child processes.
         self._process.wait()
 
     @property
     def pid(self) -> int:
-        """The process, whose children may be the server."""
+        """Id of the process, whose children may be the server."""
         return self._process.pid
 
     def wait_until_it_answers(self) -> Place:
-        """Returns once it answers, still without a model.
+        """Waits until the server responds, still without a model.
 
         Raises:
-            UserError: it has ended, or does not answer in time.
+            UserError: it has exited, or does not respond in time.
         """
         self._until = time.monotonic() + self._seconds
         while not (found := _LISTENING.search(self._log.read_text("utf-8", "replace"))):
@@ -94,31 +95,31 @@ class ServerProcess:
         return place
 
     def wait_until_loaded(self, place: Place, model_name: str) -> None:
-        """Returns once the model is there to be asked.
+        """Waits until the model is available.
 
         Raises:
-            UserError: the server refuses it, has ended, or does not load it in time.
+            UserError: the server rejects it, has exited, or does not load it in time.
         """
         self._until = time.monotonic() + self._seconds
         while True:
-            status = _status(place.http, model_name)
-            if status.get("state") == "AVAILABLE":
+            found = _state(place.http, model_name)
+            if found and found.state == "AVAILABLE":
                 return
-            if status.get("state") == "END":
-                raise failed(f"{place.engine} does not load the model: {status['status'].get('error_message')}")
+            if found and found.state == "END":
+                raise failed(f"{place.engine} does not load the model: {found.error}")
             self._wait("it did not load the model")
 
     def check_alive(self, patience: float = 0) -> None:
-        """Does nothing if it runs, and still does after `patience` seconds.
+        """Checks that the server still runs after `patience` seconds.
 
         Raises:
-            UserError: it has ended.
+            UserError: it has exited.
         """
         with contextlib.suppress(subprocess.TimeoutExpired):
             status = self._process.wait(patience)
             lines = self._log.read_text("utf-8", "replace").split("\n")
             last = " / ".join([line for line in lines if line.strip()][-_LAST_LINES:])
-            raise failed(f"the server has ended with the status {status}; the end of its log: {last or 'nothing'}")
+            raise failed(f"the server exited with status {status}; the end of its log: {last or 'nothing'}")
 
     def _wait(self, otherwise: str) -> None:
         self.check_alive()
@@ -137,30 +138,35 @@ class ServerProcess:
 
 
 def failed(sentence: str) -> UserError:
-    """What the step says and the run ends with."""
+    """Returns the error that ends the run."""
     return UserError(f"the model cannot be served and is not pushed: {sentence}")
 
 
 def _environment() -> dict[str, str]:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     sources = str(Path(components.__file__).parents[1])
-    if sources not in site.getsitepackages():  # In front, what is installed would hide modules of Python's own.
+    if (
+        sources not in site.getsitepackages()
+    ):  # Prepended, installed packages would hide modules of the standard library.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (sources, environment.get("PYTHONPATH"))))
     return environment
 
 
 def _answers(port: int) -> bool:
+    """Whether the server answers, though it has no such model."""
     try:
-        ask_http(port, "GET", "/v1/models/none")
-    except RefusedError as refused:
-        return refused.code != UNAVAILABLE
+        ask_states(port, "none")
+    except (ServerUnavailableError, DeadlineExceededError):
+        return False
+    except SegmentationError:
+        return True
     return True
 
 
-def _status(port: int, model_name: str) -> dict[str, Any]:
+def _state(port: int, model_name: str) -> VersionState | None:
+    """The state of the model's one version, if the server knows it."""
     try:
-        status, document = ask_http(port, "GET", f"/v1/models/{model_name}")
-    except RefusedError:
-        return {}
-    versions = document.get("model_version_status") or [{}]
-    return dict(versions[0]) if status == 200 else {}
+        states = ask_states(port, model_name)
+    except SegmentationError:
+        return None
+    return states[0] if states else None

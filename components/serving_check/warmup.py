@@ -1,8 +1,8 @@
-"""The requests that a model server runs when it loads a version, before anybody waits for an answer.
+"""Warm-up requests that a model server runs when it loads a version.
 
 TensorFlow Serving reads them from a TFRecord file of `PredictionLog` in the version's `assets.extra`
-(servables/tensorflow/saved_model_warmup_util.h).  The pictures in it are grey, in the sizes and formats of the data:
-nobody's picture travels with a model.
+(servables/tensorflow/saved_model_warmup_util.h).  The images in it are grey, in the sizes and formats of the data:
+no image of the data is shipped with a model.
 """
 
 from __future__ import annotations
@@ -15,27 +15,29 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.serving_check.asking import predict_request
-from components.serving_check.pictures import Picture
+from common.signatures import SERVING_DEFAULT
+from components.serving_check.sample_images import SampleImage
+from segpipe_client.messages import request_bytes
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 4
-_KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # A grey BMP would be as large as any other.
+_KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # BMP is uncompressed: a grey one would be as large as any other.
 
 
-def write_warmup(model_dir: str, model_name: str, pictures: Sequence[Picture]) -> int:
-    """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same pictures.
+def write_warmup(model_dir: str, model_name: str, images: Sequence[SampleImage]) -> int:
+    """Adds the requests to the SavedModel in `model_dir`; the same bytes for the same images.
 
     Returns:
-        How many there are: one a size and format, four at most.
+        Their number: one per size and format, at most four.
     """
-    kinds = list(dict.fromkeys((picture.format, picture.height, picture.width) for picture in pictures))[:_MOST]
+    kinds = list(dict.fromkeys((image.format, image.height, image.width) for image in images))[:_MOST]
     path = os.path.join(model_dir, WARMUP_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
         for kind in kinds:
             log = prediction_log_pb2.PredictionLog()
-            log.predict_log.request.CopyFrom(predict_request(model_name, _grey(*kind)))
+            request = request_bytes(_grey(*kind), model_name, signature=SERVING_DEFAULT)
+            log.predict_log.request.ParseFromString(request)
             writer.write(log.SerializeToString(deterministic=True))
     return len(kinds)
 

@@ -1,18 +1,21 @@
-"""The architectures that there are, and what each can be told.
+"""The architectures and their settings.
 
-It stands outside `models/`, which imports TensorFlow.
+It is outside `models/`, which imports TensorFlow.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from common.settings import Settings, default_type
+from components.trainer.encoder_specs import ENCODERS, EncoderSpec
 
-EncoderName = Literal["mobilenet_v2", "densenet121", "vgg16", "mobilenet", "efficientnet_v2_b0", "resnet50"]
-PUBLISHED_ALPHAS = {"mobilenet": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
+if TYPE_CHECKING:
+    EncoderName = str
+else:
+    EncoderName = Literal[tuple(ENCODERS)]
 
 
 class UNet(Settings):
@@ -20,15 +23,17 @@ class UNet(Settings):
 
     type: Literal["unet"] = "unet"
     width: int = Field(default=64, ge=1, le=512, description="Channels of the first level; each further level doubles.")
-    depth: int = Field(default=4, ge=1, le=8, description="Times that the picture is halved: 64 and 4 make 64…1024.")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share of channels dropped at the bottom.")
+    depth: int = Field(
+        default=4, ge=1, le=8, description="Number of downsamplings: width 64 and depth 4 give 64…1024 channels."
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate at the bottom.")
     normalise: bool = Field(
-        default=True, description="Whether batch normalisation follows each convolution, as it does not in the paper."
+        default=True, description="Whether batch normalisation follows each convolution; in the paper it does not."
     )
 
     @property
-    def halvings(self) -> int:
-        """How often height and width are halved."""
+    def num_downsamples(self) -> int:
+        """Number of times that height and width are halved."""
         return self.depth
 
     @property
@@ -38,15 +43,15 @@ class UNet(Settings):
 
 
 class Encoder(Settings):
-    """A classification network of keras.applications, less its classifier; it scales pictures as it was trained on."""
+    """A classification network of keras.applications without its classifier; it applies its own image scaling."""
 
     name: EncoderName = Field(description="The network.", examples=["mobilenet_v2"])
     weights: str = Field(
         default="imagenet",
-        description="What it starts from: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
+        description="Initial weights: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
         "of the network without its top, or `none` (random).",
     )
-    alpha: float = Field(default=1.0, gt=0, le=2, description="Factor on the channels of the MobileNets.")
+    alpha: float = Field(default=1.0, gt=0, le=2, description="Width multiplier of the MobileNets.")
 
     @model_validator(mode="before")
     @classmethod
@@ -64,36 +69,42 @@ class Encoder(Settings):
 
     @model_validator(mode="after")
     def _alpha_exists(self) -> Encoder:
-        published = PUBLISHED_ALPHAS.get(self.name, (1.0,))
-        if self.name not in PUBLISHED_ALPHAS and self.alpha != 1:
-            raise ValueError(f"alpha is for {' and '.join(PUBLISHED_ALPHAS)}; {self.name} has none")
-        if self.weights == "imagenet" and self.alpha not in published:
-            raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, published))} only")
+        alphas = self.spec.alphas
+        if not alphas and self.alpha != 1:
+            scalable = " and ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
+            raise ValueError(f"alpha is for {scalable}; {self.name} has none")
+        if alphas and self.weights == "imagenet" and self.alpha not in alphas:
+            raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, alphas))} only")
         return self
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """The encoder's record."""
+        return ENCODERS[self.name]
 
 
 class EncoderArchitecture(Settings):
-    """What the architectures on an encoder share."""
+    """Common settings of architectures with an encoder."""
 
     @property
-    def halvings(self) -> int:
-        """How often height and width are halved."""
+    def num_downsamples(self) -> int:
+        """Number of times that height and width are halved."""
         return 5
 
 
 class EncoderUNet(EncoderArchitecture):
-    """A U-Net whose way down is an encoder, tapped at strides 2, 4, 8, 16 and 32."""
+    """A U-Net with a pretrained encoder and skip connections at strides 2, 4, 8, 16 and 32."""
 
     type: Literal["encoder_unet"] = "encoder_unet"
-    encoder: Encoder = Field(description="The way down.", examples=["{name: mobilenet_v2}"])
+    encoder: Encoder = Field(description="The encoder.", examples=["{name: mobilenet_v2}"])
     decoder: Literal["pix2pix", "convolution"] = Field(
         default="pix2pix",
-        description="The way up: a transposed convolution a level, or bilinear resizing and two convolutions.",
+        description="The decoder: one transposed convolution per level, or bilinear upsampling and two convolutions.",
     )
     widths: tuple[int, int, int, int] = Field(
-        default=(512, 256, 128, 64), description="Channels of the levels up, at strides 16, 8, 4 and 2."
+        default=(512, 256, 128, 64), description="Channels of the decoder levels, at strides 16, 8, 4 and 2."
     )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="Share dropped after the first two levels up.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate after the first two decoder levels.")
 
     @field_validator("widths")
     @classmethod
@@ -107,21 +118,21 @@ class FCN8(EncoderArchitecture):
     """The FCN-8s of Long, Shelhamer and Darrell (2015) on VGG16."""
 
     type: Literal["fcn8"] = "fcn8"
-    encoder: Encoder = Field(default=Encoder(name="vgg16"), description="VGG16, and what it starts from.")
+    encoder: Encoder = Field(default=Encoder(name="vgg16"), description="VGG16 and its initial weights.")
     head_width: int = Field(
         default=4096,
         ge=1,
         le=8192,
         description="Channels of the two layers on top of the encoder: 4096 as published are 120 million weights.",
     )
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="Share dropped after each of the two.")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="Dropout rate after each of the two.")
 
     @field_validator("encoder")
     @classmethod
     def _stands_on_vgg16(cls, value: Encoder) -> Encoder:
         if value.name != "vgg16":
             raise ValueError(
-                f"fcn8 stands on vgg16, not on {value.name}; encoder_unet and deeplabv3plus take any encoder"
+                f"fcn8 requires the encoder vgg16, not {value.name}; encoder_unet and deeplabv3plus take any encoder"
             )
         return value
 
@@ -130,9 +141,7 @@ class DeepLabV3Plus(EncoderArchitecture):
     """DeepLabV3+ of Chen et al. (2018): atrous spatial pyramid pooling on an encoder, and a small decoder."""
 
     type: Literal["deeplabv3plus"] = "deeplabv3plus"
-    encoder: Encoder = Field(
-        description="What the features come from; its layers are not dilated.", examples=["{name: resnet50}"]
-    )
+    encoder: Encoder = Field(description="The encoder; its layers are not dilated.", examples=["{name: resnet50}"])
     output_stride: Literal[16, 32] = Field(
         default=16, description="Stride of the features that are pooled; at 16 the encoder ends there, as far as used."
     )
@@ -140,10 +149,10 @@ class DeepLabV3Plus(EncoderArchitecture):
         default=(6, 12, 18),
         min_length=1,
         max_length=8,
-        description="Dilations of the pyramid; one beyond height / output_stride sees little but padding.",
+        description="Dilation rates of the pyramid; one beyond height / output_stride sees little but padding.",
     )
     width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid and of the decoder.")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="Share dropped after the pyramid.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout rate after the pyramid.")
 
     @field_validator("rates")
     @classmethod

@@ -1,4 +1,4 @@
-"""What is trained, and how."""
+"""Configuration of the training."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, Los
 
 NONE = "none"
 BLESSED = "blessed"
-"""What `warm_start` may be besides a folder."""
+"""Values of `warm_start` other than a folder."""
 
 
 class TrainerConfig(Settings):
-    """Model, loss, optimiser and the course of the training."""
+    """Model, loss, optimiser and training loop."""
 
     model: TaggedArchitecture = Field(default=UNet(), description="The architecture.")
     loss: LossTerms = Field(
         default=(CrossEntropyTerm(),),
         min_length=1,
-        description="Terms that are added up; a name alone, such as `dice`, is that term with its defaults.",
+        description="Terms of the loss, which are added; a name alone, such as `dice`, is that term with its defaults.",
     )
     class_weights: ClassWeights | None = Field(
         default=None,
-        description="What a pixel of a class weighs in cross-entropy and focal loss, 1 where the class is not named; "
-        "without it, what Transform computed (transform.class_weights).",
+        description="Weight of a class's pixels in cross-entropy and focal loss, 1 for classes that are not named; "
+        "default: the weights that Transform computes (transform.class_weights).",
     )
-    batch_size: int = Field(default=16, ge=1, description="Pictures that pass at once, over all devices together.")
+    batch_size: int = Field(default=16, ge=1, description="Images in a batch, over all devices together.")
     workers: int = Field(
         default=1,
         ge=1,
@@ -39,61 +39,72 @@ class TrainerConfig(Settings):
         "`segpipe run` trains on its own machine alone.",
     )
     accumulate: int = Field(
-        default=1, ge=1, le=1024, description="Batches whose gradients are averaged to one step of the optimiser."
+        default=1,
+        ge=1,
+        le=1024,
+        description="Gradient accumulation: batches whose gradients are averaged for one optimiser step.",
     )
-    epochs: int = Field(default=20, ge=1, description="Passes over the training data, at most.")
+    epochs: int = Field(default=20, ge=1, description="Most passes over the training data.")
     max_minutes: float | None = Field(
-        default=None, gt=0, description="Training ends after the epoch in which this time is up."
+        default=None, gt=0, description="Training ends after the epoch in which this time limit is reached."
     )
-    optimizer: Optimizer = Field(default=Adam(), description="What turns gradients into steps; a name is enough.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="The optimiser's step size, once warmed up.")
-    schedule: Schedule = Field(default=Cosine(), description="How the step size goes on; a name is enough.")
-    warm_up_epochs: int = Field(default=0, ge=0, description="Epochs over which the step size rises from nearly zero.")
+    optimizer: Optimizer = Field(default=Adam(), description="The optimiser; a name is enough.")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate after the warm-up.")
+    schedule: Schedule = Field(default=Cosine(), description="Learning-rate schedule; a name is enough.")
+    warm_up_epochs: int = Field(
+        default=0, ge=0, description="Epochs over which the learning rate rises from nearly zero."
+    )
     clip_norm: float | None = Field(
-        default=None, gt=0, description="Gradients that are longer than this, all weights together, are cut to it."
+        default=None, gt=0, description="Gradient clipping: largest global norm of the gradients."
     )
     average: float | None = Field(
         default=None,
         gt=0,
         lt=1,
-        description="Momentum, such as 0.999, of a moving average of the weights, a step at a time; where it is given, "
-        "the average is what is evaluated, kept and exported.",
+        description="Decay, such as 0.999, of an exponential moving average (EMA) of the weights, updated after each "
+        "step; if it is set, the average is evaluated, kept and exported. Default: no average.",
     )
-    fine_tuning: FineTuning | None = Field(default=None, description="Whether the encoder rests at first; none: never.")
+    fine_tuning: FineTuning | None = Field(
+        default=None, description="Fine-tuning with an encoder that is frozen at first; none: never frozen."
+    )
     warm_start: str = Field(
         default="none",
         min_length=1,
-        description="Initial weights: `none`, `blessed` (those of the registry's served version; so a version that is "
-        "pushed makes the next run train again), the folder of an exported model, or the one in which a training that "
-        "diverged says that it kept its weights.",
+        description="Initial weights: `none`, `blessed` (those of the registry's served version; each new version then "
+        "makes the next run train again), the folder of an exported model, or the folder named in the error of a "
+        "training that diverged.",
     )
     precision: Precision = Field(
         default="float32",
-        description="What the network computes in while training; its weights are float32 always. `auto` is "
+        description="Precision of computation while training; the weights are always float32. `auto` is "
         "mixed_bfloat16 on GPUs of compute capability 8 or newer, else float32.",
     )
     xla: bool = Field(
         default=False,
-        description="Whether the training step is compiled by XLA: on a GPU it was nearly twice as fast then, after a "
+        description="Whether the training step is compiled by XLA: on a GPU this was nearly twice as fast, after a "
         "minute or two of compiling.",
     )
     deterministic: bool = Field(
         default=False,
-        description="Whether the same seed gives the same weights on the same kind of device, at any cost.",
+        description="Whether the same seed gives the same weights on the same kind of device, even if it is slower.",
     )
     patience: int = Field(
-        default=10, ge=1, description="Epochs without a better mean IoU on the eval split until training stops."
+        default=10,
+        ge=1,
+        description="Early stopping: epochs without a better mean IoU on the eval split until training stops.",
     )
-    augmentation: Augmentation = Field(default=Augmentation(), description="Random changes to the training pictures.")
+    augmentation: Augmentation = Field(
+        default=Augmentation(), description="Random augmentation of the training images."
+    )
     cache_bytes: int = Field(
         default=2_000_000_000,
         ge=0,
-        description="Records of the train, and of the eval, split are held in memory if they are no larger.",
+        description="Largest size at which the records of the train, and of the eval, split are cached in memory.",
     )
     max_pixels: int = Field(
-        default=25_000_000, ge=1, description="Width × height over which the served model refuses a picture."
+        default=25_000_000, ge=1, description="Width × height above which the served model rejects an image."
     )
-    inference: InferenceConfig = Field(default=InferenceConfig(), description="How the exported model answers.")
+    inference: InferenceConfig = Field(default=InferenceConfig(), description="Inference of the exported model.")
 
     @model_validator(mode="after")
     def _batch_goes_round(self) -> TrainerConfig:
@@ -103,18 +114,18 @@ class TrainerConfig(Settings):
 
     @model_validator(mode="after")
     def _phases_fit(self) -> TrainerConfig:
-        """Refuses phases that could never come, or that the architecture does not have."""
+        """Rejects phases that would never start, or that the architecture does not have."""
         first_phase = self.epochs
         change = self.fine_tuning.from_epoch if self.fine_tuning else None
         if change:
             first_phase = change - 1
             if first_phase >= self.epochs:
                 raise ValueError(
-                    f"fine_tuning.from_epoch {change} never comes in {self.epochs} epochs; where the encoder is to "
-                    "rest to the end, write null"
+                    f"fine_tuning.from_epoch ({change}) is beyond the {self.epochs} epochs; to keep the encoder "
+                    "frozen, write null"
                 )
         if self.fine_tuning and self.model.encoder is None:
-            raise ValueError(f"fine_tuning is for architectures on an encoder, and {self.model.type} has none")
+            raise ValueError(f"fine_tuning needs an architecture with an encoder, but {self.model.type} has none")
         if self.warm_up_epochs >= first_phase:
             raise ValueError(
                 f"warm_up_epochs must be fewer than the {first_phase} epochs"
@@ -125,5 +136,5 @@ class TrainerConfig(Settings):
 
     @property
     def pictures_per_step(self) -> int:
-        """Pictures that a step of the optimiser sees."""
+        """Number of images per optimiser step."""
         return self.batch_size * self.accumulate

@@ -1,7 +1,7 @@
-"""Divergence: a training whose loss or weights are not finite ends at once, with the weights of the last good epoch.
+"""Divergence check: a training whose loss or weights are not finite ends at once, keeping the best weights so far.
 
-Once a loss is NaN or infinite, the gradients are too, and one step makes every weight NaN.  From then on a training
-goes through its epochs for nothing; its masks are class 0 everywhere, whose figures look like those of a poor model.
+Once a loss is NaN or infinite, so are the gradients, and one step makes every weight NaN.  The remaining epochs are
+then wasted; the masks are class 0 everywhere, whose metrics look like those of a poor model.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ _LOOK_SECONDS = 0.5
 
 
 class Diverged(UserError):
-    """The training diverged; the text says where, and what to lower."""
+    """The training diverged; the message says where, and what to change."""
 
 
 class Situation(NamedTuple):
-    """The training that is watched."""
+    """State of the monitored training."""
 
     config: TrainerConfig
     phase: Phase
     steps_per_epoch: int
     replicas: int
-    """Among which each step is shared out."""
+    """Number of replicas that share each step."""
     workers: int
-    """Which must all end at the same step."""
+    """Number of workers, which must all stop at the same step."""
     rate: Callable[[int], float]
     """Step of the phase, counted from 0 → learning rate."""
     kept: Callable[[], str]
-    """What is kept of the training so far, in words."""
+    """Returns a sentence that says which weights are kept."""
 
 
 class StopOnDivergence(keras.callbacks.Callback):
-    """Ends a training whose loss or weights are not finite.
+    """Callback that ends a training whose loss or weights are not finite.
 
-    The graph counts the steps whose loss is not finite, and the count is read only where the progress is shown, twice a
-    second, and at the end of an epoch: to wait for the device after each step would cost time.  In the list of
-    callbacks it stands before those that keep weights, so that none that are not finite are kept.
+    The graph counts the steps whose loss is not finite, and the count is read only when progress is reported, twice a
+    second, and at the end of an epoch: waiting for the device after each step would cost time.  In the list of
+    callbacks it comes before those that keep weights, so that non-finite weights are never kept.
 
-    With float16 a loss that is not finite is let pass, since loss scaling skips that step; but not through all steps
-    of an epoch, and not weights that are not finite.
+    With float16 a non-finite loss is tolerated, because loss scaling skips that step; but not in all steps
+    of an epoch, and non-finite weights are not tolerated.
     """
 
     def __init__(self, situation: Situation, weights: Sequence[tf.Variable]) -> None:
-        """Watches `weights`, all of those of the network, statistics of batch normalisation included."""
+        """Monitors all weights of the network, including statistics of batch normalisation."""
         super().__init__()
-        self._supports_tf_logs = True  # Or Keras would wait for the device after each step.
+        self._supports_tf_logs = True  # Otherwise Keras would wait for the device after each step.
         self._situation = situation
         self._weights = weights
         self._skips = situation.config.precision == "mixed_float16"
@@ -67,11 +67,11 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._looked = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the epoch."""
+        """Sets the current epoch."""
         self._epoch, self._steps, self._logs = epoch, 0, {}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss, now and then.
+        """Checks the loss from time to time.
 
         Raises:
             Diverged: it is not finite.
@@ -83,7 +83,7 @@ class StopOnDivergence(keras.callbacks.Callback):
             self._look()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss of all steps of the epoch, before the evaluation.
+        """Checks the loss of all steps of the epoch, before the evaluation.
 
         Raises:
             Diverged: it is not finite.
@@ -91,7 +91,7 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._look()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the weights, before they are kept.
+        """Checks the weights, before they are kept.
 
         Raises:
             Diverged: they are not finite.
@@ -100,7 +100,7 @@ class StopOnDivergence(keras.callbacks.Callback):
             raise self._diverged("weights of the network are not finite", self._steps, untouched=False)
 
     def _look(self) -> None:
-        # With several workers Keras adds up over them what is a sum over all replicas already.
+        # With several workers Keras sums over them what is already a sum over all replicas.
         bad = float(self._logs.get(NONFINITE_STEPS, 0.0)) / self._situation.workers
         loss = float(self._logs.get("loss", 0.0))
         if math.isfinite(loss) and not bad:
@@ -132,14 +132,14 @@ class NonFiniteSteps(keras.metrics.Metric):
         self._number.assign_add(tf.cast(tf.logical_not(tf.math.is_finite(loss)), tf.float32))
 
     def result(self) -> tf.Tensor:
-        """The number so far."""
+        """Returns the count so far."""
         return tf.identity(self._number)
 
 
 def first_bad_step(steps: int, bad: float, replicas: int) -> int:
     """The first of `steps` steps, counted from 1, whose loss was not finite.
 
-    In float32 a step whose loss is not finite spoils all later ones, on all replicas; in the first one the loss of some
+    In float32 a step whose loss is not finite ruins all later ones, on all replicas; in the first one the loss of some
     replicas may still be finite.
 
     Args:
@@ -155,11 +155,11 @@ def _shown(loss: float) -> str:
 
 
 def _remedy(situation: Situation, untouched: bool) -> str:
-    """What to do; `untouched`: the weights were still those that the training began with."""
+    """Returns the remedy; `untouched`: the weights were still the initial ones."""
     config, phase = situation.config, situation.phase
     if untouched:
         return (
-            "no step had changed the weights yet, so look at what the training begins with: trainer.warm_start, the "
+            "no step had changed the weights yet, so check what the training starts from: trainer.warm_start, the "
             "encoder's weights, trainer.class_weights and trainer.loss"
         )
     key = "trainer.fine_tuning.learning_rate" if config.fine_tuning and phase.begin else "trainer.learning_rate"

@@ -1,4 +1,4 @@
-"""Writing the exported model."""
+"""Writes the exported model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search may choose in place of the configuration: names, values, and how they are put in."""
+"""Hyperparameters of a search: names, values, and how they replace the configuration's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WIDTH = "width"
 AUGMENTATION = "augmentation"
 
 Values = Mapping[str, float | int | str]
-"""Name → value; what is not named stays as it is configured."""
+"""Name → value; other settings stay as configured."""
 
 
 def with_hyperparameters(config: TrainerConfig, values: Values) -> TrainerConfig:
-    """The training with `values` in place of what it is configured to.
+    """Returns the training configuration with `values` applied.
 
     Raises:
-        ValidationError: a value is not one that the configuration would take.
+        ValidationError: the configuration does not allow a value.
     """
     changes: dict[str, Any] = {}
     if LEARNING_RATE in values:
@@ -39,24 +39,24 @@ def with_hyperparameters(config: TrainerConfig, values: Values) -> TrainerConfig
 
 
 def searched(hyperparameters: Mapping[str, Any] | None) -> Values:
-    """The values in the configuration of `keras_tuner.HyperParameters` that TFX hands on; Hyperband's own left out."""
+    """Returns the values in the `keras_tuner.HyperParameters` configuration from TFX, without Hyperband's own."""
     names = (LEARNING_RATE, LOSS, WIDTH, AUGMENTATION)
     values = (hyperparameters or {}).get("values", {})
     return {name: values[name] for name in names if name in values}
 
 
 def loss_text(terms: Sequence[LossTerm]) -> str:
-    """A loss as KerasTuner can choose it: the terms as JSON, a name alone where a term has its defaults."""
+    """Encodes a loss as a choice of KerasTuner: the terms as JSON, a name alone for a term with defaults."""
     return json.dumps([term.type if term == type(term)() else term.model_dump() for term in terms])
 
 
 def described(values: Values) -> str:
-    """For a person: `learning_rate 0.0021, loss cross_entropy + dice, width 32`."""
+    """Formats the values: `learning_rate 0.0021, loss cross_entropy + dice, width 32`."""
     return ", ".join(f"{name} {_shown(name, value)}" for name, value in values.items())
 
 
 def _of_width(model: Architecture, width: int) -> dict[str, Any]:
-    """What makes `model` so wide: U-Net at the top, on an encoder at the first level up, FCN-8 in its head."""
+    """Returns the fields that set the width of `model`: U-Net's top level, the first decoder level, or FCN-8's head."""
     match model:
         case UNet() | DeepLabV3Plus():
             return {"width": width}

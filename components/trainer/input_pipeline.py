@@ -1,4 +1,4 @@
-"""From Transform's compact records to batches on the device."""
+"""Input pipeline: from Transform's compact records to batches on the device."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import images_from_bytes, masks_from_bytes
+from components.transform.image_ops import images_from_bytes, masks_from_bytes
 
 COMPRESSION = "GZIP"  # what TFX's Transform writes
 
 
 class Constants(NamedTuple):
-    """What Transform's analyzers found over the training split."""
+    """Results of Transform's analyzers over the training split."""
 
     channel_mean_3: np.ndarray
     channel_std_3: np.ndarray
@@ -45,17 +45,17 @@ def read_constants(files: Sequence[str], num_classes: int) -> Constants:
 
 
 def count_records(files: Sequence[str]) -> int:
-    """How many records the files hold."""
+    """Counts the records in the files."""
     return int(_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
 
 
 def training_dataset(
     files: Sequence[str], config: TrainerConfig, transform: TransformConfig, seed: int
 ) -> tf.data.Dataset:
-    """One epoch of batches of augmented (image_BHWC uint8, mask_BHW uint8), in a new order each time it is read.
+    """Returns one epoch of augmented batches (image_BHWC uint8, mask_BHW uint8), reshuffled each time it is read.
 
-    A set that fits into `cache_bytes` is held in memory in the order of its names, so that the course of a training
-    depends on nothing but data, configuration and seed; a larger one is read in parallel through a shuffle buffer of
+    Records that fit into `cache_bytes` are cached in the order of their names, so that a training
+    depends only on data, configuration and seed; more are read in parallel through a shuffle buffer of
     that size.
     """
     fits, records = _held_in_memory(files, config.cache_bytes)
@@ -76,7 +76,7 @@ def training_dataset(
 def evaluation_dataset(
     files: Sequence[str], batch_size: int, transform: TransformConfig, cache_bytes: int = 0
 ) -> tf.data.Dataset:
-    """Batches of (image_BHWC uint8, mask_BHW uint8), as they are and each once; held in memory if they fit."""
+    """Returns batches (image_BHWC uint8, mask_BHW uint8) without augmentation, in one pass; cached if they fit."""
     _, records = _held_in_memory(files, cache_bytes)
     return _parsed_batches(records, batch_size, transform).prefetch(tf.data.AUTOTUNE)
 
@@ -86,7 +86,7 @@ def _records(files: Sequence[str]) -> tf.data.Dataset:
 
 
 def _held_in_memory(files: Sequence[str], limit: int) -> tuple[int, tf.data.Dataset]:
-    """The records by name, and how many, if they fit into `limit` bytes; else 0 and a parallel reader."""
+    """Returns the records by name and their number, if they fit into `limit` bytes; else 0 and a parallel reader."""
     held, size = [], 0
     for record in _records(files).as_numpy_iterator():
         held.append(record)

@@ -1,4 +1,4 @@
-"""How a network learns: the optimiser, its step size, and when an encoder joins in."""
+"""Configuration of the optimiser, the learning-rate schedule, and fine-tuning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class AdamW(Settings):
 
     type: Literal["adamw"] = "adamw"
     weight_decay: float = Field(
-        default=0.01, gt=0, lt=1, description="Share of a weight, times the step size, that each step takes off it."
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Share of a weight, times the learning rate, that each step subtracts from it.",
     )
 
 
@@ -28,45 +31,45 @@ class SGD(Settings):
     """Stochastic gradient descent with momentum."""
 
     type: Literal["sgd"] = "sgd"
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the last step that is made again.")
-    nesterov: bool = Field(default=False, description="Whether the gradient is taken ahead, after Nesterov.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Share of the last step that is repeated.")
+    nesterov: bool = Field(default=False, description="Whether to use Nesterov momentum.")
 
 
 class Constant(Settings):
-    """The step size stays."""
+    """Constant learning rate."""
 
     type: Literal["constant"] = "constant"
 
 
 class Cosine(Settings):
-    """The step size falls along half a cosine, over all epochs after the warm-up."""
+    """Cosine decay of the learning rate over all epochs after the warm-up."""
 
     type: Literal["cosine"] = "cosine"
-    end: float = Field(default=0.0, ge=0, le=1, description="Share of the step size that is left in the end.")
+    end: float = Field(default=0.0, ge=0, le=1, description="Final share of the learning rate.")
 
 
 class Polynomial(Settings):
-    """The step size falls as a power of the share of steps that is left; a power of 0.9 is DeepLab's."""
+    """Polynomial decay: a power of the share of steps that is left; DeepLab uses 0.9."""
 
     type: Literal["polynomial"] = "polynomial"
-    power: float = Field(default=0.9, gt=0, le=10, description="The power; 1 makes a straight line.")
-    end: float = Field(default=0.0, ge=0, le=1, description="Share of the step size that is left in the end.")
+    power: float = Field(default=0.9, gt=0, le=10, description="The power; 1 is linear.")
+    end: float = Field(default=0.0, ge=0, le=1, description="Final share of the learning rate.")
 
 
 class Step(Settings):
-    """The step size falls at once, every so many epochs."""
+    """Step decay: the learning rate falls every so many epochs."""
 
     type: Literal["step"] = "step"
-    every: int = Field(default=10, ge=1, description="Epochs from one fall to the next.")
-    factor: float = Field(default=0.1, gt=0, lt=1, description="What it is multiplied by.")
+    every: int = Field(default=10, ge=1, description="Epochs between two reductions.")
+    factor: float = Field(default=0.1, gt=0, lt=1, description="Factor of a reduction.")
 
 
 class Plateau(Settings):
-    """The step size falls when the mean IoU on the eval split has not risen for some epochs."""
+    """Reduce on plateau: the learning rate falls when the mean IoU on the eval split has not risen for some epochs."""
 
     type: Literal["plateau"] = "plateau"
-    patience: int = Field(default=5, ge=1, description="Epochs without a better one, until it falls.")
-    factor: float = Field(default=0.5, gt=0, lt=1, description="What it is multiplied by.")
+    patience: int = Field(default=5, ge=1, description="Epochs without improvement until a reduction.")
+    factor: float = Field(default=0.5, gt=0, lt=1, description="Factor of a reduction.")
 
 
 def _as_section(value: Any) -> Any:
@@ -86,16 +89,16 @@ Precision = Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"]
 
 
 class FineTuning(Settings):
-    """The encoder rests as it came; then, in a second phase, it is trained too.
+    """Fine-tuning: the encoder is frozen in a first phase, and trained in a second one.
 
-    Throughout its batch normalisation keeps the statistics, and the scales and shifts, that it came with.
+    Its batch normalisation keeps its pretrained statistics, scales and shifts in both phases.
     """
 
     from_epoch: int | None = Field(
         ge=2,
-        description="The first epoch, counted from 1, in which the encoder is trained; `null`: it rests to the end.",
+        description="First epoch, counted from 1, in which the encoder is trained; `null`: the encoder stays frozen.",
         examples=[10],
     )
     learning_rate: float = Field(
-        default=1e-4, gt=0, description="Step size from then on; the schedule begins anew, without a warm-up."
+        default=1e-4, gt=0, description="Learning rate from then on; the schedule restarts, without a warm-up."
     )

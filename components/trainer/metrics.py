@@ -1,4 +1,4 @@
-"""IoU and Dice while training: one matrix of counts, from which all of them are ratios."""
+"""IoU and Dice while training, from one confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SegmentationMetrics(keras.metrics.Metric):
     """`mean_iou`, `mean_dice` and `pixel_accuracy` over all pixels seen, void ones left out.
 
     IoU of a class is TP / (TP + FP + FN), Dice 2·TP / (2·TP + FP + FN); means are over the classes that occur in truth
-    or prediction.  One metric with three results, since counting is the costly part.
+    or prediction.  It is one metric with three results, because counting is the expensive part.
     """
 
     def __init__(self, num_classes: int, name: str = "segmentation", **kwargs: Any) -> None:
@@ -25,12 +25,12 @@ class SegmentationMetrics(keras.metrics.Metric):
 
     def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds the counts of a batch: masks [B, H, W] and logits [B, H, W, K]."""
-        del sample_weight  # A pixel counts once, whatever it weighed in the loss.
+        del sample_weight  # A pixel counts once, independent of its weight in the loss.
         counts_BCC = confusion_counts_BCC(y_true, predicted_mask_BHW(y_pred), self._num_classes)
         self._counts_CC.assign_add(tf.cast(tf.reduce_sum(counts_BCC, axis=0), tf.float64))
 
     def result(self) -> dict[str, tf.Tensor]:
-        """The three figures, 0 before anything was seen."""
+        """Returns the three results, 0 before the first batch."""
         hit_C = tf.linalg.diag_part(self._counts_CC)
         truth_C, predicted_C = tf.reduce_sum(self._counts_CC, axis=1), tf.reduce_sum(self._counts_CC, axis=0)
         union_C = truth_C + predicted_C - hit_C
@@ -44,9 +44,9 @@ class SegmentationMetrics(keras.metrics.Metric):
         }
 
     def reset_state(self) -> None:
-        """Starts an epoch from nothing."""
+        """Resets the counts."""
         self._counts_CC.assign(tf.zeros_like(self._counts_CC))
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the metric again."""
+        """Returns the arguments that re-create the metric."""
         return {**super().get_config(), "num_classes": self._num_classes}

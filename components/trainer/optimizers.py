@@ -1,4 +1,4 @@
-"""From gradients to steps."""
+"""Optimisers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from components.trainer.learning_config import SGD, Adam, AdamW
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Adam whose step for a weight is one operation.
+    """Adam with one fused operation per weight.
 
-    Keras writes it as some ten, each of which reads and writes a tensor as large as the weight; on a processor a step
+    Keras uses some ten operations, each of which reads and writes a tensor as large as the weight; on a CPU a step
     then takes three times as long.  The formula is the same: that of TensorFlow's kernel `ApplyAdam`.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-        """Changes `variable`, and the moments that are kept of its gradients."""
+        """Updates `variable` and the moments of its gradients."""
         dtype, index = variable.dtype, self._index_dict[self._var_key(variable)]
         step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
@@ -43,15 +43,15 @@ def build_optimizer(
     learning_rate: keras.optimizers.schedules.LearningRateSchedule,
     weights: Sequence[tf.Variable],
 ) -> keras.optimizers.Optimizer:
-    """The optimiser of `weights`, in the scope of the strategy, with its state in place.
+    """Returns the optimiser of `weights` with its state, created in the scope of the strategy.
 
-    Keras would make the state in the first step; but then a backup is restored into it too late to be whole, and with
-    mixed precision it would be made in half precision.
+    Keras would create the state in the first step; a backup would then be restored too late, and with
+    mixed precision the state would be in half precision.
     """
     optimizer = _optimizer(config, learning_rate)
     if isinstance(config.optimizer, AdamW):
         optimizer.exclude_from_weight_decay([weight for weight in weights if weight.shape.rank <= 1])
-    if config.precision == "mixed_float16":  # Its gradients would vanish; bfloat16 has the range of float32.
+    if config.precision == "mixed_float16":  # Gradients would underflow in float16; bfloat16 has the range of float32.
         optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
     optimizer.build(weights)
     return optimizer

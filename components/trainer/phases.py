@@ -1,4 +1,4 @@
-"""The phases of a training, and which weights each may change."""
+"""Phases of a training, and which weights each trains."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.trainer.models import encoder_of
 
 
 class Phase(NamedTuple):
-    """A run of epochs, counted from 0, with one optimiser."""
+    """A range of epochs, counted from 0, with one optimiser."""
 
     begin: int
     end: int
@@ -24,12 +24,12 @@ class Phase(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """How many there are."""
+        """The number of epochs."""
         return self.end - self.begin
 
 
 def phases(config: TrainerConfig) -> list[Phase]:
-    """All epochs as one phase; or with fine-tuning as two, in the first of which the encoder rests."""
+    """Returns one phase of all epochs; or two with fine-tuning, in the first of which the encoder is frozen."""
     if config.fine_tuning is None or config.fine_tuning.from_epoch is None:
         trains_encoder = config.fine_tuning is None
         return [Phase(0, config.epochs, config.learning_rate, config.warm_up_epochs, trains_encoder)]
@@ -41,19 +41,19 @@ def phases(config: TrainerConfig) -> list[Phase]:
 
 
 def prepare(network: keras.Model, phase: Phase, config: TrainerConfig) -> None:
-    """Says which layers are trained, before the network is compiled for the phase.
+    """Sets which layers are trainable, before the network is compiled for the phase.
 
     Keras runs a batch normalisation that is not trained in inference mode.
 
     Raises:
-        UserError: the network has no encoder that could rest.
+        UserError: the network has no encoder to freeze.
     """
     if config.fine_tuning is None:
         return
     encoder = encoder_of(network)
     if encoder is None:
         raise UserError(
-            "trainer.fine_tuning is for architectures on an encoder, and this network has none: leave it out"
+            "trainer.fine_tuning needs an architecture with an encoder, but this network has none: leave it out"
         )
     encoder.trainable = phase.trains_encoder
     for layer in _batch_normalizations(encoder):

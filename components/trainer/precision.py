@@ -1,4 +1,4 @@
-"""What a network computes in."""
+"""Numerical precision of a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AMPERE = (8, 0)
 
 @contextmanager
 def computing_in(precision: Precision) -> Iterator[None]:
-    """Layers that are made in it compute in `precision`; their weights are float32 always."""
+    """Context in which new layers compute in `precision`; their weights are always float32."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
     try:
@@ -25,9 +25,9 @@ def computing_in(precision: Precision) -> Iterator[None]:
 
 
 def precision_here(precision: Precision) -> Precision:
-    """What `auto` is on this machine.
+    """Returns the precision that `auto` means on this machine.
 
-    Never float16, as no other precision could go on from its optimiser's state.  Float32 on a processor: TensorFlow's
+    Never float16, because no other precision could resume from its optimiser's state.  Float32 on a CPU: TensorFlow's
     kernels for bfloat16 are fast there with matrix units (AMX), but 2.16's have been seen to corrupt memory (FCN-8).
     """
     if precision != "auto":

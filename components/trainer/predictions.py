@@ -1,12 +1,12 @@
-"""From logits to what people ask for: probabilities and masks."""
+"""Converts logits to probabilities and masks."""
 
 from __future__ import annotations
 
-import tensorflow as tf
+from components.trainer.lazy_tensorflow import tf
 
 
 def probabilities_BHWC(logits_BHWK: tf.Tensor) -> tf.Tensor:
-    """Probabilities of the classes, which add up to 1 in each pixel; K = 1 stands for the logit of class 1 of two."""
+    """Returns class probabilities, which add up to 1 in each pixel; K = 1 is the logit of class 1 of two."""
     if logits_BHWK.shape[-1] == 1:
         foreground = tf.sigmoid(logits_BHWK)
         return tf.concat([1.0 - foreground, foreground], axis=-1)
@@ -14,7 +14,7 @@ def probabilities_BHWC(logits_BHWK: tf.Tensor) -> tf.Tensor:
 
 
 def predicted_mask_BHW(logits_BHWK: tf.Tensor) -> tf.Tensor:
-    """The likeliest class of each pixel, int32."""
+    """Returns the argmax class of each pixel, int32."""
     if logits_BHWK.shape[-1] == 1:
         return tf.cast(logits_BHWK[..., 0] > 0, tf.int32)
     return tf.argmax(logits_BHWK, axis=-1, output_type=tf.int32)

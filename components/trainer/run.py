@@ -21,9 +21,9 @@ from components.trainer.training import Places, train
 def run_fn(fn_args: FnArgs) -> None:
     """Trains and exports; of several workers, which `TF_CONFIG` names, each calls it and the chief exports.
 
-    What it is told is read by `components.trainer.arguments`.
+    `components.trainer.arguments` reads its arguments.
     """
-    strategy = choose_strategy()  # Of several workers it must be made before anything else.
+    strategy = choose_strategy()  # With several workers the strategy must be created first.
     told = read_arguments(fn_args)
     if told.searched:
         progress.report(f"chosen by the search: {described(told.searched)}")

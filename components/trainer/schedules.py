@@ -1,4 +1,4 @@
-"""The step size over the steps of a phase."""
+"""Learning-rate schedules over the steps of a phase."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from components.trainer.learning_config import Constant, Cosine, Plateau, Polyno
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A step size that rises in a line over the warm-up, and then goes on as its schedule says."""
+    """Learning rate with a linear warm-up followed by a schedule."""
 
     def __init__(
         self, base: float, schedule: Schedule, epochs: int, steps_per_epoch: int, warm_up_epochs: int = 0
     ) -> None:
-        """Must be made in the scope of the strategy.
+        """Must be created in the scope of the strategy.
 
         Args:
-            base: The step size after the warm-up.
-            schedule: How it goes on from there.
-            epochs: Those of the phase, warm-up included.
-            steps_per_epoch: Steps of the optimiser in each.
-            warm_up_epochs: Those in which it rises.
+            base: The learning rate after the warm-up.
+            schedule: The schedule after the warm-up.
+            epochs: Epochs of the phase, including the warm-up.
+            steps_per_epoch: Optimiser steps per epoch.
+            warm_up_epochs: Epochs of the warm-up.
         """
         self._base = base
         self._schedule = schedule
@@ -36,7 +36,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self.plateau_share = tf.Variable(1.0, trainable=False, name="plateau_share")
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The step size of step `step`, counted from 0."""
+        """Returns the learning rate of step `step`, counted from 0."""
         step = tf.cast(step, tf.float32)
         epochs_done = tf.maximum(step - self._warm_up_steps, 0.0) / self._steps_per_epoch
         share = _share(self._schedule, epochs_done, self._epochs) * self.plateau_share
@@ -45,12 +45,12 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return self._base * share
 
     def get_config(self) -> dict[str, Any]:
-        """What it was made of, for whoever prints an optimiser."""
+        """Returns the arguments, for printing an optimiser."""
         return {"base": self._base, "schedule": self._schedule.model_dump()}
 
 
 def _share(schedule: Schedule, epochs_done: tf.Tensor, epochs: int) -> tf.Tensor:
-    """What is left of the step size after so many epochs, parts of an epoch included."""
+    """Returns the factor on the learning rate after so many epochs, including fractions."""
     left = tf.maximum(1 - epochs_done / epochs, 0.0)
     match schedule:
         case Cosine(end=end):
@@ -64,7 +64,7 @@ def _share(schedule: Schedule, epochs_done: tf.Tensor, epochs: int) -> tf.Tensor
 
 
 def plateau_share(values: Iterable[float], plateau: Plateau) -> float:
-    """What is left of the step size after epochs that reached these values of the watched metric."""
+    """Returns the factor on the learning rate after epochs with these values of the monitored metric."""
     best, waited, falls = -math.inf, 0, 0
     for value in values:
         waited = 0 if value > best else waited + 1
@@ -75,15 +75,15 @@ def plateau_share(values: Iterable[float], plateau: Plateau) -> float:
 
 
 class LowerOnPlateau(keras.callbacks.Callback):
-    """Sets the share of a plateau before each epoch, from what was reached in those before it.
+    """Callback that sets the factor of a plateau schedule before each epoch, from the metric of earlier ones.
 
-    It keeps nothing itself, so a training that is taken up again goes on as it would have.
+    It has no state of its own, so a resumed training continues unchanged.
     """
 
     def __init__(
         self, rate: LearningRate, plateau: Plateau, first_epoch: int, reached: Callable[[], Iterable[float]]
     ) -> None:
-        """Watches `reached()`, the metric of all epochs so far, from epoch `first_epoch` (counted from 0) on."""
+        """Monitors `reached()`, the metric of all epochs so far, from epoch `first_epoch` (counted from 0) on."""
         super().__init__()
         self._rate = rate
         self._plateau = plateau
@@ -91,6 +91,6 @@ class LowerOnPlateau(keras.callbacks.Callback):
         self._reached = reached
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Lowers the step size, or leaves it."""
+        """Updates the learning rate."""
         values = itertools.islice(self._reached(), self._first_epoch, epoch)
         self._rate.plateau_share.assign(plateau_share(values, self._plateau))

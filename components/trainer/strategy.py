@@ -1,4 +1,4 @@
-"""On which devices a network is trained: one code for a CPU, a GPU, several of them, and several machines."""
+"""Distribution strategy: the same code for a CPU, one or several GPUs, and several machines."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from common.errors import UserError
 
 
 def choose_strategy() -> tf.distribute.Strategy:
-    """Several workers where `TF_CONFIG` names them, else all GPUs of this machine, else its one device.
+    """Returns the strategy: several workers if `TF_CONFIG` names them, else all GPUs of this machine, else one device.
 
-    Must come before anything else that TensorFlow does in this process where there are several workers.
+    With several workers it must be called before any other use of TensorFlow in this process.
 
     Raises:
-        UserError: `TF_CONFIG` is no JSON.
+        UserError: `TF_CONFIG` is not valid JSON.
     """
     _grow_gpu_memory()
     if _workers() > 1:
@@ -27,13 +27,13 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 
 def is_alone(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process trains without other workers."""
+    """Returns whether this process trains without other workers."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.cluster_spec().jobs
 
 
 def worker_count(strategy: tf.distribute.Strategy) -> int:
-    """Workers that train together; 1 without others."""
+    """Returns the number of workers; 1 without others."""
     resolver = strategy.cluster_resolver
     if is_alone(strategy):
         return 1
@@ -41,7 +41,7 @@ def worker_count(strategy: tf.distribute.Strategy) -> int:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: the chief of several workers, or the only one."""
+    """Returns whether this process writes results: the chief of several workers, or the only one."""
     resolver = strategy.cluster_resolver
     if is_alone(strategy):
         return True
@@ -49,8 +49,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return bool(resolver.task_type == first and resolver.task_id == 0)
 
 
-def agree(strategy: tf.distribute.Strategy, value: float) -> float:
-    """The mean of the workers' values, the same on each: what they decide by it, they decide alike."""
+def all_reduce(strategy: tf.distribute.Strategy, value: float) -> float:
+    """Returns the mean of the workers' values (all-reduce), so that all of them make the same decisions."""
     if strategy.cluster_resolver is None:
         return value
     values = strategy.run(lambda: tf.constant(value, tf.float64))
@@ -58,22 +58,23 @@ def agree(strategy: tf.distribute.Strategy, value: float) -> float:
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Refuses a batch that leaves devices without a picture.
+    """Rejects a batch that leaves devices without an image.
 
     Raises:
-        UserError: there are more devices than pictures.
+        UserError: there are more devices than images.
     """
     devices = strategy.num_replicas_in_sync
     if batch_size < devices:
         raise UserError(
-            f"trainer.batch_size {batch_size} does not go round {devices} devices: give it {devices} at least"
+            f"trainer.batch_size ({batch_size}) is smaller than the number of devices ({devices}): "
+            f"set it to at least {devices}"
         )
 
 
 def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Each worker reads all batches and takes its part of each.
+    """Makes each worker read all batches and use its part of each.
 
-    TensorFlow would rather give each its own files, which may be fewer than workers, and of unequal sizes.
+    By default TensorFlow assigns files to workers, which may be fewer than workers, and of unequal sizes.
     """
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -85,14 +86,14 @@ def _workers() -> int:
     try:
         cluster = json.loads(text).get("cluster", {})
     except (ValueError, AttributeError):
-        raise UserError(f"TF_CONFIG is no JSON object with a cluster: {text[:200]!r}") from None
+        raise UserError(f"TF_CONFIG is not a JSON object with a cluster: {text[:200]!r}") from None
     return sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
 
 
 def _grow_gpu_memory() -> None:
-    """Takes memory as it is needed; TensorFlow would take all of each GPU at once."""
+    """Allocates GPU memory as needed; TensorFlow would allocate all of it at once."""
     for gpu in tf.config.list_physical_devices("GPU"):
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            return  # The GPUs are in use by this process already, as they were set up then.
+            return  # The GPUs are already in use by this process.

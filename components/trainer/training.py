@@ -1,4 +1,4 @@
-"""Training itself: data, model and configuration in; the best weights and the history out."""
+"""The training loop: takes data, model and configuration; returns the best weights and the history."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import tf_keras as keras
 from common.compatibility import skip_autograph_for_keras
 from common.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
+from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
 from components.trainer.divergence import Situation, StopOnDivergence
 from components.trainer.history import TrainingHistory
 from components.trainer.input_pipeline import (
@@ -26,41 +26,48 @@ from components.trainer.input_pipeline import (
     read_constants,
     training_dataset,
 )
-from components.trainer.learner import Learner
 from components.trainer.learning_config import Plateau
-from components.trainer.losses.total import build_loss
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.models import build_model
 from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief, shared_out, worker_count
+from components.trainer.strategy import (
+    all_reduce,
+    check_batch_size,
+    choose_strategy,
+    is_chief,
+    shared_out,
+    worker_count,
+)
+from components.trainer.train_step import TrainStep
 from components.trainer.warm_start import load_warm_start
 from components.transform.config import TransformConfig
 
 
 class Places(NamedTuple):
-    """Where a training reads and writes."""
+    """Input and output folders of a training."""
 
     train_files: Sequence[str]
     eval_files: Sequence[str]
     resume_dir: str
     tensorboard_dir: str
     initial_model_dir: str | None = None
-    """An exported model to begin with; `None` to begin from scratch."""
+    """An exported model with the initial weights; `None` to train from scratch."""
 
 
 class Result(NamedTuple):
-    """What a training comes to."""
+    """Result of a training."""
 
     network: keras.Model
-    """With the weights of its best epoch, computing in float32 on one device."""
+    """The network with the weights of its best epoch, computing in float32 on one device."""
     history: TrainingHistory
 
 
 class Task(NamedTuple):
-    """What all phases of a training share."""
+    """State shared by all phases of a training."""
 
     config: TrainerConfig
     places: Places
@@ -69,17 +76,17 @@ class Task(NamedTuple):
     train_pictures: int
     eval_pictures: int
     build: Callable[[], keras.Model]
-    """Makes the network, each time anew."""
+    """Builds a new network."""
     loss: Callable[[], keras.losses.Loss]
     training: Callable[[int], tf.data.Dataset]
-    """Of a seed, the training pictures, in a new order each time they are read."""
+    """Returns the training batches for a seed, reshuffled each time they are read."""
     evaluation: tf.data.Dataset
     until: int | None = None
-    """The epoch after which the training rests; `None` to train to the end."""
+    """Epoch after which training pauses; `None` to train to the end."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of the optimiser."""
+        """Optimiser steps per epoch."""
         return math.ceil(self.train_pictures / self.config.pictures_per_step)
 
 
@@ -93,37 +100,37 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     until: int | None = None,
 ) -> Result | None:
-    """Trains, going on from `places.resume_dir` if an earlier attempt was killed there, or ended after epoch `until`.
+    """Trains, resuming from `places.resume_dir` if an earlier attempt was killed, or paused after epoch `until`.
 
     `class_weight_C` replaces what Transform computed.  Schedules and phases are those of the whole training, wherever
-    `until` interrupts it: a call with a later one goes on with its weights and its optimiser.  Of several workers each
-    calls this with the same arguments, and all must be able to read `places.resume_dir`.
+    `until` interrupts it: a call with a later one resumes with its weights and optimiser.  With several workers each
+    one calls this with the same arguments, and all must be able to read `places.resume_dir`.
 
     Returns:
         The network and the history; `None` on a worker that is not the chief.
 
     Raises:
         UserError: a split holds no record, or the configuration does not fit the network, the devices or the model
-            that it begins with; or it diverges (`Diverged`).
+            that it starts from; or it diverges (`Diverged`).
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
     task = make_task(config, transform, num_classes, seed, places, class_weight_C)._replace(until=until)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
-    course = train_phases(network, task, strategy)
+    checkpointing = train_phases(network, task, strategy)
     if not is_chief(strategy):
         return None
     best = task.build()
-    course.load_best(best)
+    checkpointing.load_best(best)
     history = TrainingHistory(
-        epochs=tuple(course.epochs),
-        best_epoch=course.best.epoch,
+        epochs=tuple(checkpointing.epochs),
+        best_epoch=checkpointing.best.epoch,
         parameters=parameters,
-        seconds=course.seconds,
-        milliseconds_per_step=course.milliseconds_per_step,
+        seconds=checkpointing.seconds,
+        milliseconds_per_step=checkpointing.milliseconds_per_step,
         device=_devices(task.config, strategy),
-        stopped=course.stopped,
+        stopped=checkpointing.stopped,
         train_pictures=task.train_pictures,
         eval_pictures=task.eval_pictures,
     )
@@ -138,7 +145,7 @@ def make_task(
     places: Places,
     class_weight_C: Sequence[float] | None = None,
 ) -> Task:
-    """Looks at the data, and seeds all that is random; `class_weight_C` replaces what Transform computed.
+    """Opens the data, and seeds all random generators; `class_weight_C` replaces what Transform computed.
 
     Raises:
         UserError: a split holds no record.
@@ -151,7 +158,7 @@ def make_task(
     constants = read_constants(places.train_files, num_classes)
     eval_pictures = count_records(places.eval_files)
     if not eval_pictures:
-        raise UserError("the eval split is empty, so no epoch can be told from another: raise data.split.eval")
+        raise UserError("the eval split is empty, so the best epoch cannot be chosen: raise data.split.eval")
     return Task(
         config=config,
         places=places,
@@ -169,10 +176,10 @@ def make_task(
 
 
 def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
-    """The network with its initial weights.
+    """Returns the network with its initial weights.
 
     Raises:
-        UserError: the model that it is to begin with is of another architecture.
+        UserError: the initial model has a different architecture.
     """
     with strategy.scope(), computing_in(task.config.precision):
         network = task.build()
@@ -181,29 +188,31 @@ def make_network(task: Task, strategy: tf.distribute.Strategy) -> keras.Model:
     return network
 
 
-def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Course:
-    """Trains `network`, which was made in the scope of `strategy`, through all phases that are left.
+def train_phases(network: keras.Model, task: Task, strategy: tf.distribute.Strategy) -> Checkpointing:
+    """Trains `network`, which was created in the scope of `strategy`, through all remaining phases.
 
-    A phase that an earlier attempt has ended is taken up at its end, so that the next one begins with its weights.
+    A phase that an earlier attempt finished is loaded at its end, so that the next one starts with its weights.
     """
     chief = is_chief(strategy)
     directory = task.places.resume_dir
     with strategy.scope():
-        agreed = functools.partial(agree, strategy)
-        course = Course(network, directory, task.config, task.steps_per_epoch, chief, agreed, task.until)
+        all_reduce_mean = functools.partial(all_reduce, strategy)
+        checkpointing = Checkpointing(
+            network, directory, task.config, task.steps_per_epoch, chief, all_reduce_mean, task.until
+        )
     for phase in phases(task.config):
-        if course.finished:
+        if checkpointing.finished:
             break
         prepare(network, phase, task.config)
-        _train_phase(network, phase, task, strategy, course)
-    return course
+        _train_phase(network, phase, task, strategy, checkpointing)
+    return checkpointing
 
 
 def _train_phase(
-    network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, course: Course
+    network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy, checkpointing: Checkpointing
 ) -> None:
     config, places = task.config, task.places
-    learning = make_learner(network, phase, task, strategy)
+    learning = compile_train_step(network, phase, task, strategy)
     situation = Situation(
         config=config,
         phase=phase,
@@ -211,13 +220,13 @@ def _train_phase(
         replicas=strategy.num_replicas_in_sync,
         workers=worker_count(strategy),
         rate=lambda step: float(learning.rate(step)),
-        kept=lambda: course.kept,
+        kept=lambda: checkpointing.kept,
     )
-    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), course]
+    callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), checkpointing]
     if learning.average:
         callbacks.append(AverageInUse(learning.average))
     if isinstance(config.schedule, Plateau):
-        reached = lambda: (epoch.score for epoch in course.epochs)  # noqa: E731
+        reached = lambda: (epoch.score for epoch in checkpointing.epochs)  # noqa: E731
         callbacks.append(LowerOnPlateau(learning.rate, config.schedule, phase.begin, reached))
     with ExitStack() as stack:
         events = places.tensorboard_dir
@@ -226,9 +235,9 @@ def _train_phase(
         callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
         backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
-        learning.learner.fit(
-            # Another seed after a kill and in another phase: the order of the first epochs is not run through again.
-            shared_out(task.training(task.seed + len(course.epochs))),
+        learning.train_step.fit(
+            # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
+            shared_out(task.training(task.seed + len(checkpointing.epochs))),
             validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
             epochs=phase.end,
@@ -238,32 +247,32 @@ def _train_phase(
 
 
 class Learning(NamedTuple):
-    """A network that is ready for a phase."""
+    """A compiled network for a phase."""
 
-    learner: Learner
+    train_step: TrainStep
     rate: LearningRate
     average: WeightAverage | None
 
 
-def make_learner(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
-    """The network with the loss, the metrics and a new optimiser for the phase."""
+def compile_train_step(network: keras.Model, phase: Phase, task: Task, strategy: tf.distribute.Strategy) -> Learning:
+    """Compiles the network with the loss, the metrics and a new optimiser for the phase."""
     config = task.config
     with strategy.scope():
         rate = LearningRate(
             phase.learning_rate, config.schedule, phase.epochs, task.steps_per_epoch, phase.warm_up_epochs
         )
         average = WeightAverage(network.weights, config.average) if config.average else None
-        learner = Learner(network, config.accumulate, config.xla, average)
-        learner.compile(
+        train_step = TrainStep(network, config.accumulate, config.xla, average)
+        train_step.compile(
             optimizer=build_optimizer(config, rate, network.trainable_weights),
             loss=task.loss(),
             metrics=[SegmentationMetrics(task.num_classes)],
         )
-    return Learning(learner, rate, average)
+    return Learning(train_step, rate, average)
 
 
 def _devices(config: TrainerConfig, strategy: tf.distribute.Strategy) -> str:
-    """Such as `2 CPU cores` or `2 × NVIDIA H200, mixed_bfloat16`."""
+    """Describes the devices, such as `2 CPU cores` or `2 × NVIDIA H200, mixed_bfloat16`."""
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
     replicas = strategy.num_replicas_in_sync

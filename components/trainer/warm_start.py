@@ -1,4 +1,4 @@
-"""Initial weights from a model that was exported before, or from a training that ended early."""
+"""Warm start: initial weights from an exported model, or from a training that ended early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WEIGHTS = "_weights"  # The attribute of the exported module that lists the net
 
 
 class Stored(NamedTuple):
-    """A weight in an exported model."""
+    """A stored weight of an exported model."""
 
     key: str
     name: str
@@ -28,14 +28,14 @@ class Stored(NamedTuple):
 
 
 def find_warm_start(warm_start: str, base_model: str | None) -> str | None:
-    """The folder of the exported model to begin with; `None` to begin from scratch.
+    """Returns the folder of the initial model; `None` to train from scratch.
 
     Args:
         warm_start: `trainer.warm_start` of the configuration.
-        base_model: Where the step that brings the served version has left it.
+        base_model: Folder of the served version, from the baseline step.
 
     Raises:
-        UserError: the folder that is named holds no exported model.
+        UserError: the configured folder does not hold an exported model.
     """
     if warm_start == NONE:
         return None
@@ -49,7 +49,7 @@ def find_warm_start(warm_start: str, base_model: str | None) -> str | None:
 
 
 def check_exported(folder: str) -> None:
-    """Looks whether there is an exported model, or the best weights of a training.
+    """Checks that there is an exported model, or the best weights of a training.
 
     Raises:
         UserError: there is none.
@@ -59,7 +59,7 @@ def check_exported(folder: str) -> None:
 
 
 def best_weights(folder: str) -> str | None:
-    """The checkpoint of the best epoch so far in the folder in which a training keeps its state."""
+    """Returns the checkpoint of the best epoch so far in a training's state folder."""
     if not tf.io.gfile.isdir(folder):
         return None
     names = [name for name in tf.io.gfile.listdir(folder) if name.startswith("best-") and name.endswith(".index")]
@@ -67,7 +67,7 @@ def best_weights(folder: str) -> str | None:
 
 
 def exported_state(folder: str) -> str:
-    """Changes whenever the exported model does: sizes and times of the files that hold its weights."""
+    """Fingerprint of an exported model: sizes and times of the files with its weights."""
     check_exported(folder)
     prefix = best_weights(folder) or _variables(folder)
     stats = [(path, tf.io.gfile.stat(path)) for path in sorted(tf.io.gfile.glob(f"{prefix}.*"))]
@@ -75,10 +75,10 @@ def exported_state(folder: str) -> str:
 
 
 def load_warm_start(network: keras.Model, folder: str) -> None:
-    """Gives `network` the weights of an exported model, read from its checkpoint without running anything of it.
+    """Loads the weights of an exported model into `network`, from its checkpoint and without running any of its code.
 
     Raises:
-        UserError: it is no model of this architecture; the text names the first weight that differs.
+        UserError: the model has a different architecture; the message names the first weight that differs.
     """
     if best := best_weights(folder):
         _load_best(network, best)
@@ -96,7 +96,7 @@ def _load_best(network: keras.Model, best: str) -> None:
         network.load_weights(best).assert_existing_objects_matched()
     except (AssertionError, ValueError) as error:
         raise UserError(
-            f"trainer.warm_start: the weights {best} are of another architecture than the network of this "
+            f"trainer.warm_start: the weights {best} have a different architecture from the network of this "
             f"configuration ({str(error).partition(chr(10))[0]}); set trainer.warm_start to none"
         ) from error
     progress.report(f"warm start: the weights {best}")
@@ -107,7 +107,7 @@ def _variables(folder: str) -> str:
 
 
 def _stored_weights(reader: tf.train.CheckpointReader) -> list[Stored]:
-    """The entries of the list of weights, in its order, with the names that the variables had."""
+    """Returns the entries of the list of weights, in order, with the variables' original names."""
     graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
         reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
     )
@@ -127,15 +127,15 @@ def _check_same(weights: Sequence[tf.Variable], stored: Sequence[Stored], folder
         difference = f"it has {len(there)} weights and the network of this configuration {len(here)}"
     else:
         ours, theirs = next(pair for pair in zip(here, there, strict=True) if pair[0] != pair[1])
-        difference = f"its {_told(*theirs)} stands where the network of this configuration has {_told(*ours)}"
+        difference = f"it has {_told(*theirs)} where the network of this configuration has {_told(*ours)}"
     raise UserError(
-        f"trainer.warm_start: the model in {folder} is of another architecture, for {difference}; "
+        f"trainer.warm_start: the model in {folder} has a different architecture: {difference}; "
         "set trainer.warm_start to none for the first training of a new architecture"
     )
 
 
 def _plain(name: str) -> str:
-    """A weight's name without what Keras adds to the names of layers that were made before in the same process."""
+    """Removes the suffix that Keras adds to the names of layers created later in the same process."""
     return re.sub(r"_\d+(?=/|$)", "", name.partition(":")[0])
 
 

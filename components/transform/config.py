@@ -1,4 +1,4 @@
-"""How pictures become the model's input."""
+"""Configuration of the preprocessing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from common.settings import Settings
 
 
 class TransformConfig(Settings):
-    """Size, aspect and the statistics that are computed over the training data."""
+    """Size, aspect, and the statistics that are computed over the training data."""
 
     height: int = Field(default=128, ge=16, le=2048, description="Rows of the model's input, pixels.")
     width: int = Field(default=128, ge=16, le=2048, description="Columns of the model's input, pixels.")
@@ -20,8 +20,8 @@ class TransformConfig(Settings):
     )
     normalize: Literal["channel", "unit", "none"] = Field(
         default="channel",
-        description="What the model is fed: (x − mean) / std of each channel over the training data, x / 255, or x. "
-        "With `trainer.model.encoder` it is `none` without being said, as the encoder scales images itself.",
+        description="Normalisation of the input: (x − mean) / std of each channel over the training data, x / 255, or "
+        "x. With `trainer.model.encoder` the default is `none`, as the encoder scales images itself.",
     )
     class_weights: Literal["none", "inverse_root", "inverse"] = Field(
         default="none",

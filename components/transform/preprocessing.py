@@ -13,10 +13,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from common import records
+from components import component_keys as keys
 from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -29,7 +30,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     Returns:
         The features named in `components.transform.features`.
     """
-    config = TransformConfig.model_validate_json(custom_config["transform"])
+    config = TransformConfig.model_validate_json(custom_config[keys.TRANSFORM])
     size = (config.height, config.width, config.aspect)
     image_BHWC = tf.map_fn(
         lambda encoded: resize_image(decode_image(encoded), *size),
@@ -55,7 +56,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
 
 
 def _channel_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation [3] of each channel; exact, as all pictures have the same number of pixels."""
+    """Mean and standard deviation [3] of each channel; exact, as all images have the same number of pixels."""
     pixels = tf.cast(image_BHWC, tf.float32)
     mean_3 = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
     square_3 = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)

@@ -1,4 +1,4 @@
-"""The declaration of the search for hyperparameters."""
+"""Declaration of the hyperparameter search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from components.tuner.executor import Executor
 
 
 class HyperbandTuner(Tuner):
-    """TFX's Tuner, with `search.json` among its results.
+    """TFX's Tuner with `search.json` as an additional result.
 
     ```python
     tuner = HyperbandTuner(

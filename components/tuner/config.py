@@ -1,4 +1,4 @@
-"""What is searched for, and for how long."""
+"""Configuration of the hyperparameter search: search space and budget."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class TunerConfig(Settings):
-    """A search by Hyperband (Li et al. 2018): many short trials, of which the best are trained on.
+    """Hyperparameter search by Hyperband (Li et al. 2018): many short trials; the best are continued.
 
-    What it finds replaces the trainer's own settings; the model itself is then trained as without a search.
+    Its result replaces the trainer's settings; the model is then trained as without a search.
     """
 
     learning_rate: tuple[Positive, Positive] = Field(
-        default=(1e-4, 1e-2), description="Least and largest; the logarithm is drawn evenly. Always searched."
+        default=(1e-4, 1e-2), description="Smallest and largest learning rate, log-uniform. Always searched."
     )
     losses: tuple[LossTerms, ...] = Field(
-        default=(), description="Losses to choose from, each written as trainer.loss is; none: trainer.loss stays."
+        default=(), description="Losses to choose from, each written like trainer.loss; none: trainer.loss is used."
     )
     widths: tuple[int, ...] = Field(
         default=(),
@@ -44,22 +44,22 @@ class TunerConfig(Settings):
     )
     augmentation: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(le=4)]] | None = Field(
         default=None,
-        description="Least and largest strength of trainer.augmentation: 0 is none, 1 is as configured, 2 has twice "
+        description="Smallest and largest strength of trainer.augmentation: 0 is none, 1 is as configured, 2 has twice "
         "the ranges; mirrors and quarter turns become rarer below 1. Without it, trainer.augmentation stays.",
     )
     max_epochs: int = Field(
         default=9,
         ge=1,
         le=10_000,
-        description="Epochs of the longest trials; schedules and phases are those of a training of so many.",
+        description="Epochs of the longest trials; schedules and phases are those of a training of that length.",
     )
     factor: int = Field(
-        default=3, ge=2, le=10, description="One of so many trials is trained on, to so many times the epochs."
+        default=3, ge=2, le=10, description="One of this many trials is continued, for this many times the epochs."
     )
-    iterations: int = Field(default=1, ge=1, le=1000, description="How often the whole of Hyperband is run.")
-    max_trials: int | None = Field(default=None, ge=1, description="The search ends after so many trials.")
+    iterations: int = Field(default=1, ge=1, le=1000, description="Number of repetitions of Hyperband.")
+    max_trials: int | None = Field(default=None, ge=1, description="Most trials of the search.")
     max_minutes: float | None = Field(
-        default=None, gt=0, description="The search ends after the trial in which this time is up."
+        default=None, gt=0, description="The search ends after the trial in which this time limit is reached."
     )
 
     @field_validator("learning_rate", "augmentation")
@@ -76,26 +76,26 @@ class TunerConfig(Settings):
             ("widths", self.widths, ", ".join(map(str, self.widths))),
         ):
             if len(choices) == 1 or len(set(choices)) < len(choices):
-                raise ValueError(f"{name} must be two different choices or more, or be left out, not {shown}")
+                raise ValueError(f"{name} must be at least two different choices, or be left out, not {shown}")
         return self
 
     def trial(self, trainer: TrainerConfig, values: Values) -> TrainerConfig:
-        """What a trial trains: `trainer` with `values` and the epochs of the longest trials."""
+        """Returns a trial's configuration: `trainer` with `values` and the epochs of the longest trials."""
         return with_hyperparameters(
             TrainerConfig.model_validate(trainer.model_dump() | {"epochs": self.max_epochs}), values
         )
 
 
 def check_search(tuner: TunerConfig, trainer: TrainerConfig) -> None:
-    """Refuses a search whose trials could not be trained, or could not differ.
+    """Rejects a search whose trials could not be trained, or could not differ.
 
     Raises:
-        ValueError: `trainer` would not take what `tuner` might choose.
+        ValueError: `trainer` does not allow a value that `tuner` might choose.
     """
     if tuner.widths and trainer.warm_start != "none":
         raise ValueError(f"tuner.widths must be left out with trainer.warm_start: {trainer.warm_start} has one width")
     if tuner.augmentation and len({with_strength(trainer.augmentation, bound) for bound in tuner.augmentation}) == 1:
-        raise ValueError("tuner.augmentation does nothing, as trainer.augmentation has nothing that it could change")
+        raise ValueError("tuner.augmentation has no effect, because trainer.augmentation has nothing to vary")
     for key, values in _extremes(tuner):
         try:
             tuner.trial(trainer, values)
@@ -106,7 +106,7 @@ def check_search(tuner: TunerConfig, trainer: TrainerConfig) -> None:
 
 
 def _extremes(tuner: TunerConfig) -> Iterator[tuple[str, Values]]:
-    """What might be chosen, one thing at a time, and the key that it comes from."""
+    """Yields the possible choices one at a time, with the key that each comes from."""
     yield "max_epochs", {}
     yield from (("learning_rate", {LEARNING_RATE: rate}) for rate in tuner.learning_rate)
     yield from (("losses", {LOSS: loss_text(terms)}) for terms in tuner.losses)

@@ -1,4 +1,4 @@
-"""The work of the step `HyperbandTuner`."""
+"""Executor of the step `HyperbandTuner`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from components.tuner.search import Search
 
 
 class Executor(executor.Executor):
-    """TFX's, which runs the search and writes its results, and after it what belongs to the search is cleared away."""
+    """Runs TFX's executor, which searches and writes the results, and then deletes the search's temporary files."""
 
     def Do(
         self,

@@ -1,4 +1,4 @@
-"""KerasTuner's Hyperband, which decides what is tried next, told what to choose from and when to end."""
+"""KerasTuner's Hyperband oracle, with our search space and time limit."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ OBJECTIVE = "val_mean_iou"
 
 
 class BoundedHyperband(keras_tuner.oracles.HyperbandOracle):
-    """Hyperband that knows how many trials it will make, and ends when its time is up.
+    """Hyperband oracle with a known number of trials and a time limit.
 
-    With the same seed and the same scores it chooses the same trials.
+    The same seed and scores give the same trials.
     """
 
     def __init__(self, config: TunerConfig, seed: int, seconds: Callable[[], float]) -> None:
         """Prepares the search.
 
         Args:
-            config: What is searched, and for how long.
-            seed: Of the values that are drawn.
-            seconds: Says how long the trials took so far, all together.
+            config: Search space and budget.
+            seed: Seed of the values that are drawn.
+            seconds: Returns the total time of the trials so far.
         """
         super().__init__(
             objective=keras_tuner.Objective(OBJECTIVE, "max"),
             max_epochs=config.max_epochs,
             factor=config.factor,
             hyperband_iterations=config.iterations,
-            seed=seed + 1,  # KerasTuner takes 0 for none.
+            seed=seed + 1,  # KerasTuner treats 0 as no seed.
             hyperparameters=search_space(config),
             allow_new_entries=False,
-            max_consecutive_failed_trials=2**31,  # The search itself decides when there is no hope left.
+            max_consecutive_failed_trials=2**31,  # The search itself decides when to give up.
         )
-        # TFX asks for so many best trials in the end, and fails where there is no number.
+        # TFX requests this many best trials at the end, and fails without a number.
         self.max_trials = min(config.iterations * self._trials_of_an_iteration(), config.max_trials or 2**31)
         self.verbose = 0
         self._max_seconds = 60 * config.max_minutes if config.max_minutes else float("inf")
         self._seconds = seconds
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """What the next trial is, or that there is none."""
+        """Returns the next trial, or that the search has ended."""
         if self._seconds() >= self._max_seconds:
             return {"status": "STOPPED"}
         return super().populate_space(trial_id)
@@ -55,7 +55,7 @@ class BoundedHyperband(keras_tuner.oracles.HyperbandOracle):
 
 
 def search_space(config: TunerConfig) -> keras_tuner.HyperParameters:
-    """What is chosen from."""
+    """Returns the search space."""
     space = keras_tuner.HyperParameters()
     least, largest = config.learning_rate
     space.Float(LEARNING_RATE, least, largest, sampling="log")

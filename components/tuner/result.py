@@ -1,4 +1,4 @@
-"""What a search found, in a form that needs neither TensorFlow nor KerasTuner: `search.json` beside TFX's results."""
+"""Result of a search, readable without TensorFlow or KerasTuner: `search.json` beside TFX's results."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ class Trial(Settings):
 
     number: int = Field(description="From 1.")
     values: dict[str, float | int | str] = Field(description="`learning_rate`, `loss`, `width`, `augmentation`.")
-    continues: int | None = Field(description="The trial whose training it goes on with.")
-    epochs: int = Field(description="The epoch up to which it was trained, from that of the trial before it on.")
-    mean_iou: float | None = Field(description="The best epoch's on the eval split; `None` where training failed.")
+    continues: int | None = Field(description="The trial whose training it continues.")
+    epochs: int = Field(
+        description="The epoch up to which it was trained, from the end of the trial that it continues."
+    )
+    mean_iou: float | None = Field(
+        description="The best epoch's mean IoU on the eval split; `None` if training failed."
+    )
     seconds: float
     failure: str = ""
-    diverged: bool = Field(default=False, description="Whether it failed since its loss or weights were not finite.")
+    diverged: bool = Field(default=False, description="Whether it failed because its loss or weights were not finite.")
 
 
 class SearchResult(Settings):
@@ -30,5 +34,5 @@ class SearchResult(Settings):
 
     @property
     def seconds(self) -> float:
-        """Of all trials together."""
+        """Total time of all trials."""
         return sum(trial.seconds for trial in self.trials)

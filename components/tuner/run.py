@@ -21,7 +21,7 @@ from components.tuner.search import Search
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """The search that `fn_args.custom_config["tuner"]` describes, over the training that the rest describes.
+    """Returns the search described by `fn_args.custom_config["tuner"]`, over the training described by the rest.
 
     Raises:
         UserError: there are several workers.
@@ -29,11 +29,11 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     strategy = choose_strategy()
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         raise UserError("a search runs on one machine, with all its devices: start it without TF_CONFIG")
-    # Another KerasTuner may draw other values, of which records and weights say nothing.
+    # Another version of KerasTuner may draw other values, which the records and weights do not match.
     told = read_arguments(fn_args, keras_tuner.__version__)
 
     def train_trial(config: TrainerConfig, resume_dir: str, until: int) -> float:
-        keras.backend.clear_session()  # Of the trial before.
+        keras.backend.clear_session()  # Of the previous trial.
         gc.collect()
         events = os.path.join(resume_dir, "events")
         places = Places(told.train_files, told.eval_files, resume_dir, events, told.initial_model_dir)
@@ -41,7 +41,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy, until
         )
         if result is None:
-            raise RuntimeError("one machine has its own chief")
+            raise RuntimeError("one machine is its own chief")
         return result.history.epochs[result.history.best_epoch - 1].score
 
     config = TunerConfig.model_validate_json(fn_args.custom_config["tuner"])

@@ -1,9 +1,9 @@
-"""The search itself: trials that are trained one after the other, and what is kept of them for a second attempt.
+"""The search: trains trials one after the other, and keeps records for resuming.
 
 KerasTuner's own tuners build and save Keras 3 models; ours are tf_keras models, trained by the code that trains the
-final one.  So only its oracle and the loop around it are used, which know nothing of models.  Nor are KerasTuner's
-files used: they are written in place, so that a kill can leave half a file.  A second attempt makes the same choices
-again, and takes the results of trials that have ended from their records.
+final one.  So only its oracle and loop are used, which do not depend on models.  KerasTuner's
+files are not used: they are not written atomically.  A resumed search makes the same choices
+again, and takes the results of finished trials from their records.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ from components.tuner.result import SearchResult, Trial
 
 _TRAINING = "training-"
 _FAILURES = 3
-"""Trials in a row for which there is not enough memory, after which none of the others is tried."""
+"""Number of consecutive out-of-memory trials after which the search stops."""
 _DIVERGED = 12
-"""Trials in a row that diverge, after which likewise: they take little time, and another learning rate may do."""
+"""Number of consecutive diverged trials after which it stops: they are short, and another learning rate may work."""
 
 
 class Train(Protocol):
-    """Trains, going on with what is in a folder."""
+    """Trains, resuming from a folder."""
 
     def __call__(self, config: TrainerConfig, resume_dir: str, until: int) -> float:
         """The best epoch's mean IoU on the eval split."""
 
 
 class Search(BaseTuner):
-    """Hyperband over whole trainings."""
+    """Hyperband search over complete trainings."""
 
     def __init__(
         self, config: TunerConfig, trainer: TrainerConfig, seed: int, train: Train, folder: str, scratch: str
     ) -> None:
-        """Takes up the records of an earlier attempt.
+        """Loads the records of an earlier attempt.
 
         Args:
-            config: What is searched.
-            trainer: What is trained.
-            seed: Of the values that are drawn.
-            train: Trains.
-            folder: Where records and weights are kept until the search has ended; it exists.
-            scratch: Where KerasTuner writes what nobody reads.
+            config: The search space.
+            trainer: Configuration of the training.
+            seed: Seed of the values that are drawn.
+            train: Trains one trial.
+            folder: Existing folder for records and weights until the search ends.
+            scratch: Folder for KerasTuner's files, which are not read.
         """
         self.folder = folder
         self._config = config
@@ -69,7 +69,7 @@ class Search(BaseTuner):
 
     @property
     def result(self) -> SearchResult:
-        """All trials that have ended.
+        """Returns all finished trials.
 
         Raises:
             UserError: none could be trained.
@@ -80,16 +80,16 @@ class Search(BaseTuner):
         return SearchResult(best=best.number, trials=tuple(self._ended))
 
     def on_search_begin(self) -> None:
-        """Says what there is to do."""
+        """Reports the size of the search."""
         if self._records:
             progress.report(f"resuming the search after {len(self._records)} of {self.oracle.max_trials} trials")
 
     def run_trial(self, trial: KerasTrial, **_: Any) -> dict[str, float]:
-        """Trains for a trial, unless an earlier attempt has.
+        """Trains a trial, unless an earlier attempt did.
 
         Raises:
-            FailedTrialError: there is not enough memory for it, or it diverges; the search goes on.
-            FatalError: anything else is the matter, or it is so time and again; the search ends.
+            FailedTrialError: out of memory, or the training diverged; the search continues.
+            FatalError: any other error, or repeated failures; the search ends.
         """
         number = int(trial.trial_id) + 1
         record = self._records.get(number)
@@ -122,7 +122,7 @@ class Search(BaseTuner):
                 failure = f"out of memory with {described(chosen)} ({str(error).partition(chr(10))[0]})"
             except Diverged as error:
                 diverged, failure = True, f"{str(error).partition(';')[0]}, with {described(chosen)}"
-            except Exception as error:  # KerasTuner would take any for a trial's own failure, and go on.
+            except Exception as error:  # KerasTuner would treat any error as the trial's failure, and continue.
                 raise keras_tuner.errors.FatalError(str(error)) from error
         return Trial(
             number=number,
@@ -136,7 +136,7 @@ class Search(BaseTuner):
         )
 
     def _hopeless(self) -> bool:
-        """Whether so many trials have failed in a row that none of the others is tried."""
+        """Returns whether too many consecutive trials have failed to continue."""
         failed = list(itertools.takewhile(lambda trial: trial.mean_iou is None, reversed(self._ended)))
         exhausted = list(itertools.takewhile(lambda trial: not trial.diverged, failed))
         return len(exhausted) >= _FAILURES or len(failed) >= _DIVERGED
@@ -152,12 +152,12 @@ class Search(BaseTuner):
             progress.report(f"{place}: {figures} after {epochs} with {described(record.values)}")
 
     def _best(self) -> Trial | None:
-        """As KerasTuner decides: of several that are as good, the first."""
+        """As in KerasTuner: the first on a tie."""
         trained = [trial for trial in self._ended if trial.mean_iou is not None]
         return max(trained, key=lambda trial: trial.mean_iou or 0.0, default=None)
 
     def _given_up(self) -> UserError:
-        """Says why; the failures are forgotten, for another attempt may find more memory."""
+        """Returns the error; forgets the failures, because another attempt may have more memory."""
         last = self._ended[-1]
         for failed in self._ended[-_FAILURES:]:
             tf.io.gfile.remove(_record_file(self.folder, failed.number))
@@ -168,20 +168,20 @@ class Search(BaseTuner):
         )
 
     def _training(self, trial: KerasTrial) -> str:
-        """The folder of a trial's weights: that of the trial that began the training."""
+        """Returns the folder of a trial's weights: that of the trial that started the training."""
         while "tuner/trial_id" in trial.hyperparameters.values:
             trial = self.oracle.get_trial(trial.hyperparameters.values["tuner/trial_id"])
         return f"{_TRAINING}{trial.trial_id}"
 
     def _forget_ended_brackets(self, trial: KerasTrial) -> None:
-        """Deletes the weights of trainings that no trial will go on with: one bracket ends before the next begins."""
+        """Deletes the weights of trainings that no trial will continue: a bracket ends before the next begins."""
         needed = {self._training(other) for other in self._bracket(trial)}
         for name in tf.io.gfile.listdir(self.folder):
             if name.startswith(_TRAINING) and name.rstrip("/") not in needed:
                 tf.io.gfile.rmtree(os.path.join(self.folder, name))
 
     def _bracket(self, trial: KerasTrial) -> Iterator[KerasTrial]:
-        """The trial and those before it in its bracket."""
+        """Returns the trial and its predecessors in its bracket."""
         for other in reversed(self.oracle.trials.values()):
             if other.hyperparameters.values["tuner/bracket"] != trial.hyperparameters.values["tuner/bracket"]:
                 return
@@ -199,7 +199,7 @@ def _read(folder: str) -> Iterator[Trial]:
 
 
 def _write(folder: str, record: Trial) -> None:
-    """Keeps the record whole or not at all."""
+    """Writes the record atomically."""
     path = _record_file(folder, record.number)
     with tf.io.gfile.GFile(f"{path}.new", "w") as file:
         file.write(record.model_dump_json())

@@ -1,4 +1,4 @@
-"""`segpipe check` and `segpipe schema infer`: a look at the data before anything is run on it."""
+"""`segpipe check` and `segpipe schema infer`: checks the data without running the pipeline."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _COLUMNS = 8
 
 
 def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
-    """Does all that could stop a run on `date` before its training, and says what would be used and what quarantined.
+    """Checks everything that could stop a run on `date` before training; prints what would be used and quarantined.
 
-    Every pair is read and decoded as in ingestion, and the data gate's own judgement is asked.  Where the configuration
-    names a schema that does not exist yet, a first one is written.
+    Every pair is read and decoded as in ingestion, and the data gate's own function judges the result.  If the
+    configuration names a schema that does not exist yet, a first one is written.
 
     Raises:
         UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
@@ -51,7 +51,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         with console.status("listing pairs") as status:
             config = on_date(config, date)
             rehearsal = _rehearse(config, status)
-        console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is sound")
+        console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is valid")
         _print_dates(console, config)
         _print_notes(console, rehearsal.summary)
         _print_splits(console, rehearsal.summary)
@@ -70,11 +70,11 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
     """Writes a first schema from the data to where the configuration looks for it.
 
     Raises:
-        UserError: there is one already, the data cannot be read, or it is not fit to be a contract.
+        UserError: a schema exists already, the data cannot be read, or the data gate would refuse it.
     """
     path = config.schema_file
     if path.exists() and not overwrite:
-        raise UserError(f"{path} exists and may have been edited; --force writes it anew")
+        raise UserError(f"{path} exists and may have been edited; --force overwrites it")
     with quiet_streams(_log_file(config, "schema")) as console:
         with console.status("listing pairs") as status:
             from components.example_gen.check import survey
@@ -98,7 +98,7 @@ def _shown_on(status: Status) -> OnProgress:
 
 
 def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateReport:
-    """The data gate's judgement; without a schema, and on data that is not fit to be one, that on the account alone."""
+    """Returns the data gate's report; without a usable schema it covers the ingestion summary alone."""
     from components.data_gate.checks import check_ingestion
     from components.data_gate.judge import find_anomalies, judge, read_baseline
     from components.data_gate.result import GateReport
@@ -109,7 +109,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
         findings = tuple(check_ingestion(summary, config.validation))
         if not all(finding.passed for finding in findings):
             console.print(
-                f"no schema is written to {path} from data that the data gate refuses", markup=False, soft_wrap=True
+                f"no schema is written to {path}, because the data gate refuses this data", markup=False, soft_wrap=True
             )
             return GateReport(passed=False, findings=findings)
         write_first_schema(config, summary)
@@ -122,12 +122,12 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
 
 
 def _unmeasured(evaluator: EvaluatorConfig, statistics: Mapping[str, Statistics]) -> list[str]:
-    """What to say of thresholds that ask for a value which no image of the judging split has."""
+    """Returns a message for each threshold on a slice value that no image of the judging split has."""
     from components.data_gate.checks import slice_values
     from pipeline.dag.slices import asked_values
 
     return [
-        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so that no model can keep this bound"
+        f"{path}: no image of {evaluator.split} has {column} = {value!r}, so no model can meet this threshold"
         for path, column, value in asked_values(evaluator)
         if value not in slice_values(statistics[evaluator.split], column)
     ]

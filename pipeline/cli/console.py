@@ -1,7 +1,7 @@
-"""What a person sees while a run works: the steps, their progress, and none of the libraries' noise.
+"""Console output of a run: the steps and their progress, without the libraries' log output.
 
-TensorFlow, TFX and Beam write to standard output and error from Python and from C++.  During a run both streams belong
-to a log file, and the console writes to where they led before.
+TensorFlow, TFX and Beam write to standard output and error from Python and from C++.  During a run both streams are
+redirected to a log file, and the console writes to their original destination.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _WIDTH_OF_FILES = 160
 
 
 def make_console(file: TextIO | None = None) -> Console:
-    """A console on `file` or standard output; where that is no terminal, tables are not cut to 80 columns."""
+    """Returns a console on `file` or standard output; if that is not a terminal, tables are not cut to 80 columns."""
     console = _Console(file=file, highlight=False)
     return console if console.is_terminal else _Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Ends the command with its own sentence and status, where Rich's has neither."""
+        """Ends the command with a message and an exit status; Rich's own handler has neither."""
         self.quiet = True
         raise output_closed()
 
@@ -49,7 +49,7 @@ class Step(NamedTuple):
 
 @contextlib.contextmanager
 def quiet_streams(log_file: Path) -> Iterator[Console]:
-    """Sends standard output and error, C++'s included, to `log_file`; yields a console on the real output."""
+    """Redirects standard output and error, C++'s included, to `log_file`; yields a console on the original output."""
     log_file.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -69,7 +69,7 @@ def quiet_streams(log_file: Path) -> Iterator[Console]:
 
 @contextlib.contextmanager
 def _screen(descriptor: int) -> Iterator[TextIO]:
-    """A file of its own on `descriptor`; what a reader that has gone no longer takes is dropped at the end."""
+    """Opens a separate file on `descriptor`; output that a closed pipe no longer accepts is dropped at the end."""
     screen = os.fdopen(os.dup(descriptor), "w", errors="replace")
     try:
         yield screen
@@ -79,7 +79,7 @@ def _screen(descriptor: int) -> Iterator[TextIO]:
 
 
 def _flush_or_drop() -> None:
-    """Empties Python's buffers, of a log on a full disk into nowhere: what they keep would come on the screen later."""
+    """Flushes Python's buffers, or drops their content if the log's disk is full: it would go to the screen later."""
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
             stream.flush()
@@ -109,7 +109,7 @@ def _logging_to_stderr() -> Iterator[None]:
 
 
 class StepWatcher(logging.Handler):
-    """Draws a run: which step is at work, what it reports, and how long each took."""
+    """Shows the progress of a run: the current step, what it reports, and how long each step took."""
 
     def __init__(self, console: Console, display_name: Callable[[str], str]) -> None:
         super().__init__(logging.INFO)
@@ -131,7 +131,7 @@ class StepWatcher(logging.Handler):
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Draws while the run goes on."""
+        """Shows the progress while the run lasts."""
         reports = logging.getLogger(LOGGER_NAME)
         reports.setLevel(logging.INFO)
         reports.addHandler(self)
@@ -143,7 +143,7 @@ class StepWatcher(logging.Handler):
 
     @contextlib.contextmanager
     def step(self, node: str, was_cached: Callable[[str], bool]) -> Iterator[None]:
-        """Draws one step, and remembers it if it ends well."""
+        """Shows one step, and records it if it succeeds."""
         self.node, self._current = node, self._display_name(node)
         self._status.update(self._current)
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A sheet of pictures beside their masks: a row for each picture, a column for each way that it is seen."""
+"""Contact sheet of images and their masks: a row per image, a column per variant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from common.palette import colourise, overlay
 from common.records import VOID
 
-_LONGER_SIDE = 128  # of a picture, pixels
+_LONGER_SIDE = 128  # of an image, pixels
 _MARGIN, _GAP, _SEAM = 28, 16, 2
 _TITLE, _TEXT = 20, 12  # sizes of letters
 _LINE = _TEXT + 8
@@ -21,22 +21,22 @@ _PAPER, _INK, _FAINT = "#ffffff", "#20242b", "#6b7380"
 Pixels = npt.NDArray[np.uint8]
 
 
-class Seen(NamedTuple):
-    """A picture and its mask, of one size."""
+class MaskedImage(NamedTuple):
+    """An image and its mask, of the same size."""
 
     image_HWC: Pixels
     mask_HW: Pixels
 
 
 class Row(NamedTuple):
-    """A picture by its name, seen in several ways."""
+    """Several variants of one image, with its name."""
 
     name: str
-    seen: Sequence[Seen]
+    variants: Sequence[MaskedImage]
 
 
 class _Layout(NamedTuple):
-    """Sizes in pixels; a cell is a picture and, to its right, the same under its mask."""
+    """Sizes in pixels; a cell is an image and, to its right, the image under its mask."""
 
     cell_width: int
     cell_height: int
@@ -61,11 +61,11 @@ class _Layout(NamedTuple):
 def draw_sheet(
     title: str, subtitle: str, headings: Sequence[str], rows: Sequence[Row], classes: Sequence[str]
 ) -> Image.Image:
-    """The sheet, with a legend of the classes that occur.
+    """Draws the sheet, with a legend of the classes that occur.
 
-    All pictures are of one size, and each row has one for each heading.
+    All images have the same size, and each row has one for each heading.
     """
-    layout = _Layout(*_cell_size(*rows[0].seen[0].mask_HW.shape), len(headings), len(rows))
+    layout = _Layout(*_cell_size(*rows[0].variants[0].mask_HW.shape), len(headings), len(rows))
     sheet = Image.new("RGB", layout.size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN), title, _INK, ImageFont.load_default(_TITLE))
@@ -73,8 +73,8 @@ def draw_sheet(
     for column, heading in enumerate(headings):
         _write(draw, (layout.place(column, 0)[0], layout.head - _LINE + 2), heading, _FAINT)
     for index, row in enumerate(rows):
-        for column, seen in enumerate(row.seen):
-            _draw_seen(sheet, seen, layout, layout.place(column, index))
+        for column, masked in enumerate(row.variants):
+            _draw_masked(sheet, masked, layout, layout.place(column, index))
         x, y = layout.place(0, index)
         _write(draw, (x, y + layout.cell_height + 4), _shortened(row.name, sheet.width - 2 * _MARGIN), _INK)
     _draw_legend(sheet, _legend(rows, classes), layout.place(0, len(rows))[1])
@@ -86,10 +86,10 @@ def _cell_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def _draw_seen(sheet: Image.Image, seen: Seen, layout: _Layout, place: tuple[int, int]) -> None:
+def _draw_masked(sheet: Image.Image, masked: MaskedImage, layout: _Layout, place: tuple[int, int]) -> None:
     size = (layout.cell_width, layout.cell_height)
-    image = Image.fromarray(seen.image_HWC).resize(size, Image.Resampling.LANCZOS)
-    mask = Image.fromarray(seen.mask_HW).resize(size, Image.Resampling.NEAREST)
+    image = Image.fromarray(masked.image_HWC).resize(size, Image.Resampling.LANCZOS)
+    mask = Image.fromarray(masked.mask_HW).resize(size, Image.Resampling.NEAREST)
     sheet.paste(image, place)
     under_mask = overlay(np.asarray(image), np.asarray(mask))
     sheet.paste(Image.fromarray(under_mask), (place[0] + layout.cell_width + _SEAM, place[1]))
@@ -97,7 +97,7 @@ def _draw_seen(sheet: Image.Image, seen: Seen, layout: _Layout, place: tuple[int
 
 def _legend(rows: Sequence[Row], classes: Sequence[str]) -> list[tuple[int, str]]:
     """Index and name of what occurs: void, then the classes, most pixels first."""
-    masks_NHW = np.stack([seen.mask_HW for row in rows for seen in row.seen])
+    masks_NHW = np.stack([masked.mask_HW for row in rows for masked in row.variants])
     counts = np.bincount(masks_NHW.ravel(), minlength=VOID + 1)
     occurring = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     named = [(index, classes[index]) for index in occurring if index != VOID]
@@ -122,7 +122,7 @@ def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour:
 
 
 def _shortened(name: str, width: int) -> str:
-    """The end of a name that is longer than `width`, which tells files apart.  Pillow's own font has no ellipsis."""
+    """Shortens a name to its last `width` characters, which distinguish files.  Pillow's own font has no ellipsis."""
     font, shown = ImageFont.load_default(_TEXT), name
     while shown and font.getlength(shown) > width:
         shown = shown[1:]

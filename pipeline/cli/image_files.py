@@ -1,4 +1,4 @@
-"""The images that a command is given, as files or as folders, and the names that their outputs get."""
+"""Finds the images that a command's arguments name, as files or folders, and names their outputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from common.errors import UserError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpe", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""What is taken for an image in a folder; the model refuses TIFF and WebP, each with a sentence."""
+"""Suffixes of images in a folder; the model refuses TIFF and WebP with a message of its own."""
 
 OUTPUT_SUFFIXES = (".mask.png", ".overlay.png")
-"""How the names of outputs end; in a folder such files are not inputs."""
+"""Suffixes of outputs; in a folder such files are not inputs."""
 
 
 class ImageFile(NamedTuple):
@@ -27,45 +27,45 @@ class ImageFile(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """The images that are meant, in order, and how many other files their folders hold, by kind."""
+    """Images to segment, in order, and the number of other files in their folders, by kind."""
 
     images: list[ImageFile]
     skipped: Counter[str]
 
     @property
     def skipped_text(self) -> str:
-        """The skipped files in words; empty if there are none."""
+        """Describes the skipped files; empty if there are none."""
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.skipped.items()))
 
 
-class _Found(NamedTuple):
+class _FoundFile(NamedTuple):
     path: Path
     relative: Path
     root: Path | None
 
 
 def find_images(paths: Sequence[Path], out: Path) -> ImageFiles:
-    """The images at `paths`: files as they are, and of folders, with those below them, the files that end as images do.
+    """Returns the images at `paths`: each file, and each file with an image's suffix in a folder and its subfolders.
 
-    Outputs lie in `out` as their inputs lie in their folders.  What lies in `out` is not an input, nor are hidden files
-    and earlier outputs.
+    Outputs have the same relative paths in `out` as their inputs in their folders.  Files in `out`, hidden files and
+    earlier outputs are not inputs.
 
     Raises:
         UserError: a path does not exist, a folder holds no image or cannot be read, or two outputs would have one name.
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        raise UserError(f"there is no picture {', '.join(missing)}")
-    found: list[_Found] = []
+        raise UserError(f"image not found: {', '.join(missing)}")
+    found: list[_FoundFile] = []
     skipped: Counter[str] = Counter()
     for path in paths:
-        found += _in_folder(path, out, skipped) if path.is_dir() else [_Found(path, Path(path.name), None)]
+        found += _in_folder(path, out, skipped) if path.is_dir() else [_FoundFile(path, Path(path.name), None)]
     by_file = {one.path.resolve(): one for one in reversed(found)}  # A file that is named twice is one image.
     once = [one for one in found if by_file[one.path.resolve()] is one]
     return ImageFiles([ImageFile(one.path, name) for one, name in zip(once, _names(once), strict=True)], skipped)
 
 
-def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_Found]:
+def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_FoundFile]:
     found = []
     before = skipped.total()
     for parent, folders, names in os.walk(folder, onerror=_cannot_read):
@@ -75,23 +75,21 @@ def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_Found]:
             if kind := _kind_of_other(path):
                 skipped[kind] += 1
             else:
-                found.append(_Found(path, path.relative_to(folder), folder))
+                found.append(_FoundFile(path, path.relative_to(folder), folder))
     if not found:
         others = skipped.total() - before
         beside = f"; it holds {others} other files" if others > 1 else "; it holds 1 other file" if others else ""
-        raise UserError(
-            f"there is no image in the folder {folder}: none of its files ends in .jpg, .png, .gif or .bmp{beside}"
-        )
+        raise UserError(f"no image in the folder {folder}: none of its files ends in .jpg, .png, .gif or .bmp{beside}")
     return found
 
 
 def _is_left_out(path: Path, folder: Path, out: Path) -> bool:
-    """Whether a folder is hidden, or is that of the outputs below the one that is searched."""
+    """Whether a folder is hidden, or is the output folder inside the one that is searched."""
     return path.name.startswith(".") or (path.resolve() == out.resolve() != folder.resolve())
 
 
 def _kind_of_other(path: Path) -> str:
-    """What a file is that is not taken for an image; empty for one that is."""
+    """Returns the kind of a file that is not an image; empty for an image."""
     if path.name.startswith("."):
         return "hidden"
     if path.name.lower().endswith(OUTPUT_SUFFIXES):
@@ -100,9 +98,9 @@ def _kind_of_other(path: Path) -> str:
     return "" if suffix in SUFFIXES else suffix or "without suffix"
 
 
-def _names(found: Sequence[_Found]) -> list[str]:
-    """A name for the outputs of each: its path without suffix, and what tells it from others of the same name."""
-    ways: list[Callable[[_Found], str]] = [
+def _names(found: Sequence[_FoundFile]) -> list[str]:
+    """Returns a name for the outputs of each: its path without suffix, made unique if several have the same one."""
+    ways: list[Callable[[_FoundFile], str]] = [
         lambda one: one.relative.with_suffix("").as_posix(),
         lambda one: one.relative.as_posix(),
         lambda one: (Path((one.root or one.path.parent).resolve().name) / one.relative).as_posix(),
@@ -116,7 +114,7 @@ def _names(found: Sequence[_Found]) -> list[str]:
         if (other := seen.setdefault(name.casefold(), one.path)) is not one.path:
             raise UserError(
                 f"{other} and {one.path} would overwrite each other's outputs, {name}.mask.png; "
-                "ask for them one by one, with different --out"
+                "segment them one by one, each with its own --out"
             )
     return names
 

@@ -1,4 +1,4 @@
-"""The commands of `segpipe` that speak to a cluster."""
+"""Commands of `segpipe` that use a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from common.errors import UserError
 from pipeline import __version__
-from pipeline.cli.options import INTERRUPTED, config_argument, says_errors_plainly, set_option
+from pipeline.cli.options import INTERRUPTED, config_argument, handle_errors, set_option
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds how to reach Kubeflow Pipelines."""
+    """Adds the options for connecting to Kubeflow Pipelines."""
     host = click.option(
         "--host", envvar="KFP_ENDPOINT", metavar="URL", help="Address of Kubeflow Pipelines, or KFP_ENDPOINT."
     )
@@ -32,7 +32,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "certificate",
         envvar="KFP_CA_CERT",
         type=click.Path(path_type=Path),
-        help="Certificate of the authority that signed the host's, in PEM, or KFP_CA_CERT.",
+        help="CA certificate that signed the host's, in PEM, or KFP_CA_CERT.",
     )
     return host(certificate(command))
 
@@ -43,7 +43,7 @@ def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the run.")
 @click.option("--watch", is_flag=True, help="Show the steps until the run ends; exit status 1 if it fails.")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def submit(
     config: Path,
     overrides: tuple[str, ...],
@@ -52,7 +52,7 @@ def submit(
     host: str | None,
     certificate: Path | None,
 ) -> None:
-    """Run the pipeline that CONFIG describes on Kubeflow, once and now.
+    """Run the pipeline that CONFIG describes on Kubeflow once, now.
 
     \b
     Example:
@@ -84,18 +84,18 @@ def submit(
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Run the pipeline that CONFIG describes on Kubeflow whenever kubeflow.schedule.cron says.
+    """Run the pipeline that CONFIG describes on Kubeflow at the times of kubeflow.schedule.cron.
 
-    There is one schedule a pipeline: if it has changed, it is replaced; if not, nothing happens.
+    Each pipeline has one schedule: it is replaced if it has changed; otherwise nothing happens.
 
     \b
     Example:
       segpipe schedule pipeline/configs/sample.yaml --set 'kubeflow.schedule.cron=0 0 3 * * *'
     """
     from pipeline.kubeflow.client.api import Work
-    from pipeline.kubeflow.client.recurring import Wanted, keep_schedule
+    from pipeline.kubeflow.client.recurring import Wanted, reconcile_schedule
 
     settings, client = _connect(config, overrides, host, certificate)
     if settings.kubeflow.schedule is None:
@@ -110,12 +110,12 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
         settings.kubeflow.pipeline_root,
         settings.kubeflow.service_account,
     )
-    outcome = keep_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
+    outcome = reconcile_schedule(client, Wanted(settings.name, settings.kubeflow.schedule.cron, work))
     done = ("is replaced" if outcome.replaced else "is new") if outcome.is_new else "has not changed"
-    paused = "; it is paused: `segpipe resume` lets it start runs" if outcome.paused else ""
+    paused = "; it is paused: `segpipe resume` enables it" if outcome.paused else ""
     click.echo(f"the schedule of {settings.name} {done}: {settings.kubeflow.schedule.cron}{paused}")
     for run_id in outcome.left_running:
-        click.echo(f"a run of the former schedule goes on: {client.run_address(run_id)}")
+        click.echo(f"a run of the previous schedule continues: {client.run_address(run_id)}")
 
 
 @click.command()
@@ -123,7 +123,7 @@ def schedule(config: Path, overrides: tuple[str, ...], host: str | None, certifi
 @set_option
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, certificate: Path | None) -> None:
     """List the latest runs of the pipeline of CONFIG on Kubeflow.
 
@@ -150,9 +150,9 @@ def runs(config: Path, overrides: tuple[str, ...], last: int, host: str | None, 
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Keep the schedule of CONFIG from starting runs; the run at work goes on.
+    """Pause the schedule of CONFIG; a run in progress continues.
 
     \b
     Example:
@@ -169,9 +169,9 @@ def pause(config: Path, overrides: tuple[str, ...], host: str | None, certificat
 @config_argument
 @set_option
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def resume(config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None) -> None:
-    """Let the schedule of CONFIG start runs again; one that was due meanwhile starts at once.
+    """Resume the schedule of CONFIG; a run that was due meanwhile starts at once.
 
     \b
     Example:
@@ -187,9 +187,9 @@ def resume(config: Path, overrides: tuple[str, ...], host: str | None, certifica
 @click.command()
 @click.argument("run")
 @_cluster_options
-@says_errors_plainly
+@handle_errors
 def terminate(run: str, host: str | None, certificate: Path | None) -> None:
-    """End RUN, a run's id or its page's address.
+    """Terminate RUN, a run's id or the address of its page.
 
     \b
     Example:
@@ -203,11 +203,11 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
     try:
         run_found = client.run(run_id)
     except NotFoundError:
-        raise UserError(f"there is no run {run_id}; `segpipe runs CONFIG` lists them") from None
+        raise UserError(f"unknown run {run_id}; `segpipe runs CONFIG` lists them") from None
     if run_found.state in ENDED:
         raise UserError(f"the run {run_id} has ended already: {state_of(run_found)}")
     client.terminate(run_id)
-    click.echo(f"the run is being ended: {client.run_address(run_id)}")
+    click.echo(f"terminating the run: {client.run_address(run_id)}")
 
 
 COMMANDS = (submit, schedule, runs, pause, resume, terminate)
@@ -235,7 +235,7 @@ def _compile(settings: RunConfig) -> Compiled:
     from pipeline.kubeflow.client.compiled_pipeline import read_compiled
     from pipeline.kubeflow.compile.compiler import compile_pipeline
 
-    # TensorFlow and TFX have much to say when they are imported.
+    # TensorFlow and TFX log a lot when they are imported.
     with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
         text = compile_pipeline(settings)
     return read_compiled(text)
@@ -248,7 +248,7 @@ def _ensure_version(client: Client, settings: RunConfig, compiled: Compiled, con
 
 
 def commit_of(config: Path) -> str:
-    """The commit of the repository that the file is in, `-dirty` if it was changed since; without one, our version."""
+    """Returns the commit of the file's repository, with `-dirty` if it has changes; segpipe's version without git."""
     command = [
         "git",
         "-C",
@@ -261,7 +261,7 @@ def commit_of(config: Path) -> str:
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:  # There is no git.
+    except OSError:  # git is not installed.
         return f"v{__version__}"
     return done.stdout.strip() if done.returncode == 0 else f"v{__version__}"
 
@@ -275,7 +275,7 @@ def _watch(client: Client, run_id: str, compiled: Compiled) -> None:
         watched = watching.watch(client, run_id, compiled.steps, console)
     except KeyboardInterrupt:
         click.echo(
-            f"stopped watching; the run goes on: {client.run_address(run_id)} (`segpipe terminate {run_id}` ends it)",
+            f"stopped watching; the run continues: {client.run_address(run_id)} (`segpipe terminate {run_id}` ends it)",
             err=True,
         )
         sys.exit(INTERRUPTED)

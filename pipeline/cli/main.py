@@ -1,6 +1,6 @@
 """The command `segpipe`.
 
-TensorFlow and TFX are imported only by the commands that need them, once their arguments are known to be sound.
+TensorFlow and TFX are imported only by the commands that need them, after their arguments are validated.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from common.gpus import share_gpus
 from common.interruption import interrupted_by_sigterm
+from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.options import (
     CommandGroup,
     config_argument,
     date_option,
+    handle_errors,
     registry_option,
     registry_uri,
-    says_errors_plainly,
     set_option,
 )
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
 
 
 def main() -> None:
-    """The console script: runs a command and turns what goes wrong into one sentence."""
+    """Runs a command and turns an error into one sentence; the console script."""
     try:
         cli(prog_name="segpipe")
     except SystemExit:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _mute() -> None:
-    """Drops what is written from now on: all has been said, but TensorFlow's destructors may fail with tracebacks."""
+    """Discards all further output: TensorFlow's destructors may print tracebacks after the command has ended."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         with contextlib.suppress(OSError, ValueError):
@@ -52,27 +52,28 @@ def _mute() -> None:
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="segpipe")
 def cli() -> None:
-    """From pictures and masks to a blessed, pushed and served segmentation model.
+    """From images and masks to a blessed, pushed and served segmentation model.
 
     \b
     segpipe sample-data build/sample-data
     segpipe run pipeline/configs/sample.yaml
-    segpipe predict picture.jpg
+    segpipe predict image.jpg
     """
-    share_gpus()
+    set_tensorflow_environment()
 
 
 @cli.command()
 @config_argument
 @set_option
 @date_option
-@click.option("--no-cache", is_flag=True, help="Run every step, also those whose inputs have not changed.")
-@says_errors_plainly
+@click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
+@handle_errors
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
-    Steps whose data, parameters and code have not changed are cached; a killed training goes on where it was.  With
-    `when_unchanged: skip` nothing is run where the served version was made from the same data and configuration.
+    Steps whose data, parameters and code have not changed are cached; an interrupted training resumes from its last
+    checkpoint.  With `when_unchanged: skip` nothing runs if the served version was made from the same data and
+    configuration.
 
     \b
     Example:
@@ -95,16 +96,16 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
             if outcome is not None:
                 print_summary(console, outcome, log)
     except Exception:
-        with contextlib.suppress(OSError), log.open("a") as file:  # The log may be what cannot be written.
+        with contextlib.suppress(OSError), log.open("a") as file:  # Writing the log may be what failed.
             traceback.print_exc(file=file)
         raise
 
 
 @cli.command("sample-data")
 @click.argument("directory", type=click.Path(path_type=Path))
-@says_errors_plainly
+@handle_errors
 def sample_data(directory: Path) -> None:
-    """Make the sample data in DIRECTORY: digits in coloured ink on photographs.
+    """Create the sample data in DIRECTORY: digits in coloured ink on photographs.
 
     \b
     Example:
@@ -120,11 +121,11 @@ def sample_data(directory: Path) -> None:
 @config_argument
 @set_option
 @date_option
-@says_errors_plainly
+@handle_errors
 def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
-    """Check CONFIG and its data without running: what would be used, what quarantined, what would stop a run.
+    """Check CONFIG and its data without a run: what would be used, what quarantined, what would stop a run.
 
-    Where there is no schema yet, a first one is written from the data, for a person to read and correct.
+    If the schema does not exist yet, a first one is inferred from the data, for a person to review and correct.
 
     \b
     Example:
@@ -143,14 +144,14 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="The YAML file that is written; - is the standard output.  [default: build/NAME.yaml]",
+    help="YAML file to write; - is standard output.  [default: build/NAME.yaml]",
 )
 @set_option
-@says_errors_plainly
+@handle_errors
 def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None:
-    """Compile CONFIG for Kubeflow Pipelines: a pipeline to upload, with a document for Kubernetes.
+    """Compile CONFIG for Kubeflow Pipelines: a PipelineSpec to upload, with a platform document for Kubernetes.
 
-    Paths are those of the cluster: relative ones lie on the volume that `kubeflow.volume` names.
+    Paths are those of the cluster: relative ones are on the volume that `kubeflow.volume` names.
 
     \b
     Example:
@@ -172,7 +173,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
         path.write_text(text)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
-    click.echo(f"{path} is written; a run takes these parameters:")
+    click.echo(f"{path} is written; parameters of a run:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
 
@@ -184,12 +185,12 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     type=click.Path(path_type=Path),
     default=Path("preview.png"),
     show_default=True,
-    help="The PNG file that is written.",
+    help="PNG file to write.",
 )
 @set_option
-@says_errors_plainly
+@handle_errors
 def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
-    """Draw what training will see: pictures and masks of CONFIG's data, as they are and changed at random.
+    """Draw what training will see: images and masks of CONFIG's data, as they are and augmented at random.
 
     \b
     Example:
@@ -203,7 +204,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 @cli.command()
 @registry_option
-@says_errors_plainly
+@handle_errors
 def versions(registry: str | None) -> None:
     """List the versions in the registry, and which of them is served.
 
@@ -220,9 +221,9 @@ def versions(registry: str | None) -> None:
 @cli.command()
 @click.argument("version", type=int, required=False)
 @registry_option
-@says_errors_plainly
+@handle_errors
 def rollback(version: int | None, registry: str | None) -> None:
-    """Serve VERSION again, or the version served before the present one.
+    """Roll back to VERSION, or to the version that was served before the current one.
 
     \b
     Example:
@@ -239,11 +240,11 @@ def rollback(version: int | None, registry: str | None) -> None:
 @cli.command()
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
 @registry_option
-@click.option("--version", type=int, help="The version to ask; without it, the served one.")
+@click.option("--version", type=int, help="Version to use.  [default: the served one]")
 @click.option(
     "--url",
     metavar="ADDRESS",
-    help="Ask a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
+    help="Use a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
 )
 @click.option(
     "--out",
@@ -252,23 +253,23 @@ def rollback(version: int | None, registry: str | None) -> None:
     show_default=True,
     help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
 )
-@says_errors_plainly
+@handle_errors
 def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
     """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
 
-    An image that is refused stops no other: the refused are listed at the end, and the exit status is 1.  Of a folder,
-    and of those below it, the files that end as images do are taken; their outputs lie in OUT as they lie in it.
+    A refused image does not stop the others: refused images are listed at the end, and the exit status is 1.  In a
+    folder and its subfolders, files with an image's suffix are segmented; outputs have the same relative paths in OUT.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
       segpipe predict build/sample-data/images --out build/masks
-      segpipe predict picture.png --url http://localhost:8501/v1/models/sample
+      segpipe predict image.png --url http://localhost:8501/v1/models/sample
     """
 
     missing = [str(image) for image in images if not image.exists()]
     if missing:
-        raise UserError(f"there is no picture {', '.join(missing)}")
+        raise UserError(f"image not found: {', '.join(missing)}")
     if url is None:
         uri = registry_uri(registry)
         from pipeline.cli.predict import predict_here
@@ -284,26 +285,34 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
 
 @cli.command()
 @registry_option
-@click.option("--version", type=int, help="Serve this version, whatever the registry serves.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all of them.")
-@click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 takes any that is free.")
-@click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 takes any that is free.")
+@click.option("--version", type=int, help="Serve this version instead of the one that the registry serves.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
+@click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 means any free port.")
+@click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 means any free port.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "embedded", "tensorflow_model_server"]),
     default="auto",
     show_default=True,
-    help="auto takes tensorflow_model_server if it is on the PATH and --host is 0.0.0.0.",
+    help="auto means tensorflow_model_server if it is on the PATH and --host is 0.0.0.0, else embedded.",
 )
-@click.option("--poll", default=5.0, show_default=True, metavar="SECONDS", help="How often to look at the registry.")
-@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="Time for a request.")
 @click.option(
-    "--grace", default=20.0, show_default=True, metavar="SECONDS", help="Time for running requests at the end."
+    "--poll", default=5.0, show_default=True, metavar="SECONDS", help="Interval between two polls of the registry."
 )
-@click.option("--max-body", default=32, show_default=True, metavar="MB", help="Size of a request.")
-@click.option("--max-pictures", default=32, show_default=True, help="Pictures in a request.")
-@click.option("--max-requests", default=64, show_default=True, help="Requests at a time, waiting or running.")
-@click.option("--batch", type=int, help="Pictures that are run together. [default: 8; with tensorflow_model_server 1]")
+@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="Timeout of a request.")
+@click.option(
+    "--grace",
+    default=20.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for running requests to finish at shutdown.",
+)
+@click.option("--max-body", default=32, show_default=True, metavar="MB", help="Maximum size of a request.")
+@click.option("--max-pictures", default=32, show_default=True, help="Maximum number of images in a request.")
+@click.option("--max-requests", default=64, show_default=True, help="Maximum number of requests that wait or run.")
+@click.option(
+    "--batch", type=int, help="Maximum number of images in a batch.  [default: 8; with tensorflow_model_server 1]"
+)
 @click.option(
     "--batch-wait", default=0.0, show_default=True, metavar="SECONDS", help="How long to wait for a fuller batch."
 )
@@ -311,12 +320,12 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     "--allow-origin",
     multiple=True,
     metavar="ORIGIN",
-    help="Let web pages of ORIGIN (https://HOST[:PORT], or * for any) ask the REST API; may be repeated.",
+    help="Allow web pages of ORIGIN (https://HOST[:PORT], or * for any) to call the REST API; may be repeated.",
 )
-@click.option("--workers", default=2, show_default=True, help="Batches that are run at a time.")
-@says_errors_plainly
+@click.option("--workers", default=2, show_default=True, help="Number of batches that run in parallel.")
+@handle_errors
 def serve(registry: str | None, engine: str, **options: Any) -> None:
-    """Answer apps: the served model over gRPC and HTTP, as TensorFlow Serving would.
+    """Serve the model to apps over gRPC and REST, with TensorFlow Serving's protocols.
 
     \b
     Example:
@@ -333,16 +342,16 @@ for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
 
 @cli.group(cls=CommandGroup)
 def schema() -> None:
-    """Work with the curated schema, the contract that data must keep."""
+    """Work with the curated schema, which data must conform to."""
 
 
 @schema.command()
 @config_argument
 @set_option
-@click.option("--force", is_flag=True, help="Overwrite a schema that is there.")
-@says_errors_plainly
+@click.option("--force", is_flag=True, help="Overwrite an existing schema.")
+@handle_errors
 def infer(config: Path, overrides: tuple[str, ...], force: bool) -> None:
-    """Write a first schema from the data of CONFIG, for a person to read and correct.
+    """Infer a first schema from the data of CONFIG, for a person to review and correct.
 
     \b
     Example:

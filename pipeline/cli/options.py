@@ -1,4 +1,4 @@
-"""What the commands of `segpipe` share: their errors in one sentence, and the arguments that most of them take."""
+"""Options, arguments and error handling that the commands of `segpipe` share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from common.machine_faults import describe, machine_fault_in
 from common.plain_path import plain_temporary_files, without_aliases
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, by the convention of shells."""
 
 
 class CommandGroup(click.Group):
-    """A group whose help shows the summary of each command as a whole, on several lines where it is long."""
+    """Click group whose help shows each command's whole summary, on several lines if it is long."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the commands; click itself cuts each summary to what is left of the line."""
+        """Writes the commands with their whole summaries, which click itself would cut to one line."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
         with formatter.section("Commands"):
@@ -37,27 +37,31 @@ _WHOLE = 1000
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a key of the configuration; may be repeated."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the configuration; may be repeated.",
 )
 date_option = click.option(
     "--date",
     metavar="DATE",
     default="",
-    help="The day of the run, which decides on the data where its paths have {date}; without it, today (UTC).",
+    help="Date of the run, which selects the data if its paths contain {date}.  [default: today (UTC)]",
 )
 registry_option = click.option(
     "--registry",
     envvar="SEGPIPE_REGISTRY",
     metavar="URI",
-    help="The registry; without it, that of the only run below runs/.",
+    help="Model registry.  [default: that of the only run below runs/]",
 )
 
 
 def registry_uri(given: str | None) -> str:
-    """The registry that `registry_option` names; it is there, be it empty.
+    """Returns the registry that `registry_option` names; it exists, but may be empty.
 
     Raises:
-        UserError: it names none, and there is not exactly one below runs/; or what it names is not there.
+        UserError: no registry is named, and there is not exactly one below runs/; or the named one does not exist.
     """
     if given:
         uri = given if "://" in given else str(Path(given).absolute())
@@ -67,15 +71,15 @@ def registry_uri(given: str | None) -> str:
     if len(found) == 1:
         return str(found[0].absolute())
     if not found:
-        raise UserError("there is no registry below runs/; name one with --registry, or make one with `segpipe run`")
-    raise UserError(f"there are several registries; name one with --registry: {', '.join(map(str, found))}")
+        raise UserError("no registry found below runs/; name one with --registry, or create one with `segpipe run`")
+    raise UserError(f"several registries below runs/; name one with --registry: {', '.join(map(str, found))}")
 
 
 def _check_registry(uri: str) -> None:
-    """Checks that a registry can be at `uri`; what a store cannot tell for now is left to whoever asks it next.
+    """Checks that `uri` can be a registry; an object store that does not answer now passes, and is asked again later.
 
     Raises:
-        NoRegistryError: there is no such folder or bucket, or it holds something else.
+        NoRegistryError: the folder or bucket does not exist, or holds something else.
     """
     from registry.errors import RegistryError
     from registry.store import Registry
@@ -84,12 +88,12 @@ def _check_registry(uri: str) -> None:
         Registry(uri).check_there()
     except RegistryError:
         raise
-    except Exception:  # noqa: BLE001  # Object stores raise what they like; the server looks again and says why.
+    except Exception:  # noqa: BLE001  # Object stores raise any exception; the server tries again and reports it.
         return
 
 
-def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--debug`, and without it turns an error into one sentence and an exit status of 1."""
+def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--debug`; without it, turns an error into one sentence and the exit status 1."""
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(command)
@@ -103,7 +107,7 @@ def says_errors_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             _end("interrupted", INTERRUPTED)
         except BrokenPipeError:
             _end(output_closed().what, output_closed().status)
-        except Exception as error:  # noqa: BLE001  # Whatever went wrong, a person reads a sentence.
+        except Exception as error:  # noqa: BLE001  # Any error becomes one sentence.
             if debug:
                 traceback.print_exc()
             click.echo(f"error: {without_aliases(_sentence(error))}", err=True)
@@ -121,7 +125,7 @@ def _has_current_folder() -> bool:
 
 def _end(what: str, status: int) -> None:
     with contextlib.suppress(OSError):
-        click.echo(f"{what}; the same command goes on where it was", err=True)
+        click.echo(f"{what}; run the same command again to resume", err=True)
     sys.exit(status)
 
 
@@ -135,4 +139,4 @@ def _sentence(error: Exception) -> str:
     if fault is not None:
         return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first_line} (a bug, or a fault of this machine; --debug shows where)"
+    return f"{type(error).__name__}: {first_line} (a bug or a machine fault; --debug shows the traceback)"

@@ -1,4 +1,4 @@
-"""`segpipe predict`: masks and overlays of pictures, as files, from a model in this process or from a server."""
+"""`segpipe predict`: writes masks and overlays of images, from a model in this process or on a server."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pipeline.cli.console import quiet_streams
 from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
-from serving.client import SegmentationClient
-from serving.client.pictures import decoded_rgb
+from segpipe_client import SegmentationClient
+from segpipe_client.pictures import decoded_rgb
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
 from serving.shadow import segment
 
 LOG = "predict.log"
-_PATIENCE_SECONDS = 5  # A person who has mistyped a port is waiting.
+_PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
 
 
-class Found(NamedTuple):
-    """What a model says of a picture; a server may not say its version."""
+class Prediction(NamedTuple):
+    """Prediction for an image; the version is None if the server does not report it."""
 
     mask_HW: np.ndarray
     shares: Mapping[str, float]
@@ -41,32 +41,33 @@ class Found(NamedTuple):
     version: int | None
 
 
-Ask = Callable[[Path], Found]
+Ask = Callable[[Path], Prediction]
 
 
 def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
     """Writes `NAME.mask.png` and `NAME.overlay.png` for each image and prints what was found.
 
-    `images` are files or folders; an image that is refused stops no other.
+    `images` are files or folders; a refused image does not stop the others.
 
     Raises:
-        UserError: there is no model or no image, or images were refused: their reasons, all others are written.
+        UserError: the model or an image is missing, or images were refused: the text has the reasons; the others are
+            written.
     """
     found = find_images(images, out)
     with _prepared(out) as (console, progress):
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
 
-        def ask(image: Path) -> Found:
+        def ask(image: Path) -> Prediction:
             prediction = predictor.predict(image)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
-            return Found(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
+            return Prediction(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
 
         _predict(found, ask, out, console, progress)
 
 
 def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
-    """The same, with the server's model at the address `url`.
+    """Like `predict_here`, with the model at the address `url` of a server.
 
     Raises:
         UserError: `url` is not the address of a model, it does not answer, or as `predict_here`.
@@ -77,9 +78,9 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
         raise UserError(str(error)) from None
     found = find_images(images, out)
 
-    def ask(image: Path) -> Found:
+    def ask(image: Path) -> Prediction:
         answer = segment(client, image)
-        return Found(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
+        return Prediction(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
 
     with client, _prepared(out) as (console, progress):
         _predict(found, ask, out, console, progress)
@@ -87,7 +88,7 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
 
 @dataclass
 class _Progress:
-    """How far the command is; what is written is whole."""
+    """Progress of the command; written files are complete."""
 
     written: int = 0
     total: int = 0
@@ -103,7 +104,9 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
             yield console, progress
     except KeyboardInterrupt:
         done = f"{progress.written} of {progress.total} images" if progress.total else "any image"
-        click.echo(f"interrupted {'after' if progress.total else 'before'} {done}; what is in {out} is whole", err=True)
+        click.echo(
+            f"interrupted {'after' if progress.total else 'before'} {done}; the files in {out} are complete", err=True
+        )
         sys.exit(INTERRUPTED)
     except UserError as error:
         if progress.total <= 1:
@@ -112,7 +115,7 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
             f"{error}; {progress.written} of {progress.total} images are written{_list(progress)}"
         ) from error
     if progress.failures:
-        raise _told_at_the_end(progress)
+        raise _failure_error(progress)
 
 
 def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress: _Progress) -> None:
@@ -139,12 +142,12 @@ def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress:
             console.print(f"skipped, not images: {found.skipped_text}", markup=False)
 
 
-def _told_at_the_end(progress: _Progress) -> UserError:
-    """What is said of images that could not be segmented: of a single one its sentence, else a list."""
+def _failure_error(progress: _Progress) -> UserError:
+    """Returns the error for images that could not be segmented: the reason for a single one, else a list."""
     if progress.total == 1:
         return progress.failures[0]
     count = len(progress.failures)
-    rest = f"the other {progress.written} are written" if progress.written else "none is written"
+    rest = f"the other {progress.written} were written" if progress.written else "none was written"
     return UserError(f"{count} of {progress.total} images could not be segmented; {rest}{_list(progress)}")
 
 
@@ -152,8 +155,8 @@ def _list(progress: _Progress) -> str:
     return "".join(f"\n  {failure}" for failure in progress.failures)
 
 
-def _write(image: ImageFile, found: Found, out: Path) -> None:
-    """Writes both files, each whole or not at all."""
+def _write(image: ImageFile, found: Prediction, out: Path) -> None:
+    """Writes both files, each atomically."""
     try:
         pixels_HWC = decoded_rgb(image.path.read_bytes())
     except OSError as error:
@@ -188,15 +191,15 @@ def _make_folder(out: Path) -> None:
 
 def _table() -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    table.add_column("picture")
+    table.add_column("image")
     table.add_column("share of each class")
     table.add_column("confidence", justify="right")
     table.add_column("version", justify="right")
     return table
 
 
-def _add_row(table: Table, image: Path, found: Found) -> None:
+def _add_row(table: Table, image: Path, found: Prediction) -> None:
     shares = sorted(((share, name) for name, share in found.shares.items()), reverse=True)
-    told = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
+    text = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
     version = "–" if found.version is None else str(found.version)
-    table.add_row(Text(str(image)), Text(told), f"{found.mean_confidence:.3f}", version)
+    table.add_row(Text(str(image)), Text(text), f"{found.mean_confidence:.3f}", version)

@@ -1,4 +1,4 @@
-"""`segpipe preview`: a sheet of what training will see."""
+"""`segpipe preview`: draws a contact sheet of training images."""
 
 from __future__ import annotations
 
@@ -12,38 +12,36 @@ from common import records
 from common.errors import UserError
 from common.records import SPLITS
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
+from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
 
-PICTURES = 6
+IMAGES = 6
 VARIANTS = 5
 _TRAIN = SPLITS[0]
 
 
 def write_preview(config: RunConfig, out: Path) -> None:
-    """Draws pictures of the training split, each as it is and changed at random, to the PNG file `out`.
+    """Draws images of the training split, each as it is and augmented at random, to the PNG file `out`.
 
-    Nothing is read but what is drawn; what cannot be read is passed over.
+    Only the images that are drawn are read; unreadable ones are skipped.
 
     Raises:
-        UserError: `out` cannot be written, or no picture can be trained on.
+        UserError: `out` cannot be written, or no image can be used for training.
     """
     _check_writable(out)
     with quiet_streams(config.workspace_dir / "logs" / "preview.log") as console:
-        with console.status("reading pictures"):
-            found = list(islice(_training_records(config), PICTURES))
+        with console.status("reading images"):
+            found = list(islice(_training_records(config), IMAGES))
         if not found:
-            raise UserError(
-                f"no picture of {config.name} can be trained on; `segpipe check` says what is wrong with each"
-            )
-        with console.status("changing and drawing them"):
+            raise UserError(f"no image of {config.name} can be used for training; `segpipe check` lists the reasons")
+        with console.status("augmenting and drawing the images"):
             rows = _rows(config, found)
             headings = ["as it is", *(f"changed {number}" for number in range(1, VARIANTS + 1))]
             sheet = draw_sheet(*_titles(config), headings, rows, config.data.classes)
         _save(sheet, out)
         console.print(
-            f"{out}: {len(rows)} training pictures, each as it is and changed {VARIANTS} times",
+            f"{out}: {len(rows)} training images, each as it is and augmented {VARIANTS} times",
             markup=False,
             soft_wrap=True,
         )
@@ -51,35 +49,35 @@ def write_preview(config: RunConfig, out: Path) -> None:
 
 def _check_writable(out: Path) -> None:
     if out.suffix.lower() != ".png":
-        raise UserError(f"{out} must end in .png, for that is what is written")
+        raise UserError(f"{out} must end in .png, the format that is written")
     if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent} to write {out.name} to; make it, or name another with --out")
+        raise UserError(f"the folder {out.parent} does not exist; create it, or name another file with --out")
     if out.is_dir():
         raise UserError(f"{out} is a folder; name a file with --out")
 
 
 def _training_records(config: RunConfig) -> Iterator[bytes]:
     """Serialised records of the training split, from all over the data, read as ingestion reads them."""
-    from components.example_gen.ingestion import Ingestion, Used
+    from components.example_gen.ingestion import IngestedExample, Ingestion
     from components.example_gen.splits import Candidate
 
     ingestion = Ingestion(on_date(config).data, config.seed)
     pairs = ingestion.listing().pairs
-    step = max(1, len(pairs) // PICTURES)
-    for first in range(step):  # A source wants pairs in its own order, so that they are taken at even distances.
+    step = max(1, len(pairs) // IMAGES)
+    for first in range(step):  # A source reads pairs in its own order, so they are taken at regular intervals.
         candidates = [
             found
             for found in ingestion.identify(pairs[first::step])
             if isinstance(found, Candidate) and found.split == _TRAIN
         ]
-        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, Used))
+        yield from (loaded.record for loaded in ingestion.load(candidates) if isinstance(loaded, IngestedExample))
 
 
 def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     import tensorflow as tf
 
     from components.trainer.augmentation.augmenter import augmenter
-    from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask
+    from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask
 
     keys = (records.IMAGE_ENCODED, records.MASK_ENCODED, records.IMAGE_ID)
     parsed = tf.io.parse_example(found, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
@@ -90,16 +88,16 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     seeds = [tf.constant([config.seed, number], tf.int64) for number in range(VARIANTS)]
     ways = [(image_BHWC, mask_BHW), *(augment(image_BHWC, mask_BHW, seed_2) for seed_2 in seeds)]
     return [
-        Row(name.decode(), [Seen(image[index].numpy(), mask[index].numpy()) for image, mask in ways])
+        Row(name.decode(), [MaskedImage(image[index].numpy(), mask[index].numpy()) for image, mask in ways])
         for index, name in enumerate(parsed[records.IMAGE_ID].numpy())
     ]
 
 
 def _titles(config: RunConfig) -> tuple[str, str]:
     changes = [name for name, value in config.trainer.augmentation if value]
-    title = f"{config.name}: pictures as they are trained on"
+    title = f"{config.name}: training images"
     size = f"{config.transform.height} by {config.transform.width} pixels"
-    return title, f"{size}; changed by {', '.join(changes) or 'nothing'}"
+    return title, f"{size}; augmented by {', '.join(changes) or 'nothing'}"
 
 
 def _save(sheet: Image.Image, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""`segpipe rollout`: a version is tried out beside the served one, compared with it, and promoted or taken back."""
+"""`segpipe rollout`: starts a canary beside the served version, compares both, and promotes or aborts the canary."""
 
 from __future__ import annotations
 
@@ -16,67 +16,67 @@ from registry.store import Registry
 if TYPE_CHECKING:
     import numpy as np
 
-    from serving.agreement import Agreement
+    from serving.version_comparison import Agreement
 
-_SECONDS = 60.0  # For a picture, with all attempts.
+_SECONDS = 60.0  # For one image, with all attempts.
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png"})
 
 ToMask = Callable[[Path], "np.ndarray"]
 
 
 def describe(uri: str) -> str:
-    """What is served, and what is tried out beside it."""
+    """Describes the served version and the canary."""
     record = Registry(uri).serving_record()
     served = "no version is served" if record.served is None else f"version {record.served} is served"
     if record.canary is None:
-        return f"{served}; there is no canary"
+        return f"{served}; no canary"
     canary = record.canary
     since = f"{canary.since.astimezone():%Y-%m-%d %H:%M}"
     return f"{served}; version {canary.version} is the canary for {canary.percent}% of the requests, since {since}"
 
 
-def try_out(uri: str, percent: int, version: int | None) -> str:
-    """Makes `version` the canary, or without one the canary that there is, or the newest version.
+def start_canary(uri: str, percent: int, version: int | None) -> str:
+    """Makes `version` the canary; by default the current canary, or else the newest version.
 
     Raises:
-        UserError: there is none that could be tried out.
+        UserError: no version can be the canary.
     """
     registry = Registry(uri)
     number = _candidate(registry) if version is None else version
-    registry.try_out(number, percent)
+    registry.start_canary(number, percent)
     return describe(uri)
 
 
 def roll_back(uri: str) -> str:
-    """Takes the canary back; without one goes back to the version that was served before."""
+    """Aborts the canary; without one, rolls back to the version that was served before."""
     registry = Registry(uri)
     if registry.canary() is not None:
-        return f"version {registry.drop_canary()} is no canary any more; version {registry.served()} is served"
+        return f"version {registry.abort_canary()} is no longer the canary; version {registry.served()} is served"
     before = registry.served()
     return f"version {registry.rollback()} is served now, instead of {before}"
 
 
-def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str | None) -> Iterator[str]:
-    """Serves the canary; where pictures are given, only if it agrees with the served version on their masks.
+def promote_canary(uri: str, images: Sequence[Path], at_least: float, url: str | None) -> Iterator[str]:
+    """Promotes the canary; if images are given, only if it agrees with the served version on their masks.
 
     Args:
         uri: The registry.
-        pictures: Files, or folders of them.
+        images: Image files, or folders of them.
         at_least: Mean IoU of the masks of both versions below which nothing is promoted.
-        url: A server whose labels are asked (REST); without it both versions are loaded in this process.
+        url: Server whose labels are called (REST); without it, both versions are loaded in this process.
 
     Yields:
-        Lines that tell what was found and done.
+        Lines that report what was found and done.
 
     Raises:
-        UserError: they agree less, only one of them refuses a picture, or there is no canary or no picture.
+        UserError: they agree less, only one of them refuses an image, or there is no canary or no image.
     """
     registry = Registry(uri)
     labels = registry.labels()
     if labels.keys() != {STABLE, CANARY}:
-        raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` makes one")
-    if pictures:
-        found, refused = _compare(registry, labels, _files(pictures), url)
+        raise RegistryError(f"the registry {uri} has no canary; `segpipe rollout --canary PERCENT` creates one")
+    if images:
+        found, refused = _compare(registry, labels, _files(images), url)
         text = (
             f"versions {labels[STABLE]} and {labels[CANARY]} agree on {found.equal_pixels:.2%} of the pixels of "
             f"{_number(found.pictures)}, mean IoU {found.mean_iou:.4f}"
@@ -84,7 +84,7 @@ def promote_canary(uri: str, pictures: Sequence[Path], at_least: float, url: str
         if refused:
             text += f"; both refuse {_number(refused)}"
         if found.mean_iou < at_least:
-            raise UserError(f"{text}: below {at_least}, so nothing is promoted")
+            raise UserError(f"{text}: below {at_least}, so the canary is not promoted")
         yield text
     registry.promote(labels[CANARY])
     yield f"version {labels[CANARY]} is served now, instead of {labels[STABLE]}"
@@ -99,29 +99,31 @@ def _candidate(registry: Registry) -> int:
     newer = [m.version for m in registry.versions() if m.version > (record.served or 0)]
     fit = [version for version in newer if version not in record.withdrawn]
     if not fit:
-        raise UserError(f"the registry {registry.uri} has no version after the served one: name one with --version")
+        raise UserError(
+            f"the registry {registry.uri} has no version newer than the served one: name one with --version"
+        )
     return fit[-1]
 
 
-def _files(pictures: Sequence[Path]) -> list[Path]:
+def _files(images: Sequence[Path]) -> list[Path]:
     files = []
-    for path in pictures:
+    for path in images:
         if path.is_dir():
             files += sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
         elif path.is_file():
             files.append(path)
         else:
-            raise UserError(f"there is no picture {path}")
+            raise UserError(f"image not found: {path}")
     if not files:
-        raise UserError(f"there are no pictures in {', '.join(map(str, pictures))}")
+        raise UserError(f"no images in {', '.join(map(str, images))}")
     return files
 
 
 def _compare(
     registry: Registry, labels: dict[str, int], files: Sequence[Path], url: str | None
 ) -> tuple[Agreement, int]:
-    """How far both agree, and how many pictures both refuse."""
-    from serving.agreement import Comparison
+    """Returns how far both agree, and how many images both refuse."""
+    from serving.version_comparison import Comparison
 
     comparison, refused = Comparison(), 0
     with (
@@ -131,18 +133,18 @@ def _compare(
     ):
         both = [_way_to_ask(registry, labels, label, url) for label in (STABLE, CANARY)]
         for number, file in enumerate(files, 1):
-            status.update(f"comparing picture {number} of {len(files)}")
+            status.update(f"comparing image {number} of {len(files)}")
             if (masks := _masks(both, file)) is None:
                 refused += 1
             else:
                 comparison.add(*masks)
     if refused == len(files):
-        raise UserError(f"both versions refuse {_number(refused)}, and there are no others to compare")
+        raise UserError(f"both versions refuse {_number(refused)}, and no others are left to compare")
     return comparison.agreement(), refused
 
 
 def _masks(both: Sequence[ToMask], file: Path) -> list[np.ndarray] | None:
-    """What both find in a file; None if both refuse it.
+    """Returns both masks of a file; None if both versions refuse it.
 
     Raises:
         RefusedPictureError: one of them refuses it.
@@ -156,12 +158,12 @@ def _masks(both: Sequence[ToMask], file: Path) -> list[np.ndarray] | None:
         except RefusedPictureError as refusal:
             refusals.append(refusal)
     if len(refusals) == 1:
-        raise RefusedPictureError(f"only one of both versions takes {refusals[0]}")
+        raise RefusedPictureError(f"only one of the two versions accepts {refusals[0]}")
     return masks or None
 
 
-def _number(pictures: int) -> str:
-    return "1 picture" if pictures == 1 else f"{pictures} pictures"
+def _number(images: int) -> str:
+    return "1 image" if images == 1 else f"{images} images"
 
 
 def _way_to_ask(registry: Registry, labels: dict[str, int], label: str, url: str | None) -> ToMask:
@@ -178,7 +180,7 @@ def _loaded(registry: Registry, version: int) -> ToMask:
 
 
 def _asked(url: str, name: str, label: str, version: int) -> ToMask:
-    from serving.client import SegmentationClient
+    from segpipe_client import SegmentationClient
     from serving.shadow import check_label, label_address, segment
 
     check_label(url, name, label, version)

@@ -1,8 +1,8 @@
-"""Real pixels to segment, with no download: handwritten digits on photographs, both carried by scikit-learn.
+"""Sample data with real pixels and no download: handwritten digits on photographs, both from scikit-learn.
 
 A scene is a crop of one of the two photographs with one to four digits in red, yellow or blue ink; the ink's colour is
-the class, and grey digits are there to be left alone.  A few pairs are broken on purpose, so that a first run shows the
-quarantine at work.
+the class, and grey digits are background.  A few pairs are broken on purpose, so that a first run shows what the
+quarantine does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from common.decompression_bomb import lying_png
+from common.decompression_bomb import forged_size_png
 
 CLASSES = ("background", "red", "yellow", "blue")
 SCENES = 300
@@ -28,7 +28,7 @@ _MASK_PALETTE = [0, 0, 0, 205, 45, 40, 240, 205, 45, 45, 85, 205]
 
 
 class Scene(NamedTuple):
-    """A picture, its mask, and what is known about it."""
+    """An image, its mask, and its metadata."""
 
     image_HWC: np.ndarray
     mask_HW: np.ndarray
@@ -46,11 +46,11 @@ def write_sample_data(directory: Path, report: Callable[[str], None] = lambda _:
     if index.exists():
         return False
     for name in ("images", "masks"):
-        shutil.rmtree(directory / name, ignore_errors=True)  # What an interrupted attempt left.
+        shutil.rmtree(directory / name, ignore_errors=True)  # Left by an interrupted attempt.
         (directory / name).mkdir(parents=True)
     rows = [_write_scene(directory, number, scene) for number, scene in enumerate(_scenes())]
     rows += _write_broken_pairs(directory)
-    # The manifest comes last: it is what says that the set is complete.
+    # The manifest is written last: it marks the set as complete.
     unfinished = index.with_suffix(".csv.new")
     with unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["image", "mask", "photograph", "size"])
@@ -84,7 +84,7 @@ def _scene(random: np.random.Generator, digits_NHW: np.ndarray, photographs: dic
 
 
 def _crop(random: np.random.Generator, photograph_HWC: np.ndarray) -> np.ndarray:
-    """A square of the photograph between one and three times the scene's side, made as small as the scene."""
+    """Returns a square of the photograph, one to three times the scene's side, resized to the scene."""
     side = int(random.integers(SIDE, 3 * SIDE))
     top = int(random.integers(photograph_HWC.shape[0] - side + 1))
     left = int(random.integers(photograph_HWC.shape[1] - side + 1))
@@ -100,7 +100,7 @@ def _paint(
     side: int,
     ink: str,
 ) -> None:
-    """Paints one digit, `side` pixels high, over image and mask in place."""
+    """Paints one digit, `side` pixels high, onto image and mask in place."""
     coverage = Image.fromarray((digit_HW * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
     coverage_HW = np.clip((np.asarray(coverage) / 255.0 - 0.35) / 0.2, 0, 1)
     top, left = (int(random.integers(SIDE - side + 1)) for _ in range(2))
@@ -119,14 +119,14 @@ def _write_scene(directory: Path, number: int, scene: Scene) -> dict[str, str]:
 
 
 def _save_mask(mask_HW: np.ndarray, path: Path) -> None:
-    picture = Image.fromarray(mask_HW)
+    mask = Image.fromarray(mask_HW)
     # Turns grey values into indices; a full palette, as Pillow stores indices in as few bits as the palette needs.
-    picture.putpalette(_MASK_PALETTE + [0] * (768 - len(_MASK_PALETTE)))
-    picture.save(path)
+    mask.putpalette(_MASK_PALETTE + [0] * (768 - len(_MASK_PALETTE)))
+    mask.save(path)
 
 
 def _write_broken_pairs(directory: Path) -> list[dict[str, str]]:
-    """Four pairs, each broken in its own way; only the manifest's rows look sound."""
+    """Writes four pairs, each broken in a different way; only the manifest's rows are valid."""
     whole_image = (directory / "images/scene-000.jpg").read_bytes()
     mask_HW = np.asarray(Image.open(directory / "masks/scene-000.png")).copy()
 
@@ -144,5 +144,5 @@ def _write_broken_pairs(directory: Path) -> list[dict[str, str]]:
         write("broken-missing-mask", whole_image, None),
         write("broken-truncated", whole_image[: len(whole_image) // 2], mask_HW),
         write("broken-unknown-label", whole_image, unknown_HW),
-        write("broken-bomb", lying_png(20_000), mask_HW),
+        write("broken-bomb", forged_size_png(20_000), mask_HW),
     ]

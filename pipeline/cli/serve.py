@@ -1,4 +1,4 @@
-"""`segpipe serve`: the options of the command as settings of the server."""
+"""`segpipe serve`: turns the command's options into the server's settings."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ _OPTIONS = {
 
 
 def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
-    """Serves what `registry` serves, until it is stopped.
+    """Serves the registry's served version until it is stopped.
 
     Raises:
-        UserError: an option is wrong, or a port cannot be had.
+        UserError: an option is invalid, or a port is not available.
     """
     settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore", FutureWarning)  # Google's clients, on old Pythons.
+    warnings.simplefilter("ignore", FutureWarning)  # Warnings of Google's clients about old Python versions.
     if engine == "tensorflow_model_server" or (engine == "auto" and _prefers_model_server(settings)):
         if settings.allow_origins:
             raise UserError(
-                "tensorflow_model_server answers no pages of other origins: leave --allow-origin out and let a proxy "
+                "tensorflow_model_server does not support CORS: leave --allow-origin out and let a proxy "
                 "add the headers, or choose --engine embedded"
             )
         from serving.versions import model_server
 
-        # Its batches fail as a whole: one broken picture would fail the requests of others.
+        # Its batches fail as a whole: one broken image would fail the requests of other clients.
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
     else:
@@ -65,7 +65,7 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
 
 
 def _prefers_model_server(settings: ServerSettings) -> bool:
-    """Whether `tensorflow_model_server` is there and would do the same; it always listens on all addresses."""
+    """Whether `tensorflow_model_server` is installed and fits the settings; it always listens on all addresses."""
     is_there = shutil.which("tensorflow_model_server") is not None
     return is_there and settings.host == "0.0.0.0" and not settings.allow_origins  # noqa: S104
 

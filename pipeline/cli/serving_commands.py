@@ -1,4 +1,4 @@
-"""The commands that bring versions of the registry to those who ask: `sync` and `rollout`."""
+"""CLI commands that deploy registry versions: `sync` and `rollout`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 from common.errors import UserError
 from pipeline.cli.options import (
     CommandGroup,
+    handle_errors,
     registry_option,
     registry_uri,
-    says_errors_plainly,
 )
 
 _SECONDS = click.FloatRange(min=0.1)
@@ -24,17 +24,19 @@ _SECONDS = click.FloatRange(min=0.1)
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder that gets MODEL/VERSION/ and models.config.",
+    help="Folder to write MODEL/VERSION/ and models.config to.",
 )
-@click.option("--once", is_flag=True, help="Bring what is needed to start, and end.")
+@click.option("--once", is_flag=True, help="Copy what is needed to start, then exit.")
 @click.option(
     "--label",
     "labels",
     multiple=True,
     type=click.Choice(["stable", "canary"]),
-    help="Label to hold; may be repeated. Without a canary, canary means stable.  [default: both]",
+    help="Label to keep; may be repeated. Without a canary, canary means stable.  [default: both]",
 )
-@click.option("--version", type=click.IntRange(min=1), help="Hold this version, whatever the registry serves.")
+@click.option(
+    "--version", type=click.IntRange(min=1), help="Keep this version instead of the ones that the registry serves."
+)
 @click.option(
     "--server", default="http://127.0.0.1:8501", show_default=True, metavar="URL", help="TensorFlow Serving's REST API."
 )
@@ -44,7 +46,7 @@ _SECONDS = click.FloatRange(min=0.1)
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look at the registry.",
+    help="Interval between two polls of the registry.",
 )
 @click.option(
     "--grace",
@@ -52,10 +54,10 @@ _SECONDS = click.FloatRange(min=0.1)
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a version that is not wanted stays; longer than TensorFlow Serving's poll of models.config.",
+    help="Time until an unused version is deleted; longer than TensorFlow Serving's poll of models.config.",
 )
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port for Prometheus.")
-@says_errors_plainly
+@handle_errors
 def sync(
     registry: str | None,
     folder: Path,
@@ -67,7 +69,7 @@ def sync(
     grace: float,
     metrics_port: int | None,
 ) -> None:
-    """Bring the registry's versions, checked, to a TensorFlow Serving that follows a folder.
+    """Copy and verify the registry's versions for a TensorFlow Serving that reads a folder.
 
     \b
     Example:
@@ -95,15 +97,15 @@ def sync(
     "percent",
     type=click.IntRange(1, 99),
     metavar="PERCENT",
-    help="Try a version on a part of the requests.",
+    help="Start a canary for this percentage of the requests.",
 )
-@click.option("--version", type=click.IntRange(min=1), help="The version to try; without it, the newest.")
+@click.option("--version", type=click.IntRange(min=1), help="Version to use as canary.  [default: the newest]")
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def rollout(context: click.Context, registry: str | None, percent: int | None, version: int | None) -> None:
-    """Try a version out beside the served one, and then promote it or take it back.
+    """Start a canary beside the served version, then promote it or roll it back.
 
-    Who splits the requests (a gateway, KServe, the apps) is told the part by a person; see docs/serving.md.
+    Whatever splits the requests (a gateway, KServe, the apps) must be given the percentage too; see docs/serving.md.
 
     \b
     Example:
@@ -113,40 +115,44 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
     context.obj = registry
     if context.invoked_subcommand is not None:
         if percent is not None or version is not None:
-            raise UserError(f"--canary and --version make a canary; {context.invoked_subcommand} is about one there is")
+            raise UserError(
+                f"--canary and --version create a canary; `{context.invoked_subcommand}` takes the existing one"
+            )
         return
-    from pipeline.cli.rollout import describe, try_out
+    from pipeline.cli.rollout import describe, start_canary
 
     uri = registry_uri(registry)
     if percent is None and version is not None:
-        raise UserError("--version is the version to try out: say with --canary on how many percent of the requests")
-    click.echo(describe(uri) if percent is None else try_out(uri, percent, version))
+        raise UserError("--version needs --canary: the percentage of the requests that the version gets")
+    click.echo(describe(uri) if percent is None else start_canary(uri, percent, version))
 
 
 @rollout.command()
 @registry_option
 @click.option(
     "--compare",
-    "pictures",
+    "images",
     multiple=True,
     type=click.Path(path_type=Path),
-    metavar="PICTURES",
-    help="Picture, or folder of pictures, of which both versions are asked for masks first; may be repeated.",
+    metavar="IMAGES",
+    help="Image, or folder of images, on whose masks both versions are compared first; may be repeated.",
 )
 @click.option(
     "--at-least",
     type=click.FloatRange(0, 1),
     default=0.9,
     show_default=True,
-    help="Mean IoU of the masks of both versions below which nothing is promoted.",
+    help="Minimum mean IoU between both versions' masks for the promotion.",
 )
-@click.option("--url", metavar="URL", help="Ask the server there, by its labels; without it, both are loaded here.")
+@click.option(
+    "--url", metavar="URL", help="Server to call by its labels.  [default: load both versions in this process]"
+)
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def promote(
-    context: click.Context, registry: str | None, pictures: tuple[Path, ...], at_least: float, url: str | None
+    context: click.Context, registry: str | None, images: tuple[Path, ...], at_least: float, url: str | None
 ) -> None:
-    """Serve the canary from now on.
+    """Promote the canary: serve it from now on.
 
     \b
     Example:
@@ -154,18 +160,18 @@ def promote(
     """
     from pipeline.cli.rollout import promote_canary
 
-    if url and not pictures:
-        raise UserError("--url is asked for masks of pictures: name them with --compare")
-    for line in promote_canary(registry_uri(registry or context.obj), pictures, at_least, url):
+    if url and not images:
+        raise UserError("--url needs --compare: the images to compare the versions on")
+    for line in promote_canary(registry_uri(registry or context.obj), images, at_least, url):
         click.echo(line)
 
 
 @rollout.command("rollback")
 @registry_option
 @click.pass_context
-@says_errors_plainly
+@handle_errors
 def take_back(context: click.Context, registry: str | None) -> None:
-    """Take the canary back; without one, serve the version again that was served before.
+    """Abort the canary; without one, roll back to the version that was served before.
 
     \b
     Example:

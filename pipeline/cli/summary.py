@@ -1,4 +1,4 @@
-"""The end of a run, for a person: steps, metrics, verdict, and where everything is."""
+"""Summary of a run: steps, metrics, verdict, and locations of the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.local.run import RunOutcome
 
 
 def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None:
-    """Prints a table a thing: steps, classes, slices; then the verdict and the places."""
+    """Prints a table each of steps, classes and slices; then the verdict and the locations."""
     evaluation = Evaluation.model_validate_json(_read(outcome, EVALUATOR, "evaluation", RESULTS_FILE))
     push = PushResult.model_validate_json(_read(outcome, PUSHER, "pushed_model", PUSHED_FILE))
     ingestion = IngestionSummary.model_validate_json(_read(outcome, EXAMPLE_GEN, "quarantine", INGESTION_FILE))
@@ -60,8 +60,8 @@ def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:
 
 def _classes(evaluation: Evaluation) -> Table:
     overall, constant = evaluation.candidate.overall, evaluation.constant_prediction
-    pictures = "1 picture" if overall.pictures == 1 else f"{overall.pictures} pictures"
-    table = _table(f"class ({evaluation.split}: {pictures})", "IoU", "Dice")
+    images = "1 image" if overall.pictures == 1 else f"{overall.pictures} images"
+    table = _table(f"class ({evaluation.split}: {images})", "IoU", "Dice")
     for name in evaluation.classes:
         table.add_row(Text(name), _figure(overall.iou[name]), _figure(overall.dice[name]))
     table.add_section()
@@ -73,7 +73,7 @@ def _classes(evaluation: Evaluation) -> Table:
 
 
 def _slices(evaluation: Evaluation) -> Table:
-    table = _table("slice", "pictures", "mean IoU", "mean Dice")
+    table = _table("slice", "images", "mean IoU", "mean Dice")
     for metrics in evaluation.candidate.slices:
         table.add_row(
             _slice_name(metrics), str(metrics.pictures), _figure(metrics.mean_iou), _figure(metrics.mean_dice)

@@ -1,4 +1,4 @@
-"""A configuration as it is written: YAML read strictly, so that nothing in it is dropped or changed in silence.
+"""Reads a configuration's YAML strictly, so that nothing in it is dropped or changed in silence.
 
 PyYAML keeps the last of two equal keys, reads `010` as 8 and `1:30` as 90, and takes an unquoted `#ff0000` for a
 comment.  Here each of them is refused, with its line.
@@ -39,13 +39,13 @@ _Loader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
 
 @dataclass
 class Document:
-    """What a YAML text says, and how it says it.
+    """Content of a YAML text, with its lines and its notation.
 
     Attributes:
         value: Dictionaries, lists and plain values.
-        written: The text of each value that is not a text; empty where nothing stands after the key.
+        written: The text of each value that is not a string; empty if the key has no value.
         lines: The line, from 1, of each key and item.
-        overridden: What is not from the text, but from the command line.
+        overridden: Locations that come from the command line instead of the text.
     """
 
     value: Any = None
@@ -54,7 +54,7 @@ class Document:
     overridden: set[Loc] = field(default_factory=set)
 
     def where(self, loc: Loc) -> str:
-        """`line 7` of what stands at `loc`, or of the nearest thing around it; `--set`; empty if not known."""
+        """Returns `line 7` of the value at `loc`, or of the nearest one around it; `--set`; empty if unknown."""
         for length in range(len(loc) if self.lines else 0, 0, -1):
             if loc[:length] in self.overridden:
                 return "--set"
@@ -64,7 +64,7 @@ class Document:
 
 
 class Mistakes(Exception):
-    """What is wrong with a YAML text: for each the line from 1, if it is known, and a sentence."""
+    """Errors of a YAML text: for each the line from 1, if it is known, and a message."""
 
     def __init__(self, *found: tuple[int | None, str]) -> None:
         super().__init__(*found)
@@ -72,11 +72,11 @@ class Mistakes(Exception):
 
 
 def read_document(path: Path) -> Document:
-    """The YAML mapping in a file.
+    """Returns the YAML mapping in a file.
 
     Raises:
-        UserError: the file cannot be read, or is not a configuration's text.
-        Mistakes: the text is not sound YAML.
+        UserError: the file cannot be read, is not text, or is not a mapping.
+        Mistakes: the text is not valid YAML.
     """
     text = _text(path)
     document = parse(text)
@@ -89,10 +89,10 @@ def read_document(path: Path) -> Document:
 
 
 def parse(text: str, around: Loc = ()) -> Document:
-    """What a YAML text says; places in it begin with `around`.
+    """Parses a YAML text; locations in it begin with `around`.
 
     Raises:
-        Mistakes: it is not sound.
+        Mistakes: it is not valid.
     """
     try:
         loader = _Loader(text)
@@ -115,7 +115,7 @@ def _hidden_colour(colour: str) -> str:
 
 
 class _Reader:
-    """Makes values of YAML's nodes, and notes what is not sound."""
+    """Converts YAML nodes to values, and records errors."""
 
     def __init__(self, loader: _Loader, text: str, document: Document) -> None:
         self._loader, self._text, self._document = loader, text, document
@@ -125,7 +125,7 @@ class _Reader:
         self.found: list[tuple[int | None, str]] = []
 
     def value(self, node: yaml.Node, loc: Loc) -> Any:
-        """What a node stands for."""
+        """Returns the value of a node."""
         if node in self._open:
             self._note(node, f"{self._place(loc)} contains itself, by an alias (*)")
             return None
@@ -148,7 +148,7 @@ class _Reader:
     def _count(self) -> None:
         self._values += 1
         if self._values > _MOST_VALUES:
-            raise Mistakes((None, f"its aliases (*) stand for more than {_MOST_VALUES} values; write fewer of them"))
+            raise Mistakes((None, f"its aliases (*) expand to more than {_MOST_VALUES} values; write fewer of them"))
 
     def _sequence(self, node: yaml.Node, loc: Loc) -> list[Any]:
         items = []
@@ -180,13 +180,13 @@ class _Reader:
         return made
 
     def _twice(self, key: Any, lines: list[int], loc: Loc) -> None:
-        """Notes a key that stands again."""
+        """Records a duplicate key."""
         if len(lines) > 1:
             where = f"in lines {lines[0]} and {lines[-1]}" if lines[0] != lines[-1] else f"in line {lines[0]}"
-            self.found.append((lines[-1], f"{self._place((*loc, key))} stands twice, {where}; keep one of them"))
+            self.found.append((lines[-1], f"{self._place((*loc, key))} is given twice, {where}; keep one of them"))
 
     def _merged(self, node: yaml.MappingNode, loc: Loc) -> Iterator[yaml.Node]:
-        """The mappings that `<<` takes in."""
+        """Yields the mappings that `<<` merges."""
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 nodes = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
@@ -219,7 +219,7 @@ class _Reader:
             return self._loader.construct_object(node)
         except yaml.YAMLError:
             raise
-        except Exception:  # noqa: BLE001  # Of a text that does not fit its tag, PyYAML raises what int() and others do.
+        except Exception:  # noqa: BLE001  # If a text does not fit its tag, PyYAML raises what int() and others raise.
             kind = _KINDS[node.tag.removeprefix(_TAG)]
             self._note(node, f"{shown(node.value)} is not a valid {kind}; put it in quotes if it is meant as text")
             return None
@@ -243,7 +243,7 @@ def _unknown_tag(tag: str) -> str:
 
 
 def _identity(key: Any) -> str:
-    """Equal for keys that some part of a configuration could not tell apart: 1, 0x1, 1.0 and "1"."""
+    """Returns the same text for keys that a configuration cannot distinguish: 1, 0x1, 1.0 and "1"."""
     if isinstance(key, (bool, datetime.date)) or key is None:
         return f"{type(key).__name__} {key}"
     if isinstance(key, float) and key.is_integer():

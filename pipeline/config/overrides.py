@@ -16,13 +16,13 @@ from pipeline.config.file import Document, Mistakes, parse
 
 
 def apply_override(document: Document, override: str, model: type[BaseModel]) -> None:
-    """Puts the value of `key.path=value` into a document that describes `model`.
+    """Sets the value of `key.path=value` in a document that describes `model`.
 
-    Keys and list places are written as in messages: `evaluator.thresholds[0].at_least=0.5`.  A list that the document
-    does not have is taken from the defaults, so that one of its items can be changed.
+    Key paths are written as in messages: `evaluator.thresholds[0].at_least=0.5`.  A list that the document does not
+    have is taken from the defaults, so that one of its items can be changed.
 
     Raises:
-        UserError: it cannot be read, or leads into a value that has no keys or items.
+        UserError: it cannot be parsed, or its path goes into a value without keys or items.
     """
     parts, value = _read(override)
     node, loc = document.value, _Path(document, model, override)
@@ -57,7 +57,7 @@ def _value(override: str, text: str, document: Document, loc: Loc) -> Any:
 
 
 class _Path:
-    """The way down to what is changed."""
+    """Path through the document to the value that is changed."""
 
     def __init__(self, document: Document, model: type[BaseModel], override: str) -> None:
         self.loc: Loc = ()
@@ -66,7 +66,7 @@ class _Path:
         self._what: st.Allowed | None = st.allowed(model)
 
     def enter(self, node: Any, part: Part, following: Part) -> Any:
-        """The section or list at `part`; one that is not there begins empty, or with its default."""
+        """Returns the section or list at `part`; a missing one is created empty, or with its default."""
         key = self.key(node, part)
         self._descend(part)
         self.loc = (*self.loc, key)
@@ -78,14 +78,14 @@ class _Path:
         return node[key]
 
     def key(self, node: Any, part: Part) -> Any:
-        """`part` as a key or place of `node`."""
+        """Returns `part` as a key or index of `node`."""
         here = place_text(self._parts) or "the configuration"
         if isinstance(part, int):
             if not isinstance(node, list):
                 raise self._error(f"{here} is not a list, but {st.shown(node)}")
             if part >= len(node):
-                last = f"the last is {here}[{len(node) - 1}]" if node else "it is empty"
-                raise self._error(f"there is no {here}[{part}], for {last}; to add one, write the whole list")
+                last = f"the last is {here}[{len(node) - 1}]" if node else "the list is empty"
+                raise self._error(f"{here}[{part}] does not exist: {last}; to add an item, write the whole list")
             return part
         if isinstance(node, list):
             raise self._error(f"{here} is a list; write one of its items as {here}[0]")

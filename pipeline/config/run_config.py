@@ -1,6 +1,6 @@
-"""One YAML file is one use case: read, checked and typed here.
+"""Configuration of one use case: a YAML file, validated and typed.
 
-Relative paths in it are relative to the folder that the command runs in, as everywhere on a command line.
+Relative paths in it are relative to the current folder of the command.
 """
 
 from __future__ import annotations
@@ -34,50 +34,54 @@ from pipeline.kubeflow.config import KubeflowConfig
 
 
 class RunConfig(Settings):
-    """A use case from data to served model."""
+    """Configuration of a use case, from data to served model."""
 
     name: Annotated[
         str,
         matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name: small letters, digits and hyphens, at most 63"),
     ] = Field(
-        description="Name of the pipeline and of the served model: small letters, digits and hyphens.",
+        description="Name of the pipeline and of the served model: lower-case letters, digits and hyphens.",
         examples=["sample"],
     )
     seed: int = Field(
-        default=1, ge=0, le=2**32 - 1, description="Seed of everything random: splits, initial weights, augmentation."
+        default=1, ge=0, le=2**32 - 1, description="Seed of all random numbers: splits, initial weights, augmentation."
     )
     workspace: str | None = Field(
-        default=None, description="Folder for artifacts, metadata and logs of local runs; `runs/<name>` without it."
+        default=None, description="Folder for artifacts, metadata and logs of local runs; default `runs/<name>`."
     )
     registry: str | None = Field(
-        default=None, description="The model registry (local, gs:// or s3://); `<workspace>/registry` without it."
+        default=None, description="Model registry (local path, gs:// or s3://); default `<workspace>/registry`."
     )
     when_unchanged: Literal["run", "skip"] = Field(
         default="run",
-        description="Whether a run goes on (most of its steps are cached), or ends at once, where the served version "
-        "was made from the same data and configuration.",
+        description="What a run does if the served version was made from the same data and configuration: `run` all "
+        "steps (most of them cached), or `skip` them all.",
     )
     data: DataConfig = Field(
-        description="The pairs of images and masks.",
+        description="Pairs of images and masks.",
         examples=["{source: {type: folders, root: data}, classes: [background, building]}"],
     )
-    validation: ValidationConfig = Field(default=ValidationConfig(), description="The gate in front of training.")
-    transform: TransformConfig = Field(default=TransformConfig(), description="From pictures to the model's input.")
+    validation: ValidationConfig = Field(
+        default=ValidationConfig(), description="Checks that data must pass before training."
+    )
+    transform: TransformConfig = Field(
+        default=TransformConfig(), description="Preprocessing of images to the model's input."
+    )
     trainer: TrainerConfig = Field(default=TrainerConfig(), description="Model and training.")
     tuner: TunerConfig | None = Field(
-        default=None, description="Whether, before training, some of the trainer's settings are searched for; none: no."
+        default=None, description="Hyperparameter search before training; null: no search."
     )
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
     serving_check: ServingCheckConfig | None = Field(
         default=ServingCheckConfig(),
-        description="The exported model's trial behind a server, before it may be pushed; null: none.",
+        description="Test of the exported model behind a server before it is pushed; null: no test.",
     )
-    report: ReportConfig = Field(default=ReportConfig(), description="The HTML report.")
+    report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 
     @model_validator(mode="after")
     def _encoder_scales(self) -> RunConfig:
-        """Leaves scaling to the encoder, where there is one and nothing else is asked for."""
+        """Sets `transform.normalize` to none by default if the model has an encoder, which scales images itself."""
         if self.trainer.model.encoder is None or "normalize" in self.transform.model_fields_set:
             return self
         return self.model_copy(update={"transform": self.transform.model_copy(update={"normalize": "none"})})
@@ -95,11 +99,11 @@ class RunConfig(Settings):
         return self
 
     def _check_size(self) -> None:
-        height, width, halvings = self.transform.height, self.transform.width, self.trainer.model.halvings
-        if height % 2**halvings or width % 2**halvings:
+        height, width, num_downsamples = self.transform.height, self.transform.width, self.trainer.model.num_downsamples
+        if height % 2**num_downsamples or width % 2**num_downsamples:
             raise ValueError(
-                f"transform.height and width ({height}×{width}) must be divisible by {2**halvings}, "
-                f"as trainer.model.type {self.trainer.model.type} halves them {halvings} times"
+                f"transform.height and width ({height}×{width}) must be divisible by {2**num_downsamples}, "
+                f"as trainer.model.type {self.trainer.model.type} halves them {num_downsamples} times"
             )
         if self.trainer.augmentation.quarter_turns and height != width:
             raise ValueError(
@@ -115,7 +119,7 @@ class RunConfig(Settings):
             )
 
     def _slice_names(self) -> set[str] | None:
-        """The slices that there will be; `None` where only the data itself can tell."""
+        """Names of the slices; `None` if only the data defines them."""
         source = self.data.source
         if isinstance(source, ManifestSource):
             return None if source.slice_columns is None else {*source.slice_columns, *self.data.buckets}
@@ -123,18 +127,18 @@ class RunConfig(Settings):
 
     @property
     def workspace_dir(self) -> Path:
-        """Where a local run keeps everything."""
+        """Workspace of local runs."""
         return Path(self.workspace or f"runs/{self.name}").absolute()
 
     @property
     def registry_uri(self) -> str:
-        """The registry, a local path made absolute."""
+        """URI of the registry; a local path is absolute."""
         registry = self.registry or str(self.workspace_dir / "registry")
         return registry if "://" in registry else str(Path(registry).absolute())
 
     @property
     def schema_file(self) -> Path:
-        """The curated schema: the one that is named, or `schemas/<name>.pbtxt`."""
+        """Path of the curated schema: the configured one, or `schemas/<name>.pbtxt`."""
         return Path(self.validation.data_schema or f"schemas/{self.name}.pbtxt").absolute()
 
 
@@ -142,21 +146,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Reads a YAML file and applies `key.path=value` overrides, whose values are YAML too.
 
     Raises:
-        UserError: the file cannot be read, is not a YAML mapping, or does not fit; the text names line, key and value.
+        UserError: the file cannot be read, is not a YAML mapping, or is invalid; the text names line, key and value.
     """
     try:
         document = read_document(Path(path))
     except Mistakes as mistakes:
         found = [(f"line {line}" if line else "", text) for line, text in mistakes.found]
-        raise UserError(_told(str(path), found)) from None
+        raise UserError(_format_mistakes(str(path), found)) from None
     return _made(document, overrides, str(path))
 
 
 def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
-    """The configuration that `raw` is once `key.path=value` overrides are applied to it.
+    """Builds the configuration from `raw` and `key.path=value` overrides.
 
     Raises:
-        UserError: it does not fit; the text begins with `source` and names the key and what fits.
+        UserError: the configuration is invalid; the text starts with `source` and names the key and its allowed values.
     """
     return _made(Document(copy.deepcopy(raw)), overrides, source)
 
@@ -172,20 +176,20 @@ def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfi
     except UserError as error:
         found.append(Mistake((), shortened(str(error))))
     if found:
-        raise UserError(_told(source, [(_where(document, mistake), mistake.text) for mistake in found]))
+        raise UserError(_format_mistakes(source, [(_where(document, mistake), mistake.text) for mistake in found]))
     return config
 
 
 def _where(document: Document, mistake: Mistake) -> str:
-    """The line of a mistake; where two sections do not fit together, of the key that the sentence begins with."""
+    """Returns the line of a mistake; if two sections contradict each other, that of the key at the message's start."""
     try:
         return document.where(mistake.loc or parse_place(mistake.text)[0])
     except ValueError:
         return ""
 
 
-def _told(source: str, found: Sequence[tuple[str, str]]) -> str:
-    """All that is wrong, each with where it stands: a single mistake in one line, several in lines of their own."""
+def _format_mistakes(source: str, found: Sequence[tuple[str, str]]) -> str:
+    """Formats all mistakes with their locations: a single one in one line, several on a line each."""
     if len(found) == 1:
         where, text = found[0]
         return f"{source}, {where}: {text}" if where else f"{source}: {text}"

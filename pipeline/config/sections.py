@@ -1,4 +1,4 @@
-"""Sections of a configuration that nothing stands in: `trainer:` alone has the defaults."""
+"""Empty sections of a configuration, such as `trainer:` alone, which get their defaults."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from pipeline.config.file import Document
 
 
 def settle_empty_sections(document: Document, model: type[BaseModel]) -> list[Mistake]:
-    """Takes out the empty sections of a document that describes `model`, which so get their defaults.
+    """Removes the empty sections of a document that describes `model`, so that they get their defaults.
 
-    Where null means something else than the defaults (`tuner:`, `serving_check:`), an empty section could mean both;
-    these stay, and are returned as mistakes.  A null that is written out (`schedule: null`) stays too, and is refused
-    where it does not fit: it could be meant as none.
+    If null does not mean the defaults (`tuner:`, `serving_check:`), an empty section is ambiguous; it stays, and is
+    returned as a mistake.  An explicit null (`schedule: null`) stays too, and is refused where null is not allowed.
     """
     found: list[Mistake] = []
     _settle(document.value, st.allowed(model), (), (), document, found)
@@ -61,6 +60,6 @@ def _settle_empty(
 
 
 def _inner(what: st.Allowed, node: dict[Any, Any], key: Any) -> st.Allowed | None:
-    """What may stand at a key of a section; of several kinds of section, in the one that `type` names."""
+    """Returns what is allowed at a key of a section; of several types of section, in the one that `type` names."""
     sections = [s for s in what.sections if len(what.sections) == 1 or st.type_of(s) == node.get("type")]
     return st.allowed_in(sections[0], key) if sections and isinstance(key, str) else None

@@ -1,4 +1,4 @@
-"""What is wrong with a text that is not YAML, and what to do about it."""
+"""Explains YAML syntax errors: what is wrong, and how to correct it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _NO_SPACE = re.compile(r"^\s*(?:- +)?[A-Za-z_]\w*:[^\s/:]")
 
 
 def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
-    """The line and a sentence about what PyYAML could not read."""
+    """Returns the line and a message for a syntax error of PyYAML."""
     if isinstance(error, yaml.reader.ReaderError):
         character = text[error.position : error.position + 1] or "\0"
         return text.count(
             "\n", 0, error.position
-        ) + 1, f"the character U+{ord(character):04X} cannot stand in YAML; take it out"
+        ) + 1, f"the character U+{ord(character):04X} is not allowed in YAML; remove it"
     colours = colour_comments(text)
     if colours:
         where, colour = next(iter(colours.items()))
@@ -37,7 +37,7 @@ def syntax_mistake(error: yaml.YAMLError, text: str) -> tuple[int | None, str]:
 
 
 class _Problem:
-    """What PyYAML says, and the line that it says it of."""
+    """PyYAML's problem, and the line that it is about."""
 
     def __init__(self, error: yaml.YAMLError, line: str) -> None:
         self._problem = str(getattr(error, "problem", "") or "")
@@ -48,25 +48,25 @@ class _Problem:
 
     @property
     def is_about_colons(self) -> bool:
-        """Whether a colon is where none may be, or none where one must be."""
+        """Whether a colon is misplaced or missing."""
         return "mapping values are not" in self._problem or "expected ':'" in self._problem
 
     def sentence(self) -> str:
-        """What is wrong, and what to do."""
+        """Returns what is wrong, and what to do."""
         here = repr(self._line.strip()[:80])
         indent = self._line[: len(self._line) - len(self._line.lstrip())]
         if "but found another document" in self._problem:
             return "a second document begins with ---; one file is one configuration"
         if "\t" in indent or "'\\t'" in self._problem:
-            return "the line is indented by a tab; YAML takes spaces alone"
+            return "the line is indented by a tab; YAML allows only spaces"
         if "unknown escape character" in self._problem:
-            return f"a backslash stands in double quotes; put the text in single quotes: {here}"
+            return f"a backslash in double quotes is an escape; put the text in single quotes: {here}"
         if "quoted scalar" in self._context and "end of stream" in self._problem:
             return f"the quote that begins in line {self._start} is not closed"
         return self._of_a_value(here) or self._of_structure(here)
 
     def _of_a_value(self, here: str) -> str | None:
-        """Of a text that must be in quotes for what it begins with."""
+        """Returns the message for a text that needs quotes because of its first character."""
         if "undefined alias" in self._problem or "scanning an alias" in self._context:
             return f"a text that begins with * must be in quotes, such as '*.png': {here}"
         value = _VALUE.match(self._line)
@@ -79,16 +79,16 @@ class _Problem:
             bracket = "[" if "sequence" in self._context else "{"
             return f"the {bracket} of line {self._start} is not closed, or a comma is missing: {here}"
         if "mapping values are not" in self._problem and self._line.count(": ") > 1:
-            return f"two keys stand in one line, or a text with ': ' is not in quotes: {here}"
+            return f"two keys are in one line, or a text with ': ' is not in quotes: {here}"
         if "mapping values are not" in self._problem or "expected <block end>" in self._problem:
             return f"the line is not indented like the others of its section: {here}"
         if "expected ':'" in self._problem:
-            return f"a key without a colon stands near {here}"
+            return f"a key without a colon is near {here}"
         return f"not valid YAML ({self._problem}): {here}"
 
 
 def colour_comments(text: str) -> dict[int, str]:
-    """Line → colour, of colours that stand where a value or key would be and that YAML takes for comments."""
+    """Returns line → colour for unquoted colours in the place of a value or key, which YAML reads as comments."""
     found = {match.start(1): match.group(1) for match in _HIDDEN.finditer(text)}
     if not found:
         return {}
@@ -107,7 +107,7 @@ def _in_comment(text: str, place: int) -> bool:
 
 
 def _scalars(text: str) -> list[tuple[int, int]]:
-    """The stretches of a text that are values or keys, as far as it can be read."""
+    """Returns the ranges of a text that are values or keys, as far as it can be parsed."""
     found = []
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):

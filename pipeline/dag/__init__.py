@@ -1,1 +1,1 @@
-"""The pipeline, authored once: its steps, what flows between them, and the state that a run starts from."""
+"""Definition of the pipeline: its steps, the data flow between them, and the run-time state."""

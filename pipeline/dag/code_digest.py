@@ -1,7 +1,7 @@
 """Digest of a step's source code, which invalidates TFX's cache when the code changes.
 
-TFX's cache looks at inputs and parameters alone, so that an edited loss would go on giving yesterday's model.  So each
-step takes a digest of the sources that it runs as a parameter.  Which these are is read from the import statements.
+TFX's cache compares inputs and parameters only, so an edited loss would still return the cached model.  Therefore each
+step has a parameter with a digest of its source files, which are found by reading import statements.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _ROOT = Path(components.__file__).parent.parent
 
 
 def code_digest(step: StepSpec) -> str:
-    """A short digest of all sources that a step runs: the import closure of its entry points, and their data files."""
+    """Returns a short digest of a step's sources: the import closure of its entry points, and their data files."""
     return _digest(step.entry_points, _ROOT)
 
 
 def code_files(entry_points: Iterable[str], root: Path) -> list[Path]:
-    """The source files of the entry points' import closure, and the data files beside them, such as templates."""
+    """Returns the source files in the entry points' import closure, and data files beside them, such as templates."""
     sources = import_closure(entry_points, root)
     data = {path for folder in {source.parent for source in sources} for path in _data_files(folder)}
     return sorted(sources | data)
@@ -40,7 +40,7 @@ def _digest(entry_points: tuple[str, ...], root: Path) -> str:
 
 
 def _data_files(package: Path) -> Iterator[Path]:
-    """What a package has besides modules: files beside them, and in folders that are not packages."""
+    """Yields a package's files that are not modules: those beside them, and those in folders that are not packages."""
     for path in package.iterdir():
         if _is_left_by_a_tool(path.name):
             continue
@@ -52,5 +52,5 @@ def _data_files(package: Path) -> Iterator[Path]:
 
 
 def _is_left_by_a_tool(name: str) -> bool:
-    """Whether a file or folder is an editor's or Python's, not the project's."""
-    return name.startswith((".", "__pycache__")) or name.endswith("~")
+    """Whether a file or folder is created by an editor, Python or a build, and not part of the project."""
+    return name.startswith((".", "__pycache__")) or name.endswith(("~", ".egg-info")) or name in ("build", "dist")

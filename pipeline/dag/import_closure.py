@@ -1,4 +1,4 @@
-"""The modules of this project that a module imports, directly or not, by reading the sources alone."""
+"""Import closure: the project's modules that a module imports, directly or not, found by static analysis."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PACKAGES = ("common", "components", "pipeline", "registry", "serving")
-"""The project's own packages; what others import is theirs."""
+PACKAGES = ("common", "components", "pipeline", "registry", "segpipe_client", "serving")
+"""The project's own packages; other packages are not followed."""
 
 
 def import_closure(entry_points: Iterable[str], root: Path) -> set[Path]:
-    """The source files that the entry points run or may run.
+    """Returns the source files that the entry points may run.
 
-    An import counts wherever it stands: at the top, in a function, or for the type checker alone.  So the closure is a
-    superset of what is loaded, and misses only modules that are named by a text, which are entry points of their own.
+    An import counts anywhere: at the top, in a function, or for the type checker only.  So the closure is a superset of
+    the loaded modules; it misses only modules that are loaded by name, which must be entry points of their own.
 
     Args:
         entry_points: Names of modules, such as `components.trainer.run`.
@@ -40,12 +40,12 @@ def import_closure(entry_points: Iterable[str], root: Path) -> set[Path]:
 
 
 def imported_modules(file: Path, root: Path) -> set[str]:
-    """Names of the project's modules that a source imports itself, wherever the import stands."""
+    """Returns the names of the project's modules that a source imports directly, anywhere in it."""
     return {name for name in _imported(file, root) if _files_of(name, root)}
 
 
 def _files_of(name: str, root: Path) -> list[Path]:
-    """A module's file and the `__init__` of each package around it; nothing of names that are not modules of ours."""
+    """Returns a module's file and the `__init__` of each enclosing package; empty if it is not the project's."""
     parts = name.split(".")
     if parts[0] not in PACKAGES:
         return []
@@ -58,7 +58,7 @@ def _files_of(name: str, root: Path) -> list[Path]:
 
 
 def _imported(file: Path, root: Path) -> Iterator[str]:
-    """Each name that `file` imports; of `from a import b` both `a` and `a.b`, which may be a module."""
+    """Yields each name that `file` imports; for `from a import b` both `a` and `a.b`, which may be a module."""
     package = ".".join(file.relative_to(root).parent.parts)
     for module, names in _import_statements(file.read_bytes()):
         base = _absolute(module, package)
@@ -67,7 +67,7 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
 
 
 def _absolute(module: str, package: str) -> str:
-    """`module`, whose leading dots stand for `package` and those around it."""
+    """Resolves the leading dots of `module` relative to `package`."""
     name = module.lstrip(".")
     level = len(module) - len(name)
     if not level:
@@ -78,7 +78,7 @@ def _absolute(module: str, package: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _import_statements(source: bytes) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The module and the names of each import statement of a source."""
+    """Returns the module and the names of each import statement of a source."""
     statements: list[tuple[str, tuple[str, ...]]] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

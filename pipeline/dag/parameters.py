@@ -1,7 +1,7 @@
-"""The parameters of steps whose value is known only when a run starts: one source for a laptop's DAG and a cluster.
+"""Run-time parameters: values of step parameters that are known only when a run starts, locally or on a cluster.
 
 On a cluster the pipeline is compiled long before it runs.  There the first task of each run, the survey, computes these
-values, which must be those that the DAG itself would have computed from the same configuration.
+values, which must equal those that a local run would compute from the same configuration.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from components import component_keys as keys
 from components.trainer.losses.config import given_class_weights
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.code_digest import code_digest
@@ -17,22 +18,22 @@ from pipeline.dag.run_state import RunState
 from pipeline.dag.steps import TRAINER, TUNER
 
 _WHERE_IT_RUNS = {"kubeflow"}
-"""Keys that say nothing of the model that is made."""
+"""Configuration keys that do not affect the model."""
 
 
 @dataclass(frozen=True)
 class RunValues:
-    """Values that a run gives to its steps as parameters, as texts; `StepSpec.run_values` says which step takes which.
+    """Values that a run passes to its steps as string parameters; `StepSpec.run_values` maps them to the steps.
 
     Attributes:
-        data_config: The data's configuration, as ImageMaskExampleGen takes it.
-        data_fingerprint: See `RunState`, as for the two states and `drift_baseline`.
+        data_config: Configuration of the data, in ImageMaskExampleGen's format.
+        data_fingerprint: See `RunState`.
         drift_baseline: See `RunState`.
         registry_state: See `RunState`.
         holdings_state: See `RunState`.
         search_settings: JSON of the Tuner's `custom_config`, as TFX's Tuner writes it.
         trainer_settings: JSON of the Trainer's `custom_config`, as TFX's Trainer writes it.
-        run_config: The whole configuration less where it runs, for the manifest and the report.
+        run_config: The configuration without the keys about where it runs, for the manifest and the report.
     """
 
     data_config: str
@@ -45,12 +46,12 @@ class RunValues:
     run_config: str
 
     def as_texts(self) -> dict[str, str]:
-        """Each value by the name of its field."""
+        """Returns each value by the name of its field."""
         return asdict(self)
 
 
 def run_values(config: RunConfig, state: RunState) -> RunValues:
-    """The values of a run of `config` that starts in `state`."""
+    """Computes the values for a run of `config` that starts in `state`."""
     return RunValues(
         data_config=config.data.model_dump_json(),
         data_fingerprint=state.data_fingerprint,
@@ -64,19 +65,19 @@ def run_values(config: RunConfig, state: RunState) -> RunValues:
 
 
 def _as_tfx_writes(settings: dict[str, Any]) -> str:
-    """As `tfx.utils.json_utils.dumps` writes plain values."""
+    """Serialises plain values as `tfx.utils.json_utils.dumps` does."""
     return json.dumps(settings, sort_keys=True)
 
 
 def _trainer_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
-    """The Trainer's `custom_config`, see `components.trainer.run.run_fn`."""
+    """Returns the Trainer's `custom_config`, see `components.trainer.run.run_fn`."""
     return {
-        "trainer": config.trainer.model_dump_json(),
-        "transform": config.transform.model_dump_json(),
-        "classes": list(config.data.classes),
-        "seed": config.seed,
-        "class_weight": given_class_weights(config.trainer.class_weights, config.data.classes),
-        "resume_root": state.resume_root,
+        keys.TRAINER: config.trainer.model_dump_json(),
+        keys.TRANSFORM: config.transform.model_dump_json(),
+        keys.CLASSES: list(config.data.classes),
+        keys.SEED: config.seed,
+        keys.CLASS_WEIGHT: given_class_weights(config.trainer.class_weights, config.data.classes),
+        keys.RESUME_ROOT: state.resume_root,
         "encoder_weights": state.encoder_weights,
         "initial_model": state.initial_model,
         "code": code_digest(TRAINER),
@@ -84,15 +85,15 @@ def _trainer_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
 
 
 def _search_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
-    """The Tuner's `custom_config`, see `components.tuner.run.tuner_fn`; empty without a tuner.
+    """Returns the Tuner's `custom_config`, see `components.tuner.run.tuner_fn`; empty without a tuner.
 
-    A change of what no trial looks at, such as `trainer.epochs`, leaves it the same.
+    It does not depend on keys that no trial uses, such as `trainer.epochs`.
     """
     if config.tuner is None:
         return {}
     return {
         **_trainer_settings(config, state),
-        "trainer": config.tuner.trial(config.trainer, {}).model_dump_json(),
+        keys.TRAINER: config.tuner.trial(config.trainer, {}).model_dump_json(),
         "tuner": config.tuner.model_dump_json(),
         "code": code_digest(TUNER),
     }

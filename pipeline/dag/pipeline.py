@@ -1,6 +1,6 @@
-"""The pipeline, authored once: which steps there are, and what flows between them.
+"""The TFX pipeline: its steps and the data flow between them.
 
-Nothing here knows where it runs; `pipeline/local/run.py` binds it to this machine.
+It is independent of the runner; `pipeline/local/run.py` runs it on this machine.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2
 
+from components import component_keys as keys
 from components.baseline.component import Baseline
 from components.data_gate.component import DataGate
 from components.evaluator.component import SegmentationEvaluator
@@ -45,7 +46,7 @@ from pipeline.dag.steps import (
 
 
 class DataSteps(NamedTuple):
-    """From the data source to the gate."""
+    """Steps from the data source to the data gate."""
 
     ingestion: ImageMaskExampleGen
     schema: SchemaImporter
@@ -55,7 +56,7 @@ class DataSteps(NamedTuple):
 
 
 class ModelSteps(NamedTuple):
-    """From records to a model."""
+    """Steps from records to a model."""
 
     transform: Transform
     search: HyperbandTuner | None
@@ -63,7 +64,7 @@ class ModelSteps(NamedTuple):
 
 
 class ReleaseSteps(NamedTuple):
-    """From a model to a version that is served."""
+    """Steps from a model to a served version."""
 
     evaluator: SegmentationEvaluator
     serving_check: ServingCheck | None
@@ -72,7 +73,7 @@ class ReleaseSteps(NamedTuple):
 
 
 def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
-    """All steps of the pipeline, each wired to those before it.
+    """Returns all steps of the pipeline, each connected to its inputs.
 
     Raises:
         UserError: the curated schema does not exist or cannot be read.
@@ -81,7 +82,7 @@ def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     data = _data_steps(config, values)
     baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
     model = _model_steps(config, values, data, baseline)
-    # What is not needed before the training is not fetched before it either.
+    # If training does not need the baseline, it is fetched only afterwards.
     baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
     release = _release_steps(config, values, data, model, baseline)
     return [step for step in (*data, *model, baseline, *release) if step is not None]
@@ -117,7 +118,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
         schema=data.schema.outputs["schema"],
         preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
         custom_config={
-            "transform": config.transform.model_dump_json(),
+            keys.TRANSFORM: config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
             "code": code_digest(TRANSFORM),
         },

@@ -1,6 +1,6 @@
-"""The state outside the pipeline that a run depends on, captured once when the run starts.
+"""Run-time state: the state outside the pipeline that a run depends on, captured once when the run starts.
 
-A change of any of it makes the steps that depend on it run again, see `parameters.RunValues`.
+If a part of it changes, the steps that depend on it run again, see `parameters.RunValues`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from registry.store import Registry
 
 @dataclass(frozen=True)
 class RunState:
-    """The state of data, registry and initial weights when a run starts.
+    """State of data, registry and initial weights when a run starts.
 
     Attributes:
         data_fingerprint: Digest of the data's listing.
-        drift_baseline: Fingerprint of the data that the gate last let through, whose statistics drift is measured
-            against; empty where there is none.
+        drift_baseline: Fingerprint of the data that last passed the data gate, the baseline of the drift check; empty
+            if there is none.
         registry_state: Digest of what is served.
-        holdings_state: Digest of which versions the registry has.
+        holdings_state: Digest of the registry's inventory of versions.
         resume_root: Checkpoint directory from which an interrupted training resumes.
         encoder_weights: Digest of the encoder's initial weights; empty without an encoder.
-        initial_model: State of the model that `trainer.warm_start` names; empty where it names none.
+        initial_model: State of the model that `trainer.warm_start` names; empty without a warm start.
     """
 
     data_fingerprint: str
@@ -38,15 +38,15 @@ class RunState:
 
 
 def capture_run_state(config: RunConfig, resume_root: str = "") -> RunState:
-    """Reads the state of data and registry.
+    """Captures the run-time state of data, registry and initial weights.
 
     Args:
         config: The configuration.
-        resume_root: Checkpoint directory for resuming an interrupted training; the workspace's by default.
+        resume_root: Checkpoint directory for resuming an interrupted training; defaults to the workspace.
 
     Raises:
-        UserError: the data, the registry or the model to begin with is not usable, or the data does not have a slice
-            that the evaluator is asked for.
+        UserError: the data, the registry or the initial model is not usable, or the data lacks a slice that the
+            evaluator's configuration names.
     """
     from components.example_gen.sources import open_source  # Imports Beam.
     from pipeline.dag.slices import check_slices

@@ -1,4 +1,4 @@
-"""The curated schema's file: read for a run, and written from the data where there is none yet."""
+"""The curated schema's file: read for a run, and inferred from the data if it does not exist yet."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def read_schema(path: Path) -> str:
-    """The text of the schema at `path`, which is a schema.
+    """Returns the text of the schema at `path`, after validating it.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: the file does not exist, or cannot be read.
     """
     from components.schema_importer.parsing import parse_schema
 
@@ -41,12 +41,12 @@ def read_schema(path: Path) -> str:
 
 
 def provide_schema(config: RunConfig) -> None:
-    """Writes a first schema from the data where the configuration names a file that does not exist yet.
+    """Infers a first schema from the data if the configuration names a file that does not exist yet.
 
-    All images are read for it once, before the pipeline's ingestion reads them again: a first run costs that much more.
+    This reads all images once more than the pipeline's ingestion does, in the first run only.
 
     Raises:
-        UserError: the data is not fit to be a contract, see `write_first_schema`.
+        UserError: the data gate would refuse the data, see `write_first_schema`.
     """
     if config.schema_file.exists():
         return
@@ -63,11 +63,11 @@ def provide_schema(config: RunConfig) -> None:
 
 
 def write_first_schema(config: RunConfig, summary: IngestionSummary, overwrite: bool = False) -> None:
-    """Writes a schema made from the data that `summary` is the account of.
+    """Writes a schema inferred from the data that `summary` describes.
 
     Raises:
-        UserError: the data gate would refuse the data by this account alone, so that its faults would become the
-            contract; there is a schema and `overwrite` is not set; or the file cannot be written.
+        UserError: the data gate would refuse the data by this summary alone, so its faults would become part of the
+            schema; a schema exists and `overwrite` is not set; or the file cannot be written.
     """
     from components.data_gate.checks import check_ingestion
     from components.data_gate.infer import infer_schema, write_schema
@@ -79,7 +79,7 @@ def write_first_schema(config: RunConfig, summary: IngestionSummary, overwrite: 
 
 
 def written(path: Path) -> str:
-    """The line that tells a person of a new schema."""
+    """Returns the message about a new schema."""
     return f"wrote {path} from this data: read it, correct it, and keep it with your code"
 
 
@@ -87,5 +87,5 @@ def _refused(config: RunConfig, failures: Sequence[Finding]) -> UserError:
     from components.data_gate.result import told
 
     return UserError(
-        f"no schema was written to {config.schema_file}, for the data gate would refuse this data, {told(failures)}"
+        f"no schema was written to {config.schema_file}, because the data gate would refuse this data, {told(failures)}"
     )

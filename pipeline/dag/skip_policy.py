@@ -1,4 +1,4 @@
-"""Whether a run could only make again what is served already."""
+"""Decides whether a run would only reproduce the version already served."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _NOT_OF_THE_MODEL = ("workspace", "registry", "report", "kubeflow", "when_unchan
 
 
 def needs_training(config: RunConfig, data_fingerprint: str, served: Manifest | None) -> str:
-    """Why a run must train, in half a sentence; empty where data and recipe are those of the served version.
+    """Returns why a run must train; empty if data and training configuration are those of the served version.
 
     Args:
         config: The run's configuration.
-        data_fingerprint: State of the data that the run would read.
-        served: What is known of the served version; `None` before the first.
+        data_fingerprint: Fingerprint of the data that the run would read.
+        served: Manifest of the served version; `None` before the first.
     """
     if served is None:
         return "nothing is served yet"
@@ -32,7 +32,7 @@ def needs_training(config: RunConfig, data_fingerprint: str, served: Manifest | 
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that a model depends on, the data's dates aside, which its fingerprint tells."""
+    """Returns the part of a configuration that a model depends on; the dates are covered by the data's fingerprint."""
     recipe = {key: value for key, value in config.items() if key not in _NOT_OF_THE_MODEL}
     data = dict(recipe.get("data", {}))
     data["source"] = {key: value for key, value in dict(data.get("source", {})).items() if key != "dates"}

@@ -1,4 +1,4 @@
-"""Whether the data has the slices that the evaluator is asked for, by what the listing of the data tells."""
+"""Checks that the data has the slices that the evaluator's configuration names, by the listing of the data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.config.run_config import RunConfig
 def check_slices(config: RunConfig, listing: Listing) -> None:
     """Checks buckets, `evaluator.slices` and the slices of the thresholds against the data.
 
-    A listing without a pair tells nothing of the columns, and is left to whoever counts the pairs.
+    An empty listing has no columns and passes; the check of the number of pairs rejects it.
 
     Raises:
-        UserError: a bucket has the name of a column, or a column or a value that is asked for is not in the data.
+        UserError: a bucket has the name of a column, or a configured column or value is not in the data.
     """
     check_buckets(config.data, listing)
     if not listing.pairs:
@@ -34,7 +34,7 @@ def check_slices(config: RunConfig, listing: Listing) -> None:
 
 
 def asked_values(evaluator: EvaluatorConfig) -> list[tuple[str, str, str]]:
-    """Each threshold that asks for one value of a column: the key's path, column and value."""
+    """Returns the key path, column and value of each threshold on one value of a column."""
     return [
         (f"evaluator.thresholds[{index}].slice", column, value)
         for index, threshold in enumerate(evaluator.thresholds)

@@ -1,4 +1,4 @@
-"""The steps of the pipeline: what is known of each outside its own folder, in one table.
+"""Table of the pipeline's steps: all facts about a step that are needed outside its own folder.
 
 A new step gets its folder in `components/`, a record here, and its place in `pipeline/dag/pipeline.py`.
 """
@@ -9,19 +9,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from components import component_keys as keys
+
 
 @dataclass(frozen=True)
 class StepSpec:
-    """What the runners, the cache and the display know of a step.
+    """What the runners, the cache and the user interface know about a step.
 
     Attributes:
         component: Class name of the TFX component, which is also its id in the DAG.
-        display_name: The name that a person reads, on the screen and in the dashboard.
-        entry_points: Modules of this project that the step runs. Its code digest covers all that they import; a step of
-            TFX that runs none of our code has none.
-        run_values: Parameter of the component → field of `parameters.RunValues`: the parameters whose value is known
-            only when a run starts.
-        paths: Keys of the configuration that may be a path, and that the step follows in its pod.
+        display_name: Name shown on the console and in the dashboard.
+        entry_points: Modules of this project that the step runs; its code digest covers their import closure. Empty for
+            a standard TFX step.
+        run_values: Run-time parameters: parameter of the component → field of `parameters.RunValues`.
+        paths: Configuration keys that may be a path that the step opens in its pod.
     """
 
     component: str
@@ -32,7 +33,7 @@ class StepSpec:
 
     @property
     def task(self) -> str:
-        """The step's name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
+        """Task name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.component).lower()
 
 
@@ -45,7 +46,7 @@ EXAMPLE_GEN = StepSpec(
     "ImageMaskExampleGen",
     "Ingest pairs",
     entry_points=("components.example_gen.executor",),
-    run_values={"data_config": "data_config", "data_fingerprint": "data_fingerprint"},
+    run_values={keys.DATA_CONFIG: "data_config", keys.DATA_FINGERPRINT: "data_fingerprint"},
     paths=DATA_PATHS,
 )
 SCHEMA_IMPORTER = StepSpec("SchemaImporter", "Import schema", entry_points=("components.schema_importer.executor",))
@@ -55,7 +56,7 @@ DATA_GATE = StepSpec(
     "DataGate",
     "Data gate",
     entry_points=("components.data_gate.executor",),
-    run_values={"drift_baseline": "drift_baseline"},
+    run_values={keys.DRIFT_BASELINE: "drift_baseline"},
     paths=REGISTRY_PATHS,
 )
 TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",))
@@ -63,39 +64,39 @@ TUNER = StepSpec(
     "HyperbandTuner",
     "Search",
     entry_points=("components.tuner.executor", "components.tuner.run"),
-    run_values={"custom_config": "search_settings"},
+    run_values={keys.CUSTOM_CONFIG: "search_settings"},
     paths=_TRAINING_PATHS,
 )
 TRAINER = StepSpec(
     "Trainer",
     "Train",
     entry_points=("components.trainer.run",),
-    run_values={"custom_config": "trainer_settings"},
+    run_values={keys.CUSTOM_CONFIG: "trainer_settings"},
     paths=_TRAINING_PATHS,
 )
 BASELINE = StepSpec(
     "Baseline",
     "Fetch baseline",
     entry_points=("components.baseline.executor",),
-    run_values={"registry_state": "registry_state"},
+    run_values={keys.REGISTRY_STATE: "registry_state"},
     paths=REGISTRY_PATHS,
 )
 EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",))
 SERVING_CHECK = StepSpec(
     "ServingCheck",
     "Check serving",
-    # The check starts the server as a program, `python -m serving`.
+    # The serving check starts the server as a program, `python -m serving`.
     entry_points=("components.serving_check.executor", "serving.__main__"),
-    run_values={"trainer_settings": "trainer_settings"},
+    run_values={keys.TRAINER_SETTINGS: "trainer_settings"},
 )
 PUSHER = StepSpec(
     "RegistryPusher",
     "Push",
     entry_points=("components.pusher.executor",),
     run_values={
-        "registry_state": "registry_state",
-        "holdings_state": "holdings_state",
-        "run_config": "run_config",
+        keys.REGISTRY_STATE: "registry_state",
+        keys.HOLDINGS_STATE: "holdings_state",
+        keys.RUN_CONFIG: "run_config",
     },
     paths=REGISTRY_PATHS,
 )
@@ -103,7 +104,7 @@ REPORT = StepSpec(
     "RunReport",
     "Write report",
     entry_points=("components.report.executor",),
-    run_values={"run_config": "run_config"},
+    run_values={keys.RUN_CONFIG: "run_config"},
 )
 
 STEPS = (
@@ -127,10 +128,10 @@ _BY_COMPONENT = {step.component: step for step in STEPS}
 
 
 def step_of(component: str) -> StepSpec:
-    """The record of a component.
+    """Returns the record of a component.
 
     Raises:
-        ValueError: the table has none.
+        ValueError: the table does not have it.
     """
     if component not in _BY_COMPONENT:
         raise ValueError(f"the component {component} has no record in pipeline/dag/steps.py; add one to STEPS")
@@ -138,12 +139,12 @@ def step_of(component: str) -> StepSpec:
 
 
 def display_name(component: str) -> str:
-    """The name of a step that a person reads; empty where no step has run yet."""
+    """Returns the display name of a step; empty for an empty name."""
     return step_of(component).display_name if component else ""
 
 
 def run_value_parameters() -> Iterator[tuple[StepSpec, str, str]]:
-    """Each step, its parameter and the field of `parameters.RunValues` that the parameter takes."""
+    """Yields each step with a run-time parameter, the parameter, and its field of `parameters.RunValues`."""
     for step in STEPS:
         for parameter, value in step.run_values.items():
             yield step, parameter, value

@@ -1,1 +1,1 @@
-"""The pipeline on Kubeflow: compiled, submitted, scheduled, and run a step at a time in pods."""
+"""Runs the pipeline on Kubeflow Pipelines: compiles, submits and schedules it, and runs each step in a pod."""

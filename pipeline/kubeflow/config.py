@@ -1,4 +1,4 @@
-"""Where and how a pipeline runs on Kubeflow."""
+"""Configuration of a pipeline on Kubeflow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EnvironmentVariable = Annotated[
 
 
 def _number_as_text(value: object) -> object:
-    """A number as Kubernetes would read it, so that `cpu: 1` and `--set …cpu=0.5` need no quotes."""
+    """Converts a number to text, so that `cpu: 1` and `--set …cpu=0.5` need no quotes."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f"{value:g}" if is_number else value
 
@@ -43,30 +43,32 @@ _UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
 
 
 def quantity(text: str) -> float:
-    """Cores or bytes of a quantity as Kubernetes writes it, such as `500m`, `2` or `16Gi`."""
+    """Parses a Kubernetes quantity into cores or bytes: `500m`, `2`, `16Gi`."""
     number = text.rstrip("mkKMGTi")
     return float(number) * _UNITS[text[len(number) :]]
 
 
 DEFAULT = "default"
-"""The entry of `steps` that holds for all steps."""
+"""The entry of `steps` that applies to all steps."""
 
 
 class SecretKey(Settings):
-    """One value of a Secret."""
+    """Value in a Secret."""
 
-    secret: KubernetesName = Field(description="Name of the Secret, which is in the namespace of the runs.")
-    key: str = Field(min_length=1, description="Key in it.")
+    secret: KubernetesName = Field(description="Name of the Secret, in the namespace of the runs.")
+    key: str = Field(min_length=1, description="Key in the Secret.")
 
 
 class Toleration(Settings):
-    """A taint that pods of the step bear, as Kubernetes writes it."""
+    """Toleration of the step's pods, as in Kubernetes."""
 
-    key: str | None = Field(default=None, description="Key of the taint; none: every taint.")
-    operator: Literal["Exists", "Equal"] = Field(default="Exists", description="Whether its value matters.")
+    key: str | None = Field(default=None, description="Key of the taint; null: every taint.")
+    operator: Literal["Exists", "Equal"] = Field(
+        default="Exists", description="Whether the taint's value must be equal, or the key need only exist."
+    )
     value: str | None = Field(default=None, description="Value of the taint, with `Equal`.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        default=None, description="Effect of the taint; none: every effect."
+        default=None, description="Effect of the taint; null: every effect."
     )
 
     @model_validator(mode="after")
@@ -84,54 +86,58 @@ class Toleration(Settings):
 class Volume(Settings):
     """A PersistentVolumeClaim that a step mounts."""
 
-    claim: VolumeName = Field(description="Name of the claim, which is in the namespace of the runs.")
-    mount: MountPath = Field(description="Where it is mounted.")
+    claim: VolumeName = Field(description="Name of the claim, in the namespace of the runs.")
+    mount: MountPath = Field(description="Mount path.")
 
 
 class Accelerator(Settings):
-    """Devices of a step."""
+    """Accelerator devices of a step."""
 
-    resource: str = Field(default="nvidia.com/gpu", description="Name under which the device plugin offers them.")
-    count: int = Field(default=1, ge=1, le=16, description="Devices in the pod; the Trainer mirrors over all of them.")
+    resource: str = Field(default="nvidia.com/gpu", description="Resource name of the device plugin.")
+    count: int = Field(
+        default=1, ge=1, le=16, description="Devices in the pod; the Trainer uses all of them (MirroredStrategy)."
+    )
 
 
 class StepOptions(Settings):
-    """What a step asks of the cluster; what is not said here is taken from the entry `default`."""
+    """Cluster options of a step; options that are not set are taken from the entry `default`."""
 
     cpu: Cores | None = Field(
         default=None,
-        description="Cores that are requested, such as `4` or `500m`: a pod starts on a node that has so many left, "
+        description="Requested cores, such as `4` or `500m`: a pod starts on a node with so many free cores, "
         "and may use more.",
     )
     memory: Bytes | None = Field(
-        default=None, description="Memory that is requested, such as `16Gi`; a pod may use more where the node has it."
+        default=None, description="Requested memory, such as `16Gi`; a pod may use more if the node has it."
     )
-    cpu_limit: Cores | None = Field(default=None, description="Cores at most; none: no limit.")
+    cpu_limit: Cores | None = Field(default=None, description="Limit of cores; null: no limit.")
     memory_limit: Bytes | None = Field(
-        default=None, description="Memory at most, over which the pod is killed (OOMKilled); none: no limit."
+        default=None, description="Limit of memory, above which the pod is killed (OOMKilled); null: no limit."
     )
-    accelerator: Accelerator | None = Field(default=None, description="Devices; none: no accelerator.")
+    accelerator: Accelerator | None = Field(default=None, description="Accelerator devices; null: none.")
     node_selector: dict[str, str] | None = Field(default=None, description="Labels that the node must have.")
     tolerations: tuple[Toleration, ...] | None = Field(
-        default=None, description="Taints that the pods bear; none: with an accelerator, NoSchedule of its resource."
+        default=None, description="Tolerations of the pods; null: with an accelerator, NoSchedule of its resource."
     )
-    shared_memory: Bytes | None = Field(default=None, description="Size of /dev/shm; none: the node's 64 MB.")
+    shared_memory: Bytes | None = Field(
+        default=None, description="Size of /dev/shm; null: the node's default of 64 MB."
+    )
     env: dict[EnvironmentVariable, str] | None = Field(default=None, description="Environment variables.")
     secrets: dict[EnvironmentVariable, SecretKey] | None = Field(
-        default=None, description="Environment variable → the key of a Secret that it is taken from."
+        default=None, description="Environment variable → Secret and key of its value."
     )
-    volumes: tuple[Volume, ...] | None = Field(default=None, description="Claims that are mounted.")
-    timeout_minutes: int | None = Field(default=None, ge=1, description="The step fails after this time.")
-    retries: int | None = Field(default=None, ge=0, le=10, description="Attempts after the first one that failed.")
-    cache: bool | None = Field(default=None, description="Whether the result of an equal step is taken instead.")
+    volumes: tuple[Volume, ...] | None = Field(default=None, description="Claims to mount.")
+    timeout_minutes: int | None = Field(default=None, ge=1, description="Timeout, after which the step fails.")
+    retries: int | None = Field(default=None, ge=0, le=10, description="Retries after a failed attempt.")
+    cache: bool | None = Field(default=None, description="Whether the result of an equal earlier step is reused.")
 
     def over(self, default: StepOptions) -> StepOptions:
-        """These options, key by key, and `default` where they do not say."""
+        """Returns these options, with those of `default` for keys that are not set."""
         return default.model_copy(update={key: getattr(self, key) for key in self.model_fields_set})
 
 
 class Schedule(Settings):
-    """When the pipeline runs of itself."""
+    """Schedule of the pipeline."""
 
     cron: str = Field(
         description="Six fields: second, minute, hour, day of the month, month, day of the week, such as "
@@ -150,17 +156,17 @@ class Schedule(Settings):
 
 
 class Workers(Settings):
-    """Several Trainer pods (`trainer.workers`): where they meet, either volume or bucket, and what each gets."""
+    """Several Trainer pods (`trainer.workers`): their shared storage, either volume or bucket, and their resources."""
 
-    volume: Volume | None = Field(default=None, description="A claim that many nodes may mount (ReadWriteMany).")
+    volume: Volume | None = Field(default=None, description="Claim that several nodes may mount (ReadWriteMany).")
     bucket: Annotated[str, matching(r"gs://.+", "an address of a bucket: gs://")] | None = Field(
-        default=None, description="A gs:// folder."
+        default=None, description="Folder in a gs:// bucket."
     )
     service_account: KubernetesName = Field(default="segpipe-worker", description="Service account of the pods.")
     accelerator: Accelerator | None = Field(
         default=None,
-        description="Devices of each pod; without it, those of the step `trainer`, which only waits for the pods and "
-        "then holds its own for nothing.",
+        description="Devices of each pod; default: those of the step `trainer`, which only waits for the pods and then "
+        "holds its own unused.",
     )
 
     @model_validator(mode="after")
@@ -178,47 +184,50 @@ def _check_limits(step: str, options: StepOptions) -> None:
 
 
 class KubeflowConfig(Settings):
-    """The cluster's side of a pipeline."""
+    """Cluster settings of a pipeline."""
 
-    image: Image = Field(default="segpipe:latest", description="Image of all steps; name one by version or digest.")
-    pull_secrets: tuple[KubernetesName, ...] = Field(default=(), description="Secrets to pull the image with.")
+    image: Image = Field(default="segpipe:latest", description="Container image of all steps, by version or digest.")
+    pull_secrets: tuple[KubernetesName, ...] = Field(default=(), description="Secrets for pulling the image.")
     namespace: KubernetesName = Field(default="kubeflow", description="Namespace of the runs.")
     service_account: KubernetesName = Field(
         default="segpipe-pipeline", description="Service account of the runs' pods."
     )
-    experiment: str | None = Field(default=None, description="Experiment of the runs; the pipeline's name without it.")
+    experiment: str | None = Field(default=None, description="Experiment of the runs; default: the pipeline's name.")
     pipeline_root: Bucket = Field(
         default="minio://mlpipeline/v2/artifacts",
         description="Bucket and folder of the runs' artifacts (minio://, s3:// or gs://).",
     )
     volume: Volume | None = Field(
         default=Volume(claim="segpipe", mount="/mnt/segpipe"),
-        description="The claim that stands for the folder that the command runs in: relative paths of the "
-        "configuration are relative to it on the cluster. The steps that use one of them mount it; none: all paths are "
+        description="Claim in place of the current folder of the command: relative paths of the configuration are "
+        "relative to it on the cluster. The steps that use one of them mount it; null: all paths are "
         "addresses or on volumes of the steps.",
     )
     resume_dir: str | None = Field(
         default=None,
-        description="Folder of a mounted volume, or of gs://, where a Trainer that was killed finds itself again when "
-        "the step is tried again; without it, it begins anew.",
+        description="Checkpoint directory, on a mounted volume or gs://, from which an interrupted Trainer resumes if "
+        "the step is retried; null: it starts from the beginning.",
     )
     ui: Page | None = Field(
         default=None,
-        description="The dashboard's address as people reach it, such as `https://kubeflow.example.org/pipeline`: the "
-        "webhook is told the run's page.",
+        description="Address of the dashboard for people, such as `https://kubeflow.example.org/pipeline`: the "
+        "notification links to the run's page.",
     )
     steps: dict[str, StepOptions] = Field(
         default={"default": StepOptions(cpu="250m", memory="1Gi", retries=1)},
-        description="Step → what it asks of the cluster; `default` for all. Steps are called as on the dashboard.",
+        description="Step → its cluster options; `default` for all steps. Steps have their task names.",
     )
-    workers: Workers | None = Field(default=None, description="Where several Trainer pods meet.")
-    schedule: Schedule | None = Field(default=None, description="When the pipeline runs of itself; none: when asked.")
+    workers: Workers | None = Field(default=None, description="Shared storage and resources of several Trainer pods.")
+    schedule: Schedule | None = Field(
+        default=None, description="Schedule of the pipeline; null: runs are only submitted."
+    )
     webhook: SecretKey | None = Field(
-        default=None, description="Address, in a Secret, that is told how each run ended (Slack-compatible JSON)."
+        default=None,
+        description="Webhook address, in a Secret, that is notified of each run's end (Slack-compatible JSON).",
     )
 
     def options_of(self, step: str) -> StepOptions:
-        """What a step asks of the cluster: its own entry first, then `default`."""
+        """Returns the cluster options of a step: its own entry over `default`."""
         return self.steps.get(step, StepOptions()).over(self.steps.get(DEFAULT, StepOptions()))
 
     @model_validator(mode="after")

@@ -1,39 +1,39 @@
-"""Names of the tasks on a cluster that are not steps of TFX, and of what flows between them."""
+"""Names of the cluster tasks that are not TFX steps, and of their parameters."""
 
 from __future__ import annotations
 
 from pipeline.dag.steps import STEPS
 
 COMMAND = "segpipe-step"
-"""The command of every container; the first argument says which one it is, see `entrypoint`."""
+"""Command of every container; its first argument selects the subcommand, see `pod/entrypoint.py`."""
 
 SURVEY = "survey"
-"""The first task: captures the state of data and registry when a run starts, see `run_state`."""
+"""First task: captures the run-time state, see `pipeline/dag/run_state.py`."""
 
 RETRAIN = "retrain"
-"""The group of all of TFX's steps, where it may be skipped."""
+"""Group of all TFX steps, if it may be skipped."""
 
 PIPELINE = "pipeline"
-"""The group of everything whose end the webhook is told."""
+"""Group of all tasks before the exit task."""
 
 GROUPS = frozenset({"root", RETRAIN, PIPELINE})
 """Tasks that are not pods: the whole run, as Argo calls it, and groups of tasks.  Their drivers are pods."""
 
 NOTIFY = "notify"
-"""The exit task: notifies the webhook, also after a failure."""
+"""Exit task; notifies the webhook even if the run failed."""
 
 TASK_LABELS = {
-    SURVEY: "Look around",
+    SURVEY: "Capture run state",
     RETRAIN: "Retrain",
     PIPELINE: "Pipeline",
-    NOTIFY: "Tell the webhook",
+    NOTIFY: "Notify webhook",
 }
 
 IS_TRAINING_DUE = "retrain"
-"""Output of the survey: `true` or `false`, whether there is anything to train."""
+"""Output of the survey: `true` or `false`, whether a training is due."""
 
 
 def task_label(task: str) -> str:
-    """The display name of a task; the task's own name where it is unknown."""
+    """Returns the display name of a task, or the task's name if it is unknown."""
     steps = {step.task: step.display_name for step in STEPS}
     return TASK_LABELS.get(task) or steps.get(task, task)

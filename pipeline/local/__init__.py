@@ -1,1 +1,1 @@
-"""The pipeline on this machine."""
+"""Local runner of the pipeline."""

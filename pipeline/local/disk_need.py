@@ -1,7 +1,7 @@
-"""How many bytes a run will need on the disk, estimated from its data and configuration, and how many are left.
+"""Estimates the disk space that a run needs from its data and configuration, and compares it with the free space.
 
-The factors were set by runs of the shipped sample and of a smaller one.  A run that needs more than twice what is left
-is refused before it begins; one that may just fit is warned of.
+The factors were measured on runs of the shipped sample and of a smaller one.  A run that needs more than twice the free
+space is refused before it starts; one that may not fit gets a warning.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
-_COMPRESSED = 0.75  # TFX compresses the transformed records; photographs stay about this large.
+_COMPRESSED = 0.75  # Ratio of TFX's compression of transformed records, for photographs.
 _GRAPH = 3_000_000  # A SavedModel without its weights.
 _CHECKPOINTS = 8  # Copies of the weights while training: two backups with the optimizer's state, the two best epochs.
 _REST = 3_000_000  # Metadata, logs, statistics, report.
 
 
 class DiskNeed(NamedTuple):
-    """Bytes that a run writes."""
+    """Estimate of the bytes that a run writes."""
 
     records: int
     transformed: int
@@ -37,16 +37,16 @@ class DiskNeed(NamedTuple):
 
     @property
     def models(self) -> int:
-        """At their peak: while training, the checkpoints are there; later, the copy that the serving check tries."""
+        """Peak of all models: checkpoints during training; later the copy that the serving check uses."""
         return self.model + max(self.checkpoints, self.model)
 
     @property
     def workspace(self) -> int:
-        """All but the version in the registry."""
+        """All bytes except the version in the registry."""
         return self.records + self.transformed + self.models + _REST
 
     def step(self, name: str) -> int | None:
-        """The need of one step, by its id in the pipeline, where it is more than a few files."""
+        """Returns the bytes that a step needs, by its id in the pipeline; None if it needs only a few small files."""
         needs = {
             EXAMPLE_GEN.component: self.records,
             TRANSFORM.component: self.transformed,
@@ -59,13 +59,13 @@ class DiskNeed(NamedTuple):
 
 
 def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int) -> DiskNeed:
-    """The need of a run.
+    """Estimates the disk space that a run needs.
 
     Args:
-        config: Its configuration.
+        config: The run's configuration.
         pairs: Pairs of image and mask that are used.
         source_bytes: The size of their files.
-        num_weights: Numbers that the network holds.
+        num_weights: Number of the network's weights.
     """
     pixels = config.transform.height * config.transform.width
     weights = 4 * num_weights
@@ -78,7 +78,7 @@ def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int)
 
 
 def measure_need(config: RunConfig) -> DiskNeed:
-    """The need of a run on the data as it is now.
+    """Estimates the disk space that a run on the current data needs.
 
     Raises:
         UserError: the data cannot be listed.
@@ -92,22 +92,22 @@ def measure_need(config: RunConfig) -> DiskNeed:
 
 
 def num_weights(config: RunConfig) -> int:
-    """Numbers that the network holds; builds it, untrained."""
+    """Counts the network's weights by building it, untrained."""
     import numpy as np
     import tensorflow as tf
 
     from components.trainer.models import build_model  # Imports TensorFlow.
 
     model, ones_3 = _untrained(config.trainer.model), np.ones(3)
-    with tf.Graph().as_default():  # Its names and random numbers are no part of the training's.
+    with tf.Graph().as_default():  # A graph of its own does not affect the training's names and random numbers.
         return int(build_model(model, config.transform, len(config.data.classes), 0 * ones_3, ones_3).count_params())
 
 
 def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:
-    """Says what the run needs, where it is much of what is left.
+    """Warns if the run needs most of the free space.
 
     Raises:
-        UserError: less than half of it is left, and the workspace holds no artifacts yet that may be taken again.
+        UserError: less than half of the need is free, and the workspace holds no artifacts yet that may be reused.
     """
     for folder, wanted in _by_disk(config, need).items():
         usage = shutil.disk_usage(folder)
@@ -115,7 +115,7 @@ def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:
             continue
         sentence = (
             f"the disk of {folder} has {megabytes(usage.free)} of {megabytes(usage.total)} MB left, and a run needs "
-            f"about {megabytes(wanted)} MB there (all in all: records {megabytes(need.records)}, transformed records "
+            f"about {megabytes(wanted)} MB there (in total: records {megabytes(need.records)}, transformed records "
             f"{megabytes(need.transformed)}, checkpoints and models {megabytes(need.models)}, the rest "
             f"{megabytes(_REST)}); make room, or name another folder with --set workspace=DIR"
         )
@@ -125,7 +125,7 @@ def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:
 
 
 def print_need(config: RunConfig, console: Console) -> None:
-    """Says what a run will need on each disk, and what is left there.
+    """Prints what a run needs on each disk, and the free space there.
 
     Raises:
         UserError: as `check_disk`.
@@ -143,7 +143,7 @@ def print_need(config: RunConfig, console: Console) -> None:
 
 
 def _by_disk(config: RunConfig, need: DiskNeed) -> dict[Path, int]:
-    """An existing folder of each disk that the run writes to, and the bytes that it needs there."""
+    """Returns an existing folder of each disk that the run writes to, and the bytes that it needs there."""
     wanted = [(config.workspace_dir, need.workspace)]
     if "://" not in config.registry_uri:
         wanted.append((Path(config.registry_uri), need.model))

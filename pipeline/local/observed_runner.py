@@ -1,4 +1,4 @@
-"""TFX's LocalDagRunner, a step at a time, so that somebody can watch."""
+"""TFX's LocalDagRunner, run one step at a time so that the progress can be observed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 WatchStep = Callable[[str], AbstractContextManager[None]]
-"""Is given a node's name and entered while the node runs."""
+"""Makes a context manager, entered while the node of the given name runs."""
 
 
 class StepwiseRunner(LocalDagRunner):
-    """Runs a pipeline as LocalDagRunner does, which has no hooks, by giving it one node after the other."""
+    """LocalDagRunner with a hook around each node: it gives its base class one node after the other."""
 
     def __init__(self, watch_step: WatchStep) -> None:
         super().__init__()
         self._watch_step = watch_step
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
-        """Runs all nodes, which stand in topological order, under one run id."""
+        """Runs all nodes, which are in topological order, under one run id."""
         run_id = datetime.datetime.now().isoformat()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
@@ -41,16 +41,17 @@ class StepwiseRunner(LocalDagRunner):
 
 
 class RunRecord:
-    """What ML Metadata knows of a pipeline's nodes."""
+    """Reads the executions of a pipeline's nodes from ML Metadata."""
 
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig, pipeline_name: str) -> None:
         self._connection = connection
         self._pipeline_name = pipeline_name
 
     def move_to(self, folder: Path) -> None:
-        """Corrects where artifacts lie after the workspace has been moved or copied, or got another alias.
+        """Corrects the artifacts' locations after the workspace was moved or copied, or got another alias.
 
-        An artifact is `<step>/<output>/<execution>` below the folder of all; what is not found there is left alone.
+        An artifact is at `<step>/<output>/<execution>` in the folder of artifacts; those not found there are not
+        changed.
         """
         with metadata.Metadata(self._connection) as handle:
             moved = []
@@ -63,13 +64,13 @@ class RunRecord:
                 handle.store.put_artifacts(moved)
 
     def was_cached(self, node: str) -> bool:
-        """Whether the node's newest execution took its outputs from an earlier one."""
+        """Whether the node's newest execution was cached."""
         with metadata.Metadata(self._connection) as handle:
             execution = self._newest(handle, node)
             return bool(execution.last_known_state == metadata_store_pb2.Execution.CACHED)
 
     def outputs(self, node: str) -> dict[str, str]:
-        """Where the node's newest execution has its outputs: name → URI."""
+        """Returns the outputs of the node's newest execution: name → URI."""
         with metadata.Metadata(self._connection) as handle:
             events = handle.store.get_events_by_execution_ids([self._newest(handle, node).id])
             written = {e.artifact_id: e for e in events if e.type == metadata_store_pb2.Event.OUTPUT}

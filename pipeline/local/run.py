@@ -1,4 +1,4 @@
-"""The pipeline on this machine: TFX's LocalDagRunner, with artifacts and metadata in the workspace."""
+"""Runs the pipeline on this machine with TFX's LocalDagRunner; artifacts and metadata are in the workspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import NamedTuple
 from rich.console import Console
 
 from common.errors import UserError, user_error_in
-from common.gpus import share_gpus
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
 from pipeline.cli.console import Step, StepWatcher
@@ -24,7 +23,7 @@ from pipeline.local.disk_need import check_disk, measure_need
 from registry.store import Registry
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
-"""One process on this machine.
+"""Beam arguments for one process on this machine.
 
 Beam's default runner would first try to download Prism; and any argument without a container image makes TFX build a
 source distribution for each Beam step.
@@ -32,7 +31,7 @@ source distribution for each Beam step.
 
 
 class RunOutcome(NamedTuple):
-    """A run that ended well: its steps, and where each left its outputs (step → output → folder)."""
+    """Result of a successful run: its steps, and their outputs (step → output → folder)."""
 
     steps: list[Step]
     outputs: dict[str, dict[str, Path]]
@@ -41,20 +40,21 @@ class RunOutcome(NamedTuple):
 def run_pipeline(
     config: RunConfig, console: Console, cache: bool = True, date: datetime.date | None = None
 ) -> RunOutcome | None:
-    """Runs all steps that are not cached, on the data as it is on `date`, or today.
+    """Runs all steps that are not cached, on the data as of `date` (default: today).
 
     Returns:
-        `None` where nothing was run, for `when_unchanged` is `skip` and there is nothing new; unless `cache` is off.
+        `None` if nothing was run because `when_unchanged` is `skip`, nothing has changed, and `cache` is on.
 
     Raises:
-        UserError: the data, the configuration or the gate says no, or another run is at work in the same workspace.
+        UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
     watcher = StepWatcher(console, display_name)
-    with _machine_faults_told(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
+    with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
         if config.trainer.workers > 1:
             console.print(
-                f"[dim]trainer.workers: {config.trainer.workers} are for a cluster; this machine trains alone[/]"
+                f"[dim]trainer.workers: {config.trainer.workers} applies to a cluster only; "
+                "this machine trains in one process[/]"
             )
         if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
             console.print(
@@ -66,7 +66,7 @@ def run_pipeline(
 
 
 def _same_as_served(config: RunConfig) -> int | None:
-    """The served version, if it was made from the same data and configuration."""
+    """Returns the served version if it was made from the same data and configuration."""
     from components.example_gen.sources import data_fingerprint
 
     served = Registry(config.registry_uri).served_manifest()
@@ -76,14 +76,14 @@ def _same_as_served(config: RunConfig) -> int | None:
 
 
 def log_file(config: RunConfig) -> Path:
-    """A new log file of the workspace, named for the time."""
+    """Returns a new log file in the workspace, named for the current time."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return config.workspace_dir / "logs" / f"run-{stamp}.log"
 
 
 @contextmanager
-def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
-    """Turns an error behind which is a fault of the machine into a sentence that names disk, step and need."""
+def _machine_faults_explained(config: RunConfig, watcher: StepWatcher) -> Iterator[None]:
+    """Turns an error caused by a fault of the machine into a message that names disk, step and need."""
     try:
         yield
     except Exception as error:
@@ -99,30 +99,30 @@ def _machine_faults_told(config: RunConfig, watcher: StepWatcher) -> Iterator[No
 
 
 def _need_of_step(config: RunConfig, node: str) -> int | None:
-    """The bytes that a step is estimated to need; `None` where that is little, or where it cannot be told."""
+    """Estimates the bytes that a step needs; `None` if they are few, or cannot be estimated."""
     try:
         return measure_need(config).step(node)
-    except Exception:  # noqa: BLE001  # The fault matters more.
+    except Exception:  # noqa: BLE001  # The fault itself must be reported in any case.
         return None
 
 
 @contextmanager
 def _only_run_in(workspace: Path) -> Iterator[None]:
-    """Keeps two runs from writing into one workspace; the lock falls with the process, however it ends."""
+    """Locks the workspace against a second run; the lock is released when the process ends, however it does."""
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(
-                f"another run is at work in {workspace}; wait for it, or give this one its own with --set workspace=DIR"
+                f"another run holds the lock of {workspace}; wait for it, or name another workspace with "
+                "--set workspace=DIR"
             ) from None
         yield
 
 
 def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
-    share_gpus()  # Transform must not take all of a GPU's memory before the Trainer comes.
-    # The libraries take seconds to import; what a person got wrong in the configuration has been said by now.
+    # Imported here because it takes seconds: errors in the configuration are reported before.
     from tfx.orchestration import metadata, pipeline
 
     from components.trainer.models import check_encoder

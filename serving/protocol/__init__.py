@@ -1,1 +1,1 @@
-"""TensorFlow Serving's protocols: REST and gRPC, their messages, and what is not one of them."""
+"""TensorFlow Serving's protocols, REST and gRPC: messages, services, and errors of invalid requests."""

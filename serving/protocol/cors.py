@@ -1,4 +1,4 @@
-"""Cross-origin requests (CORS): which web pages of other origins may ask the REST API (Fetch standard, section 3.3)."""
+"""Cross-origin requests (CORS): which other origins' web pages may call the REST API (Fetch standard, section 3.3)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import hdrs, web
 
-from serving.client.errors import shortened
-from serving.client.rest import VERSION_HEADER
+from segpipe_client.documents import VERSION_HEADER
+from segpipe_client.errors import shortened
 from serving.protocol.origins import ANY
 from serving.protocol.rest_json import error_json
 
@@ -22,9 +22,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
-    """Lets pages of the origins ask `app`, from a browser; without any the server says nothing of CORS.
+    """Allows pages of the origins to call `app` from a browser; without origins the server sends no CORS headers.
 
-    It is no protection: whoever is not a browser may ask anyway.
+    It does not protect the server: clients that are not browsers are not restricted.
     """
     if not origins:
         return
@@ -45,7 +45,7 @@ def allow_origins(app: web.Application, origins: Sequence[str]) -> None:
 
 
 def _granted(request: web.Request, allowed: frozenset[str]) -> str | None:
-    """The value of `Access-Control-Allow-Origin`; None where the request comes from no page that may ask."""
+    """Returns the value of `Access-Control-Allow-Origin`; None if the request's origin is not allowed."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
         return None
@@ -61,11 +61,11 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def _preflight(request: web.Request, allowed: frozenset[str]) -> web.Response:
-    """The answer to a browser that asks before it sends a request of a page."""
+    """Returns the response to a browser's preflight request."""
     if _granted(request, allowed) is None:
         origin = shortened(request.headers[hdrs.ORIGIN])
         return web.Response(
-            body=error_json(f"pages of {origin} may not ask this server: name the origin with --allow-origin"),
+            body=error_json(f"pages of {origin} may not call this server: allow the origin with --allow-origin"),
             status=403,
             content_type="application/json",
         )

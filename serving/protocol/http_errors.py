@@ -1,4 +1,4 @@
-"""Answers to what is not valid HTTP: aiohttp's own repeat kilobytes of what was sent."""
+"""Responses to invalid HTTP: aiohttp's own repeat kilobytes of the request."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.protocol.rest_json import error_json
 
 
 class PlainRunner(web.AppRunner):
-    """Runs an application on connections whose errors are one sentence of JSON without an echo."""
+    """Application runner whose HTTP errors are one sentence of JSON, without an echo of the request."""
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         return _Server(
             server.request_handler,
             request_factory=server.request_factory,
-            loop=server._loop,  # aiohttp has no other way to choose the class of its connections.
+            loop=server._loop,  # aiohttp has no public way to choose the connection class.
             **server._kwargs,
         )
 
@@ -39,7 +39,7 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """As aiohttp's, which logs the error, with another text."""
+        """Like aiohttp's method, which logs the error, with another response body."""
         made = super().handle_error(request, status, exc, message)
         if not isinstance(made, web.Response):
             return made
@@ -51,7 +51,7 @@ class _Connection(RequestHandler):
 
 
 def first_words(message: str) -> str:
-    """What a parser complains of, without what it complains about."""
+    """Returns a parser's message without the input that it quotes."""
     lines = message.strip().splitlines() or [""]
     first = next((line for line in lines if not line.startswith(("400, message", "message"))), lines[-1])
     return shortened(first.strip().partition(":")[0].partition("b'")[0].strip(" '\""))

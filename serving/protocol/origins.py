@@ -1,27 +1,27 @@
-"""Origins of web pages (RFC 6454), as the option `--allow-origin` takes them; read without TensorFlow."""
+"""Parses origins of web pages (RFC 6454) for the option `--allow-origin`, without TensorFlow."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 
 ANY = "*"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def parse_origin(text: str) -> str:
-    """An origin as browsers send it: lower case, no default port; or `*` for any.
+    """Normalises an origin to the form that browsers send: lower case, no default port; or `*` for any.
 
     Raises:
-        ValueError: it is not an origin; the text says what one is.
+        ValueError: it is not an origin; the text shows the format.
     """
     if text == ANY:
         return text
     form = "an origin is SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example.org, or * for any"
     if text == "null":
-        raise ValueError(f"a page that is opened from a file has no origin of its own, and only * lets it in; {form}")
+        raise ValueError(f"a page that is opened from a file has no origin of its own, and only * allows it; {form}")
     try:
         parts = urlsplit(text)
         port = parts.port

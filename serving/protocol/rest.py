@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API (model_servers/http_rest_api_handler.cc), metrics, and the state of the server."""
+"""TensorFlow Serving's REST API (model_servers/http_rest_api_handler.cc), metrics, and health endpoints."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from common.signatures import SERVING_DEFAULT
+from segpipe_client.documents import VERSION_HEADER
+from segpipe_client.errors import shortened
 from serving import logs
-from serving.client.errors import shortened
-from serving.client.rest import VERSION_HEADER
-from serving.endpoint import SIGNATURE_DEF, Endpoint
+from serving.dataplane import SIGNATURE_DEF, Dataplane
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
 from serving.metrics import METRICS_PATH
 from serving.model import Signature
@@ -41,14 +41,14 @@ _Result = TypeVar("_Result")
 
 
 def make_app(
-    endpoint: Endpoint, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
+    dataplane: Dataplane, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
 ) -> web.Application:
-    """The application; `pages` are routes beside the API, such as a page for people.
+    """Returns the application; `pages` are routes beside the API, such as the web page.
 
-    Web pages of `origins` may ask it, see `serving.protocol.cors`.
+    Web pages of `origins` may call it, see `serving.protocol.cors`.
     """
-    handler = RestHandler(endpoint)
-    app = web.Application(client_max_size=endpoint.limits.body_bytes)
+    handler = RestHandler(dataplane)
+    app = web.Application(client_max_size=dataplane.limits.body_bytes)
     app.router.add_get(METRICS_PATH, handler.metrics)
     app.router.add_get("/healthz", handler.healthy)
     app.router.add_get("/readyz", handler.ready)
@@ -59,30 +59,30 @@ def make_app(
 
 
 class RestHandler:
-    """Answers over HTTP."""
+    """Handlers of HTTP requests."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, dataplane: Dataplane) -> None:
+        self._dataplane = dataplane
 
     async def healthy(self, _: web.Request) -> web.Response:
-        """Whether the process answers."""
+        """Liveness: whether the process responds."""
         return web.Response(text="ok\n")
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Whether the stable version answers; what is behind each label, and whether the registry is still there."""
-        labels = self._endpoint.versions.labels
-        status = StatusCode.OK if self._endpoint.versions.ready else StatusCode.UNAVAILABLE
-        document: dict[str, Any] = {"model": self._endpoint.versions.name, "labels": labels}
-        if not self._endpoint.versions.registry_is_readable:
-            document["registry"] = "it cannot be read, or serves nothing any more: the server's log says why"
+        """Readiness: whether the stable version is loaded; versions of labels; whether the registry is readable."""
+        labels = self._dataplane.versions.labels
+        status = StatusCode.OK if self._dataplane.versions.ready else StatusCode.UNAVAILABLE
+        document: dict[str, Any] = {"model": self._dataplane.versions.name, "labels": labels}
+        if not self._dataplane.versions.registry_is_readable:
+            document["registry"] = "it cannot be read, or no longer serves a version: see the server's log"
         return web.json_response(document, status=200 if status is StatusCode.OK else 503)
 
     async def metrics(self, _: web.Request) -> web.Response:
-        """Everything that is counted."""
-        return web.Response(body=self._endpoint.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        """Returns the metrics."""
+        return web.Response(body=self._dataplane.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def api(self, request: web.Request) -> web.Response:
-        """Everything below /v1/."""
+        """Handles all requests below /v1/."""
         try:
             return await self._answer(request)
         except ServingError as error:
@@ -92,7 +92,7 @@ class RestHandler:
             return answer
         except web.HTTPException:
             raise
-        except Exception as error:  # noqa: BLE001  # Logged, and told without its details.
+        except Exception as error:  # noqa: BLE001  # Logged; the client gets no details.
             logs.failure("request_bug", error)
             return _json(error_json(f"internal error: {type(error).__name__}"), 500)
 
@@ -106,7 +106,7 @@ class RestHandler:
             name, version, label, what = found.groups()
             return _json(self._get(_spec(name or "", version, label), what is not None))
         if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
-            raise WrongMethodError("pages of other origins may not ask this server: start it with --allow-origin")
+            raise WrongMethodError("pages of other origins may not call this server: start it with --allow-origin")
         if _POST.fullmatch(path):
             raise WrongMethodError(f"{path_shown} takes POST, not {shortened(request.method, 16)}: send {RIGHT_FORM}")
         raise invalid(f"Malformed request: {shortened(request.method, 16)} {path_shown}")
@@ -116,18 +116,18 @@ class RestHandler:
             raise invalid("Missing model name in request.")
         if metadata:
             request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
-            return _metadata_json(self._endpoint.metadata(request))
-        return _to_json(self._endpoint.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
+            return _metadata_json(self._dataplane.metadata(request))
+        return _to_json(self._dataplane.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
 
     async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
         if method != "predict":
             raise ServingError(
-                StatusCode.UNIMPLEMENTED, f"{method} is not offered: a segmentation model answers predict"
+                StatusCode.UNIMPLEMENTED, f"{method} is not supported: a segmentation model supports predict"
             )
-        with self._endpoint.admitted("REST") as call:
+        with self._dataplane.admitted("REST") as call:
             body = await _body(request, call.deadline)
             content_type = request.headers.get("Content-Type", "")
-            with self._endpoint.find(spec) as servable:
+            with self._dataplane.find(spec) as servable:
 
                 def find_signature(name: str) -> Signature:
                     signature = servable.model.signature(name)
@@ -138,7 +138,7 @@ class RestHandler:
 
                 asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature, content_type)
                 del body
-                outputs = await self._endpoint.predict(servable, asked.signature, asked.inputs, (), call.deadline)
+                outputs = await self._dataplane.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())
             answer = _json(await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows))
             answer.headers[VERSION_HEADER] = str(servable.version)
@@ -146,10 +146,10 @@ class RestHandler:
 
 
 async def _body(request: web.Request, deadline: float) -> bytes:
-    """The whole body.
+    """Reads the whole body.
 
     Raises:
-        ServingError: it is over the limit, or does not come in time.
+        ServingError: it is over the limit, or does not arrive in time.
     """
     try:
         return await asyncio.wait_for(request.read(), max(0, deadline - time.monotonic()))
@@ -164,7 +164,7 @@ async def _body(request: web.Request, deadline: float) -> bytes:
 
 
 async def _off_loop_if(large: bool, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Calls the function in a thread if it has much to do: others are not to wait for it."""
+    """Calls the function, in a thread if its input is large, so that other requests do not wait for it."""
     return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
 
 
@@ -188,7 +188,7 @@ def _decoded(text: str, what: str) -> str:
 
 
 def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:
-    """As model_servers/http_rest_api_util.cc: the signatures are taken out of their `Any`."""
+    """Formats metadata as model_servers/http_rest_api_util.cc does: the signatures are unpacked from their `Any`."""
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata[SIGNATURE_DEF].Unpack(signatures)
     spec = _to_json(response.model_spec, proto_names=True)
@@ -196,7 +196,7 @@ def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) ->
 
 
 def _to_json(message: Message, proto_names: bool = False) -> str:
-    """A message with all its fields, those of no value too; the option for it has another name since protobuf 5.26."""
+    """Formats a message with all its fields, including empty ones; protobuf 5.26 renamed the option for it."""
     options: dict[str, Any] = {"preserving_proto_field_name": proto_names}
     try:
         return json_format.MessageToJson(message, always_print_fields_with_no_presence=True, **options)

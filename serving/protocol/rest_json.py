@@ -1,7 +1,7 @@
-"""Predictions as JSON: TensorFlow Serving's row and columnar formats (util/json_tensor.cc), for byte strings.
+"""JSON requests and responses: TensorFlow Serving's row and columnar formats (util/json_tensor.cc), for byte strings.
 
-A body is judged by its size and its number of values before it is parsed: lists in lists take many times their text's
-memory, and pictures are few values.
+A body's size and number of values are checked before it is parsed: nested lists take many times their text's memory,
+and encoded images are few values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from grpc import StatusCode
 
-from serving.client.errors import shortened
+from segpipe_client.errors import shortened
 from serving.errors import ServingError, invalid
 from serving.model import Outputs, Signature
 from serving.protocol.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is
@@ -29,7 +29,7 @@ FindSignature = Callable[[str], Signature]
 
 
 class JsonRequest(NamedTuple):
-    """What a body asks for; an answer to rows comes in rows."""
+    """Parsed request; a request in rows gets a response in rows."""
 
     signature: Signature
     inputs: list[bytes]
@@ -37,12 +37,12 @@ class JsonRequest(NamedTuple):
 
 
 def parse_predict(body: bytes, find_signature: FindSignature, content_type: str = "") -> JsonRequest:
-    """The request in `body`; `find_signature` gives a signature by its name, which may be empty.
+    """Parses the request in `body`; `find_signature` returns a signature by its name, which may be empty.
 
-    The `content_type` only helps to say what a body is that is not JSON: TensorFlow Serving looks at none.
+    `content_type` is only used in the error for a body that is not JSON: TensorFlow Serving ignores it.
 
     Raises:
-        ServingError: it is no request; texts are TensorFlow Serving's where it has one for the case.
+        ServingError: the request is invalid; messages are TensorFlow Serving's if it has one for the case.
     """
     document = _parse(body, content_type)
     name = document.get("signature_name", "")
@@ -64,10 +64,10 @@ def parse_predict(body: bytes, find_signature: FindSignature, content_type: str 
 
 
 def predict_json(outputs: Outputs, rows: bool) -> bytes:
-    """The answer in the format of its request; byte strings are base64 if the output's name ends in `_bytes`.
+    """Formats the response like its request; byte strings are base64 if the output's name ends in `_bytes`.
 
     Raises:
-        ServingError: an output holds bytes that are no text and has no such name.
+        ServingError: an output has bytes that are not text, and its name does not end in `_bytes`.
     """
     columns = {name: _printable(name, values_B) for name, values_B in outputs.items()}
     if len(columns) == 1:
@@ -79,7 +79,7 @@ def predict_json(outputs: Outputs, rows: bool) -> bytes:
 
 
 def error_json(message: str) -> bytes:
-    """An error as the body of a response."""
+    """Formats an error as a response body."""
     return _dump({"error": message})
 
 
@@ -90,7 +90,7 @@ def _parse(body: bytes, content_type: str) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: {what}")
     if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > _MOST_VALUES:
         raise invalid(
-            f"the JSON has more than {_MOST_VALUES} values: send a picture as the bytes of its JPEG or PNG file, "
+            f"the JSON has more than {_MOST_VALUES} values: send an image as the bytes of its JPEG or PNG file, "
             '{"b64": "…"}, not as numbers'
         )
     try:
@@ -152,7 +152,7 @@ def _column(inputs: Any, name: str) -> list[bytes]:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         inputs = inputs[name]
     if not isinstance(inputs, list):
-        raise invalid(f'input {name} must be a list with one value for each picture: {{"inputs": [{{"b64": "…"}}]}}')
+        raise invalid(f'input {name} must be a list with one value for each image: {{"inputs": [{{"b64": "…"}}]}}')
     return [_byte_string(value) for value in inputs]
 
 
@@ -182,7 +182,7 @@ def _byte_string(value: object) -> bytes:
 
 
 def _decoded(text: str) -> bytes:
-    """Base64 as `absl::Base64Unescape` reads it: white space and a missing padding are let pass, nothing else."""
+    """Decodes base64 as `absl::Base64Unescape` does: white space and missing padding are allowed, nothing else."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -203,7 +203,7 @@ def _printable(name: str, values_B: Any) -> Any:
         return _texts(values_B.tolist())
     except UnicodeDecodeError:
         raise ServingError(
-            StatusCode.INTERNAL, f"output {name} holds bytes that are no text, and its name does not end in _bytes"
+            StatusCode.INTERNAL, f"output {name} holds bytes that are not text, and its name does not end in _bytes"
         ) from None
 
 

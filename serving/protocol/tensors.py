@@ -1,7 +1,6 @@
-"""Tensors as they travel over gRPC.
+"""Conversion of tensors in gRPC messages.
 
-A `TensorProto` is hostile until shown otherwise: its shape may speak of more values than it holds, and
-`tf.make_ndarray` would allocate them.
+A `TensorProto` is not trusted: its shape may have more values than it holds, and `tf.make_ndarray` would allocate them.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ _FIELDS = {
 
 
 def strings_from_proto(name: str, tensor: tensor_pb2.TensorProto, limit: int) -> list[bytes]:
-    """The byte strings [B] in `tensor`, the input called `name`; `limit` of them at most.
+    """Returns the byte strings [B] in `tensor`, the input called `name`; at most `limit`.
 
     Raises:
-        ServingError: it holds something else, too much, or not as many values as its shape says.
+        ServingError: its type is wrong, it has too many values, or not as many as its shape says.
     """
     if tensor.dtype != types_pb2.DT_STRING:
         given = types_pb2.DataType.Name(tensor.dtype) if tensor.dtype in types_pb2.DataType.values() else tensor.dtype
@@ -43,12 +42,12 @@ def strings_from_proto(name: str, tensor: tensor_pb2.TensorProto, limit: int) ->
 
 
 def check_count(count: int, limit: int) -> None:
-    """Refuses a request of no pictures, or of more than `limit`."""
+    """Refuses a request without images, or with more than `limit`."""
     if not count:
-        raise invalid("the request holds no picture")
+        raise invalid("the request holds no image")
     if count > limit:
         raise invalid(
-            f"the request holds {count} pictures, and this server takes {limit} at a time: send several requests"
+            f"the request holds {count} images, and this server takes {limit} at a time: send several requests"
         )
 
 

@@ -1,4 +1,4 @@
-"""Bodies that apps send although they are not a prediction's JSON: what each is, and the form that is right."""
+"""Recognises request bodies that are not a prediction's JSON, to name their kind and the right format in the error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _HEAD = 4096
 
 
 def what_body_is(body: bytes, content_type: str = "") -> str:
-    """What a body is that cannot be parsed as JSON, and what to send; empty if it looks like JSON that is broken."""
+    """Describes a body that cannot be parsed as JSON, and what to send; empty if it looks like malformed JSON."""
     found = next((words for magic, words in _FILES if body.startswith(magic)), "")
     if not found and body.lstrip()[:1] not in (b"{", b"["):
         found = next((words for start, words in _TYPES if content_type.lower().startswith(start)), "")
@@ -45,9 +45,9 @@ def what_body_is(body: bytes, content_type: str = "") -> str:
 
 
 def what_text_is(text: str) -> str:
-    """What a string is that stands where a file's bytes should be, and what to send; empty if it is not plain.
+    """Describes a string in the place of a file's bytes, and what to send; empty if it is not recognised.
 
-    TensorFlow Serving takes such a string for the bytes themselves.
+    TensorFlow Serving takes such a string as the bytes themselves.
     """
     if text.startswith("data:"):
         return f"is a data URI: send what follows its comma, as {RIGHT_FORM}"
@@ -59,7 +59,7 @@ def what_text_is(text: str) -> str:
 
 
 def what_base64_is(text: str) -> str:
-    """Why the value of `b64` cannot be decoded, as far as it is plain."""
+    """Returns why the value of `b64` cannot be decoded, if it is recognised."""
     if text.startswith("data:"):
         return "it is a data URI, send only what follows its comma"
     if _URL.match(text):

@@ -1,1 +1,1 @@
-"""Versions of the registry in a server: loaded, switched, synchronised, refused."""
+"""Versions in a server: loading, switching, synchronising with the registry, refusing."""

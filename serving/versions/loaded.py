@@ -1,8 +1,8 @@
-"""Which versions are loaded, and the way from one to the next without a request dropped.
+"""Loaded versions and zero-downtime switching.
 
-The registry is looked at again and again.  What it serves is copied and hashed, loaded and warmed up beside the old
-version; then the label moves, requests that run end on the old version, and that is closed.  A version that is not what
-was pushed, or does not answer, is refused: the label stays where it was.
+The registry is polled.  A newly served version is copied, verified by hash, loaded and warmed up beside the old one;
+then the label moves, running requests finish on the old version, and it is closed.  A version with wrong hashes or
+failing warm-up is refused: the label stays on the old one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from common.errors import UserError
 from registry.errors import CorruptRecordError, CorruptVersionError
 from registry.serving_record import STABLE
 from registry.store import Registry
+from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Servable
-from serving.client.errors import shortened
 from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.model import Model, warm_up
@@ -33,7 +33,7 @@ Labels = Mapping[str, int]
 
 
 class State(NamedTuple):
-    """Where a version is in its life, as TensorFlow Serving tells it (core/servable_state.h)."""
+    """State of a version, in TensorFlow Serving's terms (core/servable_state.h)."""
 
     state: int
     code: int = 0
@@ -41,10 +41,10 @@ class State(NamedTuple):
 
 
 def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
-    """Label → version, as the registry says; `pinned` stands in for all of it.
+    """Returns label → version as in the registry; `pinned`, if given, replaces it.
 
     Raises:
-        NoRegistryError: there is no registry, or not any more.
+        NoRegistryError: the registry does not exist, or no longer.
     """
     labels = registry.labels() if pinned is None else {}
     if not labels:
@@ -53,10 +53,10 @@ def served_labels(registry: Registry, pinned: int | None) -> dict[str, int]:
 
 
 class Versions:
-    """The loaded versions of the one model.  Not thread-safe: it belongs to the event loop."""
+    """Loaded versions of the one model.  Not thread-safe: used on the event loop only."""
 
     def __init__(self, registry: Registry, wanted: Callable[[], Labels], metrics: Metrics) -> None:
-        """`wanted` says which version each label should mean; it may block and raise `UserError`."""
+        """`wanted` returns the version that each label should have; it may block and raise `UserError`."""
         self._registry = registry
         self._wanted = wanted
         self._metrics = metrics
@@ -72,31 +72,31 @@ class Versions:
 
     @property
     def ready(self) -> bool:
-        """Whether the stable version answers."""
+        """Whether the stable version is loaded."""
         return STABLE in self._labels
 
     @property
     def labels(self) -> dict[str, int]:
-        """Label → version, as requests see it."""
+        """Label → version for requests."""
         return dict(self._labels)
 
     @property
     def registry_is_readable(self) -> bool:
-        """Whether the last look at the registry found one."""
+        """Whether the last poll of the registry succeeded."""
         return not self._trouble and not (self._was_empty and self._loaded)
 
     @property
     def states(self) -> dict[int, State]:
-        """State of every version that was ever seen."""
+        """States of all versions ever seen."""
         return dict(self._states)
 
     def find(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
-        """The version that a request asks for, the stable one if it does not say.
+        """Returns the version that a request names, by default the stable one.
 
         Without version or label TensorFlow Serving would take the highest number, which may be a canary.
 
         Raises:
-            ServingError: there is none; texts as in core/basic_manager.cc and model_servers/server_core.cc.
+            ServingError: it is not loaded; messages as in core/basic_manager.cc and model_servers/server_core.cc.
         """
         if not name:
             raise ServingError(StatusCode.INVALID_ARGUMENT, "ModelSpec has no name specified.")
@@ -114,18 +114,18 @@ class Versions:
         return self._loaded[wanted]
 
     async def watch(self, poll_seconds: float) -> None:
-        """Looks at the registry for ever."""
+        """Polls the registry forever."""
         while True:
             try:
                 await self.check()
-            except Exception as error:  # noqa: BLE001  # What is loaded goes on, and so does the watch.
+            except Exception as error:  # noqa: BLE001  # Loaded versions stay, and polling continues.
                 logs.failure("watch_bug", error)
             await asyncio.sleep(poll_seconds)
 
     async def check(self, at_once: bool = False) -> None:
-        """Makes the labels those of the registry, as far as its versions can be trusted.
+        """Reconciles the labels with the registry, except for versions that are refused.
 
-        `at_once` also tries versions again that were refused a moment ago.
+        `at_once` also retries versions that were refused recently.
         """
         async with self._changing:
             labels = await self._read_labels()
@@ -140,7 +140,7 @@ class Versions:
                 self._unload(version)
 
     async def close(self) -> None:
-        """Closes all versions that nobody uses."""
+        """Closes all unused versions."""
         for version in list(self._loaded):
             self._unload(version)
         if self._unloading:
@@ -149,7 +149,7 @@ class Versions:
     async def _read_labels(self) -> Labels:
         try:
             labels = await asyncio.to_thread(self._wanted)
-        except Exception as error:  # noqa: BLE001  # Object stores raise what they like; what is loaded goes on.
+        except Exception as error:  # noqa: BLE001  # Object stores raise any exception; loaded versions stay.
             self._metrics.registry_failed()
             if str(error) != self._trouble:
                 logs.warning("registry_unreadable", reason=error)
@@ -175,7 +175,7 @@ class Versions:
         try:
             name = await self._take_name(version)
             model = await asyncio.to_thread(self._fetch_and_load, version)
-        except Exception as error:  # noqa: BLE001  # Whatever is wrong with a version, the old one goes on.
+        except Exception as error:  # noqa: BLE001  # Any error refuses the version; the old one stays.
             self._refuse(version, _as_serving_error(error))
             return
         self._loaded[version] = Servable(name, version, model)
@@ -185,7 +185,7 @@ class Versions:
         logs.event("version_loaded", model=name, version=version, seconds=time.monotonic() - began)
 
     async def _take_name(self, version: int) -> str:
-        """The model's name is that of the first version seen, even of one that is then refused."""
+        """Returns the model's name, which the first version sets, even if it is then refused."""
         name = (await asyncio.to_thread(self._registry.manifest, version)).model_name
         if self.name not in (None, name):
             raise ServingError(
@@ -195,7 +195,7 @@ class Versions:
         return name
 
     def _fetch_and_load(self, version: int) -> Model:
-        """Blocks.  Files are hashed before TensorFlow reads a byte of them: a model is a program."""
+        """Fetches and loads a version; blocks.  Files are verified before TensorFlow reads them."""
         with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as scratch:
             folder = str(Path(scratch) / str(version))
             self._registry.fetch(version, folder)

@@ -1,6 +1,6 @@
-"""`models.config`, by which TensorFlow Serving is told which versions to hold and what their labels mean.
+"""`models.config`, TensorFlow Serving's configuration of versions and labels.
 
-Needs the generated message alone, and no TensorFlow.
+It needs only the generated protobuf message, not TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 
-class Told(NamedTuple):
-    """What one configuration says of the one model."""
+class ServingConfig(NamedTuple):
+    """Content of `models.config` for the one model."""
 
     model: str
     versions: frozenset[int]
@@ -23,7 +23,7 @@ class Told(NamedTuple):
 def model_config(
     name: str, base_path: str, versions: Collection[int], labels: Mapping[str, int]
 ) -> model_server_config_pb2.ModelServerConfig:
-    """The configuration that holds exactly `versions` of the one model, under `labels`."""
+    """Returns the configuration with exactly `versions` of the one model, under `labels`."""
     config = model_server_config_pb2.ModelServerConfig()
     model = config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
     model.model_version_policy.specific.versions.extend(sorted(versions))
@@ -31,16 +31,18 @@ def model_config(
     return config
 
 
-def to_text(told: Told, base_path: str) -> str:
-    """The file's text; `base_path` is the folder that holds the versions."""
-    return text_format.MessageToString(model_config(told.model, base_path, told.versions, told.labels))
+def to_text(config: ServingConfig, base_path: str) -> str:
+    """Formats the file; `base_path` is the folder of the versions."""
+    return text_format.MessageToString(model_config(config.model, base_path, config.versions, config.labels))
 
 
-def from_text(text: str) -> Told | None:
-    """What a file says; `None` if it is not one that `to_text` has made."""
+def from_text(text: str) -> ServingConfig | None:
+    """Parses a file; `None` if `to_text` has not written it."""
     try:
         config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
         (model,) = config.model_config_list.config
     except (text_format.ParseError, ValueError):
         return None
-    return Told(model.name, frozenset(model.model_version_policy.specific.versions), dict(model.version_labels))
+    return ServingConfig(
+        model.name, frozenset(model.model_version_policy.specific.versions), dict(model.version_labels)
+    )

@@ -1,7 +1,7 @@
-"""`tensorflow_model_server` in place of the embedded server, fed with what the registry serves.
+"""`tensorflow_model_server` in place of the embedded server, kept in line with the registry.
 
-It reads no S3, checks no hashes and follows folders rather than decisions; so versions are copied and hashed for it,
-and it is told which ones to hold, and what the labels mean, by the call with which an operator would do it.
+It does not read S3 or verify hashes, and would serve whatever is in a folder; so versions are copied and verified for
+it, and its versions and labels are set by a HandleReloadConfigRequest call.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.2
 
 
 def batching_config(batching: Batching, waiting: int) -> str:
-    """`BatchingParameters` as text (servables/tensorflow/session_bundle_config.proto); `waiting` batches may queue."""
+    """Returns `BatchingParameters` (servables/tensorflow/session_bundle_config.proto); `waiting` batches may queue."""
     values = {
         "max_batch_size": batching.pictures,
         "batch_timeout_micros": round(batching.wait_seconds * 1e6),
@@ -44,15 +44,15 @@ def batching_config(batching: Batching, waiting: int) -> str:
 
 
 def monitoring_config() -> str:
-    """`MonitoringConfig` as text (config/monitoring_config.proto): metrics where the embedded server has them."""
+    """Returns `MonitoringConfig` as text (config/monitoring_config.proto), with the embedded server's metrics path."""
     return f'prometheus_config {{ enable: true, path: "{METRICS_PATH}" }}\n'
 
 
 class ModelServer:
-    """The process, and what it has been told."""
+    """The process, with the versions and labels that it is configured with."""
 
     def __init__(self, settings: ServerSettings, folder: Path) -> None:
-        """`folder` is where configurations and versions are kept for it."""
+        """`folder` is for its configuration files and versions."""
         self._settings = settings
         self._registry = Registry(settings.registry)
         self._folder = folder
@@ -64,7 +64,7 @@ class ModelServer:
         self._trouble = ""
 
     def command(self) -> list[str]:
-        """The command line; writes the files that it names."""
+        """Returns the command line, after writing the files that it names."""
         settings, config = self._settings, self._folder / "models.config"
         config.write_text("model_config_list {}\n")
         monitoring = self._folder / "monitoring.config"
@@ -83,10 +83,10 @@ class ModelServer:
         return [PROGRAM, *options]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs the process and keeps its versions those of the registry, until `stop` is set.
+        """Runs the process and reconciles its versions with the registry, until `stop` is set.
 
         Raises:
-            UserError: the process has ended by itself.
+            UserError: the process has exited by itself.
         """
         self._process = await asyncio.create_subprocess_exec(*self.command())
         logs.event("started", program=PROGRAM, http=self._settings.port, grpc=self._settings.grpc_port)
@@ -97,7 +97,7 @@ class ModelServer:
         watching.cancel()
         stopped.cancel()
         if not stop.is_set():
-            raise UserError(f"{PROGRAM} has ended with the status {ended.result()}; its last lines say why")
+            raise UserError(f"{PROGRAM} exited with the status {ended.result()}; see the last lines of its log")
         if not ended.done():
             self._process.send_signal(signal.SIGTERM)
         await ended
@@ -110,12 +110,12 @@ class ModelServer:
                 try:
                     await self._follow(stub)
                     self._note("")
-                except Exception as error:  # noqa: BLE001  # What is served goes on; the next look may be better.
+                except Exception as error:  # noqa: BLE001  # Loaded versions stay; the next poll may succeed.
                     self._note(_reason(error))
                 await asyncio.sleep(self._settings.poll_seconds)
 
     def _note(self, trouble: str) -> None:
-        """Logs what is wrong, or that nothing is any more; the same is said once."""
+        """Logs an error, or that it is over; a repeated error is logged once."""
         if trouble and trouble != self._trouble:
             logs.warning("registry_not_followed", reason=trouble)
         if self._trouble and not trouble:
@@ -123,7 +123,7 @@ class ModelServer:
         self._trouble = trouble
 
     async def _follow(self, stub: model_service_pb2_grpc.ModelServiceStub) -> None:
-        """One look at the registry; versions change in two steps, so that no label is ever without its version."""
+        """Polls the registry once; versions change in two steps, so that no label is ever without its version."""
         wanted = self._trusted(await asyncio.to_thread(served_labels, self._registry, self._settings.version))
         if not wanted or wanted == self._labels:
             return
@@ -132,14 +132,14 @@ class ModelServer:
             held.add(version)
             try:
                 await asyncio.to_thread(self._fetch, version)
-                await self._tell(stub, held, self._labels)
+                await self._configure(stub, held, self._labels)
                 await self._available(stub, {version})
             except Exception:
                 self._refusals.refuse(version)
                 if self._labels:
-                    await self._tell(stub, self._labels.values(), self._labels)
+                    await self._configure(stub, self._labels.values(), self._labels)
                 raise
-        await self._tell(stub, set(wanted.values()), wanted)
+        await self._configure(stub, set(wanted.values()), wanted)
         self._labels = wanted
         for version in wanted.values():
             self._refusals.forgive(version)
@@ -147,7 +147,7 @@ class ModelServer:
         logs.event("labels_moved", model=self._name, **wanted)
 
     def _trusted(self, wanted: Mapping[str, int]) -> dict[str, int]:
-        """The labels; one whose version was refused a moment ago stays where it is."""
+        """Returns the labels; one whose version was refused recently keeps its old version."""
         chosen = {
             label: self._labels.get(label) if self._refusals.holds(version) else version
             for label, version in wanted.items()
@@ -165,7 +165,7 @@ class ModelServer:
             if folder.name.isdigit() and int(folder.name) not in versions:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _tell(
+    async def _configure(
         self, stub: model_service_pb2_grpc.ModelServiceStub, versions: Collection[int], labels: Mapping[str, int]
     ) -> None:
         request = model_management_pb2.ReloadConfigRequest()
@@ -190,17 +190,17 @@ class ModelServer:
 
 
 def serve(settings: ServerSettings) -> None:
-    """Runs `tensorflow_model_server` until a signal says to stop.
+    """Runs `tensorflow_model_server` until a signal stops it.
 
     Raises:
-        UserError: it cannot be found, or has ended by itself, or the settings ask for what it does not do.
+        UserError: it is not installed, has exited by itself, or does not support the settings.
     """
     if shutil.which(PROGRAM) is None:
-        raise UserError(f"there is no {PROGRAM} on the PATH: install TensorFlow Serving, or say --engine embedded")
-    if settings.host != "0.0.0.0":  # noqa: S104  # It is what the program does.
-        raise UserError(f"{PROGRAM} listens on all addresses: say --host 0.0.0.0 if that is meant")
+        raise UserError(f"{PROGRAM} is not on the PATH: install TensorFlow Serving, or use --engine embedded")
+    if settings.host != "0.0.0.0":  # noqa: S104  # The program listens on all addresses.
+        raise UserError(f"{PROGRAM} listens on all addresses: use --host 0.0.0.0 to allow that")
     if not settings.port or not settings.grpc_port:
-        raise UserError(f"{PROGRAM} finds no free ports by itself: name them with --port and --grpc-port")
+        raise UserError(f"{PROGRAM} cannot choose free ports: set them with --port and --grpc-port")
     logs.start_log()
     with tempfile.TemporaryDirectory(prefix="segpipe-serve-") as folder:
         asyncio.run(_serve(settings, Path(folder)))

@@ -1,4 +1,4 @@
-"""Versions that were refused, and when each is tried again."""
+"""Refused versions, with exponential backoff before each is tried again."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Refusals:
         self._by_version: dict[int, _Refusal] = {}
 
     def refuse(self, version: int) -> float:
-        """Notes a refusal; returns the seconds until the version is tried again."""
+        """Records a refusal; returns the seconds until the version is tried again."""
         before = self._by_version.get(version)
         wait = min(2 * before.wait, LAST_RETRY_SECONDS) if before else FIRST_RETRY_SECONDS
         self._by_version[version] = _Refusal(time.monotonic() + wait, wait)
         return wait
 
     def holds(self, version: int) -> bool:
-        """Whether the version was refused and is not to be tried yet."""
+        """Whether the version was refused and its backoff lasts."""
         refusal = self._by_version.get(version)
         return refusal is not None and refusal.again_at > time.monotonic()
 
     def forgive(self, version: int) -> None:
-        """Forgets the refusals of a version, which has been loaded."""
+        """Clears the refusals of a version that has been loaded."""
         self._by_version.pop(version, None)
 
     def clear(self) -> None:
-        """Forgets all refusals, so that each version is tried at once."""
+        """Clears all refusals, so that each version is tried at once."""
         self._by_version.clear()

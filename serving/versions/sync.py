@@ -1,23 +1,20 @@
-"""The registry's versions for a TensorFlow Serving, which cannot read a registry: copied, checked, told of in a file.
+"""Copies and verifies versions for a TensorFlow Serving, which cannot read a registry, and writes `models.config`.
 
-TensorFlow Serving follows `models.config` (`--model_config_file_poll_wait_seconds`).  It looks at labels before it
-loads anything (`ServerCore::ReloadConfig` in model_servers/server_core.cc) and refuses the whole file if one would move
-to a version that does not answer yet.  So a change is told in two steps: first hold the new version as well; when it
-answers, move the label and drop the old one.  No label is ever without its version.
+TensorFlow Serving polls `models.config` (`--model_config_file_poll_wait_seconds`).  It checks labels before it loads
+anything (`ServerCore::ReloadConfig` in model_servers/server_core.cc) and refuses the whole file if a label would move
+to a version that is not loaded yet.  So a change takes two steps: first the new version is added; when it is loaded,
+the label moves and the old one is dropped.  No label is ever without its version.
 
-Nothing is told of a version whose files are not those of its manifest.  Whatever dies at whatever instruction leaves
-whole versions and a whole file, for both come into their place by a rename.
+A version whose files differ from its manifest is not written to the file.  After a crash at any instruction versions
+and file are complete, because both are put in place by a rename.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -29,12 +26,12 @@ from registry.serving_record import STABLE
 from registry.store import Registry
 from serving import logs
 from serving.settings import SyncSettings
-from serving.versions.model_config import Told, from_text, to_text
+from serving.versions.model_config import ServingConfig, from_text, to_text
 from serving.versions.refusals import Refusals
 from serving.versions.sync_metrics import SyncMetrics
 
 CONFIG = "models.config"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # It becomes a folder, and a part of addresses.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # It names a folder, and is a part of addresses.
 _SOON_SECONDS = 1.0
 _ASK_SECONDS = 5.0
 
@@ -42,46 +39,46 @@ StateOf = Callable[[str, int], str | None]
 
 
 class Sync:
-    """Keeps a folder, and the file that TensorFlow Serving follows, what the registry wants."""
+    """Reconciles a folder of versions, and TensorFlow Serving's `models.config`, with the registry."""
 
     def __init__(self, settings: SyncSettings, metrics: SyncMetrics, state_of: StateOf | None = None) -> None:
-        """`state_of` asks for the state of a model's version (`AVAILABLE`, …); `None` if nobody answers."""
+        """`state_of` returns the state of a model's version (`AVAILABLE`, …); `None` if the server does not respond."""
         self._settings = settings
         self._metrics = metrics
         self._state_of = state_of or asks(settings.server)
         self._registry = Registry(settings.registry)
         self._folder = Path(settings.folder).absolute()
-        self._told = self._read()
-        self._name = self._told.model if self._told else ""
+        self._config = self._read()
+        self._name = self._config.model if self._config else ""
         self._checked: set[int] = set()
-        self._held_since = dict.fromkeys(self._told.versions if self._told else (), time.monotonic())
+        self._held_since = dict.fromkeys(self._config.versions if self._config else (), time.monotonic())
         self._left_at: dict[int, float] = {}
         self._held_before: set[int] = set()
         self._refusals = Refusals()
         self._trouble = ""
         self._trouble_with_registry = False
-        metrics.labels_are(self._told.labels if self._told else {})
+        metrics.labels_are(self._config.labels if self._config else {})
 
     @property
-    def told(self) -> Told | None:
-        """What `models.config` says; `None` as long as there is none."""
-        return self._told
+    def config(self) -> ServingConfig | None:
+        """Content of `models.config`; `None` until it exists."""
+        return self._config
 
     def once(self) -> None:
-        """Brings what TensorFlow Serving needs to start; a folder that is filled already is left as it is.
+        """Copies what TensorFlow Serving needs to start; a filled folder is not changed.
 
         Raises:
-            UserError: the registry cannot be read, serves nothing, or its versions are not what was pushed.
+            UserError: the registry cannot be read, serves no version, or its versions are damaged.
         """
-        if self._told is None:
+        if self._config is None:
             self.look()
-        if self._told is None:
+        if self._config is None:
             raise UserError(self._trouble)
 
     def look(self) -> bool:
-        """Looks at the registry, and takes one step; returns whether the next look should be soon.
+        """Polls the registry, and takes one step; returns whether the next poll should be soon.
 
-        What cannot be read or trusted changes nothing.
+        An unreadable registry or a damaged version changes nothing.
         """
         wanted = self._wanted()
         if wanted is None:
@@ -89,24 +86,24 @@ class Sync:
         targets = {label: version for label in self._settings.labels if (version := self._choose(label, wanted))}
         if not targets:
             return False
-        if self._told is None:
-            self._tell_first(wanted, targets)
+        if self._config is None:
+            self._write_first_config(wanted, targets)
             return True
-        new = set(targets.values()) - self._told.versions
+        new = set(targets.values()) - self._config.versions
         if new:
-            self._tell(self._told.versions | new, self._told.labels)
-        waiting = self._move(self._told, targets)
+            self._write_config(self._config.versions | new, self._config.labels)
+        waiting = self._move(self._config, targets)
         self._remove_unwanted()
         return waiting
 
     def _wanted(self) -> Mapping[str, int] | None:
-        """Label → version, as the registry says; `None` if it does not."""
+        """Returns label → version as in the registry; `None` if it cannot be read or serves no version."""
         try:
             pinned = self._settings.version
             labels = self._registry.labels() if pinned is None else {STABLE: pinned}
             if pinned is not None or STABLE not in labels:
                 self._registry.check_there()
-        except Exception as error:  # noqa: BLE001  # Object stores raise what they like; what is served goes on.
+        except Exception as error:  # noqa: BLE001  # Object stores raise any exception; served versions stay.
             self._metrics.registry_failed()
             self._note("registry_unreadable", str(error))
             self._trouble_with_registry = True
@@ -121,14 +118,14 @@ class Sync:
         return labels
 
     def _choose(self, label: str, wanted: Mapping[str, int]) -> int | None:
-        """The version for `label`: the wanted one, else the stable one, else what it is now."""
+        """Returns the version for `label`: the wanted one, else the stable one, else the current one."""
         for version in (wanted.get(label), wanted[STABLE]):
-            if version is not None and self._bring(version):
+            if version is not None and self._copy(version):
                 return version
-        return self._told.labels.get(label) if self._told else None
+        return self._config.labels.get(label) if self._config else None
 
-    def _bring(self, version: int) -> bool:
-        """Whether the version lies in the folder as it was pushed; it is copied if it is not there yet."""
+    def _copy(self, version: int) -> bool:
+        """Copies the version into the folder if it is missing; returns whether it is there and verified."""
         if self._refusals.holds(version):
             return False
         if version in self._checked:
@@ -137,7 +134,7 @@ class Sync:
             name = self._registry.manifest(version).model_name
             self._check_name(name)
             self._registry.fetch(version, str(self._folder / name / str(version)))
-        except Exception as error:  # noqa: BLE001  # Whatever is wrong with a version, the old one goes on.
+        except Exception as error:  # noqa: BLE001  # Any error refuses the version; the old one stays.
             damaged = isinstance(error, (CorruptVersionError, CorruptRecordError))
             self._refuse(version, "refused" if damaged else "failed", str(error))
             return False
@@ -148,31 +145,31 @@ class Sync:
 
     def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise UserError(f"{name!r} is no name for a model that TensorFlow Serving could serve")
+            raise UserError(f"{name!r} is not a model name that TensorFlow Serving can serve")
         if name != (self._name or name):
-            raise UserError(f"it is of the model {name!r}, and {self._name!r} is served here")
+            raise UserError(f"it is of the model {name!r}, but {self._name!r} is served here")
 
-    def _move(self, told: Told, targets: Mapping[str, int]) -> bool:
-        """Moves the labels whose versions answer and drops what is not wanted; returns whether others are awaited."""
-        labels = {label: version for label, version in told.labels.items() if label in targets}
+    def _move(self, config: ServingConfig, targets: Mapping[str, int]) -> bool:
+        """Moves labels to loaded versions and drops unused versions; returns whether others are still loading."""
+        labels = {label: version for label, version in config.labels.items() if label in targets}
         new = sorted(set(targets.values()) - set(labels.values()))
-        loaded = {version: self._is_loaded(told.model, version) for version in new}
+        loaded = {version: self._is_loaded(config.model, version) for version in new}
         labels.update({label: version for label, version in targets.items() if loaded.get(version, True)})
         awaited = [version for version in new if loaded[version] is None]
-        self._tell({*labels.values(), *awaited}, labels)
+        self._write_config({*labels.values(), *awaited}, labels)
         return bool(awaited)
 
     def _is_loaded(self, model: str, version: int) -> bool | None:
         """Whether TensorFlow Serving has loaded the version; `None` as long as it may still do so."""
         state, held = self._state_of(model, version), time.monotonic() - self._held_since[version]
-        # Of a version that it held before, TensorFlow Serving tells what was until it has read the file.
+        # Until it has read the file, TensorFlow Serving reports the old state of a version that it had before.
         settled = held >= self._settings.settle_seconds
         if state == "AVAILABLE" and (settled or version not in self._held_before):
             self._metrics.version_loaded("loaded")
             self._refusals.forgive(version)
             return True
         if state == "END" and settled:
-            self._refuse(version, "failed", "TensorFlow Serving could not load it; its log says why")
+            self._refuse(version, "failed", "TensorFlow Serving could not load it; see its log")
             return False
         if held >= self._settings.load_seconds:
             self._refuse(version, "failed", f"it was not loaded in {self._settings.load_seconds:.0f} seconds")
@@ -185,22 +182,22 @@ class Sync:
         self._metrics.version_loaded(outcome)
         logs.warning(f"version_{outcome}", version=version, again_in_seconds=wait, reason=reason)
 
-    def _tell_first(self, wanted: Mapping[str, int], targets: Mapping[str, int]) -> None:
-        """All labels begin at the stable version, if it is to be had: a canary must keep no server from starting."""
+    def _write_first_config(self, wanted: Mapping[str, int], targets: Mapping[str, int]) -> None:
+        """Starts all labels at the stable version, if it is usable: a canary must not keep a server from starting."""
         stable = wanted[STABLE]
-        first = dict.fromkeys(targets, stable) if self._bring(stable) else targets
-        self._tell(first.values(), first)
+        first = dict.fromkeys(targets, stable) if self._copy(stable) else targets
+        self._write_config(first.values(), first)
 
-    def _tell(self, versions: Iterable[int], labels: Mapping[str, int]) -> None:
-        told = Told(self._name, frozenset(versions), dict(labels))
-        if told == self._told:
+    def _write_config(self, versions: Iterable[int], labels: Mapping[str, int]) -> None:
+        config = ServingConfig(self._name, frozenset(versions), dict(labels))
+        if config == self._config:
             return
         with LocalStorage(self._folder).writer("sync") as writer:
-            writer.write(CONFIG, to_text(told, str(self._folder / told.model)).encode())
-        before, self._told = self._told, told
-        self._note_held(before.versions if before else frozenset(), told.versions)
-        self._metrics.labels_are(told.labels)
-        logs.event("told", model=told.model, versions=sorted(told.versions), **told.labels)
+            writer.write(CONFIG, to_text(config, str(self._folder / config.model)).encode())
+        before, self._config = self._config, config
+        self._note_held(before.versions if before else frozenset(), config.versions)
+        self._metrics.labels_are(config.labels)
+        logs.event("told", model=config.model, versions=sorted(config.versions), **config.labels)
 
     def _note_held(self, before: frozenset[int], now: frozenset[int]) -> None:
         moment = time.monotonic()
@@ -209,31 +206,31 @@ class Sync:
         self._held_before |= before - now
 
     def _remove_unwanted(self) -> None:
-        """Removes versions that TensorFlow Serving was told to drop, once it has certainly read so."""
-        if self._told is None:
+        """Removes versions that are no longer in `models.config`, after TensorFlow Serving has certainly read it."""
+        if self._config is None:
             return
-        models = LocalStorage(self._folder / self._told.model)
+        models = LocalStorage(self._folder / self._config.model)
         present = {int(name) for name in models.names("") if name.isdigit()}
         now = time.monotonic()
-        for version in sorted(present - self._told.versions):
+        for version in sorted(present - self._config.versions):
             if now - self._left_at.setdefault(version, now) >= self._settings.grace_seconds:
                 with models.writer("fetch") as writer:
                     writer.remove_folder(str(version))
                 self._checked.discard(version)
                 logs.event("version_removed", version=version)
-        for version in self._told.versions:
+        for version in self._config.versions:
             self._left_at.pop(version, None)
 
-    def _read(self) -> Told | None:
-        """What an earlier process told, if all of it is still there."""
+    def _read(self) -> ServingConfig | None:
+        """Reads the file of an earlier process, if all its versions still exist."""
         try:
-            told = from_text((self._folder / CONFIG).read_text())
+            config = from_text((self._folder / CONFIG).read_text())
         except (FileNotFoundError, UnicodeDecodeError):
             return None
-        if told is None or not told.labels or not _NAME.fullmatch(told.model):
+        if config is None or not config.labels or not _NAME.fullmatch(config.model):
             return None
-        whole = all((self._folder / told.model / str(version)).is_dir() for version in told.versions)
-        return told if whole else None
+        whole = all((self._folder / config.model / str(version)).is_dir() for version in config.versions)
+        return config if whole else None
 
     def _note(self, event: str, trouble: str) -> None:
         if trouble != self._trouble:
@@ -242,26 +239,35 @@ class Sync:
 
 
 def asks(server: str) -> StateOf:
-    """Asks TensorFlow Serving's REST API at `server` for states (model_servers/http_rest_api_handler.cc)."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Returns a function that requests states from TensorFlow Serving at `server`, over REST or gRPC, without a proxy.
 
-    def state_of(model: str, version: int) -> str | None:
-        address = f"{server}/v1/models/{model}/versions/{version}"
+    Raises:
+        UserError: `server` is not the address of a server.
+    """
+    from segpipe_client.address import parse_address
+
+    try:
+        parse_address(f"{server}/v1/models/any")
+    except ValueError:
+        raise UserError(f"{server} is not the address of a server: one is http://HOST:8501") from None
+    return lambda model, version: _state(f"{server}/v1/models/{model}/versions/{version}", version)
+
+
+def _state(address: str, version: int) -> str | None:
+    from segpipe_client import SegmentationClient, SegmentationError
+
+    with SegmentationClient(address, timeout=_ASK_SECONDS, patience=0, use_proxies=False) as client:
         try:
-            with opener.open(address, timeout=_ASK_SECONDS) as response:
-                (status,) = json.load(response)["model_version_status"]
-                return str(status["state"])
-        except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+            return next((one.state for one in client.model_states() if one.version == version), None)
+        except SegmentationError:
             return None
-
-    return state_of
 
 
 def run(settings: SyncSettings, once: bool, metrics_port: int | None = None) -> None:
-    """Brings the versions once, or follows the registry until SIGTERM or Ctrl-C.
+    """Copies the versions once, or follows the registry until SIGTERM or Ctrl-C.
 
     Raises:
-        UserError: with `once`, there is nothing that could be served; or the port cannot be had.
+        UserError: with `once`, there is no version to serve; or the port is not available.
     """
     logs.start_log()
     metrics = SyncMetrics()
@@ -271,7 +277,7 @@ def run(settings: SyncSettings, once: bool, metrics_port: int | None = None) -> 
         return
     if metrics_port is not None:
         _serve_metrics(metrics, metrics_port)
-    # At any instruction: a process that is killed leaves nothing half done either.
+    # May end at any instruction: a killed process leaves complete files too.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     while True:
@@ -282,7 +288,7 @@ def run(settings: SyncSettings, once: bool, metrics_port: int | None = None) -> 
 def _look(sync: Sync) -> bool:
     try:
         return sync.look()
-    except Exception as error:  # noqa: BLE001  # A full disk, say: what is served goes on, and so does the watch.
+    except Exception as error:  # noqa: BLE001  # For example a full disk: served versions stay, and polling continues.
         logs.failure("sync_failed", error)
         return False
 

@@ -1,4 +1,4 @@
-"""What the synchronisation counts: the embedded server's names where they say the same."""
+"""Prometheus metrics of the synchronisation, with the embedded server's names for the same quantities."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class SyncMetrics:
             registry=registry,
         )
         for outcome in ("loaded", "refused", "failed"):
-            self._loads.labels(outcome)  # From zero on, or Prometheus would not see the first as an increase.
+            self._loads.labels(outcome)  # Starts at zero, or Prometheus would not see the first one as an increase.
         self._registry_errors = Counter(
-            "segpipe_registry_errors", "Looks at the registry that failed.", registry=registry
+            "segpipe_registry_errors", "Polls of the registry that failed.", registry=registry
         )
         self._labelled = Gauge("segpipe_version", "Version behind each label.", ["label"], registry=registry)
         self._looked = Gauge(
@@ -30,10 +30,10 @@ class SyncMetrics:
         )
 
     def serve(self, port: int) -> None:
-        """Answers Prometheus at `port`, in a thread.
+        """Serves the metrics on `port`, in a thread.
 
         Raises:
-            OSError: the port cannot be had.
+            OSError: the port is not available.
         """
         start_http_server(port, registry=self.registry)
 
@@ -42,15 +42,15 @@ class SyncMetrics:
         self._loads.labels(outcome).inc()
 
     def looked(self) -> None:
-        """Says that the registry was read just now."""
+        """Sets the time of the last successful poll to now."""
         self._looked.set(time.time())
 
     def registry_failed(self) -> None:
-        """Counts a look at the registry that failed."""
+        """Counts a failed poll of the registry."""
         self._registry_errors.inc()
 
     def labels_are(self, versions: Mapping[str, int]) -> None:
-        """Says which version each label means now."""
+        """Sets the version of each label."""
         self._labelled.clear()
         for label, version in versions.items():
             self._labelled.labels(label).set(version)

@@ -184,11 +184,11 @@ def test_a_deleted_pod_loses_no_request(cluster: Cluster, addresses: dict[str, A
 def test_a_canary_is_asked_for_by_its_label_alone(addresses: dict[str, Address], registry: Registry) -> None:
     """The embedded server follows the registry itself: both groups know the label, while there is a canary."""
     with Load(addresses["stable"]) as stable, Load(addresses["canary"]) as beside:
-        registry.try_out(3, 10)
+        registry.start_canary(3, 10)
         until_all_say(addresses["canary"], 200)
         with Load(addresses["canary"], "/labels/canary") as canary:
             time.sleep(5)
-        registry.drop_canary()
+        registry.abort_canary()
         until_all_say(addresses["canary"], 400)
     assert set(canary.answers) == {3} and set(stable.answers) == {2} == set(beside.answers)
 

@@ -95,7 +95,7 @@ def watched(there: RealPods, volume: Path) -> tuple[int, str]:
     reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
     reader.start()
     try:
-        _wait_for("Look around · running", output, process)
+        _wait_for("Capture run state · running", output, process)
         _interrupt(api)
         assert process.poll() is None, "".join(output)
         process.wait(1200)
@@ -120,7 +120,7 @@ def _interrupt(api: PipelinesApi) -> None:
 
 def test_a_watch_goes_on_after_the_api_server_was_away(watched: tuple[int, str]) -> None:
     _, output = watched
-    for line in ("✓ Look around", "✓ Ingest pairs", "✗ Data gate"):
+    for line in ("✓ Capture run state", "✓ Ingest pairs", "✗ Data gate"):
         assert line in output
 
 

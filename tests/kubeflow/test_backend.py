@@ -1,6 +1,6 @@
 """What the API server's own code makes of our compiled pipelines, and of specs that break our rules.
 
-The program is built from the Go module beside this file; see docs/kubeflow.md.
+The program is built from the Go module beside this file; see docs/kubeflow/how-it-was-tested.md.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from pipeline.kubeflow.client.api import Client, Work
 from pipeline.kubeflow.client.compiled_pipeline import Compiled, Step, read_compiled
 from pipeline.kubeflow.client.connection import Api, UnreachableError, find_connection
 from pipeline.kubeflow.client.nodes import nodes_of_run, nodes_of_workflow
-from pipeline.kubeflow.client.recurring import Outcome, Wanted, keep_schedule
+from pipeline.kubeflow.client.recurring import Outcome, Wanted, reconcile_schedule
 from pipeline.kubeflow.client.watching import Watched
 from tests.support import kfp_api
 from tests.support.compiled_pipeline import compile_pipeline
@@ -96,8 +96,8 @@ class TestConnection:
         ("host", "sentence"),
         [
             (None, "--host URL or KFP_ENDPOINT"),
-            ("localhost:8080", "'localhost:8080' is no address; write http:// or https://"),
-            ("https://", "is no address"),
+            ("localhost:8080", "'localhost:8080' is not an address; write http:// or https://"),
+            ("https://", "is not an address"),
         ],
     )
     def test_an_address_that_is_none_is_refused(self, host: str | None, sentence: str) -> None:
@@ -105,15 +105,15 @@ class TestConnection:
             find_connection(host, environment={})
 
     def test_a_missing_certificate_or_token_file_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"no certificate file .*/ca\.pem"):
+        with pytest.raises(UserError, match=r"the certificate file .*/ca\.pem does not exist"):
             find_connection("https://host", tmp_path / "ca.pem", environment={})
-        with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is no file"):
+        with pytest.raises(UserError, match=r"KF_PIPELINES_SA_TOKEN_PATH names .*/token, which is not a file"):
             find_connection("https://host", environment={"KF_PIPELINES_SA_TOKEN_PATH": str(tmp_path / "token")})
 
     def test_a_token_lets_in(self, api: KfpApi) -> None:
         api.token = "open sesame"
         make_client(api, KFP_TOKEN="open sesame").check()
-        with pytest.raises(UserError, match=r"does not know you \(401\): put a token into KFP_TOKEN"):
+        with pytest.raises(UserError, match=r"did not accept your credentials \(401\): put a token into KFP_TOKEN"):
             make_client(api, KFP_TOKEN="wrong").check()
         with pytest.raises(UserError, match="401"):
             make_client(api).check()
@@ -141,7 +141,7 @@ class TestRefusals:
         ("answer", "sentence"),
         [
             ((403, {}, '{"message": "not yours"}'), r"does not allow this \(403\): not yours; ask for the right"),
-            ((404, {}, "404 page not found"), r"no Kubeflow Pipelines API v2beta1 at http://\S+ \(404\)"),
+            ((404, {}, "404 page not found"), r"http://\S+ has no Kubeflow Pipelines API v2beta1 \(404\)"),
             ((302, {"location": "https://dex/auth"}, ""), "sends to https://dex/auth instead of the API"),
             ((200, {"content-type": "text/html"}, "<!doctype html>"), "answers with a web page instead of the API"),
             ((503, {}, "no healthy upstream"), r"is not ready \(503\); try again"),
@@ -267,7 +267,7 @@ class TestParameters:
             compiled.parameters([assignment])
 
     def test_steps_are_in_an_order_that_data_can_take(self, compiled: Compiled) -> None:
-        assert [step.label for step in compiled.steps] == ["Look around", "Ingest pairs", "Train"]
+        assert [step.label for step in compiled.steps] == ["Capture run state", "Ingest pairs", "Train"]
 
 
 class TestRuns:
@@ -299,9 +299,9 @@ class TestWatching:
         shown, run = watched(client, compiled)
         assert run.state == "SUCCEEDED"
         assert shown.splitlines() == [
-            "… Look around · starting",
-            "▶ Look around · running",
-            "✓ Look around · 64 s",
+            "… Capture run state · starting",
+            "▶ Capture run state · running",
+            "✓ Capture run state · 64 s",
             "… Ingest pairs · starting",
             "▶ Ingest pairs · running",
             "✓ Ingest pairs · 64 s",
@@ -313,7 +313,7 @@ class TestWatching:
     def test_draws_a_table_in_a_terminal(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
         api.script = kfp_api.going_well
         shown, _ = watched(client, compiled, force_terminal=True)
-        assert "Look around" in shown
+        assert "Capture run state" in shown
         assert "waiting" in shown
         assert "\x1b[" in shown
 
@@ -528,11 +528,11 @@ class TestHeld:
         [
             (
                 {},
-                "nothing is reported of the run's workflow; look whether the deployments ml-pipeline-persistenceagent",
+                "the run's workflow has not been reported; check whether the deployments ml-pipeline-persistenceagent",
             ),
             (
                 {"metadata": {"name": "sample-x7"}},
-                "Argo has not taken up the workflow sample-x7; look whether the depl",
+                "Argo has not started the workflow sample-x7; check whether the depl",
             ),
             (
                 {"status": {"phase": "Pending", "message": "Workflow processing has been postponed because too many"}},
@@ -556,7 +556,9 @@ class TestHeld:
         api.pods[pod] = {"kind": "Pod", "status": {"phase": "Pending"}}
         api.events[pod] = [{"type": "Warning", "reason": "FailedMount", "message": 'secret "keys" not found'}]
         shown, _ = watched(client, compiled)
-        assert 'Train · starting: FailedMount: secret "keys" not found; make the secret keys in the namespace' in shown
+        assert (
+            'Train · starting: FailedMount: secret "keys" not found; create the secret keys in the namespace' in shown
+        )
 
     def test_without_rights_the_step_is_running_and_no_more(
         self, api: KfpApi, client: Client, compiled: Compiled
@@ -572,7 +574,9 @@ class TestHeld:
     ) -> None:
         api.has_metadata = api.tells_workflows = False
         api.script = _for_a_while(_at_train())
-        assert watched(client, compiled)[0].startswith("… Run · starting: the API does not tell the steps of this run")
+        assert watched(client, compiled)[0].startswith(
+            "… Run · starting: the API does not report the steps of this run"
+        )
 
     def test_a_backend_without_ml_metadata_is_watched_by_its_workflow(
         self, api: KfpApi, client: Client, compiled: Compiled
@@ -581,7 +585,7 @@ class TestHeld:
         api.script = kfp_api.failing_at("ingest")
         api.logs[kfp_api.pod_of("ingest")] = "error: there is no folder\n"
         shown, run = watched(client, compiled)
-        assert "✓ Look around · 64 s" in shown
+        assert "✓ Capture run state · 64 s" in shown
         assert "✗ Ingest pairs · 64 s" in shown
         assert watching.why_failed(client, run, compiled.steps) == "the step 'Ingest pairs' failed: there is no folder"
 
@@ -700,7 +704,7 @@ class TestSchedule:
     @pytest.mark.parametrize("change", ["cron", "text", "experiment", "service account", "pipeline root"])
     def test_that_has_changed_is_replaced(self, api: KfpApi, client: Client, compiled: Compiled, change: str) -> None:
         before = wanted(client, compiled, DAILY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         other = compiled._replace(text=compiled.text + "# other\n")
         after = {
             "cron": before._replace(cron=HOURLY),
@@ -709,7 +713,7 @@ class TestSchedule:
             "service account": before._replace(work=before.work._replace(service_account="other")),
             "pipeline root": before._replace(work=before.work._replace(pipeline_root="gs://bucket")),
         }[change]
-        outcome = keep_schedule(client, after)
+        outcome = reconcile_schedule(client, after)
         assert outcome.is_new
         assert outcome.replaced == 1
         assert [schedule["recurring_run_id"] for schedule in api.enabled()] == [outcome.schedule_id]
@@ -730,7 +734,7 @@ class TestSchedule:
         macros = {"run_date": "[[ScheduledTime]]", "data_root": "{{$.pipeline_job_schedule_time_utc}}"}
         before = wanted(client, compiled, DAILY)
         work_with_macros = before.work._replace(parameters={**macros, "overrides": "name=[[CurrentTime]]"})
-        keep_schedule(client, before._replace(work=work_with_macros))
+        reconcile_schedule(client, before._replace(work=work_with_macros))
         (run,) = api.tick()
         given = api.given[run["run_id"]]
         assert {name: given[name] for name in ("run_date", "data_root")} == {
@@ -745,15 +749,15 @@ class TestSchedule:
         self, api: KfpApi, client: Client, compiled: Compiled, changes: int, paused: bool
     ) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         if paused:
             recurring.pause(client, "sample", before.work.version.pipeline_id)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
         assert api.schedules, "there is always one"
-        assert keep_schedule(client, after).paused is paused
+        assert reconcile_schedule(client, after).paused is paused
         (schedule,) = api.schedules.values()
         assert schedule["trigger"]["cron_schedule"]["cron"] == HOURLY
         assert schedule["mode"] == ("DISABLE" if paused else "ENABLE")
@@ -764,12 +768,12 @@ class TestSchedule:
         self, api: KfpApi, client: Client, compiled: Compiled, changes: int
     ) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
-        assert not keep_schedule(client, before).paused
+        assert not reconcile_schedule(client, before).paused
         (schedule,) = api.schedules.values()
         assert schedule["trigger"]["cron_schedule"]["cron"] == DAILY
         assert schedule["mode"] == "ENABLE"
@@ -800,8 +804,8 @@ class TestSchedule:
                 next(once, lambda: None)()
 
         api.before = interfere
-        with pytest.raises(UserError, match="somebody else is changing the schedule of sample"):
-            keep_schedule(client, ours)
+        with pytest.raises(UserError, match="another call is changing the schedule of sample"):
+            reconcile_schedule(client, ours)
         crons = {schedule["trigger"]["cron_schedule"]["cron"] for schedule in api.schedules.values()}
         assert crons == {DAILY, rival.cron}
         assert api.most_enabled == 1
@@ -823,14 +827,14 @@ class TestSchedule:
     @pytest.mark.parametrize("changes", range(1, 5))
     def test_a_pause_after_a_crash_is_one(self, api: KfpApi, client: Client, compiled: Compiled, changes: int) -> None:
         before, after = wanted(client, compiled, DAILY), wanted(client, compiled, HOURLY)
-        keep_schedule(client, before)
+        reconcile_schedule(client, before)
         api.changes_left = changes
         with contextlib.suppress(UserError):
-            keep_schedule(client, after)
+            reconcile_schedule(client, after)
         api.changes_left = float("inf")
         recurring.pause(client, "sample", before.work.version.pipeline_id)
         assert not api.enabled()
-        assert keep_schedule(client, after).paused
+        assert reconcile_schedule(client, after).paused
         assert not api.enabled()
         assert len(api.schedules) == 1
 
@@ -839,15 +843,15 @@ class TestSchedule:
         other = client.ensure_version(client.ensure_pipeline("other"), compiled, "abc")
         _create(client, mine._replace(name="by hand"), enabled=True)
         _create(client, mine._replace(work=mine.work._replace(version=other)), enabled=True)
-        keep_schedule(client, mine)
-        keep_schedule(client, mine._replace(cron=HOURLY))
+        reconcile_schedule(client, mine)
+        reconcile_schedule(client, mine._replace(cron=HOURLY))
         assert len(api.enabled()) == 3
 
     def test_one_that_is_not_there_cannot_be_paused(self, client: Client) -> None:
         for command in (recurring.pause, recurring.resume):
-            with pytest.raises(UserError, match="no schedule of sample; make one with `segpipe schedule CONFIG`"):
+            with pytest.raises(UserError, match="sample has no schedule; create one with `segpipe schedule CONFIG`"):
                 command(client, "sample", client.find_pipeline("sample"))
-            with pytest.raises(UserError, match="no schedule of sample"):
+            with pytest.raises(UserError, match="sample has no schedule"):
                 command(client, "sample", client.ensure_pipeline("sample"))
 
 
@@ -894,7 +898,7 @@ class TestCommands:
         _, said = process.communicate(timeout=30)
         (run,) = api.runs.values()
         assert process.returncode == 130
-        assert f"stopped watching; the run goes on: {api.url}/#/runs/details/{run['run_id']}" in said
+        assert f"stopped watching; the run continues: {api.url}/#/runs/details/{run['run_id']}" in said
         assert run["state"] == "RUNNING"
 
     def test_schedule_pause_and_resume(self, api: KfpApi) -> None:
@@ -904,20 +908,20 @@ class TestCommands:
         assert "has not changed" in segpipe(api, "schedule", CONFIG, "--set", every).stdout
         assert segpipe(api, "pause", CONFIG).stdout == "the schedule of sample is paused\n"
         replaced = segpipe(api, "schedule", CONFIG, "--set", "kubeflow.schedule.cron=0 0 4 * * *").stdout
-        assert "sample is replaced: 0 0 4 * * *; it is paused: `segpipe resume` lets it start runs" in replaced
-        assert f"a run of the former schedule goes on: {api.url}/#/runs/details/{run['run_id']}" in replaced
+        assert "sample is replaced: 0 0 4 * * *; it is paused: `segpipe resume` enables it" in replaced
+        assert f"a run of the previous schedule continues: {api.url}/#/runs/details/{run['run_id']}" in replaced
         assert segpipe(api, "resume", CONFIG).stdout == "the schedule of sample starts runs again\n"
         assert len(api.enabled()) == len(api.schedules) == 1
 
     def test_terminate_takes_an_id_or_an_address(self, api: KfpApi, client: Client, compiled: Compiled) -> None:
         run_id = client.start_run("sample", work(client, compiled))
         done = segpipe(api, "terminate", f"{api.url}/#/runs/details/{run_id}")
-        assert done.stdout == f"the run is being ended: {api.url}/#/runs/details/{run_id}\n"
+        assert done.stdout == f"terminating the run: {api.url}/#/runs/details/{run_id}\n"
         assert api.runs[run_id]["state"] == "CANCELING"
         history = [{"state": "RUNNING"}, {"state": "CANCELING"}, {"state": "FAILED"}]
         api.runs[run_id].update(state="FAILED", state_history=history)
         assert f"the run {run_id} has ended already: TERMINATED" in segpipe(api, "terminate", run_id).stderr
-        assert "error: there is no run r-2; `segpipe runs CONFIG` lists them" in segpipe(api, "terminate", "r-2").stderr
+        assert "error: unknown run r-2; `segpipe runs CONFIG` lists them" in segpipe(api, "terminate", "r-2").stderr
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
@@ -925,8 +929,8 @@ class TestCommands:
             (["submit", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
             (["submit", CONFIG, "--param", "epoch=1"], "did you mean 'epochs'?"),
             (["schedule", CONFIG], f"{CONFIG} has no kubeflow.schedule; give it a cron"),
-            (["pause", CONFIG], "there is no schedule of sample"),
-            (["runs", CONFIG, "--host", "localhost"], "'localhost' is no address"),
+            (["pause", CONFIG], "sample has no schedule"),
+            (["runs", CONFIG, "--host", "localhost"], "'localhost' is not an address"),
         ],
     )
     def test_an_error_is_one_sentence_and_starts_nothing(
@@ -949,7 +953,7 @@ def wanted(client: Client, compiled: Compiled, cron: str) -> Wanted:
 
 
 def keep(client: Client, compiled: Compiled, cron: str) -> Outcome:
-    return keep_schedule(client, wanted(client, compiled, cron))
+    return reconcile_schedule(client, wanted(client, compiled, cron))
 
 
 def watched(client: Client, compiled: Compiled, force_terminal: bool = False) -> tuple[str, Watched]:

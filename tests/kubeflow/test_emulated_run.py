@@ -147,7 +147,7 @@ def test_the_dashboard_has_something_to_show(first: PipelineRun, there: Backend 
     }
     assert there.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
     summary = there.store.folder(shown["summary"].uri).read_text()
-    assert "version 1 pushed and served" in summary and "hostile inputs refused" in summary
+    assert "version 1 pushed and served" in summary and "hostile inputs rejected" in summary
     metrics = Registry(str(volume / "registry")).verify(1).metrics
     rows = {name: value for name, (kind, value) in shown["metrics"].properties.items() if kind == "double"}
     evaluation = Evaluation.model_validate_json((there.store.folder(shown["metrics"].uri) / "metrics.json").read_text())
@@ -182,11 +182,11 @@ def test_bad_data_fails_the_run_with_one_line_and_the_webhook_is_told(
     assert run.in_state(FAILED) == {"image-mask-example-gen"}
     failed = run.tasks["image-mask-example-gen"]
     assert failed.status == 1
-    assert failed.last_line.startswith("error: none of the 3 pairs can be used; the first, images/0-000, is set aside")
+    assert failed.last_line.startswith("error: no usable pair among 3; first failure: images/0-000:")
     assert "Traceback" not in failed.log
     assert not run.in_state(COMPLETE) & {*MODEL_STEPS, *RELEASE_STEPS}
     assert run.tasks["notify"].state == COMPLETE
-    assert tells(there, told[-1], "Ingest pairs: none of the 3 pairs can be used"), told[-1]
+    assert tells(there, told[-1], "Ingest pairs: no usable pair among 3"), told[-1]
 
 
 def test_data_of_which_a_third_is_broken_is_stopped_by_the_data_gate(

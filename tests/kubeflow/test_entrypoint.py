@@ -108,7 +108,7 @@ def test_a_users_mistake_is_one_line(tmp_path: Path) -> None:
 def test_our_mistake_has_its_traceback_above_the_line(tmp_path: Path) -> None:
     step, _ = run(tmp_path, "break_down")
     assert step.status == 1
-    assert step.last_line.startswith("error: KeyError: 'x' (a bug, or a fault of the cluster")
+    assert step.last_line.startswith("error: KeyError: 'x' (a bug or a cluster fault")
     assert "in break_down" in step.log
 
 
@@ -156,7 +156,10 @@ def test_an_argument_that_no_command_knows_is_refused() -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stdout == "error: segpipe-step does not know '--new'; is the image older than the compiled pipeline?\n"
+    assert (
+        done.stdout
+        == "error: unknown argument '--new' of segpipe-step; is the image older than the compiled pipeline?\n"
+    )
 
 
 def test_a_step_takes_no_more_of_a_gpu_than_it_needs() -> None:

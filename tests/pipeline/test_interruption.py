@@ -53,7 +53,7 @@ def test_ctrl_c_is_answered_with_one_line(config: Path) -> None:
         run.send_signal(signal.SIGINT)
         _, error = run.communicate(timeout=60)
         assert run.returncode == 130
-        assert error.strip() == "interrupted; the same command goes on where it was"
+        assert error.strip() == "interrupted; run the same command again to resume"
 
 
 @pytest.mark.slow
@@ -80,4 +80,4 @@ def test_two_runs_do_not_share_a_workspace(config: Path) -> None:
         wait_for_epoch(run, 1)
         done = segpipe("run", config)
         assert done.returncode == 1
-        assert "another run is at work in" in done.stderr
+        assert "another run holds the lock of" in done.stderr

@@ -36,7 +36,7 @@ def test_a_run_begins_with_the_weights_that_are_served(tmp_path: Path) -> None:
 
     other = segpipe("run", config, *BLESSED, "--set", "trainer.model.width=4")
     assert other.returncode == 1
-    assert re.search(r"^error: .*is of another architecture, for its down0_conv1/kernel", other.stderr)
+    assert re.search(r"^error: .*has a different architecture: it has down0_conv1/kernel", other.stderr)
 
     served = tmp_path / "run/registry"
     (exported,) = {path.parent.parent for path in served.rglob("variables/variables.index") if "/1/" in str(path)}

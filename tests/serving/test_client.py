@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from registry.store import Registry
-from serving.client import (
+from segpipe_client import (
     AsyncSegmentationClient,
     DeadlineExceededError,
     PictureRefusedError,
@@ -30,8 +30,9 @@ from serving.client import (
     SegmentationClient,
     SegmentationError,
     ServerUnavailableError,
+    VersionState,
 )
-from serving.client.messages import METHOD
+from segpipe_client.messages import PREDICT
 from tests.support.serving import CLASS_NAMES, MODEL, Hosted, picture, predict_request
 
 WAYS = ("http", "http async", "grpc", "grpc async")
@@ -55,6 +56,12 @@ class Blocking:
 
     def predict_many(self, *arguments: Any, **options: Any) -> list[Any]:
         return self._call("predict_many", *arguments, **options)  # type: ignore[no-any-return]
+
+    def model_states(self) -> list[VersionState]:
+        return self._call("model_states")  # type: ignore[no-any-return]
+
+    def model_version(self) -> int:
+        return self._call("model_version")  # type: ignore[no-any-return]
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         if self._is_async:
@@ -121,6 +128,34 @@ def test_an_address_may_name_a_version_or_a_label(server: Hosted, way: str) -> N
 
 
 @every_way
+def test_the_version_and_the_states_of_a_model_are_read(server: Hosted, way: str) -> None:
+    assert client_of(server, way).model_version() == 1
+    assert client_of(server, way, path=f"/v1/models/{MODEL}/labels/stable").model_version() == 1
+    for choice in ("", "/versions/1"):
+        states = client_of(server, way, path=f"/v1/models/{MODEL}{choice}").model_states()
+        assert states == [VersionState(1, "AVAILABLE", "")]
+
+
+@every_way
+def test_a_model_that_the_server_does_not_have_has_no_states(server: Hosted, way: str) -> None:
+    for ask in ("model_states", "model_version"):
+        with pytest.raises(SegmentationError, match="no such model or version, or not yet") as caught:
+            getattr(client_of(server, way, path="/v1/models/other"), ask)()
+        assert caught.value.code == "NOT_FOUND"
+
+
+@every_way
+def test_the_environment_s_proxies_may_be_passed_by(server: Hosted, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert client_of(server, way, use_proxies=False).predict(picture()).model_version == 1
+    with pytest.raises(ServerUnavailableError):
+        client_of(server, way, patience=0).predict(picture())
+
+
+@every_way
 def test_names_of_classes_may_be_given(server: Hosted, way: str) -> None:
     names = ["a", "b", "c", "d"]
     assert client_of(server, way, classes=names).predict(picture()).class_names == tuple(names)
@@ -165,7 +200,7 @@ def test_the_deadline_ends_a_request(server: Hosted, way: str) -> None:
 
 @every_way
 def test_the_time_that_the_server_allows_ends_a_request_too(hasty: Hosted, way: str) -> None:
-    with pytest.raises(DeadlineExceededError, match="the deadline passed before the answer was there"):
+    with pytest.raises(DeadlineExceededError, match="the deadline passed before the response was ready"):
         client_of(hasty, way).predict(SLOW)
 
 
@@ -330,7 +365,7 @@ class Backend(grpc.GenericRpcHandler):
         self._answer = answer
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        return grpc.unary_unary_rpc_method_handler(self._answer) if details.method == METHOD else None
+        return grpc.unary_unary_rpc_method_handler(self._answer) if details.method == PREDICT else None
 
 
 @contextlib.contextmanager

@@ -110,7 +110,7 @@ def test_an_origin_is_read_as_browsers_send_it(text: str, origin: str) -> None:
         ("https://user@a.example", "more than an origin"),
         ("https://*.example.org", "is not an origin"),
         ("https://a.example:port", "is not an origin"),
-        ("null", "only \\* lets it in"),
+        ("null", "only \\* allows it"),
         ("", "is not an origin"),
     ],
 )

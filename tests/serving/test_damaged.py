@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.client import PictureRefusedError, SegmentationClient
+from segpipe_client import PictureRefusedError, SegmentationClient
 from tests.support.serving import MODEL, Hosted, picture
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, [60, 80, 3]).astype(np.uint8))

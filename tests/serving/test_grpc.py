@@ -77,7 +77,7 @@ def test_of_several_pictures_the_refused_one_is_told_where_each_is_asked_for_its
     outputs = prediction.Predict(predict_request(*pictures, signature="serving_each"), timeout=60).outputs
     assert list(outputs["errors"].string_val) == [
         b"",
-        b"picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+        b"picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken",
         b"picture refused: the PNG file ends early: its last chunk, IEND, is missing, "
         b"as after an upload that broke off",
         b"",
@@ -148,7 +148,7 @@ def test_a_request_without_a_model_or_with_other_inputs_is_refused(prediction) -
         (1 << 40, 1, "its shape says 1099511627776 values, and string_val holds 1"),
         (-1, 1, "its shape says -1 values, and string_val holds 1"),
         (1, 2, "its shape says 1 values, and string_val holds 2"),
-        (0, 0, "the request holds no picture"),
+        (0, 0, "the request holds no image"),
     ],
 )
 def test_a_tensor_whose_shape_lies_is_refused_before_anything_is_allocated(  # type: ignore[no-untyped-def]
@@ -172,7 +172,7 @@ def test_a_tensor_of_another_type_or_rank_is_refused(prediction) -> None:  # typ
 
 def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None:  # type: ignore[no-untyped-def]
     for encoded, text in [
-        (b"no picture", "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        (b"no picture", "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
         (b"", "picture refused: it is empty: 0 bytes"),
         (
             picture()[:16] + (60_000).to_bytes(4, "big") * 2 + picture()[24:],
@@ -196,7 +196,7 @@ def test_a_picture_that_is_none_is_refused_with_a_sentence(prediction) -> None: 
 def test_other_methods_say_that_they_are_not_offered(prediction, method: str, request_type: type) -> None:  # type: ignore[no-untyped-def]
     code, details = refused(getattr(prediction, method), request_type())
     assert code == Code.UNIMPLEMENTED
-    assert details == f"{method} is not offered: a segmentation model answers Predict"
+    assert details == f"{method} is not supported: a segmentation model supports Predict"
 
 
 def test_metadata_tells_the_signatures(prediction) -> None:  # type: ignore[no-untyped-def]

@@ -34,7 +34,7 @@ def refused(server: Hosted, *pictures: bytes, seconds: float = 60) -> tuple[grpc
 
 def test_a_request_of_too_many_pictures_is_refused(host: Host, registry: Registry) -> None:
     server = host(registry, limits={"pictures": 2})
-    text = "the request holds 3 pictures, and this server takes 2 at a time: send several requests"
+    text = "the request holds 3 images, and this server takes 2 at a time: send several requests"
     assert refused(server, *[picture()] * 3) == (Code.INVALID_ARGUMENT, text)
     assert server.predict_json(*[picture()] * 3) == (400, {"error": text})
     assert server.predict_json(*[picture()] * 2)[0] == 200
@@ -74,7 +74,7 @@ def test_more_requests_than_fit_are_sent_away_at_once(host: Host, registry: Regi
 
 def test_a_request_that_takes_too_long_is_given_up(host: Host, registry: Registry) -> None:
     server = host(registry, limits={"seconds": 0.3})
-    text = "the deadline passed before the answer was there"
+    text = "the deadline passed before the response was ready"
     assert server.predict_json(SLOW) == (504, {"error": text})
     assert refused(server, SLOW) == (Code.DEADLINE_EXCEEDED, text)
     wait_until(lambda: in_progress(server) == 0)

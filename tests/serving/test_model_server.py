@@ -100,7 +100,7 @@ def test_a_tampered_version_never_reaches_the_program(running: Running, registry
 
 def test_a_canary_is_held_beside_stable_until_it_is_promoted(running: Running, registry: Registry) -> None:
     wait_until(lambda: only(1) in running.told(), 120)
-    registry.try_out(2, 10)
+    registry.start_canary(2, 10)
     wait_until(lambda: running.told()[-1]["labels"] == {"stable": 1, "canary": 2})
     assert running.told()[-1]["versions"] == [1, 2]
     registry.promote()
@@ -116,7 +116,7 @@ def test_a_program_that_ends_by_itself_is_told(registry: Registry, tmp_path: Pat
     os.kill(int(child), signal.SIGKILL)
     _, log = running.process.communicate(timeout=60)
     assert running.process.returncode == 1
-    assert "error: tensorflow_model_server has ended with the status -9" in log
+    assert "error: tensorflow_model_server exited with the status -9" in log
 
 
 def test_the_program_is_not_run_for_one_address_that_it_would_not_keep_to(registry: Registry, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_program_that_is_not_there_is_told(registry: Registry) -> None:
     command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", registry.uri, "--host", "0.0.0.0"]
     command += ["--engine", "tensorflow_model_server", "--port", "0", "--grpc-port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "error: there is no tensorflow_model_server on the PATH" in done.stderr
+    assert "error: tensorflow_model_server is not on the PATH" in done.stderr
 
 
 def test_configurations_are_those_that_the_program_reads() -> None:

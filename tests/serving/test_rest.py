@@ -128,7 +128,7 @@ def test_base64_may_have_line_breaks_and_lack_its_padding(server: Hosted, text: 
         ({"inputs": [[B64]]}, f"Encountered list at unexpected level: 1 expected < 1; send {FORM}"),
         (
             {"inputs": ["text"]},
-            "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+            "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken",
         ),
     ],
 )
@@ -161,8 +161,8 @@ def test_json_in_json_in_json_is_refused(server: Hosted) -> None:
         ("POST", "/v1/models/tiny/versions/9:predict", 404, "Servable not found for request: Specific(tiny, 9)"),
         ("POST", "/v1/models/tiny/labels/no:predict", 400, "Unrecognized servable version label: no"),
         ("POST", "/v1/models/tiny/versions/99999999999999999999:predict", 400, None),
-        ("POST", "/v1/models/tiny:classify", 501, "classify is not offered: a segmentation model answers predict"),
-        ("POST", "/v1/models/tiny:regress", 501, "regress is not offered: a segmentation model answers predict"),
+        ("POST", "/v1/models/tiny:classify", 501, "classify is not supported: a segmentation model supports predict"),
+        ("POST", "/v1/models/tiny:regress", 501, "regress is not supported: a segmentation model supports predict"),
         ("POST", "/v1/models/tiny", 400, "Malformed request: POST /v1/models/tiny"),
         ("POST", "/v1/models/tiny:explain", 400, "Malformed request: POST /v1/models/tiny:explain"),
         ("PUT", PREDICT, 405, f"{PREDICT} takes POST, not PUT: send {FORM}"),

@@ -28,10 +28,10 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_the_command_tells_and_changes_what_is_tried_out(registry: Registry) -> None:
-    assert rollout(registry).output == "version 1 is served; there is no canary\n"
+    assert rollout(registry).output == "version 1 is served; no canary\n"
     assert "version 2 is the canary for 10% of the requests" in rollout(registry, "--canary", 10).output
     assert "for 25% of the requests" in rollout(registry, "--canary", 25).output
-    assert rollout(registry, "rollback").output == "version 2 is no canary any more; version 1 is served\n"
+    assert rollout(registry, "rollback").output == "version 2 is no longer the canary; version 1 is served\n"
     refused = rollout(registry, "--canary", 10)
     assert (refused.exit_code, "name one with --version" in refused.output) == (1, True)
     assert rollout(registry, "--canary", 10, "--version", 2).exit_code == 0
@@ -53,7 +53,7 @@ def test_what_disagrees_is_not_promoted(registry: Registry, pictures: Path) -> N
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0.5)
     assert refused.exit_code == 1
-    assert "agree on 0.00% of the pixels of 2 pictures, mean IoU 0.0000: below 0.5, so nothing is promoted" in (
+    assert "agree on 0.00% of the pixels of 2 images, mean IoU 0.0000: below 0.5, so the canary is not promoted" in (
         refused.output
     )
     assert registry.labels() == {"stable": 1, "canary": 2}
@@ -71,7 +71,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
     rollout(registry, "--canary", 10)
     (pictures / "c.png").write_bytes(b"no picture")
     done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert "of the pixels of 2 pictures, mean IoU 0.0000; both refuse 1 picture\n" in done.output
+    assert "of the pixels of 2 images, mean IoU 0.0000; both refuse 1 image\n" in done.output
     assert registry.labels() == {"stable": 2}
 
 
@@ -79,7 +79,7 @@ def test_a_picture_that_both_refuse_is_passed_over_and_counted(registry: Registr
 def test_pictures_that_both_refuse_compare_nothing(registry: Registry, pictures: Path) -> None:
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures / "notes.txt", "--at-least", 0)
-    assert (refused.exit_code, "both versions refuse 1 picture, and there are no others" in refused.output) == (1, True)
+    assert (refused.exit_code, "both versions refuse 1 image, and no others are left" in refused.output) == (1, True)
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_a_picture_that_only_one_refuses_stops_the_promotion(
     registry.push(str(tmp_path / "model"), **BIRTH)
     rollout(registry, "--canary", 10)
     refused = rollout(registry, "promote", "--compare", pictures, "--at-least", 0)
-    assert (refused.exit_code, f"only one of both versions takes {pictures}/a.png: picture" in refused.output) == (
+    assert (refused.exit_code, f"only one of the two versions accepts {pictures}/a.png: picture" in refused.output) == (
         1,
         True,
     )
@@ -109,8 +109,9 @@ def test_the_server_answers_by_label_while_both_are_there(
     }
     assert found == {"stable": {1}, "canary": {2}}
     assert server.predict(picture()).model_spec.version.value == 1, "who names no label gets the stable version"
-    refused = rollout(registry, "promote", "--compare", pictures, "--url", server.http)
-    assert "mean IoU 0.0000" in refused.output
+    for url in (server.http, f"grpc://{server.grpc}"):
+        refused = rollout(registry, "promote", "--compare", pictures, "--url", url)
+        assert "mean IoU 0.0000" in refused.output
     done = rollout(registry, "promote", "--compare", pictures, "--at-least", 0, "--url", server.http)
     assert done.exit_code == 0
     wait_until(lambda: server.predict(picture()).model_spec.version.value == 2)
@@ -126,3 +127,5 @@ def test_a_server_that_has_not_followed_yet_is_not_compared(
     assert (refused.exit_code, "canary" in refused.output) == (1, True)
     refused = rollout(registry, "promote", "--compare", pictures, "--url", "http://127.0.0.1:9")
     assert "does not answer" in refused.output
+    refused = rollout(registry, "promote", "--compare", pictures, "--url", "localhost:8501")
+    assert "localhost:8501 is not the address of a server: one is http://HOST:8501 or" in refused.output

@@ -12,7 +12,7 @@ from pipeline.config.run_config import RunConfig
 
 _PARAMETERS = {"data_root": "STRING", "epochs": "NUMBER_INTEGER", "run_date": "STRING", "overrides": "STRING"}
 _DEFAULTS = {"STRING": "", "NUMBER_INTEGER": 16}
-_TASKS = {"survey": "Look around", "ingest": "Ingest pairs", "train": "Train"}
+_TASKS = {"survey": "Capture run state", "ingest": "Ingest pairs", "train": "Train"}
 
 
 def compile_pipeline(config: RunConfig) -> str:

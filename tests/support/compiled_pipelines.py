@@ -22,7 +22,7 @@ EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")
 def compiled(config: Path, *overrides: str) -> str:
     """The YAML, with names in the place of the digests of code, which change with each edit."""
     with (
-        mock.patch("pipeline.dag.code_digest", _code_of),
+        mock.patch("pipeline.dag.pipeline.code_digest", _code_of),
         mock.patch("pipeline.dag.parameters.code_digest", _code_of),
     ):
         return compile_pipeline(load_config(config, overrides))

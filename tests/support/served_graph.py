@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from components.trainer.inference.header import fit_to_decode, look_at
 from components.trainer.inference.orientation import orientation, upright
-from components.transform.picture import decode_image
+from components.transform.image_ops import decode_image
 
 _LIMIT = 100_000_000
 _ENCODED = tf.TensorSpec([], tf.string)

@@ -64,7 +64,7 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     from components.trainer.inference.model import ServedModel
     from components.transform import features
     from components.transform.config import TransformConfig
-    from components.transform.picture import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+    from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
 
     def image_to_model(encoded: tf.Tensor) -> tf.Tensor:
         return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))

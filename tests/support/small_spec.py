@@ -167,8 +167,8 @@ BROKEN: dict[str, Broken] = {
         lambda spec: spec.update(schemaVersion="2.0.0"), "schemaVersion", "must be 2.1.0, but is 2.0.0", CREATION
     ),
     "no name": Broken(lambda spec: spec["pipelineInfo"].update(name=""), "pipelineInfo", "the name ''", CREATION),
-    "root is no DAG": Broken(
-        lambda spec: spec.update(root={"executorLabel": "exec-first"}), "root", "is no DAG", CREATION
+    "root is not a DAG": Broken(
+        lambda spec: spec.update(root={"executorLabel": "exec-first"}), "root", "is not a DAG", CREATION
     ),
     "no default": Broken(
         lambda spec: spec["root"]["inputDefinitions"]["parameters"]["number"].pop("defaultValue"),
@@ -179,7 +179,7 @@ BROKEN: dict[str, Broken] = {
     "default of another type": Broken(
         lambda spec: spec["root"]["inputDefinitions"]["parameters"]["number"].update(defaultValue="one"),
         "root",
-        "'one' of the parameter number is no NUMBER_INTEGER",
+        "'one' of the parameter number is not a NUMBER_INTEGER",
         DRIVER,
     ),
     "parameter that no run can give": Broken(
@@ -195,14 +195,14 @@ BROKEN: dict[str, Broken] = {
             triggerPolicy={"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
         ),
         "root",
-        "has no task but those that run at the end",
+        "has no task except exit tasks",
         CREATION,
     ),
     "name with an underscore": Broken(
-        lambda spec: _rename_first(spec, "the_first"), "the_first", "is no name of a task", CREATION
+        lambda spec: _rename_first(spec, "the_first"), "the_first", "is not a task name", CREATION
     ),
     "name with a full stop": Broken(
-        lambda spec: _rename_first(spec, "the.first"), "the.first", "is no name of a task", CREATION
+        lambda spec: _rename_first(spec, "the.first"), "the.first", "is not a task name", CREATION
     ),
     "name of a driver": Broken(
         lambda spec: _rename_first(spec, "second-driver"),
@@ -302,7 +302,7 @@ BROKEN: dict[str, Broken] = {
     "end of no task": Broken(
         lambda spec: spec["root"]["dag"]["tasks"]["last"].pop("dependentTasks"),
         "last",
-        "takes status from the end of a task, but depends on none",
+        "takes status from the final status of a task, but depends on none",
         DRIVER,
     ),
     "parameter not given": Broken(
@@ -319,7 +319,7 @@ BROKEN: dict[str, Broken] = {
             parameters={"number": {"runtimeValue": {"constant": "one"}}}
         ),
         "first",
-        "gets 'one' for number, which is no NUMBER_INTEGER",
+        "gets 'one' for number, which is not a NUMBER_INTEGER",
         DRIVER,
     ),
     "parameter of another type": Broken(
@@ -327,7 +327,7 @@ BROKEN: dict[str, Broken] = {
             parameterType="STRING"
         ),
         "first",
-        "gets a STRING for number, which is no NUMBER_INTEGER",
+        "gets a STRING for number, which is not a NUMBER_INTEGER",
         DRIVER,
     ),
     "artifact without a type": Broken(

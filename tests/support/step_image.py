@@ -18,7 +18,8 @@ from tests.support.cluster import REPOSITORY, SCRIPT, Cluster
 NAME = "docker.io/library/segpipe:1"  # What Kubernetes makes of `segpipe:1`.
 ROOT = Path(os.environ.get("SEGPIPE_STEP_ROOT") or REPOSITORY / "build" / "trixie")
 _VENV = "kept/venv"
-_SOURCES = ("common", "components", "pipeline", "registry", "serving", "schemas", "README.md", "setup.py")
+_PACKAGES = ("common", "components", "pipeline", "registry", "segpipe_client", "serving", "schemas")
+_SOURCES = (*_PACKAGES, "README.md", "setup.py")
 _ONLY_FOR_TESTS = ("clang", "kubernetes_validate", "mypy", "mypyc", "ruff")
 _SKIPPED = {
     *("kept/uv-cache", "src", "proc", "sys", "dev", "tmp", "run", "root", "boot", "media", "mnt", "srv"),

@@ -38,8 +38,8 @@ def _main(specification: dict[str, Any]) -> None:
     import numpy as np
 
     from components.trainer import training
+    from components.trainer.checkpointing import Checkpointing
     from components.trainer.config import TrainerConfig
-    from components.trainer.course import Course
     from components.trainer.learning_config import FineTuning
     from components.transform.config import TransformConfig
     from tests.support import networks
@@ -52,14 +52,14 @@ def _main(specification: dict[str, Any]) -> None:
     )
     if specification["network"]:
         training.build_model = getattr(networks, specification["network"])
-    train_phases, batch_end, steps = training.train_phases, Course.on_train_batch_end, 0
+    train_phases, batch_end, steps = training.train_phases, Checkpointing.on_train_batch_end, 0
 
-    def keep_weights(network: Any, *arguments: Any) -> Course:
-        course = train_phases(network, *arguments)
+    def keep_weights(network: Any, *arguments: Any) -> Checkpointing:
+        checkpointing = train_phases(network, *arguments)
         np.savez(specification["out"], *network.get_weights())
-        return course
+        return checkpointing
 
-    def perhaps_die(self: Course, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def perhaps_die(self: Checkpointing, batch: int, logs: dict[str, Any] | None = None) -> None:
         nonlocal steps
         steps += 1
         if steps == specification["kill_at"]:
@@ -70,7 +70,7 @@ def _main(specification: dict[str, Any]) -> None:
         constants = read_constants(*arguments)
         return constants._replace(class_weight_C=np.ones_like(constants.class_weight_C))
 
-    training.train_phases, Course.on_train_batch_end = keep_weights, perhaps_die  # type: ignore[method-assign]
+    training.train_phases, Checkpointing.on_train_batch_end = keep_weights, perhaps_die  # type: ignore[method-assign]
     training.read_constants, read_constants = equal_weights, training.read_constants
     places = training.Places(
         specification["train_files"],

@@ -1,4 +1,4 @@
-"""What is done at random to training pictures: each change with a probability and a range."""
+"""Configuration of the augmentation: each change has a probability and a range."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _as_probability(always: float) -> BeforeValidator:
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Interval = tuple[float, float]
-Probability = Annotated[float, Field(ge=0, le=1, description="Share of the pictures that are changed.")]
+Probability = Annotated[float, Field(ge=0, le=1, description="Probability that an image is changed.")]
 
 
 def _rising(value: Interval) -> Interval:
@@ -30,20 +30,20 @@ def _rising(value: Interval) -> Interval:
 
 
 class Rotate(Settings):
-    """A turn by any angle, about the middle of what is seen; what comes from outside is black, its mask void."""
+    """Rotation by any angle about the centre; pixels from outside are black, their mask void."""
 
-    degrees: float = Field(default=15.0, gt=0, le=180, description="Largest angle, either way.")
+    degrees: float = Field(default=15.0, gt=0, le=180, description="Largest angle, in either direction.")
     probability: Probability = 0.5
 
 
 class Crop(Settings):
-    """A window at random, made as large as the picture again."""
+    """Random crop, resized to the image's size."""
 
     scale: tuple[Share, Share] = Field(
-        default=(0.5, 1.0), description="Least and largest share of the picture's area that the window has."
+        default=(0.5, 1.0), description="Smallest and largest share of the image's area."
     )
     ratio: Interval = Field(
-        default=(0.75, 1.33), description="Narrowest and widest aspect of the window, 1 being the picture's own."
+        default=(0.75, 1.33), description="Smallest and largest aspect ratio of the window relative to the image's."
     )
     probability: Probability = 1.0
 
@@ -56,15 +56,15 @@ class Crop(Settings):
     @classmethod
     def _ratio_holds_one(cls, value: Interval) -> Interval:
         if not 0 < value[0] <= 1 <= value[1]:
-            raise ValueError(f"the range must hold 1, the picture's own aspect, but is {value[0]:g} to {value[1]:g}")
+            raise ValueError(f"the range must include 1, the image's own aspect, but is {value[0]:g} to {value[1]:g}")
         return value
 
 
 class CentralCrop(Settings):
-    """The middle of the picture, made as large as the picture again."""
+    """Central crop, resized to the image's size."""
 
     side: tuple[Share, Share] = Field(
-        default=(0.7, 1.0), description="Least and largest share of each side that is kept."
+        default=(0.7, 1.0), description="Smallest and largest share of each side that is kept."
     )
     probability: Probability = 0.5
 
@@ -75,55 +75,57 @@ class CentralCrop(Settings):
 
 
 class Brightness(Settings):
-    """Something added to all of a picture."""
+    """Brightness: a constant added to the image."""
 
     range: float = Field(
-        default=0.2, gt=0, le=1, description="At most that much, either way; 1 is from black to white."
+        default=0.2, gt=0, le=1, description="Largest change, in either direction; 1 is from black to white."
     )
     probability: Probability = 0.5
 
 
 class Contrast(Settings):
-    """The distance of each channel from its mean over the picture, times a factor."""
+    """Contrast: the distance of each channel from its mean over the image, times a factor."""
 
     range: float = Field(default=0.2, gt=0, le=1, description="The factor is between 1 − range and 1 + range.")
     probability: Probability = 0.5
 
 
 class Gamma(Settings):
-    """A power of the picture's values in 0…1."""
+    """Gamma: a power of the image's values in 0…1."""
 
     range: float = Field(
         default=0.3,
         gt=0,
         le=4,
-        description="The exponent is between 1 / (1 + range) and 1 + range, its logarithm even.",
+        description="The exponent is between 1 / (1 + range) and 1 + range, log-uniform.",
     )
     probability: Probability = 0.5
 
 
 class Saturation(Settings):
-    """The saturation of each pixel (in HSV), times a factor."""
+    """Saturation of each pixel (in HSV), times a factor."""
 
     range: float = Field(default=0.3, gt=0, le=1, description="The factor is between 1 − range and 1 + range.")
     probability: Probability = 0.5
 
 
 class Hue(Settings):
-    """The hue of each pixel (in HSV), turned on the circle of colours."""
+    """Hue of each pixel (in HSV), shifted on the colour circle."""
 
-    range: float = Field(default=0.05, gt=0, le=0.5, description="At most that share of the circle, either way.")
+    range: float = Field(
+        default=0.05, gt=0, le=0.5, description="Largest shift as a share of the circle, in either direction."
+    )
     probability: Probability = 0.5
 
 
 class Cutout(Settings):
-    """A window filled with the picture's mean colour (DeVries and Taylor 2017).
+    """Cutout: a window filled with the image's mean colour (DeVries and Taylor 2017).
 
-    The mask becomes void there, so that no loss asks about what cannot be seen.
+    The mask becomes void there, so that hidden pixels are not in the loss.
     """
 
     side: tuple[Share, Share] = Field(
-        default=(0.1, 0.3), description="Least and largest share of the picture's sides that the window has."
+        default=(0.1, 0.3), description="Smallest and largest share of the image's sides."
     )
     probability: Probability = 0.5
 
@@ -134,30 +136,31 @@ class Cutout(Settings):
 
 
 class Augmentation(Settings):
-    """What is done at random to a training picture and, with the same geometry, to its mask.
+    """Random augmentation of a training image and, with the same geometry, of its mask.
 
-    Colours are changed first, in the order below, then the geometry, in one step, then a window is cut out. Pixels are
-    interpolated at most once, and not at all by mirrors and quarter turns alone.
+    Colours are changed first, in the order below, then the geometry in one step, then cutout is applied. Pixels are
+    interpolated at most once, and not at all by flips and 90° rotations alone.
     """
 
     flip_horizontal: Annotated[float, _as_probability(0.5)] = Field(
-        default=0.5, ge=0, le=1, description="Share of the pictures that are mirrored left and right; `true` is 0.5."
+        default=0.5, ge=0, le=1, description="Probability of a horizontal flip; `true` is 0.5."
     )
     flip_vertical: Annotated[float, _as_probability(0.5)] = Field(
-        default=0.0, ge=0, le=1, description="Share that is mirrored top and bottom; `true` is 0.5."
+        default=0.0, ge=0, le=1, description="Probability of a vertical flip; `true` is 0.5."
     )
     quarter_turns: Annotated[float, _as_probability(1.0)] = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Share that is turned by 0°, 90°, 180° or 270°, each alike; `true` is 1. Needs height = width.",
+        description="Probability of a rotation by 0°, 90°, 180° or 270°, equally likely; `true` is 1. Needs "
+        "height = width.",
     )
-    rotate: Rotate | None = Field(default=None, description="Turns by any angle.")
-    crop: Crop | None = Field(default=None, description="Windows at random.")
-    central_crop: CentralCrop | None = Field(default=None, description="The middle.")
-    brightness: Brightness | None = Field(default=None, description="Lighter or darker.")
-    contrast: Contrast | None = Field(default=None, description="Starker or flatter.")
-    gamma: Gamma | None = Field(default=None, description="Lighter or darker mid-tones.")
-    saturation: Saturation | None = Field(default=None, description="More or less colourful.")
-    hue: Hue | None = Field(default=None, description="Other colours.")
-    cutout: Cutout | None = Field(default=None, description="Windows that nothing is seen of.")
+    rotate: Rotate | None = Field(default=None, description="Rotations by any angle.")
+    crop: Crop | None = Field(default=None, description="Random crops.")
+    central_crop: CentralCrop | None = Field(default=None, description="Central crops.")
+    brightness: Brightness | None = Field(default=None, description="Changes of brightness.")
+    contrast: Contrast | None = Field(default=None, description="Changes of contrast.")
+    gamma: Gamma | None = Field(default=None, description="Gamma: lighter or darker mid-tones.")
+    saturation: Saturation | None = Field(default=None, description="Changes of saturation.")
+    hue: Hue | None = Field(default=None, description="Shifts of hue.")
+    cutout: Cutout | None = Field(default=None, description="Cutout: hidden windows.")

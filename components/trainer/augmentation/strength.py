@@ -1,4 +1,4 @@
-"""The same augmentation, weaker or stronger."""
+"""Scales the strength of an augmentation."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from components.trainer.augmentation.config import (
 )
 
 _LEAST_SHARE = 0.05
-"""What is left of a picture, of its area or of a side, when a window is made smaller."""
+"""Fields that are a remaining share of the image: a smaller value is a stronger change."""
 _LEAST_STRENGTH = 1e-6
-"""What is weaker changes no pixel."""
+"""Exact changes, which have no strength."""
 
 
 def with_strength(augmentation: Augmentation, strength: float) -> Augmentation:
-    """0 is none, 1 is `augmentation`, above 1 is more than it.
+    """Returns `augmentation` scaled by `strength`: 0 is none, 1 is unchanged, above 1 is stronger.
 
-    Ranges are multiplied by `strength`, as far as the configuration would allow them.  Mirrors and quarter turns have
-    none: below 1 they become rarer, above 1 they stay as they are.
+    Ranges are multiplied by `strength`, within the limits of the configuration.  Flips and 90° rotations have
+    none: below 1 they become rarer, above 1 they stay unchanged.
     """
     changes: dict[str, Any] = {
         name: getattr(augmentation, name) * min(strength, 1.0)
@@ -47,7 +47,7 @@ def with_strength(augmentation: Augmentation, strength: float) -> Augmentation:
 
 
 def _stretched(section: Settings, strength: float) -> dict[str, Any]:
-    """The ranges of one kind of change, times `strength`."""
+    """Returns the ranges of one kind of change, times `strength`."""
     match section:
         case Rotate(degrees=degrees):
             return {"degrees": _at_most(section, "degrees", degrees * strength)}
@@ -63,12 +63,12 @@ def _stretched(section: Settings, strength: float) -> dict[str, Any]:
 
 
 def _less_kept(kept: Interval, strength: float) -> Interval:
-    """What a window leaves out, times `strength`."""
+    """Scales the share outside a window by `strength`."""
     least, largest = (max(1 - (1 - share) * strength, min(share, _LEAST_SHARE)) for share in kept)
     return least, largest
 
 
 def _at_most(section: Settings, name: str, value: float) -> float:
-    """No more than the configuration would allow."""
+    """Clips a value to the limits of the configuration."""
     rules = type(section).model_fields[name].metadata
     return min([value, *(float(rule.le) for rule in rules if isinstance(rule, annotated_types.Le))])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""How the exported model answers: a picture as a whole or tile by tile, once or also mirrored."""
+"""Configuration of inference: whole image or sliding window, with or without test-time augmentation."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from common.settings import Settings
 from components.transform.config import TransformConfig
 
 BAND_BYTES = 1_000_000_000
-"""What the probabilities that are held while a picture is tiled may take."""
+"""Memory limit of the probabilities that are held by the sliding window."""
 
 
 class InferenceConfig(Settings):
-    """What the exported model does with a picture, when it serves and when it is judged.
+    """Inference of the exported model, in serving and evaluation.
 
-    A picture is resized to the model's input as in training, or a window of that size slides over it.  Tiles show the
-    picture at its own resolution (times `scale`): that is what a model knows which was trained on tiles, not one that
-    saw whole pictures made small.
+    An image is resized to the model's input as in training, or a window of that size slides over it.  Tiles have the
+    image's own resolution (times `scale`), which suits a model that was trained on tiles, not one that
+    was trained on shrunk whole images.
     """
 
     mode: Literal["resize", "tile"] = Field(
         default="resize",
-        description="Resize the picture to the model's input, or slide a window of that size over it; where windows "
-        "overlap, their probabilities are blended. With `tile` the model is judged at the pictures' own sizes.",
+        description="Resize the image to the model's input, or slide a window of that size over it; if windows "
+        "overlap, their probabilities are blended. With `tile` the model is evaluated at the images' own sizes.",
     )
-    overlap: float = Field(default=0.25, ge=0, le=0.75, description="Share of a tile that the next one repeats.")
-    scale: float = Field(
-        default=1.0, ge=0.1, le=2, description="Size at which a picture is tiled, as a multiple of its own."
+    overlap: float = Field(
+        default=0.25, ge=0, le=0.75, description="Overlap of neighbouring tiles as a share of a tile."
     )
+    scale: float = Field(default=1.0, ge=0.1, le=2, description="Factor on the image's size before tiling.")
     flips: Literal["none", "horizontal", "both"] = Field(
         default="none",
-        description="Test-time augmentation: probabilities are averaged over the picture and its mirror image "
+        description="Test-time augmentation: probabilities are averaged over the image and its mirror image "
         "(2 passes), or over both directions and their combination (4 passes).",
     )
-    batch: int = Field(default=8, ge=1, le=1024, description="Tiles that pass the network at a time.")
+    batch: int = Field(default=8, ge=1, le=1024, description="Number of tiles in a batch.")
 
 
 def check_band(inference: InferenceConfig, transform: TransformConfig, num_classes: int, max_pixels: int) -> None:
-    """Refuses a combination that needs too much memory for a picture at the limit.
+    """Rejects a combination that needs too much memory for an image at the size limit.
 
-    While a picture is tiled, the probabilities of a band are held, which is a tile high and as wide as the picture's
+    The sliding window holds the probabilities of a band that is a tile high and as wide as the image's
     shorter side.
 
     Raises:
-        ValueError: the band takes more than `BAND_BYTES`; the text says what fits.
+        ValueError: the band takes more than `BAND_BYTES`; the message says what fits.
     """
     tile = max(transform.height, transform.width)
     bytes_per_column = 4 * tile * num_classes
@@ -56,5 +56,5 @@ def check_band(inference: InferenceConfig, transform: TransformConfig, num_class
         remedy = f"trainer.max_pixels to {fitting**2}" if fitting >= tile else "transform.height and width"
         raise ValueError(
             f"trainer.inference.mode tile would hold {bytes_per_column * shorter_side / 1e9:.1f} GB of probabilities "
-            f"({num_classes} classes, tiles of {tile}, pictures of {max_pixels} pixels); lower {remedy}"
+            f"({num_classes} classes, tiles of {tile}, images of {max_pixels} pixels); lower {remedy}"
         )

@@ -1,7 +1,7 @@
-"""Damage that a file's bytes show before a pixel is decoded, found in the graph.
+"""Detection of damaged files in the graph, before a pixel is decoded.
 
-TensorFlow's decoders say "Invalid PNG data, size 57493", or less, of a file that an upload has cut off.  They would
-refuse what is refused here as well: nothing is refused that they decode.
+TensorFlow's decoders report "Invalid PNG data, size 57493", or less, for a truncated upload.  They would also
+reject what is rejected here: nothing that they can decode is rejected.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OTHER_KINDS = (
 
 
 def damage(encoded: tf.Tensor) -> tf.Tensor:
-    """Why the file cannot be an image that is whole: a sentence, string []; empty where nothing speaks against it."""
+    """Returns why the file is not a complete image: a sentence, string []; empty if no damage is found."""
     found = tf.case(
         [
             (is_jpeg(encoded), lambda: _damage_of_jpeg(encoded)),
@@ -49,7 +49,7 @@ def damage(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def undecodable(encoded: tf.Tensor) -> tf.Tensor:
-    """The refusal of a file that its decoder cannot read although `damage` finds nothing, string []."""
+    """Returns the message for a file that its decoder cannot read although `damage` finds nothing, string []."""
     kind = tf.case(
         [
             (is_jpeg(encoded), lambda: tf.constant("JPEG")),
@@ -62,9 +62,9 @@ def undecodable(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _damage_of_jpeg(encoded: tf.Tensor) -> tf.Tensor:
-    """A JPEG is whole only if an end marker follows its first scan (ISO/IEC 10918-1, B.1.1.3); previews have their own.
+    """A JPEG is complete only if an end marker follows its first scan (ISO/IEC 10918-1, B.1.1.3).
 
-    Most files end with the marker, and need no closer look.
+    Previews have their own markers.  Most files end with the marker, and need no further check.
     """
     ends_well = integer_at(encoded, tf.strings.length(encoded) - 2, 2, big_endian=True) == _EOI
     return tf.cond(ends_well, lambda: tf.constant(""), lambda: _missing_end(encoded))
@@ -117,7 +117,7 @@ def _damage_of_png(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _damage_of_bmp(encoded: tf.Tensor) -> tf.Tensor:
-    """An uncompressed BMP of 24 bits takes what its header says; rows are padded to four bytes."""
+    """An uncompressed 24-bit BMP has the size that its header implies; rows are padded to four bytes."""
     bits, compression = integer_at(encoded, 28, 2, big_endian=False), integer_at(encoded, 30, 4, big_endian=False)
     start, width, height = (
         tf.cast(integer_at(encoded, offset, 4, big_endian=False), tf.int64) for offset in (10, 18, 22)
@@ -130,7 +130,7 @@ def _damage_of_bmp(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _other_kind(encoded: tf.Tensor) -> tf.Tensor:
-    """What a file of another kind is, if that is plain; a GIF is left to those who read its frames."""
+    """Describes a file of another known kind; a GIF is checked by the code that reads its frames."""
     told = [
         tf.where(bytes_at(encoded, offset, len(magic)) == magic, sentence, "")
         for offset, magic, sentence in _OTHER_KINDS

@@ -1,4 +1,4 @@
-"""Where the tiles lie along one side of a picture, and what each of them weighs in each pixel."""
+"""Positions and weights of the tiles along one side of an image."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ MONAI's."""
 class Side(NamedTuple):
     """The tiles along one side.
 
-    Positions count from the first pixel of the first tile, which is the picture's own first pixel unless the picture is
-    smaller than a tile: then it lies in the middle of one.
+    Positions are relative to the first pixel of the first tile, which is the image's first pixel unless the image is
+    smaller than a tile: then it is centred in one.
     """
 
     length: tf.Tensor
-    """Pixels of the picture."""
+    """Length of the image."""
     padded: tf.Tensor
-    """The same, or those of a tile if that is more."""
+    """The larger of the image's and a tile's length."""
     margin: tf.Tensor
-    """Pixels before the picture's first."""
+    """Pixels before the image's first."""
     position_NT: tf.Tensor
     """Positions of the pixels of each tile."""
     weight_NT: tf.Tensor
-    """What each pixel of each tile weighs; in each position the weights add up to 1."""
+    """Weight of each pixel of each tile; at each position the weights add up to 1."""
 
 
 def lay_tiles(length: tf.Tensor, tile: int, overlap: float) -> Side:
-    """Covers `length` pixels with tiles that share at least `overlap` of themselves with their neighbours."""
+    """Covers `length` pixels with tiles that overlap their neighbours by at least the share `overlap`."""
     padded = tf.maximum(length, tile)
     position_NT = tile_starts(padded, tile, overlap)[:, tf.newaxis] + tf.range(tile)
     raw_NT = tf.broadcast_to(importance(tile), tf.shape(position_NT))
@@ -40,7 +40,7 @@ def lay_tiles(length: tf.Tensor, tile: int, overlap: float) -> Side:
 
 
 def tile_starts(padded: tf.Tensor, tile: int, overlap: float) -> tf.Tensor:
-    """First positions of the fewest tiles that overlap enough, spread evenly from one end to the other, int32 [N]."""
+    """Returns the first positions of the fewest tiles that overlap enough, spread evenly, int32 [N]."""
     stride = max(1, round(tile * (1 - overlap)))
     steps = tf.cast((padded - tile + stride - 1) // stride, tf.int64)
     way = tf.cast(padded - tile, tf.int64)
@@ -51,13 +51,13 @@ def tile_starts(padded: tf.Tensor, tile: int, overlap: float) -> tf.Tensor:
 def importance(tile: int) -> tf.Tensor:
     """A Gaussian over the pixels of a tile [T], 1 in its middle.
 
-    One side's weights are enough: a tile's are the product of those of its rows and its columns.
+    Weights of one side suffice: a tile's weights are the product of those of its rows and columns.
     """
     from_middle_T = tf.range(tile, dtype=tf.float32) - (tile - 1) / 2
     return tf.exp(-0.5 * tf.square(from_middle_T / (SIGMA * tile)))
 
 
 def mirrored(position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """The picture's pixel that is seen at any position: beyond its ends the picture goes on as its mirror image."""
+    """Maps positions to pixels of the image, which is reflected beyond its ends."""
     folded = tf.math.floormod(position, 2 * length)
     return tf.minimum(folded, 2 * length - 1 - folded)

@@ -1,6 +1,6 @@
-"""A picture's size, read in the graph from its header, before a pixel of it is decoded.
+"""Reading an image's size from its header in the graph, before a pixel is decoded.
 
-TensorFlow's decoders know no limit: a PNG of 389 KB can make them allocate 1.2 GB.
+TensorFlow's decoders have no limit: a PNG of 389 KB can make them allocate 1.2 GB.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return _starts_with(encoded, _JPEG)
 
 
-def picture_size(encoded: tf.Tensor) -> tf.Tensor:
-    """Height and width, int32 [2], of a JPEG, PNG, GIF or BMP; a size of [0, 0] stands for any other format.
+def header_size(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns height and width, int32 [2], of a JPEG, PNG, GIF or BMP; [0, 0] for any other format.
 
     Offsets: PNG's IHDR (RFC 2083, 4.1.1), BMP's BITMAPINFOHEADER; of a GIF it is its screen's size.  A PNG whose
-    first chunk is another one has no size here: libpng passes over it, to an IHDR that says what it likes.
+    first chunk is a different one gets no size here: libpng skips it, to an unchecked IHDR.
     """
 
     def at(height_offset: int, width_offset: int, length: int, big_endian: bool) -> tf.Tensor:
@@ -64,30 +64,30 @@ def picture_size(encoded: tf.Tensor) -> tf.Tensor:
 
 
 class Looked(NamedTuple):
-    """A picture's size by its header, int32 [2], and why it is refused: a sentence, empty if it may be decoded."""
+    """Size by the header, int32 [2], and the reason of the rejection: a sentence, empty if the image may be decoded."""
 
     size_2: tf.Tensor
     refusal: tf.Tensor
 
 
 LOOKED = Looked(tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.string))
-"""Its types, for `tf.map_fn`."""
+"""Types of the result, for `tf.map_fn`."""
 
 
 def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
-    """What is to be known of a picture before it is decoded.
+    """Reads an image's header and checks it before decoding.
 
-    It is refused if it is no picture, has more than `max_pixels` pixels, asks its decoder for more than pixels (see
+    It is rejected if it is not an image, has more than `max_pixels` pixels, is a decompression bomb (see
     `common.decompression_bomb`), or is a BMP of a kind that TensorFlow misreads.
 
     Raises:
         tf.errors.InvalidArgumentError: in the graph, when the header of a JPEG is broken.
     """
-    size_2 = picture_size(encoded)
+    size_2 = header_size(encoded)
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     length = tf.cast(tf.strings.length(encoded), tf.int64)
     refusals = [
-        _unless(tf.reduce_all(size_2 > 0), "it is no JPEG, PNG, GIF or BMP, or its header is broken"),
+        _unless(tf.reduce_all(size_2 > 0), "it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
         over_limit(size_2, max_pixels, "height and width"),
         _unless(
             ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),
@@ -101,12 +101,12 @@ def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
 
 
 def first_of(refusals: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The first that is not empty; empty if all are."""
+    """Returns the first non-empty text; empty if all are."""
     return functools.reduce(lambda first, other: tf.where(first == "", other, first), refusals)
 
 
 def over_limit(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.Tensor:
-    """The refusal of more than `max_pixels` pixels; `what` says of what the numbers are."""
+    """Returns the message for more than `max_pixels` pixels; `what` names the numbers."""
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     height, width, limit = (tf.strings.as_string(number) for number in (size_2[0], size_2[1], max_pixels))
     sentence = tf.strings.join([f"{REFUSED}{what} ", height, " ", width, " are over the limit of ", limit, " pixels"])
@@ -114,7 +114,7 @@ def over_limit(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.
 
 
 def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
-    """The bytes of a checked picture, of which the decoder makes no more than its header says."""
+    """Returns the bytes of a checked image, from which the decoder makes no more pixels than its header says."""
     return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)
 
 
@@ -123,13 +123,13 @@ def _unless(fine: tf.Tensor, sentence: str) -> tf.Tensor:
 
 
 def _too_many(encoded: tf.Tensor, concerned: tf.Tensor, part: bytes, most: int, what: str) -> tf.Tensor:
-    """The refusal of a file that is `concerned` and holds `part` more than `most` times."""
+    """Returns the message for a file that is `concerned` and holds `part` more than `most` times."""
     number = tf.cond(concerned, lambda: occurrences(encoded, part), lambda: tf.constant(0))
     return _unless(number <= most, f"it has more than {most} {what}")
 
 
 def _is_plain_bmp(encoded: tf.Tensor) -> tf.Tensor:
-    """Whether a BMP has 24 bits a pixel, uncompressed: TensorFlow takes palette indices for greys.
+    """Returns whether a BMP is uncompressed with 24 bits a pixel: TensorFlow misreads palette indices as greys.
 
     It also reads the older, shorter header of OS/2 as if it were the one of Windows.
     """

@@ -1,11 +1,11 @@
-"""The exported model: signatures that take what apps have and give what they need.
+"""The exported model and its signatures.
 
-`serving_default`: encoded pictures in; PNG index masks at their own sizes, class fractions and names,
-and mean confidence out.  One picture that is refused fails the request.
-A photograph that its Exif data turns is seen upright, and so is its mask, as in every viewer.
-`serving_each`: the same, but a refused picture fails nothing: `errors` says of each what is wrong with it.
-`probabilities`: encoded pictures in, probabilities at the model's size out, whatever the mode.
-`evaluate`: ingested records in, a confusion matrix of pixel counts for each out, on the way that serving goes.
+`serving_default`: encoded images in; PNG index masks at their own sizes, class fractions and names,
+and mean confidence out.  One rejected image fails the request.
+A photograph is turned upright by its Exif data, and its mask is upright, as in every viewer.
+`serving_each`: the same, but a rejected image fails no other: `errors` has a message for each.
+`probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
+`evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from common.signatures import (
     MEAN_CONFIDENCE,
     PROBABILITIES,
 )
-from components.trainer.inference.attempt import attempt
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.damage import damage, undecodable
-from components.trainer.inference.flips import averaged_over_flips
-from components.trainer.inference.full_size import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
 from components.trainer.inference.orientation import decode_upright, upright
+from components.trainer.inference.postprocess import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
+from components.transform.image_ops import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
 
 WHOLE = InferenceConfig()
-"""Pictures as a whole, without flips: what a model does of which nothing else is said."""
+"""Default inference mode: whole images, without test-time augmentation."""
 
 
 def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
-    """Makes a method the graph of a batch of texts called `name`; AutoGraph would take longer than the tracing."""
+    """Decorates a method as a graph of a string batch called `name`; AutoGraph would take longer than the tracing."""
     return tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name)], autograph=False)
 
 
 class ServedModel(tf.Module):
-    """The network behind the transform graph that made its training records."""
+    """The network with the transform graph that made its training records."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class ServedModel(tf.Module):
         inference: InferenceConfig = WHOLE,
     ) -> None:
         super().__init__(name="segpipe")
-        # Weights and a plain function: a Keras model as an attribute would be saved as one, with a trace of each of its
-        # layers that nobody calls.
+        # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
+        # each of its layers.
         self._weights = model.weights
-        self._network = averaged_over_flips(
+        self._network = with_test_time_augmentation(
             lambda image_BHWC: probabilities_BHWC(model(tf.cast(image_BHWC, tf.float32), training=False)),
             inference.flips,
         )
@@ -80,26 +80,28 @@ class ServedModel(tf.Module):
 
     @_graph(IMAGE)
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Masks at the pictures' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
+        """Masks at the images' own sizes: `mask_bytes` [B] PNG, `class_fractions` and `class_names` [B, C],
         `mean_confidence` [B].
 
-        The names are the same for each picture, because TensorFlow Serving has no other place for them that is of the
-        very version that answers, and cuts every output along the batch.
+        The names are repeated for each image, because TensorFlow Serving offers no other place for them that belongs
+        to the responding version, and splits every output along the batch.
 
         TensorFlow Serving's REST API gives an output in base64 only if its name ends in `_bytes` (util/json_tensor.cc,
-        `IsNamedTensorBytes`); a PNG under any other name would make the answer no valid JSON.
+        `IsNamedTensorBytes`); a PNG under any other name would make the response invalid JSON.
         """
         encoded_B, size_B2 = self._checked(image)
         return self._outputs(self._answers(encoded_B, size_B2))
 
     @_graph(IMAGE)
     def serving_each(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `serving_default`, with `errors` [B], a sentence for each picture that is refused, and "" for the others.
+        """As `serving_default`, with `errors` [B], a sentence for each rejected image, and "" for the others.
 
-        A refused picture has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
+        A rejected image has an empty `mask_bytes`, fractions of 0 and a confidence of 0.
         """
         size_B2, refusal_B = tf.map_fn(
-            lambda encoded: attempt(self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))),
+            lambda encoded: graph_try(
+                self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))
+            ),
             image,
             fn_output_signature=LOOKED,
             parallel_iterations=1,
@@ -116,7 +118,7 @@ class ServedModel(tf.Module):
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`probabilities` [B, H, W, C] of the pictures as a whole, at the model's size."""
+        """`probabilities` [B, H, W, C] of the images as a whole, at the model's size."""
         image_BHWC, _ = self._seen(*self._checked(image))
         return {PROBABILITIES: self._network(image_BHWC)}
 
@@ -124,7 +126,7 @@ class ServedModel(tf.Module):
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
 
-        They are the pixels of the model's input, or, in tiles, those of the picture itself.
+        The pixels are those of the model's input, or, in tiles, of the image itself.
         """
         keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
@@ -132,9 +134,9 @@ class ServedModel(tf.Module):
         return {CONFUSION: tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
-        """What is saved beside the signatures: weights and assets, not the methods.
+        """Objects saved beside the signatures: weights and assets, not the methods.
 
-        As attributes of the saved object the methods would be traced once more each, for nobody who calls them.
+        As attributes of the saved object the methods would each be traced once more, without use.
         """
         del save_type
         return super()._trackable_children("checkpoint", **kwargs)
@@ -148,7 +150,7 @@ class ServedModel(tf.Module):
         return self._transform.height, self._transform.width
 
     def _look_at_one(self, encoded: tf.Tensor) -> Looked:
-        """A picture's size and refusal; a damaged file is named as that before its header is read."""
+        """Returns an image's size and rejection; damage is reported before the header is read."""
         damaged = damage(encoded)
         return Looked(
             *tf.cond(
@@ -168,7 +170,7 @@ class ServedModel(tf.Module):
         return Looked(size_2, first_of([refusal, too_large]))
 
     def _look_through_one(self, encoded: tf.Tensor) -> Looked:
-        """As `_look_at_one`, and decodes a picture that passes, which fails if its pixels are damaged."""
+        """As `_look_at_one`, and decodes an accepted image, which fails if its pixels are damaged."""
         size_2, refusal = self._look_at_one(encoded)
         decoded = tf.cond(
             refusal == "", lambda: tf.size(decode_image(fit_to_decode(encoded))) > 0, lambda: tf.constant(False)
@@ -176,10 +178,10 @@ class ServedModel(tf.Module):
         return Looked(size_2, tf.where(decoded, "", refusal))
 
     def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The pictures and their sizes [B, 2]: no pixel of any is before every header has passed.
+        """Returns the images and their sizes [B, 2]: nothing is decoded before every header has passed.
 
         Raises:
-            tf.errors.InvalidArgumentError: in the graph, with the first refusal.
+            tf.errors.InvalidArgumentError: in the graph, with the first rejection.
         """
         looked = tf.map_fn(self._look_at_one, image_B, fn_output_signature=LOOKED)
         refusals = tf.boolean_mask(looked.refusal, looked.refusal != "")
@@ -198,7 +200,7 @@ class ServedModel(tf.Module):
         return self._tiled(encoded_B) if self._is_tiled else self._resized(encoded_B, size_B2)
 
     def _resized(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> Answer:
-        """Answers of the pictures as a whole, which pass the network together."""
+        """Predicts whole images in one batch."""
         image_BHWC, size_B2 = self._seen(encoded_B, size_B2)
         return tf.map_fn(
             lambda of_one: self._answer_at_own_size(*of_one),
@@ -208,9 +210,9 @@ class ServedModel(tf.Module):
         )
 
     def _seen(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the network sees, [B, H, W, 3], and the pictures' sizes [B, 2], upright.
+        """Returns the network's input, [B, H, W, 3], and the images' sizes [B, 2], upright.
 
-        They are decoded one after the other, so that memory is that of the largest, not of all.
+        Images are decoded one after the other, so that memory is that of the largest, not of all.
         """
 
         def see(of_one: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -234,7 +236,7 @@ class ServedModel(tf.Module):
         return make_answer(best.class_HW, tf.reduce_mean(best.confidence_HW), self._num_classes)
 
     def _tiled(self, encoded_B: tf.Tensor) -> Answer:
-        """Answers tile by tile, one picture after the other, so that memory is that of the largest."""
+        """Predicts by sliding window, one image after the other, so that memory is that of the largest."""
         return tf.map_fn(
             lambda encoded: make_answer(*self._decide_in_tiles(fit_to_decode(encoded)), self._num_classes),
             encoded_B,

@@ -1,7 +1,7 @@
-"""How a picture must be turned to stand upright, read in the graph from its Exif data; TensorFlow's decoders ignore it.
+"""Exif orientation of an image, read in the graph; TensorFlow's decoders ignore it.
 
-Ingestion turns training pictures upright; an app's photograph of a street must stand as they did.  What is read, and
-where, is what `common.orientation` reads.
+Ingestion turns training images upright, so images from apps must be turned too.  The reading is the same as in
+`common.orientation`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from common.orientation import (
 )
 from components.trainer.inference.header import is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, joined
-from components.transform.picture import decode_image
+from components.transform.image_ops import decode_image
 
 _ENTRY_BYTES = 12
 
@@ -40,7 +40,7 @@ class _Part(NamedTuple):
 
 
 def orientation(encoded: tf.Tensor) -> tf.Tensor:
-    """The Exif orientation, int32 1…8; 1, upright, where there is none or it is broken."""
+    """Returns the Exif orientation, int32 1…8; 1, upright, if there is none or it is invalid."""
     exif = tf.case(
         [(is_jpeg(encoded), lambda: _exif_in_jpeg(encoded)), (is_png(encoded), lambda: _exif_in_png(encoded))],
         default=lambda: tf.constant(""),
@@ -59,17 +59,17 @@ def turn(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def decode_upright(encoded: tf.Tensor) -> tf.Tensor:
-    """The picture as every viewer shows it: uint8 [H, W, 3]."""
+    """Decodes the image as every viewer shows it: uint8 [H, W, 3]."""
     return turn(decode_image(encoded), orientation(encoded))
 
 
 def upright(encoded: tf.Tensor, size_2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A picture's bytes and its height and width, both upright: those that came in, or, as at ingestion, a PNG's."""
+    """Returns an upright image's bytes, height and width: the input's, or a PNG's as in ingestion."""
     turned = orientation(encoded)
     upright_file = tf.cond(
         turned == UPRIGHT,
         lambda: encoded,
-        # Written once and read once, in memory: not worth a compression.
+        # Written and read once, in memory: compression is not worthwhile.
         lambda: tf.io.encode_png(turn(decode_image(encoded), turned), compression=0),
     )
     return upright_file, tf.where(turned >= 5, size_2[::-1], size_2)
@@ -110,7 +110,7 @@ def _exif_in_png(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _search(encoded: tf.Tensor, start: int, look: Callable[[tf.Tensor], _Part]) -> tf.Tensor:
-    """Goes from part to part of a file until `look` finds Exif data; returns it, or nothing."""
+    """Iterates over the parts of a file until `look` finds Exif data; returns it, or nothing."""
     end = tf.strings.length(encoded)
 
     def go_on(offset: tf.Tensor, found: tf.Tensor, length: tf.Tensor, parts: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Reading numbers out of a file's bytes, in the graph; what lies beyond the end reads as nothing, never as an error."""
+"""Reading numbers from a file's bytes in the graph; bytes beyond the end are empty, never an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def integer_at(encoded: tf.Tensor, offset: int | tf.Tensor, length: int, big_end
 
 
 def occurrences(encoded: tf.Tensor, part: bytes) -> tf.Tensor:
-    """How often `part` occurs in the bytes, int32."""
+    """Counts the occurrences of `part` in the bytes, int32."""
     raw_N = tf.io.decode_raw(encoded, tf.uint8)
     starts = tf.maximum(tf.size(raw_N) - len(part) + 1, 0)
     found_N = raw_N[:starts] == part[0]

@@ -1,9 +1,9 @@
-"""A sliding window over a picture, in the graph, in memory that grows with the picture's shorter side alone.
+"""Sliding-window inference in the graph, with memory proportional to the image's shorter side.
 
-Tiles overlap, and where they do their probabilities are averaged with Gaussian weights, since a network knows least
-about the rim of what it sees (nnU-Net, Isensee et al. 2021; `sliding_window_inference` of MONAI).  All probabilities of
-a picture of 25 megapixels and 59 classes would take 6 GB, so the window goes along the longer side, and a band of
-probabilities one tile high goes with it: pixels that no further tile will touch are decided, and leave.
+The probabilities of overlapping tiles are averaged with Gaussian weights, because a network is least reliable
+at the border of its input (nnU-Net, Isensee et al. 2021; `sliding_window_inference` of MONAI).  All probabilities of
+an image of 25 megapixels and 59 classes would take 6 GB, so the window moves along the longer side with a band of
+probabilities one tile high: pixels that no further tile covers are decided, and leave the band.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.trainer.inference.config import InferenceConfig
-from components.trainer.inference.flips import Network
-from components.trainer.inference.full_size import Likeliest, likeliest
 from components.trainer.inference.grid import lay_tiles, mirrored
-from components.transform.picture import resize_pixels
+from components.trainer.inference.postprocess import Argmax, argmax
+from components.trainer.inference.test_time_augmentation import Network
+from components.transform.image_ops import resize_pixels
 
 
 class Decided(NamedTuple):
-    """The likeliest class of every pixel, uint8, and the mean of its probability."""
+    """The argmax class of every pixel, uint8, and its mean probability."""
 
     class_HW: tf.Tensor
     mean_confidence: tf.Tensor
 
 
 def tiled_size(size_2: tf.Tensor, tile_2: tuple[int, int], scale: float) -> tf.Tensor:
-    """Height and width of what is tiled, of a picture of `size_2`: it is scaled, and no smaller than a tile."""
+    """Returns height and width of the tiled area for an image of `size_2`: scaled, and no smaller than a tile."""
     return tf.maximum(scaled_size(size_2, scale), tf.constant(tile_2))
 
 
@@ -39,10 +39,10 @@ def scaled_size(size_2: tf.Tensor, scale: float) -> tf.Tensor:
 def decide_in_tiles(
     image_HWC: tf.Tensor, network: Network, tile_2: tuple[int, int], num_classes: int, config: InferenceConfig
 ) -> Decided:
-    """The classes of a picture of any size at its own size.
+    """Predicts the classes of an image at its own size.
 
     Args:
-        image_HWC: the picture, uint8.
+        image_HWC: the image, uint8.
         network: gives probabilities of a batch of tiles.
         tile_2: height and width of the network's input.
         num_classes: C.
@@ -52,10 +52,10 @@ def decide_in_tiles(
 
 
 class _Walk:
-    """One way over a picture.
+    """One pass of the sliding window over an image.
 
-    Axes are named for the way: `A` along it (the picture's longer side), `B` across.  A band is stored [B, A, C], so
-    that tiles beside each other are added to whole slices.
+    Axes are named by the direction: `A` along it (the image's longer side), `B` across.  A band is stored [B, A, C], so
+    that neighbouring tiles are added to whole slices.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class _Walk:
         self._own_along, self._own_across = tf.unstack(tf.gather(own_2, self._if_wide([1, 0], [0, 1])))
 
     def decide(self) -> Decided:
-        """Goes all the way."""
+        """Runs the whole pass."""
         steps = tf.shape(self._along.position_NT)[0]
         decided = tf.TensorArray(tf.uint8, size=steps, infer_shape=False, element_shape=[None, None])
         band_BAC = tf.zeros([self._across.padded, tf.shape(self._along.position_NT)[1], self._num_classes])
@@ -106,12 +106,12 @@ class _Walk:
         decided: tf.TensorArray,
         confidence: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray, tf.Tensor]:
-        """Adds the tiles that lie beside each other at this step, and decides what no later ones touch.
+        """Adds the row of tiles at this step, and decides the pixels that no later tiles cover.
 
         Args:
             step: counts from 0.
-            band_BAC: probabilities from the tiles' first position on, as far as earlier tiles gave them.
-            before_B1C: the column of pixels before that, which is needed to interpolate.
+            band_BAC: sum of probabilities of earlier tiles, from the tiles' first position on.
+            before_B1C: the column of pixels before that, needed for interpolation.
             decided: classes [A, B] of each step.
             confidence: sum over the pixels decided.
         """
@@ -121,7 +121,7 @@ class _Walk:
         end = tf.cond(is_last, lambda: self._along.padded, lambda: self._along.position_NT[step + 1, 0])
         finished = end - start
         across, along = self._across, self._along
-        # Only a picture shorter than a tile has margins along the way, and then this is the only step.
+        # Only an image shorter than a tile has margins along the direction, and then this is the only step.
         done_BAC = band_BAC[
             across.margin : across.margin + across.length,
             along.margin : tf.minimum(finished, along.margin + along.length),
@@ -132,7 +132,7 @@ class _Walk:
         return step + 1, rest_BAC, done_BAC[:, -1:], decided.write(step, tf.transpose(best.class_HW)), confidence
 
     def _add_tiles(self, step: tf.Tensor, band_BAC: tf.Tensor) -> tf.Tensor:
-        """Adds, `batch` at a time, what the network says of the tiles at a step, each pixel with its weight."""
+        """Adds the weighted predictions of the tiles at a step, `batch` at a time."""
         rows_A = mirrored(self._along.position_NT[step] - self._along.margin, self._along.length)
         strip_ABC = tf.gather(self._image_ABC, rows_A)
         tiles = tf.shape(self._across.position_NT)[0]
@@ -154,17 +154,17 @@ class _Walk:
         )[1]
 
     def _probabilities(self, tile_ANBC: tf.Tensor) -> tf.Tensor:
-        """Probabilities [N, B, A, C] of tiles that were cut out as [A, N, B, 3]."""
+        """Returns probabilities [N, B, A, C] of tiles that were cut out as [A, N, B, 3]."""
         image_NHWC = tf.transpose(tile_ANBC, self._if_wide([1, 2, 0, 3], [1, 0, 2, 3]))
         probabilities_NHWC = self._network(tf.ensure_shape(image_NHWC, [None, *self._tile_2, 3]))
         return tf.transpose(probabilities_NHWC, self._if_wide([0, 1, 2, 3], [0, 2, 1, 3]))
 
     def _interpolated(
         self, done_BAC: tf.Tensor, before_B1C: tf.Tensor, start: tf.Tensor, end: tf.Tensor, is_last: tf.Tensor
-    ) -> Likeliest:
-        """The likeliest classes [B, A] of those of the picture's own pixels that lie between finished positions.
+    ) -> Argmax:
+        """Returns the argmax [B, A] of the image's own pixels between finished positions.
 
-        Bilinear, pixel centres on pixel centres, as `tf.image.resize` does it for the whole.
+        Bilinear with half-pixel centres, as `tf.image.resize`.
         """
         before_B1C = tf.cond(tf.equal(start, 0), lambda: done_BAC[:, :1], lambda: before_B1C)
         source_BAC = tf.concat([before_B1C, done_BAC], axis=1)
@@ -184,12 +184,12 @@ class _Walk:
                 antialias=False,
             )[0, ..., 0]
 
-        return likeliest(plane, self._num_classes)
+        return argmax(plane, self._num_classes)
 
     def _own_positions_before(self, end: tf.Tensor) -> tf.Tensor:
-        """How many of the picture's own pixels lie, along the way, no further than the middle of position `end` − 1.
+        """Counts the image's own pixels along the direction up to the centre of position `end` − 1.
 
-        Pixel j has its middle at (j + ½)·length/own, so that is asked of (2j + 1)·length ≤ (2·end − 1)·own.
+        Pixel j has its centre at (j + ½)·length/own, so the condition is (2j + 1)·length ≤ (2·end − 1)·own.
         """
         end, own, length = (tf.cast(number, tf.int64) for number in (end, self._own_along, self._along.length))
         return tf.cast(tf.maximum(((2 * end - 1) * own - length) // (2 * length) + 1, 0), tf.int32)
@@ -198,5 +198,5 @@ class _Walk:
         return tf.where(self._is_wide, tf.constant(wide), tf.constant(tall))
 
 
-def _plain(probabilities_BAC: tf.Tensor) -> Likeliest:
-    return likeliest(lambda index: probabilities_BAC[..., index], probabilities_BAC.shape[-1])
+def _plain(probabilities_BAC: tf.Tensor) -> Argmax:
+    return argmax(lambda index: probabilities_BAC[..., index], probabilities_BAC.shape[-1])

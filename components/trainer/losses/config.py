@@ -1,70 +1,27 @@
-"""Which losses are summed, and what a class weighs in them."""
+"""The registered loss terms, and the class weights."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field
 
-from common.settings import Settings
-
-Factor = Annotated[float, Field(gt=0, description="What the term is multiplied by in the sum.")]
-
-
-class CrossEntropyTerm(Settings):
-    """Weighted cross-entropy: binary on the one logit that stands for two classes, categorical on several."""
-
-    type: Literal["cross_entropy"] = "cross_entropy"
-    factor: Factor = 1.0
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the truth that is spread evenly over all classes."
-    )
-
-
-class FocalTerm(Settings):
-    """Weighted cross-entropy in which sure pixels count less (Lin et al. 2017)."""
-
-    type: Literal["focal"] = "focal"
-    factor: Factor = 1.0
-    gamma: float = Field(default=2.0, ge=0, le=10, description="How much less; 0 makes it the cross-entropy.")
-
-
-class DiceTerm(Settings):
-    """1 − the soft Dice coefficient, mean over the classes that the batch's truth holds."""
-
-    type: Literal["dice"] = "dice"
-    factor: Factor = 1.0
-
-
-class JaccardTerm(Settings):
-    """1 − the soft IoU, mean over the classes that the batch's truth holds."""
-
-    type: Literal["jaccard"] = "jaccard"
-    factor: Factor = 1.0
-
-
-class TverskyTerm(Settings):
-    """1 − the soft Tversky index (Salehi et al. 2017), mean over the classes that the batch's truth holds."""
-
-    type: Literal["tversky"] = "tversky"
-    factor: Factor = 1.0
-    alpha: float = Field(default=0.3, ge=0, le=1, description="What a false positive weighs.")
-    beta: float = Field(default=0.7, ge=0, le=1, description="What a missed pixel weighs.")
-
-
-class LovaszTerm(Settings):
-    """The Lovász extension of 1 − IoU (Berman et al. 2018): its hinge on one logit, Lovász-softmax on several."""
-
-    type: Literal["lovasz"] = "lovasz"
-    factor: Factor = 1.0
-
+from components.trainer.losses.cross_entropy import CrossEntropyTerm
+from components.trainer.losses.dice import DiceTerm
+from components.trainer.losses.focal import FocalTerm
+from components.trainer.losses.jaccard import JaccardTerm
+from components.trainer.losses.lovasz import LovaszTerm
+from components.trainer.losses.term import Term
+from components.trainer.losses.tversky import TverskyTerm
 
 LossTerm = Annotated[
     CrossEntropyTerm | FocalTerm | DiceTerm | JaccardTerm | TverskyTerm | LovaszTerm, Field(discriminator="type")
 ]
-"""One summand."""
+"""One term of the loss. A new one is a module beside this, with its settings and its function, and a name here."""
+
+TERM_TYPES: tuple[type[Term], ...] = get_args(get_args(LossTerm)[0])
 
 
 def _as_terms(value: Any) -> Any:
@@ -78,9 +35,6 @@ LossTerms = Annotated[tuple[LossTerm, ...], BeforeValidator(_as_terms)]
 
 ClassWeights = dict[str, Annotated[float, Field(ge=0)]]
 """Name of a class → what one of its pixels weighs."""
-
-WEIGHTED = (CrossEntropyTerm, FocalTerm)
-"""The terms in which a pixel has a weight; the others give each class the same say by what they are."""
 
 
 def given_class_weights(weights: ClassWeights | None, classes: Sequence[str]) -> tuple[float, ...] | None:
@@ -103,6 +57,7 @@ def check_class_weights(weights: ClassWeights | None, terms: Sequence[LossTerm],
             raise ValueError(f"trainer.class_weights: there is no class {name!r}; {hint}")
     if not any(given_class_weights(weights, classes) or ()):
         raise ValueError("trainer.class_weights: every class weighs 0, so that nothing would be learnt")
-    if not any(isinstance(term, WEIGHTED) for term in terms):
+    if not any(term.weighted for term in terms):
         names = ", ".join(term.type for term in terms)
-        raise ValueError(f"trainer.class_weights does nothing to {names}; only cross_entropy and focal are weighted")
+        weighted = " and ".join(kind.model_fields["type"].default for kind in TERM_TYPES if kind.weighted)
+        raise ValueError(f"trainer.class_weights does nothing to {names}; only {weighted} are weighted")

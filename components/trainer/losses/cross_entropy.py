@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
 
 from common.records import VOID
+from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import pixel_weights_BHW, weighted_mean
+from components.trainer.losses.term import Loss, Term
+
+
+class CrossEntropyTerm(Term):
+    """Weighted cross-entropy: binary on the one logit that stands for two classes, categorical on several."""
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the truth that is spread evenly over all classes."
+    )
+    weighted = True
+
+    def loss(self, class_weight_C: np.ndarray) -> Loss:
+        """Returns `cross_entropy` with its class weights and label smoothing."""
+        return partial(cross_entropy, class_weight_C=class_weight_C, label_smoothing=self.label_smoothing)
 
 
 def cross_entropy(

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+from typing import Literal
 
+import numpy as np
+
+from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.overlap import soft_overlap, tversky_index_C
 from components.trainer.losses.pixels import mean_over_present
+from components.trainer.losses.term import Loss, Term
+
+
+class DiceTerm(Term):
+    """1 − the soft Dice coefficient, mean over the classes that the batch's truth holds."""
+
+    type: Literal["dice"] = "dice"
+
+    def loss(self, class_weight_C: np.ndarray) -> Loss:
+        """Returns `dice`, which takes no class weights."""
+        return dice
 
 
 def dice(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor) -> tf.Tensor:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+from typing import Literal
 
+import numpy as np
+
+from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import mean_over_present, num_classes, one_hot_BHWC
+from components.trainer.losses.term import Loss, Term
 from components.trainer.predictions import probabilities_BHWC
 
-_LAST = -1.0  # The error of a void pixel: it is sorted behind all that count, and being negative counts nothing.
+_LAST = -1.0  # The error of a void pixel: it sorts behind all pixels that count, and being negative adds nothing.
+
+
+class LovaszTerm(Term):
+    """The Lovász extension of 1 − IoU (Berman et al. 2018): its hinge on one logit, Lovász-softmax on several."""
+
+    type: Literal["lovasz"] = "lovasz"
+
+    def loss(self, class_weight_C: np.ndarray) -> Loss:
+        """Returns `lovasz`, which takes no class weights."""
+        return lovasz
 
 
 def lovasz(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor) -> tf.Tensor:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import tensorflow as tf
-
+from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import num_classes, one_hot_BHWC
 from components.trainer.predictions import probabilities_BHWC
 

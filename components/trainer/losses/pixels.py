@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-
 from common.records import VOID
+from components.trainer.lazy_tensorflow import tf
 
 
 def num_classes(logits_BHWK: tf.Tensor) -> int:

@@ -1,4 +1,4 @@
-"""The architectures: each maps uint8 pictures [B, H, W, 3] to logits [B, H, W, K]."""
+"""The architectures: each maps uint8 images [B, H, W, 3] to logits [B, H, W, K]."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def num_logits(num_classes: int) -> int:
 def build_model(
     config: Architecture, transform: TransformConfig, num_classes: int, mean_3: np.ndarray, std_3: np.ndarray
 ) -> keras.Model:
-    """The model that the configuration asks for, with its input scaling in front.
+    """Returns the configured model, with its input scaling in front.
 
     Args:
         config: The architecture.
         transform: Size and normalisation of the input; an encoder scales its input itself.
         num_classes: C.
-        mean_3: Mean of each channel over the training pictures, in 0…255.
+        mean_3: Mean of each channel over the training images, in 0…255.
         std_3: Standard deviation likewise.
 
     Returns:
-        A model from pictures [B, H, W, 3] in 0…255 to logits [B, H, W, K], K as in `num_logits`.  `encoder_of` finds
+        A model from images [B, H, W, 3] in 0…255 to logits [B, H, W, K], K as in `num_logits`.  `encoder_of` finds
         its encoder.
 
     Raises:
-        UserError: the weights that the encoder should start from cannot be had, or do not fit.
+        UserError: the encoder's initial weights cannot be loaded, or do not fit.
     """
     image_BHWC = keras.Input([transform.height, transform.width, 3], name="image")
     scaled = image_BHWC if config.encoder else _scaling(transform.normalize, mean_3, std_3)(image_BHWC)

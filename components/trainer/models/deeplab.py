@@ -7,7 +7,7 @@ import tf_keras as keras
 
 from components.trainer.architectures import DeepLabV3Plus
 from components.trainer.models.blocks import enlarged, normalised_convolution, separable_convolution
-from components.trainer.models.encoders import encode, taps
+from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
 _FINE_STRIDE = 4
@@ -15,9 +15,9 @@ _FINE_CHANNELS = 48
 
 
 def deeplabv3plus(image_BHWC: tf.Tensor, config: DeepLabV3Plus, num_outputs: int) -> tf.Tensor:
-    """Logits [B, H, W, num_outputs] from pictures in 0…255; height and width must be divisible by 32."""
-    tap_at = taps(config.encoder.name)
-    fine, coarse = encode(image_BHWC, config.encoder, [tap_at[_FINE_STRIDE], tap_at[config.output_stride]])
+    """Logits [B, H, W, num_outputs] from images in 0…255; height and width must be divisible by 32."""
+    layer_at = skip_layers(config.encoder)
+    fine, coarse = encode(image_BHWC, config.encoder, [layer_at[_FINE_STRIDE], layer_at[config.output_stride]])
     features = enlarged(_pyramid(coarse, config), config.output_stride // _FINE_STRIDE, "pyramid_grow")
     fine = normalised_convolution(fine, _FINE_CHANNELS, 1, "fine")
     features = layers.Concatenate(name="decoder_skip")([features, fine])
@@ -27,7 +27,7 @@ def deeplabv3plus(image_BHWC: tf.Tensor, config: DeepLabV3Plus, num_outputs: int
 
 
 def _pyramid(features: tf.Tensor, config: DeepLabV3Plus) -> tf.Tensor:
-    """Atrous spatial pyramid pooling: context at several scales, and that of the whole picture."""
+    """Atrous spatial pyramid pooling: context at several scales, and that of the whole image."""
     _, height, width, _ = features.shape
     branches = [normalised_convolution(features, config.width, 1, "pyramid_point")]
     for i, rate in enumerate(config.rates):

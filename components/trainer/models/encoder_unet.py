@@ -11,15 +11,15 @@ import tf_keras as keras
 
 from components.trainer.architectures import EncoderUNet
 from components.trainer.models.blocks import MOMENTUM, double_convolution, enlarged
-from components.trainer.models.encoders import STRIDES, encode, taps
+from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
 _LEVELS_WITH_DROPOUT = 2
 
 
 def encoder_unet(image_BHWC: tf.Tensor, config: EncoderUNet, num_outputs: int) -> tf.Tensor:
-    """Logits [B, H, W, num_outputs] from pictures in 0…255; height and width must be divisible by 32."""
-    *skips, features = encode(image_BHWC, config.encoder, [taps(config.encoder.name)[stride] for stride in STRIDES])
+    """Logits [B, H, W, num_outputs] from images in 0…255; height and width must be divisible by 32."""
+    *skips, features = encode(image_BHWC, config.encoder, list(skip_layers(config.encoder).values()))
     up = _transposed_level if config.decoder == "pix2pix" else _convolutional_level
     for level, (skip, channels) in enumerate(zip(reversed(skips), config.widths, strict=True)):
         dropout = config.dropout if level < _LEVELS_WITH_DROPOUT else 0.0

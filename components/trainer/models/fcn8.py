@@ -2,7 +2,7 @@
 
 The classifier of VGG16 becomes convolutions, whose scores at stride 32 are refined by those of the fourth and the third
 pool.  As in the paper, the scores of the pools start at zero, so that a training begins with the coarse prediction
-whatever the pools' scale; enlarging starts bilinear and is learnt, and the last enlargement stays bilinear.  Pictures
+whatever the pools' scale; enlarging starts bilinear and is learnt, and the last enlargement stays bilinear.  Images
 are padded evenly ("same") instead of by 100 pixels and a crop.
 """
 
@@ -22,7 +22,7 @@ layers = keras.layers
 
 
 def fcn8(image_BHWC: tf.Tensor, config: FCN8, num_outputs: int) -> tf.Tensor:
-    """Logits [B, H, W, num_outputs] from pictures in 0…255; height and width must be divisible by 32."""
+    """Logits [B, H, W, num_outputs] from images in 0…255; height and width must be divisible by 32."""
     pool3, pool4, features = encode(image_BHWC, config.encoder, ["block3_pool", "block4_pool", "block5_pool"])
     for name, size in (("fc6", 7), ("fc7", 1)):
         features = layers.Conv2D(

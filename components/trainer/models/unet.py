@@ -1,6 +1,6 @@
 """The U-Net of Ronneberger, Fischer and Brox, "Convolutional Networks for Biomedical Image Segmentation" (2015).
 
-Two changes, as in most of its uses since: convolutions are padded, so that the mask is as large as the picture, and
+Two changes, as in most of its uses since: convolutions are padded, so that the mask is as large as the image, and
 each is followed by batch normalisation, unless the configuration says otherwise.
 """
 

@@ -1,7 +1,7 @@
-"""Pretrained weights of encoders: where they lie, and whether they fit.
+"""Pretrained weights of encoders: finds the file, checks that it fits, and loads it.
 
-HDF5 holds arrays and names, nothing that is executed.  What a file says of itself is compared with the network before
-any array is read, so that a broken or hostile file costs nothing.
+HDF5 holds arrays and names, nothing that is executed.  The file's headers are compared with the network before any
+array is read, so that a broken or hostile file costs nothing.
 """
 
 from __future__ import annotations
@@ -10,62 +10,19 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import tf_keras as keras
 
 from common.errors import UserError
 from components.trainer.architectures import Encoder
+from components.trainer.encoder_specs import PublishedFile
 
-_PUBLISHED_AT = "https://storage.googleapis.com/tensorflow/keras-applications"
 _KEY = "trainer.model.encoder.weights"
-_SIDES = {"mobilenet": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 192, 224)}
-_USUAL_SIDE = 224
-_MOBILENET_ALPHAS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
-
-
-class Published(NamedTuple):
-    """A file with the weights of a network less its classifier, trained on ImageNet, as Keras publishes it."""
-
-    folder: str
-    file: str
-    md5: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"{_PUBLISHED_AT}/{self.folder}/{self.file}"
-
-
-_PUBLISHED = {
-    "densenet121": Published(
-        "densenet", "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", "30ee3e1110167f948a6b9946edeeb738"
-    ),
-    "vgg16": Published(
-        "vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"
-    ),
-    "efficientnet_v2_b0": Published(
-        "efficientnet_v2", "efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"
-    ),
-    "resnet50": Published(
-        "resnet", "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"
-    ),
-}
-
-
-def published(config: Encoder, height: int, width: int) -> Published:
-    """The file for an encoder; that of the MobileNets is for the pictures' size if there is one, else for 224²."""
-    if config.name not in _SIDES:
-        return _PUBLISHED[config.name]
-    side = height if height == width and height in _SIDES[config.name] else _USUAL_SIDE
-    if config.name == "mobilenet":
-        return Published("mobilenet", f"mobilenet_{_MOBILENET_ALPHAS[config.alpha]}_{side}_tf_no_top.h5")
-    return Published("mobilenet_v2", f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{config.alpha}_{side}_no_top.h5")
 
 
 def find_weights(config: Encoder, height: int, width: int) -> str | None:
-    """The file that an encoder starts from, after a download if Keras has not kept it yet; `None` for random weights.
+    """Returns the file that an encoder starts from, downloaded unless Keras has cached it; `None` for random weights.
 
     Raises:
         UserError: there is no such file, or it cannot be downloaded.
@@ -73,19 +30,19 @@ def find_weights(config: Encoder, height: int, width: int) -> str | None:
     if config.weights == "none":
         return None
     if config.weights == "imagenet":
-        return _downloaded(published(config, height, width), config.name)
+        return _downloaded(config.spec.published(config.alpha, height, width), config.name)
     if not Path(config.weights).is_file():
         raise UserError(f"there is no file {config.weights}, which {_KEY} names; give another, imagenet or none")
     return config.weights
 
 
-def _downloaded(wanted: Published, name: str) -> str:
+def _downloaded(wanted: PublishedFile, name: str) -> str:
     try:
-        return keras.utils.get_file(wanted.file, wanted.url, cache_subdir="models", file_hash=wanted.md5)
+        return keras.utils.get_file(wanted.name, wanted.url, cache_subdir="models", file_hash=wanted.md5)
     except Exception as error:  # noqa: BLE001  # Keras raises nothing narrower where the network fails.
         raise UserError(
-            f"the ImageNet weights of {name} could not be downloaded ({error}); bring {wanted.file} here by other "
-            f"means and name it with --set {_KEY}=/path/{wanted.file}, or train from scratch with {_KEY}=none"
+            f"the ImageNet weights of {name} could not be downloaded ({error}); bring {wanted.name} here by other "
+            f"means and name it with --set {_KEY}=/path/{wanted.name}, or train from scratch with {_KEY}=none"
         ) from None
 
 

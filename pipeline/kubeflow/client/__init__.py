@@ -1,1 +1,1 @@
-"""The API of Kubeflow Pipelines: upload, submit, schedule, watch, and say what holds or ended a run."""
+"""The API of Kubeflow Pipelines: upload, submit, schedule, watch, and find out why a run waits or failed."""

@@ -1,7 +1,7 @@
 """Pipelines, experiments, runs and schedules on a cluster, through the REST API v2beta1 of Kubeflow Pipelines.
 
-The API's own files say what it answers: `backend/api/v2beta1/*.proto` and `backend/src/apiserver/server` of
-kubeflow/pipelines.  What is sent and received are the models of `kfp_server_api`.
+Its responses are defined in `backend/api/v2beta1/*.proto` and `backend/src/apiserver/server` of
+kubeflow/pipelines.  Requests and responses are the models of `kfp_server_api`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ import kfp_server_api as models
 from common.errors import UserError
 from pipeline.kubeflow.client.compiled_pipeline import Compiled, Value
 from pipeline.kubeflow.client.connection import AlreadyExistsError, Api, ApiError, NotFoundError
+from pipeline.kubeflow.json_types import Json
 
 ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
-"""States that a run stays in (backend/api/v2beta1/run.proto, RuntimeState); no state at all is one to come."""
+"""Final states of a run (backend/api/v2beta1/run.proto, RuntimeState); a new run has no state yet."""
 
 TERMINATED = "TERMINATED"
-"""How a run ended that somebody ended."""
-
-Json = dict[str, Any]
+"""State of a run that a person terminated."""
 
 _ROOT = "/apis/v2beta1"
 _PAGE = 100
@@ -36,11 +35,11 @@ Found = TypeVar("Found")
 
 
 def state_of(run: Any, was_canceling: bool = False) -> str:
-    """The state of a run, or `TERMINATED`.
+    """Returns the state of a run, or `TERMINATED`.
 
     The API keeps a run that was terminated as FAILED: `TerminateRun` (apiserver/storage/run_store.go) makes it
     CANCELING, which a later report of the workflow replaces.  The history has CANCELING only if a report came in
-    between; a caller that saw it says so in `was_canceling`.
+    between; a caller that saw it passes `was_canceling`.
     """
     history = [entry.state for entry in run.state_history or []]
     if run.state == "CANCELED" or (run.state == "FAILED" and (was_canceling or "CANCELING" in history)):
@@ -58,7 +57,7 @@ class Version(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a run, or each run of a schedule, does."""
+    """What a run, or each run of a schedule, executes."""
 
     experiment_id: str
     version: Version
@@ -68,7 +67,7 @@ class Work(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """As runs and schedules have it in common."""
+        """Returns the fields that runs and schedules have in common."""
         return {
             "experiment_id": self.experiment_id,
             "pipeline_version_reference": models.V2beta1PipelineVersionReference(
@@ -80,22 +79,22 @@ class Work(NamedTuple):
 
 
 class Client:
-    """What the commands need of the API.  All methods raise `ApiError`s, which are sentences for a person."""
+    """API calls that the commands need.  All methods raise `ApiError`, whose message is for the user."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
 
     def check(self) -> None:
-        """Asks whether anybody is there, before something takes long."""
+        """Checks that the API responds, before expensive work."""
         self._api.get(f"{_ROOT}/healthz", "V2beta1GetHealthzResponse")
 
     def run_address(self, run_id: str) -> str:
-        """The page of a run in the dashboard."""
+        """Returns the address of a run's page in the dashboard."""
         return self._api.connection.run_address(run_id)
 
     def find_pipeline(self, name: str) -> str | None:
-        """The id of the pipeline called `name`."""
+        """Returns the id of the pipeline called `name`."""
         try:
             path = f"{_ROOT}/pipelines/names/{quote(name, safe='')}"
             found = self._api.get(path, "V2beta1Pipeline", namespace=self._namespace)
@@ -104,7 +103,7 @@ class Client:
         return str(found.pipeline_id)
 
     def ensure_pipeline(self, name: str) -> str:
-        """The id of the pipeline called `name`, which is created if it is not there."""
+        """Returns the id of the pipeline called `name`, which is created if missing."""
         wanted = models.V2beta1Pipeline(display_name=name, namespace=self._namespace)
         return _found_or_made(
             lambda: self.find_pipeline(name),
@@ -112,7 +111,7 @@ class Client:
         )
 
     def ensure_version(self, pipeline_id: str, compiled: Compiled, commit: str) -> Version:
-        """The version that holds `compiled`: one that is there, or an upload named for commit and digest."""
+        """Returns the version that holds `compiled`: an existing one, or an upload named for commit and digest."""
         name = f"{commit}-{compiled.digest}"
 
         def upload() -> Version:
@@ -143,7 +142,7 @@ class Client:
             return self._api.upload(path, file, "V2beta1PipelineVersion", name=name, pipelineid=pipeline_id)
 
     def find_experiment(self, name: str) -> str | None:
-        """The id of the experiment called `name`.
+        """Returns the id of the experiment called `name`.
 
         Raises:
             UserError: it is archived.
@@ -161,7 +160,7 @@ class Client:
         return str(found.experiment_id) if found is not None else None
 
     def ensure_experiment(self, name: str) -> str:
-        """The id of the experiment called `name`, which is created if it is not there."""
+        """Returns the id of the experiment called `name`, which is created if missing."""
         wanted = models.V2beta1Experiment(display_name=name, namespace=self._namespace)
         return _found_or_made(
             lambda: self.find_experiment(name),
@@ -174,14 +173,15 @@ class Client:
         return str(self._api.post(f"{_ROOT}/runs", "V2beta1Run", wanted).run_id)
 
     def run(self, run_id: str) -> Any:
-        """The run, as a `V2beta1Run`."""
+        """Returns the run, as a `V2beta1Run`."""
         return self._api.get(f"{_ROOT}/runs/{quote(run_id, safe='')}", "V2beta1Run")
 
     def workflow(self, run_id: str) -> Json | None:
-        """The run's Argo workflow as it was reported last, empty before the first report; `None` if it is not told.
+        """Returns the run's last reported Argo workflow, empty before the first report; `None` if not available.
 
-        It alone has what Argo says of a node.  The API v2beta1 does not pass it on; v1beta1 does, of the same run
-        (`toApiRunDetailV1` in apiserver/server/api_converter.go), in 2.17 and after the removal of ML Metadata.
+        Only the workflow has Argo's messages about nodes.  The API v2beta1 does not return it; v1beta1 does, for the
+        same run (`toApiRunDetailV1` in apiserver/server/api_converter.go), in 2.17 and after the removal of ML
+        Metadata.
         """
         try:
             found = self._api.get(f"/apis/v1beta1/runs/{quote(run_id, safe='')}", "object")
@@ -192,11 +192,11 @@ class Client:
         return workflow if isinstance(workflow, dict) else None
 
     def pod(self, pod: str) -> Json:
-        """A pod as the dashboard shows it (frontend/server/handlers/pod-info.ts); empty where it does not."""
+        """Returns a pod as the dashboard shows it (frontend/server/handlers/pod-info.ts); empty if it does not."""
         return self._of_dashboard("/k8s/pod", pod)
 
     def pod_events(self, pod: str) -> list[Json]:
-        """The events of a pod as the dashboard shows them; none where it does not."""
+        """Returns the events of a pod as the dashboard shows them; none if it does not."""
         items = self._of_dashboard("/k8s/pod/events", pod).get("items")
         return [event for event in items if isinstance(event, dict)] if isinstance(items, list) else []
 
@@ -208,7 +208,7 @@ class Client:
         return found if isinstance(found, dict) else {}
 
     def runs(self, experiment_id: str, pipeline_id: str, most: int) -> list[Any]:
-        """The latest runs of a pipeline in an experiment, newest first."""
+        """Returns the latest runs of a pipeline in an experiment, newest first."""
         runs = self._pages(
             f"{_ROOT}/runs",
             "V2beta1ListRunsResponse",
@@ -219,7 +219,7 @@ class Client:
         return list(itertools.islice((run for run in runs if _pipeline_of(run) == pipeline_id), most))
 
     def active_runs_of(self, schedule_id: str) -> list[Any]:
-        """The runs of a schedule that have not ended."""
+        """Returns the runs of a schedule that have not ended."""
         runs = self._pages(
             f"{_ROOT}/runs",
             "V2beta1ListRunsResponse",
@@ -231,11 +231,11 @@ class Client:
         return [run for run in itertools.islice(runs, _PAGE) if run.state not in ENDED]
 
     def terminate(self, run_id: str) -> None:
-        """Ends a run; its pods are stopped a little later."""
+        """Terminates a run; its pods are stopped a little later."""
         self._api.post(f"{_ROOT}/runs/{quote(run_id, safe='')}:terminate")
 
     def pod_log(self, run_id: str, pod: str) -> str | None:
-        """The log of a run's pod, if it still can be had: from the API server, or else from the dashboard's."""
+        """Returns the log of a run's pod from the API server or else from the dashboard's; None if neither has it."""
         named = {"podname": pod, "podnamespace": self._namespace, "runid": run_id}
         for path, query in ((f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}), ("/k8s/pod/logs", named)):
             try:
@@ -248,7 +248,7 @@ class Client:
         return None
 
     def schedules(self, name: str, pipeline_id: str) -> list[Any]:
-        """The recurring runs called `name` of a pipeline, newest first, in whichever experiment they are."""
+        """Returns the recurring runs called `name` of a pipeline, in any experiment, newest first."""
         found = self._pages(
             f"{_ROOT}/recurringruns",
             "V2beta1ListRecurringRunsResponse",
@@ -273,17 +273,17 @@ class Client:
         return self._api.post(f"{_ROOT}/recurringruns", "V2beta1RecurringRun", wanted)
 
     def enable_schedule(self, schedule_id: str) -> None:
-        """Lets a schedule start runs."""
+        """Enables a schedule."""
         self._api.post(f"{_ROOT}/recurringruns/{schedule_id}:enable")
 
     def disable_schedule(self, schedule_id: str) -> None:
-        """Keeps a schedule from starting runs; the one at work goes on."""
+        """Disables a schedule; a run in progress continues."""
         self._api.post(f"{_ROOT}/recurringruns/{schedule_id}:disable")
 
     def delete_schedule(self, schedule_id: str) -> None:
-        """Deletes a schedule, which may be gone already, and leaves its runs alone.
+        """Deletes a schedule, which may be gone already, but not its runs.
 
-        A run's workflow is owned by its schedule: without ORPHAN, Kubernetes deletes it too, in the middle of its work.
+        A run's workflow is owned by its schedule: without ORPHAN, Kubernetes would delete it too, while it runs.
         """
         with contextlib.suppress(NotFoundError):
             self._api.delete(f"{_ROOT}/recurringruns/{schedule_id}", propagation_policy="ORPHAN")
@@ -299,15 +299,15 @@ class Client:
 
 
 def age(schedule: Any) -> tuple[Any, str]:
-    """What schedules are sorted by: the clock, which the API has in seconds, then the id."""
+    """Returns the sort key of schedules: creation time, which the API has in seconds, then id."""
     return schedule.created_at, schedule.recurring_run_id
 
 
 def _found_or_made(find: Callable[[], Found | None], make: Callable[[], Found]) -> Found:
-    """What is there, else what is made, else what somebody made who was faster.
+    """Finds an object, or creates it, or finds the one that a concurrent caller has created.
 
     Raises:
-        AlreadyExistsError: it cannot be made because it is there, and cannot be found.
+        AlreadyExistsError: it exists already according to the API, but cannot be found.
     """
     found = find()
     if found is not None:
@@ -327,6 +327,6 @@ def _pipeline_of(run: Any) -> str | None:
 
 
 def _filter(key: str, value: str, operation: str = "EQUALS") -> str:
-    """A filter.proto in JSON, URL-encoded once more than HTTP does (list_request_util.go, parseAPIFilter)."""
+    """Returns a filter.proto as JSON, URL-encoded twice (list_request_util.go, parseAPIFilter)."""
     predicate = {"operation": operation, "key": key, "stringValue": value}
     return quote(json.dumps({"predicates": [predicate]}))

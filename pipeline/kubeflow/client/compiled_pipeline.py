@@ -1,4 +1,4 @@
-"""A compiled pipeline as its text tells: its name for upload, its parameters, its steps."""
+"""Reads a compiled pipeline: its name for upload, its parameters, its steps."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _EXAMPLES = {
 
 
 class Step(NamedTuple):
-    """A task that is a pod: its name in the specification, and what a person calls it."""
+    """Task that is a pod: its name in the specification, and its display name."""
 
     task: str
     label: str
 
 
 class Compiled(NamedTuple):
-    """A pipeline specification: its text, the types of its parameters, its steps in an order that data can take."""
+    """Pipeline specification: its text, the types of its parameters, its steps in topological order."""
 
     text: str
     parameter_types: dict[str, str]
@@ -48,14 +48,14 @@ class Compiled(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A short digest of the text."""
+        """Short digest of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:_DIGITS]
 
     def parameters(self, assignments: Sequence[str]) -> dict[str, Value]:
-        """The values of `name=value` assignments, typed as the pipeline wants them.
+        """Parses `name=value` assignments into values of the parameters' types.
 
         Raises:
-            UserError: there is no such parameter, or the value is not of its type.
+            UserError: the parameter is unknown, or the value is not of its type.
         """
         return dict(self._parameter(assignment) for assignment in assignments)
 
@@ -91,7 +91,7 @@ def _steps(spec: dict[str, Any], component: dict[str, Any]) -> Iterator[Step]:
 
 
 def _in_order(tasks: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Each after those that it depends on; else as written."""
+    """Sorts tasks topologically, otherwise in the given order."""
     placed: dict[str, dict[str, Any]] = {}
 
     def place(name: str) -> None:

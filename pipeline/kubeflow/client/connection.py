@@ -1,4 +1,4 @@
-"""The way to the API of Kubeflow Pipelines: address, token, certificate, and what its refusals mean to a person.
+"""Connection settings and error translation for the API of Kubeflow Pipelines.
 
 Requests go by path through `kfp_server_api.ApiClient.call_api`, since the generated methods are called differently in
 the releases that fit the two sets of pins; paths and models are the same.  `kfp.Client` is not used: it takes a second
@@ -21,7 +21,7 @@ import urllib3
 
 from common.errors import UserError
 
-TOKEN = "KFP_TOKEN"  # noqa: S105  # The variable's name.
+TOKEN = "KFP_TOKEN"  # noqa: S105  # Name of the variable.
 TOKEN_PATH = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105  # As in kfp.client.
 DASHBOARD = "KF_PIPELINES_UI_ENDPOINT"
 _IN_CLUSTER_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105  # As in kfp.client; a projected volume.
@@ -33,23 +33,23 @@ _OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>: ")
 
 
 class ApiError(UserError):
-    """The API refused."""
+    """The API refused a request."""
 
 
 class NotFoundError(ApiError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
 
 class AlreadyExistsError(ApiError):
-    """Something else has this name."""
+    """An object of this name exists already."""
 
 
 class UnreachableError(ApiError):
-    """Nobody answered, or somebody on the way could not: worth another try."""
+    """The API or a proxy did not respond; a retry may succeed."""
 
 
 class Connection(NamedTuple):
-    """Where the API is, and how one is let in."""
+    """Address and credentials of the API."""
 
     host: str
     dashboard: str
@@ -58,21 +58,21 @@ class Connection(NamedTuple):
     certificate: Path | None
 
     def run_address(self, run_id: str) -> str:
-        """The page of a run in the dashboard."""
+        """Returns the address of a run's page in the dashboard."""
         return f"{self.dashboard}/#/runs/details/{run_id}"
 
 
 def find_connection(
     host: str | None, certificate: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> Connection:
-    """The connection to `host`, with the token that the environment offers.
+    """Returns the connection to `host`, with a token from the environment.
 
-    The token is `KFP_TOKEN`, or what is in the file `KF_PIPELINES_SA_TOKEN_PATH`, or in the file of a pod's projected
-    service account token (kfp's `ServiceAccountTokenVolumeCredentials`); such files are read anew for each request,
-    for the kubelet renews them.
+    The token is `KFP_TOKEN`, or the content of the file `KF_PIPELINES_SA_TOKEN_PATH`, or that of a pod's projected
+    service account token (kfp's `ServiceAccountTokenVolumeCredentials`); files are read again for each request,
+    because the kubelet renews them.
 
     Raises:
-        UserError: the address is missing or incomplete, or a file is not there.
+        UserError: the address is missing or incomplete, or a file does not exist.
     """
     if not host:
         raise UserError(
@@ -80,7 +80,9 @@ def find_connection(
             "`kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
         )
     if certificate is not None and not certificate.is_file():
-        raise UserError(f"there is no certificate file {certificate}; --ca names the authority's certificate in PEM")
+        raise UserError(
+            f"the certificate file {certificate} does not exist; name the authority's certificate in PEM with --ca"
+        )
     address = _address(host)
     token = environment.get(TOKEN)
     return Connection(
@@ -93,34 +95,34 @@ def find_connection(
 
 
 def _address(host: str) -> str:
-    """Without the page that the dashboard shows."""
+    """Returns the address without the dashboard's page."""
     address = host.partition("#")[0].rstrip("/")
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UserError(f"{host!r} is no address; write http:// or https:// before the host: http://localhost:8080")
+        raise UserError(f"{host!r} is not an address; write http:// or https:// before the host: http://localhost:8080")
     return address
 
 
 def _token_file(environment: Mapping[str, str]) -> Path | None:
     named = environment.get(TOKEN_PATH)
     if named and not Path(named).is_file():
-        raise UserError(f"{TOKEN_PATH} names {named}, which is no file; name the file of a service account's token")
+        raise UserError(f"{TOKEN_PATH} names {named}, which is not a file; name the file of a service account's token")
     path = Path(named or _IN_CLUSTER_TOKEN)
     return path if path.is_file() else None
 
 
 class Api(kfp_server_api.ApiClient):
-    """The REST API v2beta1, which answers with kfp_server_api's models, or with a `UserError`."""
+    """Client of the REST API v2beta1; it returns kfp_server_api's models or raises a `UserError`."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         super().__init__(_configuration(connection))
-        # A redirect is somebody's login; the pools' `retries` have no say in it.
+        # A redirect leads to a login page; the pools' `retries` do not affect redirects.
         pools = self.rest_client.pool_manager
         pools.urlopen = functools.partial(pools.urlopen, redirect=False)
 
     def get(self, path: str, returns: str, **query: str | int) -> Any:
-        """What is at `path`, as the model called `returns`."""
+        """Returns the object at `path`, as the model called `returns`."""
         return self._send("GET", path, returns, query=query)
 
     def post(self, path: str, returns: str | None = None, body: Any = None) -> Any:
@@ -128,11 +130,11 @@ class Api(kfp_server_api.ApiClient):
         return self._send("POST", path, returns, body=body)
 
     def delete(self, path: str, **query: str) -> None:
-        """Deletes what is at `path`."""
+        """Deletes the object at `path`."""
         self._send("DELETE", path, None, query=query)
 
     def upload(self, path: str, file: Path, returns: str, **query: str) -> Any:
-        """Posts a file as a form does."""
+        """Posts a file as a multipart form."""
         return self._send("POST", path, returns, query=query, file=file)
 
     def _send(
@@ -160,10 +162,10 @@ class Api(kfp_server_api.ApiClient):
         )
 
     def request(self, method: str, url: str, **options: Any) -> Any:
-        """One request on the wire; overridden to say what a refusal means.
+        """Sends one HTTP request; overridden to translate errors.
 
         Raises:
-            ApiError: in all cases but an answer in JSON or plain text.
+            ApiError: the response is an error, or not JSON or plain text.
         """
         options["_request_timeout"] = _SECONDS
         host = self.connection.host
@@ -183,7 +185,7 @@ class Api(kfp_server_api.ApiClient):
 def _configuration(connection: Connection) -> Any:
     configuration = kfp_server_api.Configuration(host=connection.host)
     configuration.ssl_ca_cert = str(connection.certificate) if connection.certificate else None
-    configuration.retries = urllib3.Retry(0)  # One that starts a run must not be sent twice.
+    configuration.retries = urllib3.Retry(0)  # A request that starts a run must not be sent twice.
     if connection.token or connection.token_file:
         configuration.api_key_prefix["authorization"] = "Bearer"
         configuration.api_key["authorization"] = connection.token
@@ -210,7 +212,7 @@ def _silence(host: str, error: Exception) -> ApiError:
         )
     return UnreachableError(
         f"Kubeflow Pipelines does not answer at {host} ({_one_line(reason)}); check --host or KFP_ENDPOINT, and "
-        "whether a port-forward is still up"
+        "whether a port-forward is still running"
     )
 
 
@@ -224,7 +226,9 @@ def _refusal(host: str, error: Any) -> ApiError:
     if status == 0:
         return _silence(host, urllib3.exceptions.SSLError(error.reason))
     if status == 401:
-        return ApiError(f"{host} does not know you (401): put a token into {TOKEN}, or name its file in {TOKEN_PATH}")
+        return ApiError(
+            f"{host} did not accept your credentials (401): put a token into {TOKEN}, or name its file in {TOKEN_PATH}"
+        )
     if status == 403:
         return ApiError(
             f"{host} does not allow this (403): {message or error.reason}; ask for the right to it in the namespace of "
@@ -234,7 +238,7 @@ def _refusal(host: str, error: Any) -> ApiError:
         return ApiError(_login_page(host, error.headers.get("location")))
     if status == 404 and answer is None:
         return ApiError(
-            f"there is no Kubeflow Pipelines API v2beta1 at {host} (404); give the address that the dashboard has in "
+            f"{host} has no Kubeflow Pipelines API v2beta1 (404); give the address that the dashboard has in "
             "the browser, up to #"
         )
     if status in {502, 503, 504}:
@@ -248,14 +252,14 @@ def _refusal(host: str, error: Any) -> ApiError:
 
 
 def _message(answer: dict[str, Any]) -> str:
-    """What the API server says of its error: briefly in `details`, at length in `message` (error.go, GRPCStatus)."""
+    """Returns the API server's error: short in `details`, long in `message` (error.go, GRPCStatus)."""
     brief = [detail.get("message", "") for detail in answer.get("details") or []]
     said = [text for text in brief if text and text != "Internal Server Error"]
     return _one_line(said[0] if said else answer.get("message") or answer.get("error_message") or "")
 
 
 def _one_line(text: object) -> str:
-    """Without line breaks, and without the address in memory by which urllib3 names a connection."""
+    """Removes line breaks, and the memory address in urllib3's name of a connection."""
     line = " ".join(_OBJECT.sub("", str(text)).split())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
@@ -263,6 +267,6 @@ def _one_line(text: object) -> str:
 def _login_page(host: str, location: str | None = None) -> str:
     sends = f"sends to {location}" if location else "answers with a web page"
     return (
-        f"{host} {sends} instead of the API: you are not logged in, or the address is another one; put a token into "
-        f"{TOKEN}, or go round the login with `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
+        f"{host} {sends} instead of the API: you are not logged in, or the address is wrong; put a token into "
+        f"{TOKEN}, or bypass the login with `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
     )

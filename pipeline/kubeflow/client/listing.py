@@ -1,4 +1,4 @@
-"""The runs as a table that a person reads, and what holds those that have not ended."""
+"""Table of runs, and the reasons why unfinished runs wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.kubeflow.client.api import ENDED, Client, state_of
-from pipeline.kubeflow.client.holds import find_holds, seen_closely
+from pipeline.kubeflow.client.holds import detailed_snapshot, find_holds
 from pipeline.kubeflow.client.watching import duration, run_seconds
 from pipeline.kubeflow.names import GROUPS, task_label
 
@@ -19,9 +19,9 @@ _STYLES = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "TERMINATED
 
 
 def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
-    """When, how and how long, with which parameters, and where; times are local.
+    """Returns a table of start (local time), state, duration, parameters and address.
 
-    Parameters are those that were given: all others have the pipeline's defaults.
+    Parameters are those that were set; all others have the pipeline's defaults.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -40,15 +40,15 @@ def runs_table(runs: Sequence[Any], address: Callable[[str], str]) -> Table:
 
 
 def held_lines(client: Client, runs: Sequence[Any]) -> Iterator[str]:
-    """A line for each of the runs, and each of its steps, that wait for something.
+    """Yields a line for each run or step that waits for something.
 
-    Only those that have not ended are asked for, and not those that have only just begun.
+    Only unfinished runs are examined, except those that have only just started.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     for run in runs:
         if run.state in ENDED or (run_seconds(run, now) or 0.0) < _JUST_BEGUN:
             continue
-        close = seen_closely(client, run)
+        close = detailed_snapshot(client, run)
         holds = find_holds(client, close, [task for task in close.nodes.tasks if task not in GROUPS])
         whole = {"Run": holds.run} if holds.run is not None else {}
         named = {task_label(task): reason for task, reason in holds.tasks.items()}

@@ -1,10 +1,10 @@
-"""How a run went, as its last task can ask the pipelines' API, since what the driver hands it is not much.
+"""Outcome of a run, which its exit task reads from the pipelines' API, because the driver's status is incomplete.
 
-The workflow that the API v1beta1 answers has each task's end, the words of those that failed, and of a run that was
-terminated `activeDeadlineSeconds: 0` (`GetTerminatePatch` in backend/src/common/util/execution_spec.go of
+The workflow that the API v1beta1 returns has each task's end, the messages of failed tasks, and, if the run was
+terminated, `activeDeadlineSeconds: 0` (`GetTerminatePatch` in backend/src/common/util/execution_spec.go of
 kubeflow/pipelines).  Argo runs an exit task after that deadline too (`createWorkflowPod` in
-workflow/controller/workflowpod.go and `applyExecutionControl` in exec_control.go of Argo Workflows 4.0.5), so that a
-terminated run is told as one.
+workflow/controller/workflowpod.go and `applyExecutionControl` in exec_control.go of Argo Workflows 4.0.5), so a
+terminated run can be reported as such.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from common.errors import UserError
 from pipeline.kubeflow.client.api import Client
 from pipeline.kubeflow.client.connection import Api, find_connection
-from pipeline.kubeflow.client.holds import Seen, seen_closely, why_task_failed
+from pipeline.kubeflow.client.holds import RunSnapshot, detailed_snapshot, why_task_failed
 from pipeline.kubeflow.names import GROUPS, NOTIFY, PIPELINE, task_label
 
 HOST = "KFP_ENDPOINT"
@@ -30,7 +30,7 @@ _STATES = {"done": "COMPLETE", "cached": "COMPLETE", "skipped": "COMPLETE", "fai
 
 
 class Outcome(NamedTuple):
-    """How a run went: a state as `PipelineTaskFinalStatus` has it, and a line for each step that failed."""
+    """Outcome of a run: a state of `PipelineTaskFinalStatus`, and a line for each failed step."""
 
     state: str
     findings: tuple[str, ...] = ()
@@ -39,21 +39,21 @@ class Outcome(NamedTuple):
 def ask(
     run_id: str, environment: Mapping[str, str] = os.environ, sleep: Callable[[float], None] = time.sleep
 ) -> Outcome | None:
-    """How the run went; `None` if the API does not tell, or not yet: the persistence agent may be late."""
+    """Returns the outcome of the run; `None` if the API does not report it yet: the persistence agent may be late."""
     try:
         client = Client(Api(find_connection(_address(environment), environment=environment)), namespace="")
         for look in range(_LOOKS):
-            outcome = outcome_of(client, seen_closely(client, client.run(run_id)))
+            outcome = outcome_of(client, detailed_snapshot(client, client.run(run_id)))
             if outcome is not None or look == _LOOKS - 1:
                 return outcome
             sleep(_SECONDS)
-    except UserError:  # Nobody there, no right, a wrong address: what the driver handed over has to do.
+    except UserError:  # No connection, no permission or a wrong address: the driver's status must suffice.
         pass
     return None
 
 
-def outcome_of(client: Client, close: Seen) -> Outcome | None:
-    """How the tasks before the last one ended; `None` while that is not known."""
+def outcome_of(client: Client, close: RunSnapshot) -> Outcome | None:
+    """Returns the outcome of the tasks before the exit task; `None` while it is unknown."""
     if _is_terminated(close):
         return Outcome("CANCELED")
     state = _STATES.get(close.nodes.state(PIPELINE))
@@ -65,7 +65,7 @@ def outcome_of(client: Client, close: Seen) -> Outcome | None:
     return Outcome(state, tuple(f"{name}: {reason}" if reason else name for name, reason in reasons.items()))
 
 
-def _is_terminated(close: Seen) -> bool:
+def _is_terminated(close: RunSnapshot) -> bool:
     specification: dict[str, Any] = (close.workflow or {}).get("spec") or {}
     is_stopped = specification.get("activeDeadlineSeconds") == 0 or bool(specification.get("shutdown"))
     return is_stopped or close.run.state == "CANCELING"

@@ -1,34 +1,34 @@
-"""Why a pod does not start, and how it ended, in the cluster's words, and what to do about it.
+"""Explains why a pod does not start, or how it ended: the cluster's message, and a remedy.
 
-The words are those of Argo Workflows (`getPendingReason` and `inferFailedReason` in workflow/controller/operator.go,
-4.0.5), which takes them from the pod, and of the pod and its events.  Nothing but the remedy depends on the wording;
-what is not known is passed on without one.
+The messages are those of Argo Workflows (`getPendingReason` and `inferFailedReason` in workflow/controller/operator.go,
+4.0.5), which takes them from the pod, and of the pod and its events.  Only the remedy depends on the wording; an
+unknown message is passed on without one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 _LONGEST = 400
 _NAMELESS = ("", "PodInitializing", "ContainerCreating", "Pending")
-"""What a kubelet and Argo say of a pod that is on its way."""
+"""Messages of the kubelet and Argo about a pod that is starting normally."""
 
 _OWN_END = re.compile(r"main: (\w+) \(exit code (\d+)\)(?:: (.*))?$", re.DOTALL)
 _ABOVE = re.compile(r"child '.*' (failed|errored)$|No more retries left$|Backoff |Step exceeded its deadline$")
-"""What Argo says of nodes that are not pods; whatever made them fail is said below them."""
+"""Argo's messages about nodes that are not pods; the nodes below them have the reason."""
 
 _BACKEND_IMAGE = re.compile(r"\b(argoexec|kfp-launcher|kfp-driver)\b")
 _DRIVER = "the pod is the driver of Kubeflow Pipelines, not the step's"
 
 
 class Remedy(NamedTuple):
-    """Words of a cluster, and what to do: `{step}` is the step's section of the configuration, `{0}` a part found.
+    """Pattern of a cluster's message, and what to do: `{step}` is the step's configuration section, `{0}` a group.
 
-    `driver` is what to do where the pod is a driver of Kubeflow Pipelines; the same if it is empty.
+    `driver` is what to do if the pod is a driver of Kubeflow Pipelines; the same if it is empty.
     """
 
     words: str
@@ -47,11 +47,11 @@ _REMEDIES = (
     Remedy(r"enough resource: (cpu|memory)", "a request of {step}.{0} is larger than what the node has"),
     Remedy(r"Insufficient ([\w.-]+/[\w.-]+)", "{step}.accelerator asks for more {0} than is free on a node"),
     Remedy(r"Too many pods|Insufficient pods", "the nodes run as many pods as they may", driver=""),
-    Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod bears"),
+    Remedy(r"untolerated taint", "{step}.tolerations names the taints that the pod tolerates"),
     Remedy(r"node affinity|node selector|match Pod's node", "{step}.node_selector names labels that such a node lacks"),
     Remedy(
         r'persistentvolumeclaims? "([^"]+)" (?:not found|is being deleted)',
-        "make the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
+        "create the claim {0} in the namespace of the runs, or name another in kubeflow.volume or {step}.volumes",
         driver="",
     ),
     Remedy(
@@ -64,12 +64,12 @@ _REMEDIES = (
     ),
     Remedy(
         r'[Ss]ecrets? "([^"]+)" not found',
-        "make the secret {0} in the namespace of the runs, or name another in {secret}",
+        "create the secret {0} in the namespace of the runs, or name another in {secret}",
     ),
-    Remedy(r'[Cc]onfigmaps? "([^"]+)" not found', "make the config map {0} in the namespace of the runs", driver=""),
+    Remedy(r'[Cc]onfigmaps? "([^"]+)" not found', "create the config map {0} in the namespace of the runs", driver=""),
     Remedy(
         r'service ?account "?([\w.:/-]+?)"? not found',
-        "make the service account {0} in the namespace of the runs, or name another in kubeflow.service_account",
+        "create the service account {0} in the namespace of the runs, or name another in kubeflow.service_account",
         driver="",
     ),
     Remedy(
@@ -89,34 +89,34 @@ _REMEDIES = (
         "the pod's own disk was full: it holds the step's inputs, outputs and /tmp; choose nodes with larger disks by "
         "{step}.node_selector",
     ),
-    Remedy(r"^pod deleted", "somebody deleted it, or its node was removed; {step}.retries lets a step be tried again"),
+    Remedy(r"^pod deleted", "somebody deleted it, or its node was removed; {step}.retries retries a step"),
 )
 
 
 class Held(NamedTuple):
-    """What keeps a pod from its work, or ended it: the cluster's words, and a remedy, which may be empty."""
+    """Why a pod waits, or how it ended: the cluster's message, and a remedy, which may be empty."""
 
     words: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        """Both in one line."""
+        """Returns both in one line."""
         return f"{self.words}; {self.remedy}" if self.remedy else self.words
 
     @property
     def topic(self) -> str:
-        """What two reasons have in common that differ in numbers, or that alternate while an image is pulled."""
+        """Text that is equal for reasons that differ only in numbers, or that alternate while an image is pulled."""
         return self.remedy if "kubeflow.image" in self.remedy else re.sub(r"\d+", "", str(self))
 
 
 def held(message: str, task: str, is_driver: bool = False) -> Held | None:
-    """What Argo's message, or a pod's condition, means for a step; `None` if the pod is on its way."""
+    """Explains Argo's message or a pod's condition; `None` if the pod is starting normally."""
     words = _words(message)
     return None if words in _NAMELESS else Held(words, _remedy(words, task, is_driver))
 
 
 def ended(message: str, task: str, is_driver: bool = False) -> Held | None:
-    """What Argo's message says of a pod that failed beyond what it has in its log; `None` if that is nothing."""
+    """Explains Argo's message about a failed pod beyond what the log says; `None` if it adds nothing."""
     own = _OWN_END.match(message.strip())
     if _ABOVE.match(message) or not message.strip():
         return None
@@ -130,18 +130,18 @@ def ended(message: str, task: str, is_driver: bool = False) -> Held | None:
 
 
 def said_at_the_end(message: str) -> str:
-    """What the container left in /dev/termination-log, which Argo's message ends with."""
+    """Returns the content of /dev/termination-log, which Argo's message ends with."""
     own = _OWN_END.match(message.strip())
     return (own[3] or "").strip() if own is not None else ""
 
 
 def pod_message(pod: Json, events: Sequence[Json] = ()) -> str:
-    """What keeps a pod from its work, by its own status, else by its last warning, else by what it does just now."""
+    """Returns why a pod waits: from its status, else from its last warning, else from its last event."""
     return next(iter((*_of_containers(pod), *_of_conditions(pod), *_of_events(events))), "")
 
 
 def pod_end(pod: Json) -> str:
-    """How a pod ended, as `inferFailedReason` would say it; empty if it has not."""
+    """Returns how a pod ended, in the format of `inferFailedReason`; empty if it has not ended."""
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return ""
@@ -196,7 +196,7 @@ def _when(event: Json) -> str:
 
 
 def _words(message: str) -> str:
-    """In one line, without what the scheduler says of pods that could give way."""
+    """Joins lines, and removes the scheduler's note about preemption."""
     line = " ".join(message.split())
     line = line.removeprefix("Unschedulable: ")
     line = re.split(r",? ?(?:no new claims to deallocate,? ?)?preemption: ", line)[0]

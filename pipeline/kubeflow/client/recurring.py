@@ -1,24 +1,24 @@
-"""One schedule a pipeline: made, replaced, paused.
+"""Reconciles the one schedule (recurring run) of each pipeline: creates, replaces, pauses and resumes it.
 
-The API can neither change a recurring run nor swap two, and names are not unique there, so a changed schedule is a new
-one in place of the old one:
+The API cannot change a recurring run or swap two, and names are not unique, so a changed schedule is replaced by a new
+one:
 
 1. the new one is created, disabled (the old one goes on);
 2. the old one is disabled;
 3. the new one is enabled;
-4. the old one is deleted; its run at work goes on (`Client.delete_schedule`).
+4. the old one is deleted; its run in progress continues (`Client.delete_schedule`).
 
 So there are never two that start runs, and no tick of the clock is lost: the controller counts from the creation of a
 schedule (`scheduledworkflow/util/cron_schedule.go`, `getEffectiveLastJobTime`), so a tick between 1 and 3 is made up
-for when the new one is enabled; one that falls between 1 and 2, three requests in a row, may be served by both.  An
-error at 3 enables the old one again.  A crash leaves
+for when the new one is enabled; one that falls between 1 and 2, three requests in a row, may be served by both.  If
+step 3 fails, the old one is enabled again.  A crash leaves
 
-- after 1: the old one at work and the new one disabled;
+- after 1: the old one enabled and the new one disabled;
 - after 2: both disabled, the new one's description telling whether it was meant to run;
-- after 3: the new one at work and the old one disabled,
+- after 3: the new one enabled and the old one disabled.
 
-which the next call tells from each other and mends.  A schedule that is alone and disabled was paused by a person, and
-stays so.  Of two calls at the same time the one that created the older schedule gives way.
+The next call distinguishes these states and repairs them.  A single disabled schedule was paused by a person, and stays
+paused.  Of two concurrent calls, the one that created the older schedule fails.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DIGITS = 16
 
 
 class Wanted(NamedTuple):
-    """A schedule as the configuration has it."""
+    """Schedule that the configuration describes."""
 
     name: str
     cron: str
@@ -47,20 +47,20 @@ class Wanted(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A digest of all that makes two schedules differ."""
+        """Digest of everything that two schedules may differ in."""
         work = self.work
         parts = [self.cron, work.experiment_id, work.version.pipeline_id, work.version.version_id]
         parts += [json.dumps(work.parameters, sort_keys=True), work.pipeline_root, work.service_account]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_DIGITS]
 
     def description(self, paused: bool) -> str:
-        """What a person reads in the dashboard, and at its end the mark that a later call reads."""
+        """Returns the description in the dashboard, which ends with a mark that later calls parse."""
         mark = f"[{self.digest}{' paused' if paused else ''}]"
         return f"version {self.work.version.name} at {self.cron!r}, kept by segpipe {mark}"
 
 
 class Outcome(NamedTuple):
-    """What came of it: the schedule, whether it was made now and how many it replaced, and whether it is paused."""
+    """Result of reconciling: the schedule, whether it is new, how many it replaced, and whether it is paused."""
 
     schedule_id: str
     is_new: bool
@@ -69,11 +69,11 @@ class Outcome(NamedTuple):
     left_running: tuple[str, ...]
 
 
-def keep_schedule(client: Client, wanted: Wanted) -> Outcome:
-    """Sees to it that exactly the wanted schedule is there.
+def reconcile_schedule(client: Client, wanted: Wanted) -> Outcome:
+    """Reconciles the pipeline's schedules so that exactly the wanted one exists.
 
     Raises:
-        UserError: the API refuses, or another call is at work on the same schedule.
+        UserError: the API refuses, or another call is changing the same schedule.
     """
     present = client.schedules(wanted.name, wanted.work.version.pipeline_id)
     kept = _as_wanted(present, wanted.digest)
@@ -85,25 +85,25 @@ def keep_schedule(client: Client, wanted: Wanted) -> Outcome:
 
 
 def pause(client: Client, name: str, pipeline_id: str | None) -> bool:
-    """Keeps the schedule from starting runs; returns whether it did before.
+    """Pauses the schedule; returns whether it was enabled before.
 
     Raises:
-        UserError: there is no schedule.
+        UserError: the pipeline has no schedule.
     """
     present = _present(client, name, pipeline_id)
     enabled = [schedule for schedule in present if _enabled(schedule)]
     for schedule in enabled:
         client.disable_schedule(schedule.recurring_run_id)
-    # One that is alone and disabled is what a pause looks like; what a crash left goes.
+    # A single disabled schedule means paused; others, left by a crash, are deleted.
     _retire(client, [schedule for schedule in present if schedule is not _chosen(present)])
     return bool(enabled)
 
 
 def resume(client: Client, name: str, pipeline_id: str | None) -> bool:
-    """Lets the schedule start runs again; returns whether it was paused.
+    """Resumes the schedule; returns whether it was paused.
 
     Raises:
-        UserError: there is no schedule.
+        UserError: the pipeline has no schedule.
     """
     present = _present(client, name, pipeline_id)
     chosen = _chosen(present)
@@ -117,7 +117,7 @@ def resume(client: Client, name: str, pipeline_id: str | None) -> bool:
 def _present(client: Client, name: str, pipeline_id: str | None) -> list[Any]:
     present = client.schedules(name, pipeline_id) if pipeline_id else []
     if not present:
-        raise UserError(f"there is no schedule of {name}; make one with `segpipe schedule CONFIG`")
+        raise UserError(f"{name} has no schedule; create one with `segpipe schedule CONFIG`")
     return present
 
 
@@ -126,12 +126,12 @@ def _enabled(schedule: Any) -> bool:
 
 
 def _chosen(present: Sequence[Any]) -> Any:
-    """The one that is at work, else the newest."""
+    """Returns the enabled schedule, or else the newest."""
     return next(filter(_enabled, present), present[0])
 
 
 def _as_wanted(present: Sequence[Any], digest: str) -> Any | None:
-    """The one that may stay; one that is disabled beside others is what a crash left, whose clock began too early."""
+    """Returns the schedule that may stay; a disabled one among several was left by a crash, and started too early."""
     for schedule in present:
         mark = _MARK.search(schedule.description or "")
         if mark and mark["digest"] == digest and (_enabled(schedule) or len(present) == 1):
@@ -140,7 +140,7 @@ def _as_wanted(present: Sequence[Any], digest: str) -> Any | None:
 
 
 def _was_paused(present: Sequence[Any]) -> bool:
-    """Whether a person paused it: alone and disabled, or the newest was made so."""
+    """Whether a person paused it: it is single and disabled, or the newest was created as paused."""
     if not present or any(map(_enabled, present)):
         return False
     mark = _MARK.search(present[0].description or "")
@@ -160,22 +160,22 @@ def _replace(client: Client, wanted: Wanted, paused: bool, is_first: bool) -> Ou
 
 
 def _others(client: Client, wanted: Wanted, new: Any) -> list[Any]:
-    """The schedules besides `new`, if it is the newest.
+    """Returns the schedules besides `new`, if it is the newest.
 
     Raises:
-        UserError: it is not, for another call is at work; `new` is deleted again.
+        UserError: it is not the newest, because another call is running; `new` is deleted again.
     """
     present = client.schedules(wanted.name, wanted.work.version.pipeline_id)
     others = [schedule for schedule in present if schedule.recurring_run_id != new.recurring_run_id]
     if any(age(schedule) > age(new) for schedule in others):
         client.delete_schedule(new.recurring_run_id)
-        raise UserError(f"somebody else is changing the schedule of {wanted.name} at this moment; look, and try again")
+        raise UserError(f"another call is changing the schedule of {wanted.name}; check it and try again")
     return others
 
 
 @contextlib.contextmanager
 def _old_ones_on_failure(client: Client, new: Any, old: Sequence[Any]) -> Iterator[None]:
-    """Enables `old` again if what follows fails, once `new` is surely disabled: better those than none."""
+    """Enables `old` again if the block fails, after `new` was disabled: the old schedule is better than none."""
     try:
         yield
     except BaseException:
@@ -193,7 +193,7 @@ def _disable(client: Client, schedules: Sequence[Any]) -> None:
 
 
 def _retire(client: Client, schedules: Sequence[Any]) -> tuple[str, ...]:
-    """Disables and deletes schedules, and returns their runs that go on."""
+    """Disables and deletes schedules; returns their runs that continue."""
     _disable(client, schedules)
     running = [run.run_id for schedule in schedules for run in client.active_runs_of(schedule.recurring_run_id)]
     for schedule in schedules:

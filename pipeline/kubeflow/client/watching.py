@@ -1,7 +1,7 @@
-"""A run as it goes: a row a step, until it ends.
+"""Live status of a run, one row per step, until it ends.
 
-The API tells of Argo's nodes, not of tasks, see `nodes`: a look is a request for the run and one for its workflow.  The
-pods are asked about when a step has been starting for some time, see `holds`.
+The API reports Argo's nodes, not tasks, see `nodes`: a poll is a request for the run and one for its workflow.  Pods
+are requested only after a step has been starting for some time, see `holds`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from pipeline.kubeflow.client.connection import UnreachableError
 from pipeline.kubeflow.client.holds import (
     NOTHING,
     Holds,
-    Seen,
+    RunSnapshot,
+    detailed_snapshot,
     find_holds,
-    seen_closely,
     why_run_failed,
     why_task_failed,
 )
@@ -43,14 +43,14 @@ _SIGNS = {
     "skipped": ("–", "dim"),
     "failed": ("✗", "red"),
 }
-_PATIENCE = 300.0  # Seconds without an answer: a port-forward or an API server that starts again comes back sooner.
-_LOOKS = 4  # Before it is asked what holds a step: some ten seconds, which a driver or a pod takes to start.
+_PATIENCE = 300.0  # Seconds without a response: a restarted port-forward or API server is back sooner.
+_LOOKS = 4  # Polls before the reason is requested: some ten seconds, which a driver or a pod takes to start.
 _LOOKS_BETWEEN = 3
 _WHOLE = ""
 
 
 class Row(NamedTuple):
-    """A step at a moment; seconds since it began, or that it took; and what holds it."""
+    """Status of a step: its state, its seconds so far or in total, and why it waits."""
 
     label: str
     state: str
@@ -59,17 +59,17 @@ class Row(NamedTuple):
 
     @property
     def shown_state(self) -> str:
-        """The state, and why it lasts."""
+        """The state, and why the step waits."""
         return self.state if self.held is None else f"{self.state}: {self.held}"
 
     @property
     def change(self) -> tuple[str, str]:
-        """What is worth a line when it changes."""
+        """Key whose change is worth a line of output."""
         return self.state, self.held.topic if self.held is not None else ""
 
 
 def duration(seconds: float) -> str:
-    """`64 s`, `12 min 5 s`, `3 h 4 min`."""
+    """Formats a duration: `64 s`, `12 min 5 s`, `3 h 4 min`."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -78,12 +78,12 @@ def duration(seconds: float) -> str:
 
 
 def run_seconds(run: Any, now: datetime.datetime) -> float | None:
-    """From the creation of a run to its end, or to now."""
+    """Returns the seconds from the creation of a run to its end, or until now."""
     return _seconds(run.created_at, run.finished_at, now)
 
 
 def rows(nodes: Nodes, steps: Sequence[Step], now: datetime.datetime, holds: Holds = NOTHING) -> list[Row]:
-    """The steps of a run as they are, after the run itself where it is held as a whole."""
+    """Returns a row per step of a run, after one for the run itself if it waits as a whole."""
     whole = [] if holds.run is None else [Row("Run", "starting", None, holds.run)]
     return [*whole, *(_row(nodes, step, now, holds) for step in steps)]
 
@@ -97,7 +97,7 @@ def _row(nodes: Nodes, step: Step, now: datetime.datetime, holds: Holds) -> Row:
 
 
 class Watched(NamedTuple):
-    """A run that has ended, and how: see `client.state_of`."""
+    """A run that has ended, and its final state, see `api.state_of`."""
 
     run: Any
     state: str
@@ -109,25 +109,25 @@ def watch(
     """Shows a run until it has ended, and returns it.
 
     Raises:
-        UserError: the API refuses, or does not answer for five minutes.
+        UserError: the API refuses, or does not respond for five minutes.
     """
     screen = _LiveScreen(console) if console.is_terminal else _PlainScreen(console)
     was_canceling, patience = False, _Patience(client, [step.task for step in steps])
     with screen:
         for run in _polls(client, run_id, sleep):
-            look = seen_closely(client, run)
+            look = detailed_snapshot(client, run)
             screen.show(rows(look.nodes, steps, _now(), patience.holds(look)))
             was_canceling = was_canceling or run.state == "CANCELING"
             if run.state in ENDED:
                 return Watched(run, state_of(run, was_canceling))
-    raise AssertionError("polls go on for ever")
+    raise AssertionError("polls never end")
 
 
 def why_failed(client: Client, watched: Watched, steps: Sequence[Step]) -> str:
-    """The step that failed, and why; of a run that was terminated, that."""
+    """Returns the step that failed and why, or that the run was terminated."""
     if watched.state == TERMINATED:
         return "the run was terminated"
-    close = seen_closely(client, watched.run)
+    close = detailed_snapshot(client, watched.run)
     for step in steps:
         if close.nodes.state(step.task) == "failed":
             reason = why_task_failed(client, close, step.task)
@@ -138,15 +138,15 @@ def why_failed(client: Client, watched: Watched, steps: Sequence[Step]) -> str:
 
 
 class _Patience:
-    """Asks what holds a run once it, or a step of it, has been starting for some looks, and then now and then."""
+    """Requests why a run waits, after it or a step of it has been starting for some polls, and then at intervals."""
 
     def __init__(self, client: Client, tasks: Sequence[str]) -> None:
         self._client, self._tasks = client, tasks
         self._looks: dict[str, int] = {}
         self._found = NOTHING
 
-    def holds(self, look: Seen) -> Holds:
-        """What holds the run, as it was known when it was asked last."""
+    def holds(self, look: RunSnapshot) -> Holds:
+        """Returns why the run waits, as of the last request."""
         states = {task: look.nodes.state(task) for task in self._tasks}
         starting = [task for task, state in states.items() if state == "starting"]
         idle = "running" not in states.values()
@@ -154,7 +154,7 @@ class _Patience:
         self._looks = {task: self._looks.get(task, 0) + 1 for task in waiting}
         due = [looks - _LOOKS for looks in self._looks.values() if looks >= _LOOKS]
         if any(late % _LOOKS_BETWEEN == 0 for late in due):
-            close = look if look.workflow is not None else seen_closely(self._client, look.run)
+            close = look if look.workflow is not None else detailed_snapshot(self._client, look.run)
             self._found = find_holds(self._client, close, self._tasks)
         elif not due:
             self._found = NOTHING
@@ -162,7 +162,7 @@ class _Patience:
 
 
 def _polls(client: Client, run_id: str, sleep: Callable[[float], None]) -> Iterator[Any]:
-    """The run, again and again; an outage is borne with for a while."""
+    """Yields the run at intervals; tolerates an outage for a while."""
     heard = time.monotonic()
     for pause in itertools.chain((0.5, 1.0, 2.0), itertools.repeat(5.0)):
         try:
@@ -181,7 +181,7 @@ def _now() -> datetime.datetime:
 
 
 def _seconds(began: datetime.datetime | None, ended: datetime.datetime | None, now: datetime.datetime) -> float | None:
-    """The API writes "not yet" as the beginning of 1970."""
+    """Returns the seconds of a step; the API represents "not yet" by the beginning of 1970."""
     if began is None or began.timestamp() <= 0:
         return None
     end = ended if ended is not None and ended.timestamp() > 0 else now
@@ -189,7 +189,7 @@ def _seconds(began: datetime.datetime | None, ended: datetime.datetime | None, n
 
 
 class _PlainScreen(contextlib.AbstractContextManager[Any]):
-    """A line whenever the state of a step changes, for logs."""
+    """Prints a line whenever the state of a step changes, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -206,7 +206,7 @@ class _PlainScreen(contextlib.AbstractContextManager[Any]):
 
 
 class _LiveScreen(_PlainScreen):
-    """A table that is drawn anew."""
+    """Table that is redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -1,1 +1,1 @@
-"""A configuration to what Kubeflow Pipelines takes: a PipelineSpec and a document for Kubernetes, both validated."""
+"""Compiles a configuration to a PipelineSpec and a platform document, and validates both."""

@@ -1,4 +1,4 @@
-"""One configuration → the YAML that Kubeflow Pipelines takes: a PipelineSpec, and a document for Kubernetes."""
+"""Compiles a configuration to YAML for Kubeflow Pipelines: a PipelineSpec and a platform document."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ANY_WIDTH = 2**31
 
 
 def compile_pipeline(config: RunConfig) -> str:
-    """The pipeline as YAML of two documents; the same bytes for the same configuration and code.
+    """Returns the pipeline as YAML of two documents; the same bytes for the same configuration and code.
 
     Raises:
-        UserError: the curated schema does not exist, a path is out of a step's reach, or the backend would refuse
-            what was compiled; the text names the step and the reason.
+        UserError: the curated schema does not exist, a step cannot reach a path, or the backend would refuse
+            the result; the text names the step and the reason.
     """
     there = with_workers(on_cluster(config))
     spec = cluster_spec(tfx_spec(there), there)
@@ -44,20 +44,20 @@ def compile_pipeline(config: RunConfig) -> str:
 
 
 def compile_quietly(config: RunConfig) -> str:
-    """Like `compile_pipeline`, without what TensorFlow and TFX say when they are imported."""
+    """Like `compile_pipeline`, without TensorFlow's and TFX's output."""
     with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder) / "log"):
         return compile_pipeline(config)
 
 
 def to_yaml(spec: dict[str, Any], platform: dict[str, Any]) -> str:
-    """Both documents; keys in their alphabetical order, texts of several lines as such."""
+    """Serialises both documents; keys are sorted, and strings of several lines are literal blocks."""
     return yaml.dump_all(
         [spec, platform], Dumper=_Dumper, sort_keys=True, width=_ANY_WIDTH, allow_unicode=True, explicit_start=False
     )
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines line by line, and repeats what is there twice instead of naming it."""
+    """YAML dumper that writes strings of several lines as literal blocks, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,31 +1,29 @@
-"""The tasks that TFX knows nothing of: the survey in front, and the word to the webhook at the end."""
+"""Tasks that are not TFX steps: the survey at the start, and the exit notification."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import run_value_parameters
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import COMMAND, IS_TRAINING_DUE, NOTIFY, PIPELINE, SURVEY
-
-Json = dict[str, Any]
 
 STRING = {"parameterType": "STRING"}
 
 _SCHEDULE_TIME = "{{$.pipeline_job_schedule_time_utc}}"
 
 WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
-"""Environment variable of the last task with the webhook's address, a secret: who knows it may write there."""
+"""Environment variable of the exit task with the webhook's address, a secret: whoever knows it can post there."""
 
 NOTIFY_RETRIES = 2
 
 CREATED = "schedule_time"
-"""Parameter of the survey: when the run was created, by the backend's clock (RFC 3339, UTC)."""
+"""Parameter of the survey: creation time of the run, by the backend's clock (RFC 3339, UTC)."""
 
 
 def run_parameters(config: RunConfig) -> Json:
-    """What may be said anew for each run; all have defaults, for a schedule gives none but the date."""
+    """Returns the parameters of a run; all have defaults, because a schedule sets only the date."""
     return {
         "data_root": {
             **STRING,
@@ -51,7 +49,7 @@ def run_parameters(config: RunConfig) -> Json:
 
 
 def survey_component(config: RunConfig) -> Json:
-    """From the run's parameters and the time of its creation to what the steps depend on."""
+    """Returns the survey's component: from the run's parameters and creation time to the run-time parameters."""
     return {
         "inputDefinitions": {"parameters": {**types_of(run_parameters(config)), CREATED: STRING}},
         "outputDefinitions": {"parameters": dict.fromkeys(survey_outputs(), STRING)},
@@ -59,14 +57,14 @@ def survey_component(config: RunConfig) -> Json:
 
 
 def survey_outputs() -> list[str]:
-    """Names of the survey's output parameters: the run's values that a step takes, and whether a training is due."""
+    """Returns the survey's output parameters: the run-time values that steps take, and whether a training is due."""
     return sorted({value for _, _, value in run_value_parameters()} | {IS_TRAINING_DUE})
 
 
 def survey_inputs(config: RunConfig) -> Json:
-    """The run's parameters, and the time of its creation.
+    """Returns the survey's inputs: the run's parameters and its creation time.
 
-    The driver expands the placeholder where it is a constant input of a task, and nowhere else: resolveInputParameter
+    The driver expands the placeholder only in a constant input of a task: resolveInputParameter
     in backend/src/v2/driver/resolve.go.  A run of a schedule gets its label `workflowEpoch`, any other run the creation
     time of its workflow (resolvePipelineJobTimes in backend/src/v2/cmd/driver/main.go).
     """
@@ -74,21 +72,21 @@ def survey_inputs(config: RunConfig) -> Json:
 
 
 def survey_container(config: RunConfig) -> Json:
-    """Gets the whole configuration, from which it makes the run's own."""
+    """Returns the survey's container; its argument is the configuration, to which the run's parameters are applied."""
     recipe = config.model_dump(mode="json", by_alias=True, exclude={"kubeflow"})
     cluster = config.kubeflow.model_dump(mode="json", exclude_unset=True)
     return _container(config, SURVEY, "--config", json.dumps({**recipe, "kubeflow": cluster}, ensure_ascii=False))
 
 
 def notify_component() -> Json:
-    """From how the run ended, and what it is called, to nothing."""
+    """Returns the exit task's component: the run's status and name are its inputs; it has no outputs."""
     status = {"parameterType": "TASK_FINAL_STATUS", "isOptional": True}
     texts = dict.fromkeys(("run_id", "run_name", "pipeline", "ui"), STRING)
     return {"inputDefinitions": {"parameters": {"status": status, **texts}}}
 
 
 def notify_inputs(config: RunConfig) -> Json:
-    """The driver puts in what the braces name: resolveInputParameter in backend/src/v2/driver/resolve.go."""
+    """Returns the exit task's inputs; the driver expands the braces (resolveInputParameter in v2/driver/resolve.go)."""
     return {
         "status": {"taskFinalStatus": {"producerTask": PIPELINE}},
         "run_id": {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}},
@@ -99,17 +97,17 @@ def notify_inputs(config: RunConfig) -> Json:
 
 
 def notify_container(config: RunConfig) -> Json:
-    """Gets the address from a Secret, see `platform`."""
+    """Returns the exit task's container; the address comes from a Secret, see `platform`."""
     return _container(config, NOTIFY)
 
 
 def types_of(parameters: Json) -> Json:
-    """The same parameters without their defaults: whoever passes them on has applied these."""
+    """Returns the parameters without their defaults, which the enclosing group has applied."""
     return {name: {"parameterType": parameter["parameterType"]} for name, parameter in parameters.items()}
 
 
 def passed_on(parameters: Json) -> Json:
-    """Inputs of a task that are those of the group around it."""
+    """Returns inputs of a task that pass on the parameters of the enclosing group."""
     return {name: {"componentInputParameter": name} for name in parameters}
 
 

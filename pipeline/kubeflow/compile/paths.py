@@ -1,8 +1,8 @@
-"""Where the files of a configuration are on a cluster.
+"""Paths of a configuration on a cluster.
 
-On this machine a relative path is relative to the folder that the command runs in.  On a cluster a volume stands for
-that folder, so that one configuration serves both; what is no address (gs://, s3://) has to be on a volume that each
-step that needs it mounts.
+Locally a relative path is relative to the current folder.  On a cluster a volume takes that folder's place, so that one
+configuration serves both; a path that is not an address (gs://, s3://) must be on a volume that each step that needs
+it mounts.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _SURVEY_PATHS = (*DATA_PATHS, *REGISTRY_PATHS, *INITIAL_WEIGHTS_PATHS)
 
 
 class PathField(NamedTuple):
-    """A key of the configuration that may be a path; `names` are the values that are not paths."""
+    """Configuration key that may be a path; `names` are the values that are not paths."""
 
     title: str
     names: frozenset[str] = frozenset()
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The key of each level."""
+        """Keys of all levels."""
         return tuple(self.title.split("."))
 
     @property
     def tasks(self) -> frozenset[str]:
-        """The tasks that follow the path in their pod."""
+        """Tasks that open the path in their pod."""
         steps = {step.task for step in STEPS if self.title in step.paths}
         return frozenset(steps | ({SURVEY} if self.title in _SURVEY_PATHS else set()))
 
@@ -47,17 +47,19 @@ PATH_FIELDS = tuple(
     PathField(title, _NAMES.get(title, frozenset()))
     for title in dict.fromkeys(path for step in STEPS for path in step.paths)
 )
-"""Every path that a step follows in its pod."""
+"""All configuration keys whose path a step opens in its pod."""
 
 
 def on_cluster(config: RunConfig) -> RunConfig:
-    """The same configuration with all paths as they are in the pods.
+    """Returns the configuration with all paths as they are in the pods.
 
     Raises:
-        UserError: a path is relative, and there is no volume that it could be relative to.
+        UserError: a path is relative, but kubeflow.volume is not set.
     """
     raw = config.model_dump(by_alias=True)
-    raw["kubeflow"] = config.kubeflow.model_dump(exclude_unset=True)  # What is not said stays so, see `options_of`.
+    raw["kubeflow"] = config.kubeflow.model_dump(
+        exclude_unset=True
+    )  # Options that are not set stay unset, see `options_of`.
     raw["registry"] = config.registry or f"{config.workspace or f'runs/{config.name}'}/registry"
     raw["workspace"] = None
     source = raw["data"]["source"]
@@ -71,15 +73,15 @@ def on_cluster(config: RunConfig) -> RunConfig:
 
 
 def mounts(config: RunConfig, task: str, options: StepOptions) -> tuple[Volume, ...]:
-    """The volumes of a task: its own, and the one that stands for the folder if the task needs a path below it.
+    """Returns the volumes of a task: its own, and kubeflow.volume if the task needs a path on it.
 
     Args:
         config: As `on_cluster` returns it.
         task: Name of the task.
-        options: What the task asks of the cluster.
+        options: The task's options.
 
     Raises:
-        UserError: the task needs a path that is on none of them, or a claim or a mount would be there twice.
+        UserError: the task needs a path that is on none of them, or a claim or a mount would appear twice.
     """
     own, common = options.volumes or (), config.kubeflow.volume
     needs_common = False
@@ -137,7 +139,7 @@ def _unreachable(field: PathField, path: str, task: str, volume: Volume | None) 
 
 
 def _check_distinct(volumes: tuple[Volume, ...], task: str) -> None:
-    """A pod's volumes are named for their claims (makeVolumeMountPatch in backend/src/v2/driver/k8s.go)."""
+    """Checks that claims are unique: they name a pod's volumes (makeVolumeMountPatch in v2/driver/k8s.go)."""
     for what, values in (
         ("the claim", [volume.claim for volume in volumes]),
         ("the mount", [volume.mount for volume in volumes]),
@@ -145,5 +147,5 @@ def _check_distinct(volumes: tuple[Volume, ...], task: str) -> None:
         for value in values:
             if values.count(value) > 1:
                 raise UserError(
-                    f"kubeflow.steps: {what} {value} is there twice in the step {task}; no pod can have that"
+                    f"kubeflow.steps: {what} {value} appears twice in the step {task}, which no pod can have"
                 )

@@ -1,4 +1,4 @@
-"""The second document: what Kubernetes alone knows of, as `KubernetesExecutorConfig` of Kubeflow Pipelines has it.
+"""Platform document: Kubernetes settings of each task, as `KubernetesExecutorConfig` of Kubeflow Pipelines.
 
 Fields and their meaning: kubernetes_platform/proto/kubernetes_executor_config.proto and
 backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
@@ -6,20 +6,17 @@ backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.compile.paths import mounts
 from pipeline.kubeflow.config import StepOptions, Toleration
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import NOTIFY
-
-Json = dict[str, Any]
 
 
 def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
-    """The platform document.
+    """Returns the platform document.
 
     Args:
         config: With the cluster's paths, as `paths.on_cluster` returns it.
@@ -51,7 +48,7 @@ def _executor(config: RunConfig, task: str) -> Json:
 
 
 def _tolerations(config: RunConfig, task: str, options: StepOptions) -> tuple[Toleration, ...]:
-    """What is said; else, of a step with devices, the taint by which pools of such nodes keep other pods out.
+    """Returns the configured tolerations; by default, for a step with devices, the taint that node pools use for them.
 
     Workers of the Trainer take the tolerations of its step.
     """
@@ -63,11 +60,11 @@ def _tolerations(config: RunConfig, task: str, options: StepOptions) -> tuple[To
 
 
 def _empty_folders(options: StepOptions) -> list[Json]:
-    """Scratch for a root file system that is read-only, and shared memory.
+    """Returns scratch folders, because the root file system is read-only, and shared memory.
 
     The format has a field of its own for shared memory, `enabledSharedMemory`, which the driver of 2.17 does not read.
     """
-    folders: list[Json] = [{"volumeName": "scratch", "mountPath": "/tmp"}]  # noqa: S108  # The pod's own.
+    folders: list[Json] = [{"volumeName": "scratch", "mountPath": "/tmp"}]  # noqa: S108  # In the pod.
     if options.shared_memory:
         size = options.shared_memory
         folders.append({"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": size})  # noqa: S108

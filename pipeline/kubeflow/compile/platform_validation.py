@@ -1,4 +1,4 @@
-"""What the platform document must keep for the driver to make a pod of it; like `spec_validation` for the PipelineSpec.
+"""Validates a platform document against the rules of the driver, which creates pods from it.
 
 The field names are those of kubernetes_platform/proto/kubernetes_executor_config.proto of kubeflow/pipelines 2.17;
 an unknown one is refused by backend/src/v2/compiler/argocompiler/container.go, containerExecutorTask.
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from pipeline.kubeflow.compile.spec_validation import Problem, refuse
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 FIELDS = frozenset(
     {
@@ -36,10 +34,10 @@ FIELDS = frozenset(
         "securityContext",
     }
 )
-"""Of the format, less `enabledSharedMemory`, which nothing reads."""
+"""Fields of the format, without `enabledSharedMemory`, which nothing reads."""
 
 TAKEN_MOUNTS = frozenset({"/kfp-launcher", "/gcs", "/s3", "/minio", "/.local", "/.cache", "/.config", "/kfp-workspace"})
-"""What the pod of a step has by itself: backend/src/v2/compiler/argocompiler/container.go; the last from driver.go."""
+"""Volumes that each step's pod has: backend/src/v2/compiler/argocompiler/container.go; the last from driver.go."""
 
 TAKEN_VOLUMES = frozenset(
     {
@@ -58,16 +56,16 @@ TAKEN_VOLUMES = frozenset(
 
 
 def check_platform(platform: Json, spec: Json) -> None:
-    """Refuses what the driver would refuse.
+    """Validates the platform document.
 
     Raises:
-        UserError: names each step that breaks a rule, and how.
+        UserError: a rule is broken; the text names each step and rule.
     """
     refuse(list(platform_problems(platform, spec)))
 
 
 def platform_problems(platform: Json, spec: Json) -> Iterator[Problem]:
-    """All that the driver would refuse, or that no pod can have."""
+    """Yields everything that the driver would refuse, or that a pod cannot have."""
     known = spec["deploymentSpec"]["executors"]
     for label, executor in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].items():
         task = label.removeprefix("exec-")
@@ -80,18 +78,18 @@ def platform_problems(platform: Json, spec: Json) -> Iterator[Problem]:
 
 def _fields(executor: Json, container: Json) -> Iterator[str]:
     for field in sorted(set(executor) - FIELDS):
-        yield f"the platform document has {field}, which Kubeflow Pipelines 2.17 does not heed"
+        yield f"the platform document has {field}, which Kubeflow Pipelines 2.17 ignores"
 
 
 def _volumes(executor: Json, container: Json) -> Iterator[str]:
-    """A pod's volumes have names of their own (v2/driver/k8s.go, extendPodSpecPatch, names them for their claims)."""
+    """Checks that volume names are unique in a pod (v2/driver/k8s.go, extendPodSpecPatch: claims are the names)."""
     names = Counter([_value(mount["pvcNameParameter"]) for mount in executor.get("pvcMount", [])])
     names.update(mount["volumeName"] for mount in executor.get("emptyDirMounts", []))
     for name, times in names.items():
         if times > 1:
             yield f"mounts two volumes of the name {name}, which no pod can have"
         if name in TAKEN_VOLUMES:
-            yield f"mounts a volume of the name {name}, which Kubeflow Pipelines takes for its own"
+            yield f"mounts a volume of the name {name}, which Kubeflow Pipelines reserves"
 
 
 def _mounts(executor: Json, container: Json) -> Iterator[str]:
@@ -100,21 +98,21 @@ def _mounts(executor: Json, container: Json) -> Iterator[str]:
         if times > 1:
             yield f"mounts two volumes at {path}, which no pod can have"
         if any(PurePosixPath(path).is_relative_to(taken) for taken in TAKEN_MOUNTS):
-            yield f"mounts a volume at {path}, where Kubeflow Pipelines has its own"
+            yield f"mounts a volume at {path}, where Kubeflow Pipelines mounts its own"
 
 
 def _names(executor: Json, container: Json) -> Iterator[str]:
-    """v2/driver/resolve.go, resolveInputParameterStr: a name must be there."""
+    """Checks that names are not empty: v2/driver/resolve.go, resolveInputParameterStr."""
     parameters = [
         *(("claim", mount.get("pvcNameParameter")) for mount in executor.get("pvcMount", [])),
         *(("secret", secret.get("secretNameParameter")) for secret in executor.get("secretAsEnv", [])),
         *(("pull secret", secret.get("secretNameParameter")) for secret in executor.get("imagePullSecret", [])),
     ]
-    yield from (f"names a {what} that is empty" for what, parameter in parameters if not _value(parameter or {}))
+    yield from (f"has an empty {what}" for what, parameter in parameters if not _value(parameter or {}))
 
 
 def _variables(executor: Json, container: Json) -> Iterator[str]:
-    """Of two environment variables of one name the last one counts, whichever was meant."""
+    """Checks that environment variables are unique: of two with one name the last would count."""
     names = Counter(variable["name"] for variable in container.get("env", []))
     for secret in executor.get("secretAsEnv", []):
         names.update(key["envVar"] for key in secret["keyToEnv"])

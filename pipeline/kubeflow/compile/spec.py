@@ -1,13 +1,12 @@
-"""From the PipelineSpec that TFX compiles for Vertex AI to one that the open-source backend runs.
+"""Converts the PipelineSpec that TFX compiles for Vertex AI to one that the open-source backend runs.
 
-Plain dictionaries all the way, as the JSON of `PipelineSpec` (api/v2alpha1/pipeline_spec.proto of kubeflow/pipelines)
-has them: the protobufs of TFX's and of newer Kubeflow releases do not go together in one process.
+It uses plain dictionaries in the JSON format of `PipelineSpec` (api/v2alpha1/pipeline_spec.proto of
+kubeflow/pipelines): the protobufs of TFX and of newer Kubeflow releases cannot be loaded in one process.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from common.compatibility import portable_stats_options
 from pipeline.config.run_config import RunConfig
@@ -27,19 +26,18 @@ from pipeline.kubeflow.compile.non_tfx_tasks import (
     types_of,
 )
 from pipeline.kubeflow.config import StepOptions
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE, NOTIFY, PIPELINE, RETRAIN, SURVEY, TASK_LABELS
 
-Json = dict[str, Any]
-
 SCHEMA_VERSION = "2.1.0"
-"""The only one that the backend takes: backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate."""
+"""The only version that the backend accepts: backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate."""
 
 _TYPE_VERSION = "0.0.1"
 _INPUT_TYPES = "--json_serialized_inputs_spec_args"
 
 
 def cluster_spec(tfx: Json, config: RunConfig) -> Json:
-    """The PipelineSpec for the cluster.
+    """Returns the PipelineSpec for the cluster.
 
     Args:
         tfx: As `tfx_output.tfx_spec` returns it.
@@ -64,7 +62,7 @@ def cluster_spec(tfx: Json, config: RunConfig) -> Json:
 
 
 class _Spec:
-    """Components and executors as they are gathered."""
+    """Builder of the PipelineSpec's components and executors."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -72,7 +70,7 @@ class _Spec:
         self.executors: Json = {}
 
     def add_tfx_steps(self, tfx: Json) -> Json:
-        """Takes over each step of TFX; returns their tasks, which ask the survey beside them."""
+        """Adds each TFX step; returns their tasks, which take run-time parameters from the survey task."""
         _check_run_values(tfx["root"]["dag"]["tasks"])
         for step, component in tfx["components"].items():
             container = tfx["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
@@ -85,12 +83,12 @@ class _Spec:
         return {_task_name(step): self._tfx_task(step, task) for step, task in tfx["root"]["dag"]["tasks"].items()}
 
     def add_survey(self) -> Json:
-        """Puts the survey in front."""
+        """Adds the survey; returns its task."""
         self._add_container(SURVEY, survey_component(self.config), survey_container(self.config))
         return {SURVEY: self._container_task(SURVEY, survey_inputs(self.config), cache=False)}
 
     def in_skippable_group(self, tasks: Json) -> Json:
-        """Puts `tasks` into a group that runs only if the survey, now outside, says so."""
+        """Wraps `tasks` in a group that runs only if the survey, which is outside it, finds that a training is due."""
         outputs = survey_outputs()
         for task in tasks.values():
             task["inputs"]["parameters"] = {
@@ -102,7 +100,7 @@ class _Spec:
         return {RETRAIN: {**group, "dependentTasks": [SURVEY], "triggerPolicy": {"condition": condition}}}
 
     def with_last_word(self, tasks: Json) -> Json:
-        """Puts `tasks` into a group after which, however it ended, the webhook is told."""
+        """Wraps `tasks` in a group with an exit task that notifies the webhook of any outcome."""
         self._add_container(NOTIFY, notify_component(), notify_container(self.config))
         parameters = run_parameters(self.config)
         return {
@@ -119,7 +117,7 @@ class _Spec:
         return _task(name, values)
 
     def _add_container(self, task: str, component: Json, container: Json) -> None:
-        """A component with its executor, and with what the configuration gives it."""
+        """Adds a component with its executor, and with the resources and environment from the configuration."""
         options = self.config.kubeflow.options_of(task)
         self.components[f"comp-{task}"] = {"executorLabel": f"exec-{task}", **component}
         self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(options)}}
@@ -167,7 +165,7 @@ def _task(name: str, values: Json) -> Json:
 
 
 def _definitions(tfx: Json) -> Json:
-    """Types of artifacts by their titles: an instance schema is lost on the way to the step, and MLMD is going."""
+    """Replaces instance schemas of artifact types by titles: steps do not get instance schemas."""
     own: Json = {}
     if "artifacts" in tfx:
         own["artifacts"] = {
@@ -180,7 +178,7 @@ def _definitions(tfx: Json) -> Json:
 
 
 def _title(artifact_type: Json) -> str:
-    """The title in the first line of TFX's instance schema, which is YAML: `title: tfx.Examples`."""
+    """Returns the title in the first line of TFX's instance schema, which is YAML: `title: tfx.Examples`."""
     key, _, title = artifact_type["instanceSchema"].partition("\n")[0].partition(": ")
     if key != "title" or not title:
         raise ValueError(f"no title in the artifact type {artifact_type}")
@@ -188,7 +186,7 @@ def _title(artifact_type: Json) -> str:
 
 
 def _with_input_types(args: list[str], component: Json) -> list[str]:
-    """The arguments that TFX emits, with the types of the inputs as the component has them now."""
+    """Returns the arguments that TFX emits, with the component's converted input types."""
     at = args.index(_INPUT_TYPES) + 1
     return [*args[:at], json.dumps(component.get("inputDefinitions", {}), sort_keys=True), *args[at + 1 :]]
 
@@ -200,7 +198,7 @@ def _artifact(tfx: Json) -> Json:
 
 
 def _constant(name: str, tfx: Json) -> Json:
-    """A constant, as both sets of TFX write it: whole numbers as such, for not every protobuf writes 1.0 as 1."""
+    """Returns a constant in the same form for both pinned TFX releases: some protobufs write 1 as 1.0."""
     value = tfx["runtimeValue"]["constant"]
     if name == "stats_options_json":
         value = portable_stats_options(value)
@@ -214,7 +212,7 @@ def _surveyed(output: str) -> Json:
 
 
 def _from_outside(value: Json) -> Json:
-    """What a task in a group asks of the group instead of the survey."""
+    """Replaces a reference to the survey by one to the enclosing group's parameter."""
     output = value.get("taskOutputParameter")
     return {"componentInputParameter": output["outputParameterKey"]} if output else value
 
@@ -231,7 +229,7 @@ def _retry_policy(retries: int) -> Json:
 
 
 def _resources(options: StepOptions) -> Json:
-    """The fields that the backend reads: backend/src/v2/driver/driver.go, initPodSpecPatch."""
+    """Returns the resource fields that the backend reads: backend/src/v2/driver/driver.go, initPodSpecPatch."""
     said = {
         "resourceCpuRequest": options.cpu,
         "resourceCpuLimit": options.cpu_limit,

@@ -1,8 +1,8 @@
-"""What a PipelineSpec must keep for the backend to take it and to run it.
+"""Validates a PipelineSpec against the rules of the KFP backend.
 
-Each rule names the function of kubeflow/pipelines 2.17 that would refuse (paths are below `backend/src`); what Argo
-refuses is `ValidateWorkflow` of argo-workflows, which the API server calls for each run.  A spec that breaks a rule is
-refused here, before anything is uploaded, by the name of the task.
+Each rule names the function of kubeflow/pipelines 2.17 that would refuse the spec (paths are below `backend/src`);
+Argo's rules are in `ValidateWorkflow` of argo-workflows, which the API server calls for each run.  A spec that breaks a
+rule is refused here, before anything is uploaded, with the name of the task.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from common.errors import UserError
 from pipeline.kubeflow.compile.spec import SCHEMA_VERSION
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 ROOT = "root"
 MAX_ARGUMENT = 128 * 1024
@@ -26,7 +25,7 @@ _PIPELINE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _TASK_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
 _CONDITION_PARAMETER = re.compile(r"inputs\.parameter_values\[(['\"])(.*?)\1\]")
 _DRIVERS_OWN = re.compile(r"\{\{\$(\.[a-z_]+)?\}\}")
-"""What the driver replaces, and Argo leaves alone."""
+"""Placeholders that the driver expands, and Argo does not."""
 
 _DRIVER = "-driver"
 _LAST = "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -42,7 +41,7 @@ _ONLY_FOR_TASKS = {"TASK_FINAL_STATUS": (dict,), "TASK_CONFIG": (dict,)}
 
 
 class Problem(NamedTuple):
-    """Something that the backend would refuse."""
+    """A broken rule, and where."""
 
     where: str
     reason: str
@@ -52,7 +51,7 @@ class Problem(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A component that is a DAG: what its tasks may refer to."""
+    """Component that is a DAG, with what its tasks may refer to."""
 
     name: str
     component: Json
@@ -67,31 +66,31 @@ class Group(NamedTuple):
         return self.component.get("inputDefinitions", {}).get("parameters", {})
 
     def component_of(self, task: Json) -> Json:
-        """The component that a task runs; empty where there is none."""
+        """Returns the component that a task runs; empty if it does not exist."""
         return self.spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {})
 
 
 def check_spec(spec: Json) -> None:
-    """Refuses what the backend would refuse.
+    """Validates the PipelineSpec.
 
     Raises:
-        UserError: names each task that breaks a rule, and how.
+        UserError: a rule is broken; the text names each task and rule.
     """
     refuse(list(problems(spec)))
 
 
 def refuse(found: list[Problem]) -> None:
-    """Raises one error of all problems, if there are any."""
+    """Raises one error for all problems, if there are any."""
     if found:
         raise UserError("Kubeflow Pipelines would not run this pipeline: " + "; ".join(map(str, found)))
 
 
 def problems(spec: Json) -> Iterator[Problem]:
-    """All that the backend would refuse in a PipelineSpec."""
+    """Yields everything that the backend would refuse in a PipelineSpec."""
     yield from _header(spec)
     root = spec.get("root", {})
     if "dag" not in root:
-        yield Problem(ROOT, "is no DAG")
+        yield Problem(ROOT, "is not a DAG")
         return
     yield from _run_parameters(root)
     for group in _groups(spec):
@@ -108,20 +107,20 @@ def _header(spec: Json) -> Iterator[Problem]:
 
 
 def _run_parameters(root: Json) -> Iterator[Problem]:
-    """apiserver/template/v2_template.go, validatePipelineJobInputs: a run or a schedule may give none of them."""
+    """apiserver/template/v2_template.go, validatePipelineJobInputs: a run or a schedule may set none of them."""
     for name, parameter in root.get("inputDefinitions", {}).get("parameters", {}).items():
         kind = parameter.get("parameterType")
         if kind not in _TYPES:
-            yield Problem(ROOT, f"the parameter {name} is of type {kind}, which no run can give")
+            yield Problem(ROOT, f"the parameter {name} is of type {kind}, which a run cannot set")
         elif "defaultValue" not in parameter:
             if not parameter.get("isOptional"):
                 yield Problem(ROOT, f"the parameter {name} has no default, so that a run without it is refused")
         elif not _fits(parameter["defaultValue"], kind):
-            yield Problem(ROOT, f"the default {parameter['defaultValue']!r} of the parameter {name} is no {kind}")
+            yield Problem(ROOT, f"the default {parameter['defaultValue']!r} of the parameter {name} is not a {kind}")
 
 
 def _groups(spec: Json) -> Iterator[Group]:
-    """The root and all DAGs below it, each once: v2/compiler/visitor.go, dfs."""
+    """Yields the root and all DAGs below it, each once: v2/compiler/visitor.go, dfs."""
     seen: set[str] = set()
     waiting = [(ROOT, spec["root"])]
     while waiting:
@@ -140,7 +139,7 @@ def _groups(spec: Json) -> Iterator[Group]:
 def _group(group: Group) -> Iterator[Problem]:
     if not any(not _is_last(task) for task in group.tasks.values()):
         # v2/compiler/argocompiler/dag.go, DAG.
-        yield Problem(group.name, "has no task but those that run at the end")
+        yield Problem(group.name, "has no task except exit tasks")
     for name, task in group.tasks.items():
         for rule in _TASK_RULES:
             yield from (Problem(name, reason) for reason in rule(group, name, task))
@@ -153,10 +152,10 @@ def _group(group: Group) -> Iterator[Problem]:
 
 
 def _names(group: Group, name: str, task: Json) -> Iterator[str]:
-    """Tasks are tasks of Argo's workflow, each with one more for its driver (v2/compiler/argocompiler/dag.go, task)."""
+    """Checks names of Argo tasks; each task's driver is a second one (v2/compiler/argocompiler/dag.go, task)."""
     del task
     if not _TASK_NAME.fullmatch(name) or len(name) > MAX_TASK_NAME:
-        yield f"is no name of a task; letters, digits and hyphens are, {MAX_TASK_NAME} at most"
+        yield f"is not a task name: use letters, digits and hyphens, at most {MAX_TASK_NAME}"
     if name.endswith(_DRIVER) and name.removesuffix(_DRIVER) in group.tasks:
         yield f"has the name of the driver of {name.removesuffix(_DRIVER)}"
 
@@ -191,7 +190,7 @@ def _executor(group: Group, name: str, task: Json) -> Iterator[str]:
 
 
 def _container(container: Json, task: Json) -> Iterator[str]:
-    """v2/driver/driver.go, initPodSpecPatch: the inputs are one argument of the launcher too."""
+    """v2/driver/driver.go, initPodSpecPatch: the inputs are also one argument of the launcher."""
     if not container.get("image"):
         yield "has no image"
     if not container.get("command"):
@@ -200,7 +199,7 @@ def _container(container: Json, task: Json) -> Iterator[str]:
         if _size(argument) >= MAX_ARGUMENT:
             yield f"has an argument of {_size(argument)} bytes; the operating system allows {MAX_ARGUMENT}"
         if not _is_free_of_braces(argument):
-            yield "has an argument with double braces, which Argo takes for its own"
+            yield "has an argument with double braces, which Argo would expand"
     inputs = _size(json.dumps(task.get("inputs", {}), ensure_ascii=False))
     if inputs >= MAX_ARGUMENT:
         yield f"has inputs of {inputs} bytes, which are one argument; the operating system allows {MAX_ARGUMENT}"
@@ -238,7 +237,7 @@ def _references(group: Group, name: str, task: Json) -> Iterator[str]:
         if outer is not None and outer not in group.parameters:
             yield f"takes {key} from the parameter {outer!r}, which {group.name} does not have"
         if "taskFinalStatus" in value and not task.get("dependentTasks"):
-            yield f"takes {key} from the end of a task, but depends on none"
+            yield f"takes {key} from the final status of a task, but depends on none"
     for key, value in inputs.get("artifacts", {}).items():
         outer = value.get("componentInputArtifact")
         if outer is not None and outer not in artifacts:
@@ -246,7 +245,7 @@ def _references(group: Group, name: str, task: Json) -> Iterator[str]:
 
 
 def _inputs(group: Group, name: str, task: Json) -> Iterator[str]:
-    """v2/driver/resolve.go, resolveInputs: only of what is optional is a default taken, by the launcher."""
+    """v2/driver/resolve.go, resolveInputs: the launcher applies defaults only to optional inputs."""
     component = group.component_of(task)
     for kind in ("parameters", "artifacts"):
         declared = component.get("inputDefinitions", {}).get(kind, {})
@@ -257,7 +256,7 @@ def _inputs(group: Group, name: str, task: Json) -> Iterator[str]:
 
 
 def _types(group: Group, name: str, task: Json) -> Iterator[str]:
-    """v2/driver/resolve.go, resolveInputs: numbers are one kind, and everything may become a text."""
+    """v2/driver/resolve.go, resolveInputs: numbers are one kind, and everything can be converted to a string."""
     declared = group.component_of(task).get("inputDefinitions", {}).get("parameters", {})
     for key, value in task.get("inputs", {}).get("parameters", {}).items():
         wanted = declared.get(key, {}).get("parameterType")
@@ -266,15 +265,15 @@ def _types(group: Group, name: str, task: Json) -> Iterator[str]:
         if wanted not in {**_TYPES, **_ONLY_FOR_TASKS}:
             yield f"has the parameter {key} of the unknown type {wanted}"
         elif "runtimeValue" in value and not _fits(value["runtimeValue"].get("constant"), wanted):
-            yield f"gets {value['runtimeValue'].get('constant')!r} for {key}, which is no {wanted}"
+            yield f"gets {value['runtimeValue'].get('constant')!r} for {key}, which is not a {wanted}"
         elif "runtimeValue" not in value:
             given = _type_of(group, value)
             if given is not None and _python_types(given) != _python_types(wanted):
-                yield f"gets a {given} for {key}, which is no {wanted}"
+                yield f"gets a {given} for {key}, which is not a {wanted}"
 
 
 def _type_of(group: Group, value: Json) -> str | None:
-    """The type of a parameter that comes from outside or from a task; `None` where another rule has its word."""
+    """Returns the type of a parameter from outside or from a task; `None` if another rule reports it."""
     if "componentInputParameter" in value:
         return group.parameters.get(value["componentInputParameter"], {}).get("parameterType")
     if "taskOutputParameter" in value:
@@ -286,7 +285,7 @@ def _type_of(group: Group, value: Json) -> str | None:
 
 
 def _artifact_types(group: Group, name: str, task: Json) -> Iterator[str]:
-    """v2/component/launcher_v2.go, getArtifactSchema: a title, which the step finds again, or a schema."""
+    """v2/component/launcher_v2.go, getArtifactSchema: a title, which the step reads, or a schema."""
     component = group.component_of(task)
     for side in ("inputDefinitions", "outputDefinitions"):
         for key, definition in component.get(side, {}).get("artifacts", {}).items():
@@ -295,11 +294,11 @@ def _artifact_types(group: Group, name: str, task: Json) -> Iterator[str]:
 
 
 def _constants(group: Group, name: str, task: Json) -> Iterator[str]:
-    """Argo replaces what is in double braces wherever it stands, or refuses the workflow where it cannot."""
+    """Argo expands double braces anywhere, or refuses the workflow if it cannot."""
     for key, value in task.get("inputs", {}).get("parameters", {}).items():
         constant = value.get("runtimeValue", {}).get("constant")
         if isinstance(constant, str) and not _is_free_of_braces(constant):
-            yield f"has double braces in the value of {key}, which Argo takes for its own"
+            yield f"has double braces in the value of {key}, which Argo would expand"
 
 
 def _conditions(group: Group, name: str, task: Json) -> Iterator[str]:
@@ -333,7 +332,7 @@ _TASK_RULES: tuple[Callable[[Group, str, Json], Iterator[str]], ...] = (
 
 
 def _group_outputs(group: Group) -> Iterator[Problem]:
-    """v2/driver/util.go, GetProducerTask: what a DAG gives on must come from its own tasks."""
+    """v2/driver/util.go, GetProducerTask: the outputs of a DAG must come from its own tasks."""
     outputs = group.component["dag"].get("outputs", {})
     selectors = [
         (key, kind, selector)
@@ -357,7 +356,7 @@ def _group_outputs(group: Group) -> Iterator[Problem]:
 
 
 def _cycle(tasks: Json) -> list[str]:
-    """Tasks that wait for each other, the first one again at the end; empty where there are none."""
+    """Returns a cycle of tasks, ending with the first one again; empty if there is none."""
     done: set[str] = set()
 
     def follow(name: str, path: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The steps that `kubeflow.steps` may name."""
+"""Validates the step names in `kubeflow.steps`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipeline.kubeflow.config import DEFAULT, KubeflowConfig
 
 
 def check_step_names(config: KubeflowConfig, tasks: Iterable[str]) -> None:
-    """Makes sure that `kubeflow.steps` names nothing but tasks.
+    """Checks that `kubeflow.steps` names only tasks.
 
     Raises:
-        UserError: it does; the text names the near one.
+        UserError: a name is unknown; the text suggests the closest task.
     """
     known = sorted(tasks)
     for name in config.steps:

@@ -1,4 +1,4 @@
-"""The PipelineSpec as TFX's Kubeflow runner makes it, for Vertex AI, from the steps of `pipeline/dag/pipeline.py`."""
+"""PipelineSpec that TFX's Kubeflow runner compiles, for Vertex AI, from the steps of `pipeline/dag/pipeline.py`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipeline.kubeflow.names import COMMAND
 
 
 def tfx_spec(config: RunConfig) -> dict[str, Any]:
-    """What TFX's KubeflowV2DagRunner makes of the pipeline, schema version 2.1.
+    """Compiles the pipeline with TFX's KubeflowV2DagRunner, schema version 2.1.
 
-    The state of a run is not known yet; a mark (`placeholders`) stands in its place.
+    The run-time state is not known yet; placeholders take its place.
 
     Raises:
         UserError: the curated schema does not exist.
@@ -47,5 +47,5 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
 
 
 def placeholders() -> dict[str, str]:
-    """A mark for each field of `RunState`; none may be left in what is compiled."""
+    """Returns a placeholder for each field of `RunState`; the compiled result must contain none."""
     return {field.name: f"<run state:{field.name}>" for field in dataclasses.fields(RunState)}

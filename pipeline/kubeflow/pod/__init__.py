@@ -1,1 +1,1 @@
-"""What runs in a step's pod."""
+"""Code that runs in a step's pod."""

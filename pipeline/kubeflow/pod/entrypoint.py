@@ -1,6 +1,6 @@
-"""The command of every step's container: `segpipe-step run | survey | notify | worker`.
+"""Entry point of every step's container: `segpipe-step run | survey | notify | worker`.
 
-TensorFlow and TFX are imported once the arguments are known to be sound, and only by `run`.
+TensorFlow and TFX are imported after the arguments are validated, and only by `run`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any, NoReturn
 
 from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
-from common.gpus import share_gpus
 from common.machine_faults import describe, machine_fault_in
-from pipeline.kubeflow.pod.launcher import Json, Places
+from common.tensorflow_environment import set_tensorflow_environment
+from pipeline.kubeflow.json_types import Json
+from pipeline.kubeflow.pod.launcher import ArtifactPaths
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
@@ -28,14 +29,14 @@ KEEP_URIS = "SEGPIPE_KEEP_URIS"
 
 
 class Terminated(BaseException):
-    """The pod was asked to end; no `except Exception` on the way may take it for a fault."""
+    """The pod was asked to terminate; not an `Exception`, so that handlers of errors do not catch it."""
 
 
 def main() -> NoReturn:
-    """The console script.
+    """Runs the console script.
 
-    Everything is written when a step returns, so the process ends at once: the shutdown of the interpreter, with
-    TensorFlow's and Beam's threads still alive, has been seen to crash ("pure virtual method called") after success.
+    All results are written when a step returns, so the process exits at once: the shutdown of the interpreter, with
+    TensorFlow's and Beam's threads still alive, has crashed ("pure virtual method called") after success.
     """
     status = run_command(sys.argv[1:])
     sys.stdout.flush()
@@ -44,17 +45,17 @@ def main() -> NoReturn:
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs one command and gives its exit status; the last line of the log says why it is not 0."""
+    """Runs one command and returns its exit status; if it is not 0, the last line of the log has the reason."""
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
-    share_gpus()
+    set_tensorflow_environment()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         options.run(options, more)
     except Terminated:
         say("stopped: the pod was asked to end")
         return TERMINATED
-    except Exception as error:  # noqa: BLE001  # Whatever went wrong, the log ends with a sentence.
+    except Exception as error:  # noqa: BLE001  # Any error ends the log with one sentence.
         give_reason(_reason(error))
         return 1
     return 0
@@ -74,11 +75,11 @@ def _reason(error: Exception) -> str:
     if fault is not None:
         return describe(fault, [Path()])
     first_line = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first_line} (a bug, or a fault of the cluster; the traceback is above)"
+    return f"{type(error).__name__}: {first_line} (a bug or a cluster fault; the traceback is above)"
 
 
 def _parser() -> argparse.ArgumentParser:
-    # The long names of `run` are TFX's; what it does not know is Beam's.
+    # The option names of `run` are TFX's; unknown options are passed to Beam.
     parser = argparse.ArgumentParser("segpipe-step", description="One step of the pipeline in a pod.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -89,12 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--keep-uris", action="store_true", default=os.environ.get(KEEP_URIS) == "1")
     run.set_defaults(run=_run_executor)
 
-    survey = commands.add_parser("survey", help="what the run finds when it starts", allow_abbrev=False)
+    survey = commands.add_parser("survey", help="captures the run-time state", allow_abbrev=False)
     survey.add_argument("--executor_input", type=_json, required=True)
     survey.add_argument("--config", type=_json, required=True)
     survey.set_defaults(run=_survey)
 
-    notify = commands.add_parser("notify", help="tells the webhook how the run ended", allow_abbrev=False)
+    notify = commands.add_parser("notify", help="notifies the webhook of how the run ended", allow_abbrev=False)
     notify.add_argument("--executor_input", type=_json, required=True)
     notify.set_defaults(run=_notify)
 
@@ -112,13 +113,13 @@ def _json(text: str) -> Json:
 
 def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) -> None:
     executor_input = options.json_serialized_invocation_args
-    places = Places(executor_input, options.keep_uris)
-    log_to_pod(places.named_by_uri)
+    paths = ArtifactPaths(executor_input, options.keep_uris)
+    log_to_pod(paths.named_by_uri)
     import_tensorflow()
     from pipeline.kubeflow.pod.tfx_step import run_executor
 
     inputs_spec = options.json_serialized_inputs_spec_args
-    run_executor(options.executor_class_path, executor_input, inputs_spec, places, beam_arguments)
+    run_executor(options.executor_class_path, executor_input, inputs_spec, paths, beam_arguments)
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:
@@ -145,7 +146,7 @@ def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
 
 def _refuse(more: Sequence[str]) -> None:
     if more:
-        raise UserError(f"segpipe-step does not know {more[0]!r}; is the image older than the compiled pipeline?")
+        raise UserError(f"unknown argument {more[0]!r} of segpipe-step; is the image older than the compiled pipeline?")
 
 
 if __name__ == "__main__":

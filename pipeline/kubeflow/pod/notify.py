@@ -1,12 +1,12 @@
-"""The last task of a run, also of one that failed: tells a webhook how the run ended.
+"""Exit task of a run: notifies a webhook of how the run ended, even if it failed.
 
-What the backend hands it is `PipelineTaskFinalStatus` (api/v2alpha1/pipeline_spec.proto of kubeflow/pipelines), as the
+Its input is `PipelineTaskFinalStatus` (api/v2alpha1/pipeline_spec.proto of kubeflow/pipelines), as the
 driver fills it in (resolveInputParameter in backend/src/v2/driver/resolve.go, release 2.17): the state is that of the
-metadata store, and the error is always empty.  The state of a group is written by the launcher of its last task alone,
-so that it stays RUNNING where that task was cached or skipped, or its pod was killed, as it is when somebody terminates
-the run.  A backend without ML Metadata says SUCCEEDED, CACHED, SKIPPED or FAILED, also where no launcher ran
-(resolveTaskFinalStatus in driver/resolver/parameters.go).  So the task asks the pipelines' API first, see `outcome`;
-what was handed over is told where that is silent.
+metadata store, and the error is always empty.  Only the launcher of a group's last task writes the group's
+state, so it stays RUNNING if that task was cached or skipped, or its pod was killed, as in a terminated run.  A backend
+without ML Metadata reports SUCCEEDED, CACHED, SKIPPED or FAILED, even if no launcher ran
+(resolveTaskFinalStatus in driver/resolver/parameters.go).  So the task asks the pipelines' API first, see `outcome`,
+and uses its input only if the API does not know.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _MOST_FINDINGS = 5  # A block of Slack has 3000 characters.
 
 
 def main_from(parameters: Mapping[str, Any]) -> None:
-    """Tells the webhook that the environment names.
+    """Notifies the webhook whose address is in the environment.
 
     Args:
         parameters: The task's: `status` (a PipelineTaskFinalStatus), `run_id`, `run_name`, `pipeline` and `ui`, the
             dashboard's address, which may be empty or missing.
 
     Raises:
-        UserError: there is no webhook, or it could not be told.
+        UserError: the webhook's address is missing, or it could not be notified.
     """
     url = os.environ.get(WEBHOOK_VARIABLE, "").strip()
     if not url:
@@ -51,11 +51,11 @@ def main_from(parameters: Mapping[str, Any]) -> None:
     texts = {name: str(parameters.get(name) or "") for name in ("run_id", "run_name", "pipeline", "ui")}
     message = compose(_status(parameters), **texts)
     send(url, message)
-    progress.report(f"told the webhook: {message['text']}")
+    progress.report(f"notified the webhook: {message['text']}")
 
 
 def _status(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the API says of the run, over what was handed to the task."""
+    """Returns the API's status of the run, or else the task's input."""
     handed: Mapping[str, Any] = parameters.get("status") or {}
     outcome = ask(str(parameters.get("run_id") or ""))
     if outcome is None:
@@ -67,7 +67,7 @@ def _status(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 def compose(
     status: Mapping[str, Any], run_id: str = "", run_name: str = "", pipeline: str = "", ui: str = ""
 ) -> dict[str, Any]:
-    """A message that Slack, Mattermost and their like take: https://docs.slack.dev/reference/block-kit/blocks.
+    """Returns a message for Slack, Mattermost and compatible services: https://docs.slack.dev/reference/block-kit/blocks.
 
     Args:
         status: The JSON of a `PipelineTaskFinalStatus`.
@@ -90,10 +90,10 @@ def compose(
 
 
 def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits: tuple[float, ...] = _WAITS) -> None:
-    """Posts `message` as JSON; tries again, after each of `waits` seconds, where that may help.
+    """Posts `message` as JSON; retries after each of `waits` seconds if the error may be temporary.
 
     Raises:
-        UserError: it could not be told; the text does not name the address, which is a secret.
+        UserError: the webhook could not be notified; the text does not contain the address, which is a secret.
     """
     try:
         scheme = urlsplit(url).scheme
@@ -106,21 +106,21 @@ def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits:
         if not problem:
             return
         if wait is None or lasting:
-            raise UserError(f"the webhook of kubeflow.webhook could not be told: {problem}")
-        progress.report(f"the webhook could not be told ({problem}); trying again in {wait:g} s")
+            raise UserError(f"the webhook of kubeflow.webhook could not be notified: {problem}")
+        progress.report(f"the webhook could not be notified ({problem}); trying again in {wait:g} s")
         time.sleep(wait)
 
 
 def _post(url: str, body: bytes, timeout: float) -> tuple[str, bool]:
-    """What went wrong, empty if nothing did; and whether it would go wrong again."""
+    """Returns the error, empty if there is none, and whether it is permanent."""
     try:
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310  # The scheme was looked at.
+        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310  # The scheme was checked.
             return "", False
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}", error.code < 500 and error.code not in (408, 429)
     except (OSError, http.client.HTTPException) as error:
-        # Only a system's own words: other texts may hold parts of the address.
+        # Only the system's own text: others may contain parts of the address.
         reason = getattr(error, "reason", error)
         number = reason.errno if isinstance(reason, OSError) else None
         said = os.strerror(number) if number is not None and number > 0 else ""
@@ -140,23 +140,23 @@ def _ended(state: str) -> tuple[str, str]:
 
 
 def _findings(text: Any) -> list[str]:
-    """The lines of an error, without the traceback that a library may have added."""
+    """Returns the lines of an error, without a library's traceback."""
     lines = [line.strip() for line in str(text or "").partition("Traceback (most recent call last)")[0].splitlines()]
     return [line[:_LONGEST_ERROR] for line in lines if line]
 
 
 def _in_brief(findings: list[str]) -> str:
-    """The first finding, and how many more there are, for where only one line is shown."""
+    """Returns the first finding and the number of others, for a single line."""
     more = len(findings) - 1
     return findings[0] + (f" (and {more} more)" if more else "")
 
 
 def _shown(findings: list[str]) -> str:
-    """The first findings, a line each, and how many are left out."""
+    """Returns the first findings, a line each, and the number of others."""
     more = len(findings) - _MOST_FINDINGS
     return "\n".join([*findings[:_MOST_FINDINGS], *([f"… and {more} more"] if more > 0 else [])])
 
 
 def _escaped(text: str) -> str:
-    """https://docs.slack.dev/messaging/formatting-message-text: these three characters are markup."""
+    """Escapes Slack's three markup characters: https://docs.slack.dev/messaging/formatting-message-text."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

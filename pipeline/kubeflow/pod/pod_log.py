@@ -1,4 +1,4 @@
-"""A pod's log: what the step reports in plain lines, and of the libraries their warnings only."""
+"""Log of a pod: the step's progress in plain lines, and the libraries' warnings."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from common.progress import LOGGER_NAME
 
 TERMINATION_LOG = Path("/dev/termination-log")
-"""What is written here, `kubectl describe` and Kubernetes' events show as the reason of the end."""
+"""Termination message, which `kubectl describe` and Kubernetes' events show."""
 
 _TERMINATION_BYTES = 4096
 _SECONDS_BETWEEN_PASSING = 15.0
 
 
 class PodLog(logging.Handler):
-    """Writes what the step reports a line each; of passing states one now and then, to show that there is life."""
+    """Writes each report of the step as a line; of passing states only one at intervals, as a sign of life."""
 
     def __init__(self, rewrite: Callable[[str], str] = str) -> None:
-        """Takes what is done to each line, such as naming artifacts by their URIs."""
+        """`rewrite` is applied to each line, for example to replace paths of artifacts by URIs."""
         super().__init__(logging.INFO)
         self._rewrite = rewrite
         self._next_passing = 0.0
@@ -44,11 +44,14 @@ def say(line: str) -> None:
 
 
 def log_to_pod(rewrite: Callable[[str], str] = str) -> None:
-    """Sends what this process reports to the pod's log; `SEGPIPE_DEBUG=1` lets the libraries speak too."""
+    """Sends this process's progress to the pod's log; `SEGPIPE_DEBUG=1` includes the libraries' messages."""
     debug = os.environ.get("SEGPIPE_DEBUG") == "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if debug else "2")
     if not debug:
-        for category in (DeprecationWarning, FutureWarning):  # Third parties' notes to their own developers.
+        for category in (
+            DeprecationWarning,
+            FutureWarning,
+        ):  # Warnings of third-party packages for their own developers.
             warnings.simplefilter("ignore", category)
     libraries = logging.StreamHandler(sys.stderr)
     libraries.setLevel(logging.INFO if debug else logging.WARNING)
@@ -61,7 +64,7 @@ def log_to_pod(rewrite: Callable[[str], str] = str) -> None:
 
 
 def give_reason(reason: str, termination_log: Path = TERMINATION_LOG) -> None:
-    """Ends the log with one line that says why the step failed, and tells Kubernetes the same where it listens."""
+    """Ends the log with the reason of the failure, and writes it as Kubernetes' termination message."""
     line = f"error: {' '.join(reason.split())}"
     sys.stderr.flush()
     say(line)

@@ -1,7 +1,7 @@
-"""The first task of a run: resolves the run-time parameters of the steps that depend on them.
+"""First task of a run: captures the run-time state and resolves the steps' run-time parameters.
 
-The pipeline is compiled once and runs often.  What a local run captures when it starts (the data's fingerprint, what is
-served), and what a person may change for a single run, comes to the steps from here.
+The pipeline is compiled once and runs often.  This task provides what a local run captures when it starts (the data's
+fingerprint, the served version), and applies the parameters that a person sets for a single run.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pipeline.dag.run_date import is_placeholder, on_date, parse_run_date
 from pipeline.dag.run_state import RunState, capture_run_state
 from pipeline.dag.skip_policy import needs_training
 from pipeline.kubeflow.compile.non_tfx_tasks import CREATED
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import IS_TRAINING_DUE
-from pipeline.kubeflow.pod.launcher import Json
 from registry.store import Registry
 
 _CHANGEABLE = ("data", "trainer", "report")
@@ -40,10 +40,10 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
         parameters: The run's, see `effective_config`; `run_date`; and `schedule_time`, when the run was created.
 
     Returns:
-        A text for each output parameter: the fields of `RunValues`, and whether a training is due.
+        A string for each output parameter: the fields of `RunValues`, and whether a training is due.
 
     Raises:
-        UserError: the parameters do not fit the compiled pipeline, or data or registry are not usable.
+        UserError: the parameters contradict the compiled pipeline, or data or registry are not usable.
     """
     config = effective_config(compiled, parameters)
     config = on_date(config, _run_date(config, parameters))
@@ -54,7 +54,7 @@ def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def write_outputs(executor_input: Json, values: Mapping[str, str]) -> None:
-    """Writes each parameter to where `collectOutputParameters` of the launcher reads it."""
+    """Writes each parameter to the file that `collectOutputParameters` of the launcher reads."""
     for name, parameter in executor_input["outputs"]["parameters"].items():
         path = Path(parameter["outputFile"])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,14 +62,14 @@ def write_outputs(executor_input: Json, values: Mapping[str, str]) -> None:
 
 
 def effective_config(compiled: Json, parameters: Mapping[str, Any]) -> RunConfig:
-    """The configuration of this run.
+    """Returns the configuration of this run.
 
     Args:
         compiled: The configuration that the pipeline was compiled from.
         parameters: `data_root` and `epochs`, and `overrides`, lines of `key.path=value`; an empty text changes nothing.
 
     Raises:
-        UserError: a parameter does not fit, or would change what is compiled into other steps.
+        UserError: a parameter is invalid, or would change a key that is compiled into other steps.
     """
     before = make_config(compiled, (), "the compiled configuration")
     after = make_config(compiled, (*_named(before, parameters), *_lines(parameters)), "the run's parameters")
@@ -80,7 +80,7 @@ def effective_config(compiled: Json, parameters: Mapping[str, Any]) -> RunConfig
 
 
 def _named(config: RunConfig, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """The parameters that have a name of their own, as `key.path=value`."""
+    """Yields the named parameters as `key.path=value`."""
     root = parameters.get("data_root") or ""
     if root and root != getattr(config.data.source, "root", ""):
         if config.data.source.type == "tfds":
@@ -97,7 +97,7 @@ def _lines(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _changed(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """The paths of all values that differ."""
+    """Yields the key paths of all values that differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in {**before, **after}:
             yield from _changed(before.get(key), after.get(key), f"{path}.{key}" if path else key)
@@ -106,28 +106,30 @@ def _changed(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 
 def _is_compiled_in(key: str, before: RunConfig, after: RunConfig) -> bool:
-    if key == "trainer.warm_start":  # The step that fetches the served model comes before the training or after it.
+    if (
+        key == "trainer.warm_start"
+    ):  # This key decides whether the served model is fetched before or after the training.
         return BLESSED in (before.trainer.warm_start, after.trainer.warm_start)
     return key.split(".")[0] not in _CHANGEABLE or key.startswith(_FIXED)
 
 
 def _run_date(config: RunConfig, parameters: Mapping[str, Any]) -> datetime.date:
-    """The date that the run was given, else the day on which it was created.
+    """Returns the run's date parameter, or else the day on which the run was created.
 
     Raises:
-        UserError: there is neither, and the data depends on it.
+        UserError: both are missing, and the data depends on the date.
     """
     given = str(parameters.get("run_date") or "")
     created = str(parameters.get(CREATED) or "")
     if given or (created and not is_placeholder(created)):
         return parse_run_date(given or created)
-    told = f"Kubeflow did not say when this run was created ({CREATED} is {created!r})"
+    problem = f"Kubeflow did not report when this run was created ({CREATED} is {created!r})"
     if depends_on_date(config.data):
         raise UserError(
-            f"{told}, and the data has {{date}} in its paths; start the run with run_date, such as 2024-05-01, or "
+            f"{problem}, and the data has {{date}} in its paths; start the run with run_date, such as 2024-05-01, or "
             "upgrade Kubeflow Pipelines to 2.17"
         )
-    progress.report(f"{told}; no path of the data has {{date}}, so this changes nothing")
+    progress.report(f"{problem}; no path of the data has {{date}}, so this changes nothing")
     return parse_run_date("")
 
 
@@ -140,7 +142,7 @@ def _check_encoder(config: RunConfig) -> None:
 
 
 def _resume_root(config: RunConfig) -> str:
-    """Where the Trainer finds itself again: on a volume that outlives the pod, or else in the pod alone."""
+    """Returns the Trainer's checkpoint directory: on a volume that outlives the pod, or else in the pod."""
     folder = config.kubeflow.resume_dir or os.path.join(tempfile.gettempdir(), "segpipe-resume")
     return f"{folder.rstrip('/')}/{config.name}"
 

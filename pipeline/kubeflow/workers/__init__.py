@@ -1,1 +1,1 @@
-"""A training on several pods."""
+"""Distributed training on several pods."""

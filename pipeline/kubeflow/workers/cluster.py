@@ -1,4 +1,4 @@
-"""What a step asks of Kubernetes' API, in plain JSON: pods, Jobs and Services of its own namespace."""
+"""Kubernetes API client of a step, in plain JSON: pods, Jobs and Services of its own namespace."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any, TypeVar
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.json_types import Json
 
-Json = dict[str, Any]
 _T = TypeVar("_T")
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _POD_VARIABLE = "KFP_POD_NAME"  # backend/src/v2/component/constants.go of kubeflow/pipelines
 _TRIES = 6
 _SECONDS = (10, 60)
-"""To connect, and to answer."""
+"""Timeouts of connecting and of the response."""
 
 
 class Cluster:
-    """One namespace; what may pass (the API server restarts, a network falters) is tried again for a minute."""
+    """API of one namespace; temporary errors (API server restarts, network failures) are retried for a minute."""
 
     def __init__(self, api_client: Any, namespace: str, wait: float = 2.0) -> None:
-        """Takes a `kubernetes.client.ApiClient`, and the seconds before the second try; each next one waits twice that.
+        """Takes a `kubernetes.client.ApiClient`, and the seconds before the first retry, which double each time.
 
-        The package is imported here, for it takes a second and most steps never ask.
+        The package is imported here, because that takes a second and most steps do not need it.
         """
         from kubernetes import client
 
@@ -41,10 +41,10 @@ class Cluster:
 
     @classmethod
     def around_this_pod(cls) -> Cluster:
-        """The namespace of this pod, by the rights of its service account.
+        """Returns the API of this pod's namespace, with the permissions of its service account.
 
         Raises:
-            UserError: this process is in no pod.
+            UserError: this process is not in a pod.
         """
         from kubernetes import client, config
 
@@ -52,38 +52,38 @@ class Cluster:
             config.load_incluster_config()
             namespace = _NAMESPACE_FILE.read_text().strip()
         except (config.ConfigException, OSError) as error:
-            raise UserError(f"several workers need a cluster, and this process is in no pod: {error}") from error
+            raise UserError(f"several workers need a cluster, and this process is not in a pod: {error}") from error
         return cls(client.ApiClient(), namespace)
 
     def own_pod(self) -> Json:
-        """The pod that this process is in."""
+        """Returns the pod of this process."""
         name = os.environ.get(_POD_VARIABLE) or socket.gethostname()
         return self._json("get", f"pod {name}", self._core.read_namespaced_pod, name)
 
     def create_job(self, manifest: Json) -> None:
-        """Makes a Job."""
+        """Creates a Job."""
         self._json("create", "jobs", self._batch.create_namespaced_job, body=manifest)
 
     def create_service(self, manifest: Json) -> None:
-        """Makes a Service."""
+        """Creates a Service."""
         self._json("create", "services", self._core.create_namespaced_service, body=manifest)
 
     def job(self, name: str) -> Json:
-        """The Job with its status."""
+        """Returns the Job with its status."""
         return self._json("get", f"job {name}", self._batch.read_namespaced_job, name)
 
     def pods(self, selector: str) -> list[Json]:
-        """All pods that a label selector finds."""
+        """Returns all pods that match a label selector."""
         listed = self._json("list", "pods", self._core.list_namespaced_pod, label_selector=selector)
         return listed.get("items") or []
 
     def set_deadline(self, job: str, seconds: int) -> None:
-        """How many seconds after its start the Job ends at the latest."""
+        """Sets the Job's deadline, in seconds after its start."""
         body = {"spec": {"activeDeadlineSeconds": seconds}}
         self._json("patch", f"job {job}", self._batch.patch_namespaced_job, job, body=body)
 
     def log_lines(self, pod: str, since: int | None = None) -> Iterator[str]:
-        """Lines of the pod's log with their times, those of the last `since` seconds, until the pod ends."""
+        """Yields lines of the pod's log with timestamps, from `since` seconds ago until the pod ends."""
         options = {} if since is None else {"since_seconds": since}
         response = self._core.read_namespaced_pod_log(
             pod, self._namespace, follow=True, timestamps=True, _preload_content=False, **options
@@ -96,11 +96,11 @@ class Cluster:
             yield rest.decode("utf-8", "replace")
 
     def delete_job(self, name: str) -> None:
-        """Removes a Job and its pods; one that is gone is fine."""
+        """Deletes a Job and its pods, if it exists."""
         self._delete(f"job {name}", self._batch.delete_namespaced_job, name)
 
     def delete_service(self, name: str) -> None:
-        """Removes a Service; one that is gone is fine."""
+        """Deletes a Service, if it exists."""
         self._delete(f"service {name}", self._core.delete_namespaced_service, name)
 
     def _delete(self, what: str, call: Callable[..., Any], name: str) -> None:
@@ -127,7 +127,7 @@ class Cluster:
                 status = getattr(error, "status", None) or 0
                 if status == 404 and gone_is_fine:
                     return {}
-                if status == 409 and verb == "create" and tried > 1:  # The first try had come through.
+                if status == 409 and verb == "create" and tried > 1:  # The first attempt had succeeded.
                     return {}
                 problem, passing = _said(error), status >= 500 or status == 429
             except (HTTPError, OSError) as error:
@@ -140,7 +140,7 @@ class Cluster:
 
 
 def _said(error: Exception) -> str:
-    """What the API server says, which names the right that is missing."""
+    """Returns the API server's message, which names the missing permission."""
     try:
         return json.loads(getattr(error, "body", "") or "")["message"]
     except (ValueError, KeyError, TypeError):

@@ -1,24 +1,23 @@
-"""What several Trainer pods are to Kubernetes: an Indexed Job and a headless Service, made from the step's own pod.
+"""Kubernetes manifests of several Trainer pods: an Indexed Job and a headless Service, derived from the step's pod.
 
-Plain dictionaries.  The pods are as the step's pod is, less what Kubeflow's launcher and Argo put into it
-(backend/src/v2/compiler/argocompiler/container.go of kubeflow/pipelines), so that whatever the configuration gives the
-step (secrets, volumes, nodes, scratch, security) they have too.
+Plain dictionaries.  The pods are copies of the step's pod, without what Kubeflow's launcher and Argo add to it
+(backend/src/v2/compiler/argocompiler/container.go of kubeflow/pipelines), so they have
+everything that the configuration gives the step (secrets, volumes, nodes, scratch, security).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.kubeflow.config import Accelerator
-
-Json = dict[str, Any]
+from pipeline.kubeflow.json_types import Json
 
 PORT = 2222
 CONTAINER = "worker"
 NAME_LABEL = "segpipe/training"
 LEASE_SECONDS = 900
-"""How long the pods live on if the step that waits for them is gone; it prolongs their time while it is there."""
+"""Time until the pods end if the step that waits for them is gone; the step extends it while it runs."""
 
 _STEP_CONTAINER = "main"  # Argo's name for it.
 _LABELS = {"app.kubernetes.io/name": "segpipe", "app.kubernetes.io/component": "worker"}
@@ -50,32 +49,32 @@ _FOREIGN_CONFIG = "metadata-grpc-configmap"
 
 
 class Training(NamedTuple):
-    """A training that is shared out."""
+    """Distributed training of a step."""
 
     name: str
-    """Of the Job and of the Service; a DNS label that leaves room for `-<index>`."""
+    """Name of the Job and of the Service; a DNS label that leaves room for `-<index>`."""
     workers: int
     command: Sequence[str]
     service_account: str
     accelerator: Accelerator | None = None
-    """Of each pod, in place of the step's own."""
+    """Accelerator of each pod, in place of the step's."""
 
     @property
     def addresses(self) -> list[str]:
-        """Where the workers find each other: an Indexed Job's pods are called `<job>-<index>`."""
+        """Addresses of the workers: an Indexed Job's pods are called `<job>-<index>`."""
         return [f"{self.name}-{index}.{self.name}:{PORT}" for index in range(self.workers)]
 
     @property
     def selector(self) -> str:
-        """Of its pods."""
+        """Label selector of its pods."""
         return f"{NAME_LABEL}={self.name}"
 
 
 def worker_job(pod: Json, training: Training) -> Json:
-    """The Job, owned by the step's `pod`.
+    """Returns the Job, owned by the step's `pod`.
 
-    One pod that fails ends it all, and none is started anew: the others cannot go on without it.  It is the step that
-    is tried again, and a training that is found in `kubeflow.resume_dir` goes on.
+    If one pod fails, the Job fails, and no pod is restarted: the others cannot continue without it.  Instead the step
+    is retried, and resumes the training from `kubeflow.resume_dir`.
     """
     labels = _labels(pod, training)
     return {
@@ -90,7 +89,7 @@ def worker_job(pod: Json, training: Training) -> Json:
             "activeDeadlineSeconds": LEASE_SECONDS,
             "ttlSecondsAfterFinished": 600,
             "template": {
-                # A service mesh would stand between the workers, and its sidecar would never end.
+                # A service mesh would intercept the workers' traffic, and its sidecar would never end.
                 "metadata": {"labels": {**labels, "sidecar.istio.io/inject": "false"}},
                 "spec": _pod_spec(pod["spec"], training),
             },
@@ -99,7 +98,7 @@ def worker_job(pod: Json, training: Training) -> Json:
 
 
 def worker_service(pod: Json, training: Training) -> Json:
-    """The Service that gives each worker a name, also before it is ready, owned by the step's `pod`."""
+    """Returns the Service that gives each worker a DNS name, even before it is ready; owned by the step's `pod`."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -123,7 +122,7 @@ def _labels(pod: Json, training: Training) -> Json:
 
 
 def _owner(pod: Json) -> Json:
-    """With the step's pod goes all that it made, should the step not have come to remove it."""
+    """Returns the owner reference: Kubernetes deletes the objects with the step's pod if the step did not."""
     return {"apiVersion": "v1", "kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
 
 

@@ -1,4 +1,4 @@
-"""Training on several machines: the step hands its work to n pods on storage that they share, and waits for them."""
+"""Distributed training: the step starts n worker pods with shared storage, and waits for them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from common import progress
 from common.errors import UserError
+from components import component_keys as keys
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import TRAINER
 from pipeline.kubeflow.config import Workers
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.workers.cluster import Cluster
 from pipeline.kubeflow.workers.manifests import Training, worker_job, worker_service
@@ -27,21 +29,19 @@ from pipeline.kubeflow.workers.worker import WorkerSpec, run_worker
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
-Json = dict[str, Any]
-
 WORKERS_VARIABLE = "SEGPIPE_WORKERS"
 """Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""
 
 _OWN_RUN_FN = "components.trainer.run.run_fn"
 _HANDING_OVER = "pipeline.kubeflow.workers.training.run_fn"
-_GONE_SECONDS = 20.0  # Of the 30 that a pod that is stopped has.
+_GONE_SECONDS = 20.0  # Of a terminated pod's 30 seconds.
 
 
 def with_workers(config: RunConfig) -> RunConfig:
-    """The configuration whose step `trainer` has what it needs to hand its work over, where it is to.
+    """Returns the configuration with what the step `trainer` needs to start workers, if there are several.
 
     Raises:
-        UserError: there is no storage on which several workers could meet.
+        UserError: no shared storage is configured for several workers.
     """
     if config.trainer.workers == 1:
         return config
@@ -61,47 +61,47 @@ def with_workers(config: RunConfig) -> RunConfig:
 
 
 def hand_over(parameters: Mapping[str, Any]) -> Json:
-    """The parameters of a TFX step, `run_fn` exchanged where it is a training for several workers."""
+    """Returns the parameters of a TFX step; `run_fn` is replaced if the training has several workers."""
     changed = dict(parameters)
     if changed.get("run_fn") == _OWN_RUN_FN:
         settings = json.loads(changed.get("custom_config") or "{}")
-        if TrainerConfig.model_validate_json(settings["trainer"]).workers > 1:
+        if TrainerConfig.model_validate_json(settings[keys.TRAINER]).workers > 1:
             changed["run_fn"] = _HANDING_OVER
     return changed
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """In place of `components.trainer.run.run_fn`: lets several pods do what that does.
+    """Replaces `components.trainer.run.run_fn`: runs it on several pods.
 
     Raises:
-        UserError: the step has no right to make them, or one of them failed; the text is its own.
+        UserError: the step may not create the pods, or one of them failed; the text is the pod's.
     """
     meeting = Workers.model_validate_json(os.environ.get(WORKERS_VARIABLE, "{}"))
     train_on_workers(fn_args, meeting, Cluster.around_this_pod())
 
 
 def train_on_workers(fn_args: FnArgs, meeting: Workers, cluster: Cluster, poll: float = 3.0) -> None:
-    """Brings the inputs to the shared storage, lets the workers train, and takes back what the chief wrote.
+    """Copies the inputs to the shared storage, runs the workers, and copies the chief's outputs back.
 
-    However it ends, the Job, the Service and the folder on the shared storage are removed.
+    In any case the Job, the Service and the folder on the shared storage are removed at the end.
 
     Args:
-        fn_args: What TFX gives a training.
-        meeting: Where the workers meet, and what each gets.
-        cluster: Where they run.
-        poll: Seconds between two looks at them.
+        fn_args: TFX's arguments of the training.
+        meeting: Shared storage and resources of the workers.
+        cluster: API of the namespace that they run in.
+        poll: Seconds between two polls of their state.
     """
     from tfx.utils import io_utils
 
-    workers = TrainerConfig.model_validate_json(fn_args.custom_config["trainer"]).workers
+    workers = TrainerConfig.model_validate_json(fn_args.custom_config[keys.TRAINER]).workers
     name = f"segpipe-train-{_key(fn_args)}"
     folder = f"{_root(meeting)}/{name}"
     command = [COMMAND, "worker", "--spec", f"{folder}/spec.json"]
     training = Training(name, workers, command, meeting.service_account, meeting.accelerator)
     pod = cluster.own_pod()
-    _remove(cluster, training)  # An attempt that was killed may have left some, who would write into the folder.
+    _remove(cluster, training)  # A killed attempt may have left workers, which would write into the folder.
     with _folder(folder):
-        progress.update("bringing the records to the storage that the workers share")
+        progress.update("copying the records to the workers' shared storage")
         spec = _bring(fn_args, folder, training.addresses)
         with _running(cluster, training, pod):
             watch_workers(cluster, training, poll)
@@ -127,10 +127,10 @@ def _root(meeting: Workers) -> str:
 
 
 def _key(fn_args: FnArgs) -> str:
-    """The same for each attempt of one step, and for no other step: outputs have places of their own."""
+    """Returns a key that is equal for all attempts of one step and unique to it, since outputs have unique paths."""
     outputs = [fn_args.model_run_dir, fn_args.serving_model_dir]
-    told = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    identity = [*outputs, fn_args.train_files, fn_args.hyperparameters, fn_args.custom_config]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _bring(fn_args: FnArgs, folder: str, addresses: Sequence[str]) -> WorkerSpec:
@@ -152,14 +152,14 @@ def _bring(fn_args: FnArgs, folder: str, addresses: Sequence[str]) -> WorkerSpec
         serving_model_dir=f"{folder}/model",
         model_run_dir=f"{folder}/run",
         hyperparameters=fn_args.hyperparameters,
-        custom_config={**fn_args.custom_config, "resume_root": _resume_root(fn_args, folder)},
+        custom_config={**fn_args.custom_config, keys.RESUME_ROOT: _resume_root(fn_args, folder)},
     )
     io_utils.write_string_file(f"{folder}/spec.json", spec.model_dump_json())
     return spec
 
 
 def _copied(patterns: Sequence[str], target: str) -> tuple[str, ...]:
-    """Copies the files that each pattern finds; returns the patterns of the copies."""
+    """Copies the files that match each pattern; returns the patterns of the copies."""
     from tfx.dsl.io import fileio
 
     copies = []
@@ -173,14 +173,14 @@ def _copied(patterns: Sequence[str], target: str) -> tuple[str, ...]:
 
 
 def _resume_root(fn_args: FnArgs, folder: str) -> str:
-    """Where all workers can read what the chief has kept; a folder of the step's pod is none."""
-    given = str(fn_args.custom_config["resume_root"])
+    """Returns a checkpoint directory that all workers can read; a folder in the step's pod is not one."""
+    given = str(fn_args.custom_config[keys.RESUME_ROOT])
     return f"{folder}/resume" if given.startswith(tempfile.gettempdir()) else given
 
 
 @contextlib.contextmanager
 def _folder(folder: str) -> Iterator[None]:
-    """An empty folder on the shared storage, which is there for as long as it is needed."""
+    """Creates an empty folder on the shared storage, and removes it at the end."""
     from tfx.dsl.io import fileio
     from tfx.utils import io_utils
 
@@ -191,13 +191,13 @@ def _folder(folder: str) -> Iterator[None]:
     finally:
         try:
             io_utils.delete_dir(folder)
-        except Exception as error:  # noqa: BLE001  # What went wrong before must not be hidden by this.
+        except Exception as error:  # noqa: BLE001  # An earlier error must not be hidden by this one.
             progress.report(f"the folder {folder} could not be removed: {error}")
 
 
 @contextlib.contextmanager
 def _running(cluster: Cluster, training: Training, pod: Json) -> Iterator[None]:
-    """The workers, for as long as they are needed."""
+    """Runs the workers while the context is open."""
     try:
         cluster.create_service(worker_service(pod, training))
         cluster.create_job(worker_job(pod, training))
@@ -207,11 +207,11 @@ def _running(cluster: Cluster, training: Training, pod: Json) -> Iterator[None]:
         try:
             _remove(cluster, training)
         except UserError as error:
-            progress.report(f"the workers could not be removed, and will end of themselves: {error}")
+            progress.report(f"the workers could not be removed, and will end by themselves: {error}")
 
 
 def _remove(cluster: Cluster, training: Training) -> None:
-    """Removes what there is, and waits until nobody writes any more."""
+    """Removes existing workers, and waits until they have stopped writing."""
     cluster.delete_job(training.name)
     cluster.delete_service(training.name)
     began = time.monotonic()

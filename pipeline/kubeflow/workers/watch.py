@@ -1,4 +1,4 @@
-"""Waiting for the workers: their chief's log, who is missing, and who failed and why."""
+"""Waits for the workers: passes on the chief's log, and reports which worker is missing or failed, and why."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import datetime
 import math
 import threading
 import time
-from typing import Any
 
 from common import progress
 from common.errors import UserError
+from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.pod.pod_log import say
 from pipeline.kubeflow.workers.cluster import Cluster
 from pipeline.kubeflow.workers.manifests import LEASE_SECONDS, Training
-
-Json = dict[str, Any]
 
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _START_SECONDS = 1800.0
@@ -24,25 +22,25 @@ _SIGTERM = 143
 
 
 def watch_workers(cluster: Cluster, training: Training, poll: float, patience: float = _START_SECONDS) -> None:
-    """Waits until all workers have ended well, and passes on what the chief says.
+    """Waits until all workers have succeeded, and passes on the chief's log.
 
     Args:
-        cluster: Where they run.
-        training: Which ones.
-        poll: Seconds between two looks.
+        cluster: API of their namespace.
+        training: The workers' training.
+        poll: Seconds between two polls.
         patience: Seconds within which all must have started.
 
     Raises:
-        UserError: one failed, or cannot start; the text says which one and why.
+        UserError: a worker failed or cannot start; the text says which one and why.
     """
     began = time.monotonic()
     prolonged = 0.0
     started = False
     log, lost = _ChiefsLog(cluster), _Lost()
-    # Asked at once, so that a missing right is known at once.
+    # Requested at once, so that a missing permission is reported at once.
     cluster.set_deadline(training.name, LEASE_SECONDS)
     while True:
-        # The Job first: pods of a Job that has ended are all there, with their reasons.
+        # The Job is read first: when it has ended, the pods have their final state.
         ended = _ended(cluster.job(training.name))
         pods = cluster.pods(training.selector)
         log.follow(pods)
@@ -68,32 +66,32 @@ def watch_workers(cluster: Cluster, training: Training, poll: float, patience: f
 
 
 class _Lost:
-    """The worker that was deleted first: no pod of the Job has failed then, and the others are ended for it."""
+    """Finds the worker that was deleted first: then no pod has failed, and the Job stops the others."""
 
     def __init__(self) -> None:
         self.first: Json | None = None
         self._seen: dict[int, Json] = {}
 
     def look(self, pods: list[Json]) -> None:
-        """Notes which ones are there, and which is not any more or is about to go."""
+        """Records which workers exist, and which is gone or terminating."""
         present = {_index(pod): pod for pod in pods}
         staying = {index: pod for index, pod in present.items() if not pod["metadata"].get("deletionTimestamp")}
         going = [present.get(index, pod) for index, pod in self._seen.items() if index not in staying]
-        # One that has gone altogether went before those that have a time to end in.
+        # A worker that is gone was deleted before those that are terminating.
         going.sort(key=lambda pod: (_index(pod) in present, str(pod["metadata"].get("deletionTimestamp"))))
         self.first = self.first or next(iter(going), None)
         self._seen |= staying
 
 
 class _ChiefsLog:
-    """Passes on the log of worker 0, as it is written, from a thread of its own."""
+    """Passes on the log of worker 0 as it is written, in a thread of its own."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._thread: threading.Thread | None = None
 
     def follow(self, pods: list[Json]) -> None:
-        """Begins once the chief runs."""
+        """Starts once the chief runs."""
         for pod in pods:
             if self._thread is None and _index(pod) == 0 and _phase(pod) in ("Running", "Succeeded", "Failed"):
                 self._thread = threading.Thread(target=self._pass_on, args=(pod["metadata"]["name"],), daemon=True)
@@ -105,10 +103,10 @@ class _ChiefsLog:
             self._thread.join(_DRAIN_SECONDS)
 
     def _pass_on(self, pod: str) -> None:
-        """A log that breaks off is taken up again where it was: each line has its time, to the nanosecond."""
+        """Passes the log on; resumes an interrupted log by the lines' timestamps, which have nanoseconds."""
         last, since = "", None
         while True:
-            with contextlib.suppress(Exception):  # Without the log the training goes on all the same.
+            with contextlib.suppress(Exception):  # The training does not depend on the log.
                 for line in self._cluster.log_lines(pod, since):
                     stamp, _, text = line.partition(" ")
                     if stamp > last:
@@ -120,7 +118,7 @@ class _ChiefsLog:
 
 
 def _seconds_since(stamp: str) -> int | None:
-    """From a time of the log, such as 2024-05-01T03:00:00.123456789Z, until now, rounded up."""
+    """Returns the seconds from a timestamp such as 2024-05-01T03:00:00.123456789Z until now, rounded up."""
     if not stamp:
         return None
     then = datetime.datetime.fromisoformat(stamp[:19] + "+00:00")
@@ -128,7 +126,7 @@ def _seconds_since(stamp: str) -> int | None:
 
 
 def _ended(job: Json) -> str | None:
-    """How the Job has ended, `Complete` or why not; `None` while it has not."""
+    """Returns `Complete` or the Job's reason of failure; `None` while it runs."""
     for condition in (job.get("status") or {}).get("conditions") or []:
         if condition.get("status") == "True" and condition["type"] == "Complete":
             return "Complete"
@@ -146,7 +144,7 @@ def _index(pod: Json) -> int:
 
 
 def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost: Json | None) -> str:
-    """Of the worker that failed first: the others fail because it is gone, or are stopped for it."""
+    """Returns why the worker that failed first failed: the others fail or are stopped because of it."""
     ends = [(_end(pod), pod) for pod in pods if _phase(pod) == "Failed"]
     if lost is not None and all(_was_ended(end, pod) for end, pod in ends):
         return _why_lost(lost, training)
@@ -158,21 +156,21 @@ def _why_failed(pods: list[Json], training: Training, job_says: str | None, lost
     said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
     reason = end.get("reason") or (pod.get("status") or {}).get("reason")
     named = f" ({reason})" if reason and reason != "Error" else ""
-    told = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "it left no word"
+    why = said.removeprefix("error: ") or (pod.get("status") or {}).get("message") or "no error message was reported"
     return (
-        f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {told}"
+        f"worker {_index(pod)} of {training.workers} failed with exit status {end.get('exitCode', '?')}{named}: {why}"
     )
 
 
 def _was_ended(end: Json, pod: Json) -> bool:
-    """Whether it was told to end; TensorFlow does not end at SIGTERM, so its status is that of SIGKILL then."""
+    """Whether the pod was terminated; TensorFlow ignores SIGTERM, so the exit status is then that of SIGKILL."""
     return end.get("exitCode") == _SIGTERM or bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def _why_lost(pod: Json, training: Training) -> str:
     conditions = (pod.get("status") or {}).get("conditions") or []
-    told = [condition.get("message") for condition in conditions if condition["type"] == "DisruptionTarget"]
-    why = (told and told[0]) or "its node was drained, a pod of a higher priority came, or somebody removed it"
+    messages = [condition.get("message") for condition in conditions if condition["type"] == "DisruptionTarget"]
+    why = (messages and messages[0]) or "its node was drained, a pod of a higher priority came, or somebody removed it"
     return f"worker {_index(pod)} of {training.workers} was deleted before its end: {why}"
 
 

@@ -1,4 +1,4 @@
-"""The work of one of several Trainer pods."""
+"""Entry point of one of several Trainer pods."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE = 1800.0
 
 
 class WorkerSpec(Settings):
-    """What a worker needs to know; all paths are on storage that all workers share."""
+    """Arguments of a worker; all paths are on the workers' shared storage."""
 
     addresses: tuple[str, ...] = Field(description="host:port of each worker; the first is the chief.")
     train_files: tuple[str, ...]
@@ -42,7 +42,7 @@ def run_worker(spec_path: str) -> None:
         spec_path: JSON of a `WorkerSpec`, on the shared storage.
 
     Raises:
-        UserError: this is no pod of an Indexed Job, or another worker does not appear.
+        UserError: this is not a pod of an Indexed Job, or another worker does not appear.
     """
     index = os.environ.get(INDEX_VARIABLE, "")
     if not index.isdecimal():
@@ -72,15 +72,15 @@ def run_worker(spec_path: str) -> None:
 
 
 def tf_config(addresses: Sequence[str], index: int) -> str:
-    """What `tf.distribute` reads from TF_CONFIG: all are workers, and the first of them is the chief."""
+    """Returns TF_CONFIG for `tf.distribute`: all are workers, and the first is the chief."""
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})
 
 
 def await_names(addresses: Sequence[str], patience: float = _PATIENCE, pause: float = 2.0) -> None:
-    """Waits until every worker has a name: TensorFlow takes one that cannot be resolved for one that has failed.
+    """Waits until every worker's DNS name resolves: TensorFlow treats an unresolvable one as failed.
 
     Raises:
-        UserError: one has none after `patience` seconds.
+        UserError: a name does not resolve after `patience` seconds.
     """
     began = time.monotonic()
     for index, address in enumerate(addresses):

@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 from common.errors import UserError
 from components.baseline.component import Baseline
 from components.baseline.executor import Executor
-from registry.contents import hash_folder
+from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from registry.state import registry_state
 from registry.store import Registry

@@ -97,7 +97,7 @@ def test_a_full_disk_is_told_with_figures_step_and_need(small_disk: Path) -> Non
     sentence = describe(fault, [Path("/proc"), small_disk / "run"], "the step 'Transform'", 40_000_000)
     assert sentence == (
         f"the disk of {small_disk} is full: 0.0 of 1.0 MB are left; the step 'Transform' needs about 40 MB; "
-        "make room there, and the same command goes on"
+        "free space there, then run the same command again to resume"
     )
 
 
@@ -116,7 +116,7 @@ def test_a_disk_without_inodes_is_told_as_that(small_disk: Path) -> None:
             (small_disk / str(number)).write_text("")
     fault = machine_fault_in(full.value)
     assert fault
-    assert "it takes no further files (0 of 20 inodes are left)" in describe(fault, [small_disk])
+    assert "it cannot hold more files (0 of 20 inodes are left)" in describe(fault, [small_disk])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.DISK_FULL])
@@ -130,8 +130,8 @@ def test_every_fault_has_one_sentence(kind: Kind, tmp_path: Path) -> None:
 def test_a_missing_right_names_the_folder_whose_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     fault = MachineFault(Kind.NO_RIGHT, tmp_path / "runs" / "logs")
-    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the rights 500"
-    assert f"no right to use {tmp_path}/runs/logs: {owner}" in describe(fault)
+    owner = f"{tmp_path} belongs to user {os.geteuid()} and has the mode 500"
+    assert f"no permission to use {tmp_path}/runs/logs: {owner}" in describe(fault)
 
 
 def test_too_many_open_files_stop_the_reading_of_data_and_quarantine_nothing(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_a_command_says_it_without_a_traceback(tmp_path: Path) -> None:
         "import errno\n"
         "from click.testing import CliRunner\n"
         "import click\n"
-        "from pipeline.cli.options import says_errors_plainly\n"
+        "from pipeline.cli.options import handle_errors\n"
         "@click.command()\n"
-        "@says_errors_plainly\n"
+        "@handle_errors\n"
         "def fails():\n"
         f"    raise OSError(errno.EROFS, 'Read-only file system', {str(tmp_path / 'x')!r})\n"
         "fails()\n"

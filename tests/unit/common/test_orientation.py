@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from common.orientation import MAX_ENTRIES, MAX_PARTS, orientation
-from serving.client.orientation import orientation_of
+from segpipe_client.orientation import orientation_of
 from tests.support.image_files import (
     XMP,
     app1,

@@ -54,5 +54,5 @@ def test_an_overlay_mixes_image_and_colour():
 
 
 def test_an_overlay_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="cannot lie under"):
+    with pytest.raises(ValueError, match="image and mask must have the same size"):
         palette.overlay(np.zeros((4, 4, 3), np.uint8), np.zeros((2, 4), np.uint8))

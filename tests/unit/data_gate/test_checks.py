@@ -69,7 +69,7 @@ def test_half_the_light_is_drift_with_feature_and_figure(train, dark, schema):
 
 def test_without_data_let_through_before_there_is_no_drift_and_the_finding_says_so(train, schema):
     (finding,) = checks.check_drift(train, schema, previous=None, against=None)
-    assert finding.passed and "no data was let through before" in finding.detail
+    assert finding.passed and "no data was accepted before" in finding.detail
 
 
 def test_a_split_with_half_the_light_is_skew_and_the_other_split_is_not(train, alike, dark, schema):
@@ -139,7 +139,7 @@ def test_a_quarantine_at_the_limit_passes(summary):
 def test_a_split_with_too_few_pairs_fails_by_name(summary):
     findings = checks.check_size(summary, min_pairs=35)
     assert [finding.split for finding in findings if not finding.passed] == ["test"]
-    assert findings[-1].detail == "test has 30 pairs, at least 35 must be there"
+    assert findings[-1].detail == "test has 30 pairs, but needs at least 35"
 
 
 def test_a_split_that_is_not_there_has_no_pairs(summary):

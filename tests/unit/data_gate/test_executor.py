@@ -139,7 +139,7 @@ def test_good_data_passes_and_its_statistics_are_kept(good, run, tmp_path):
 
 def test_the_first_run_says_that_it_has_nothing_to_drift_from(good, run):
     (drift,) = (finding for finding in run(good).findings if finding.check == "drift")
-    assert drift.passed and "no data was let through before" in drift.detail
+    assert drift.passed and "no data was accepted before" in drift.detail
 
 
 def test_the_same_data_again_does_not_drift_from_itself(good, run):
@@ -195,7 +195,7 @@ def test_a_value_that_the_schema_does_not_know_stops_the_run_by_name(good, measu
     first, *findings = str(stopped.value).splitlines()
     assert first == "the data gate stopped the run, since 2 checks failed:"
     assert all(line.startswith("  data gate: slice/stain") for line in findings)
-    assert "slice/stain in eval is not as the schema says" in findings[0] and "green" in findings[0]
+    assert "slice/stain in eval does not match the schema" in findings[0] and "green" in findings[0]
 
 
 def test_too_many_quarantined_pairs_stop_the_run_with_the_figure(good, run):
@@ -204,7 +204,7 @@ def test_too_many_quarantined_pairs_stop_the_run_with_the_figure(good, run):
 
 
 def test_too_few_pairs_stop_the_run_by_split(good, run):
-    with pytest.raises(UserError, match="test has 30 pairs, at least 31 must be there"):
+    with pytest.raises(UserError, match="test has 30 pairs, but needs at least 31"):
         run(good, ValidationConfig(min_pairs=31))
 
 

@@ -53,7 +53,7 @@ def test_a_schema_that_somebody_edited_is_not_overwritten(schema, tmp_path):
     file = tmp_path / "schemas/cells.pbtxt"
     write_schema(schema, file)
     file.write_text("# mine")
-    with pytest.raises(UserError, match=r"cells\.pbtxt is there already"):
+    with pytest.raises(UserError, match=r"cells\.pbtxt already exists"):
         write_schema(schema, file)
     assert file.read_text() == "# mine"
     write_schema(schema, file, overwrite=True)

@@ -44,7 +44,7 @@ def test_masks_of_0_and_255_stop_with_a_line_that_makes_them_right(data_set: Dat
         data_set.add(str(number), mask=SHAPE * 255)
     [finding] = failures(data_set)
     assert "masks hold 0 and 255" in finding.detail
-    assert "say labels: {type: values, classes: {0: background, 255: thing}} or labels: {type: threshold}" in (
+    assert "write labels: {type: values, classes: {0: background, 255: thing}} or labels: {type: threshold}" in (
         finding.detail
     )
     labels = pasted(finding, data_set)
@@ -56,7 +56,7 @@ def test_masks_of_0_and_255_stop_with_a_line_that_makes_them_right(data_set: Dat
 def test_the_names_in_the_line_are_quoted_as_yaml_wants_them(data_set: DataSet) -> None:
     data_set.add("a", mask=SHAPE * 255)
     [finding] = failures(data_set, classes=("no", "it's: odd"))
-    line = re.search(r"say (labels: .*\}\})", finding.detail)
+    line = re.search(r"write (labels: .*\}\})", finding.detail)
     assert line is not None
     assert yaml.safe_load(line.group(1))["labels"]["classes"] == {0: "no", 255: "it's: odd"}
 

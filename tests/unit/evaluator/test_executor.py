@@ -95,12 +95,12 @@ def test_a_baseline_with_other_classes_is_not_compared(evaluate: Callable, pictu
 
 
 def test_a_model_with_other_classes_is_refused(evaluate: Callable, pictures: list) -> None:
-    with pytest.raises(UserError, match="does not count the 3 classes"):
+    with pytest.raises(UserError, match="was not trained for the 3 classes"):
         evaluate(pictures, EvaluatorConfig(**FAST), (50, 100, 150))
 
 
 def test_a_split_without_pictures_is_refused(evaluate: Callable) -> None:
-    with pytest.raises(UserError, match="the split test has no pictures"):
+    with pytest.raises(UserError, match="the split test has no images"):
         evaluate([], EvaluatorConfig(**FAST))
 
 

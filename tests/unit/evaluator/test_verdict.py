@@ -53,12 +53,12 @@ def test_a_value_at_its_bound_passes_and_one_below_fails() -> None:
     assert judge(config(metric="pixel_accuracy", at_least=0.9), GOOD, None, None).blessed
     verdict = judge(config(metric="pixel_accuracy", at_least=0.91), GOOD, None, None)
     assert not verdict.blessed
-    assert verdict.checks[0].detail == "pixel_accuracy 0.900 on overall is under the bound 0.910."
+    assert verdict.checks[0].detail == "pixel_accuracy 0.900 on overall is below the threshold 0.910."
 
 
 def test_a_bound_that_is_missed_by_little_is_shown_with_enough_decimals() -> None:
     detail = judge(config(metric="pixel_accuracy", at_least=0.90001), GOOD, None, None).checks[0].detail
-    assert detail == "pixel_accuracy 0.90000 on overall is under the bound 0.90001."
+    assert detail == "pixel_accuracy 0.90000 on overall is below the threshold 0.90001."
 
 
 def test_without_a_baseline_a_drop_is_not_asked_and_the_note_says_so() -> None:
@@ -145,7 +145,7 @@ def test_nothing_is_blessed_where_one_class_has_pixels(confusion: list[list[int]
     only = "roof" if confusion[1][1] else "ground"
     assert not verdict.blessed
     assert verdict.checks[0].detail == (
-        f"Nothing can be judged: the masks of the test split have pixels of {only} alone; "
+        f"No verdict is possible: the masks of the test split have pixels of {only} only; "
         "check data.labels, or give that split images of other classes."
     )
 
@@ -153,16 +153,16 @@ def test_nothing_is_blessed_where_one_class_has_pixels(confusion: list[list[int]
 def test_nothing_is_blessed_where_no_pixel_counts() -> None:
     verdict = judge(config(metric="pixel_accuracy", at_least=0.0), Measured(overall=part([[0, 0], [0, 0]])), None, None)
     assert not verdict.blessed
-    assert "have not one pixel that counts" in verdict.checks[0].detail
+    assert "have no pixel that counts" in verdict.checks[0].detail
 
 
 def test_a_mean_is_not_measured_on_slices_of_one_class_alone() -> None:
     ponds = judge(config(metric="mean_iou", at_least=0.1, slice={"place": "pond"}), GOOD, None, None)
     assert [(check.value, check.passed) for check in ponds.checks] == [(None, False)]
-    assert "mean_iou on place=pond could not be measured: there are pixels of ground alone" in ponds.checks[0].detail
+    assert "mean_iou on place=pond could not be measured: there are pixels of ground only" in ponds.checks[0].detail
     both = judge(config(metric="mean_iou", at_least=0.1, slice="place"), GOOD, None, None)
     assert both.blessed and [check.slice for check in both.checks] == ["place=town", "place=pond"]
-    assert both.checks[1].detail.endswith("meets the bound 0.100, over 1 of 2 classes.")
+    assert both.checks[1].detail.endswith("meets the threshold 0.100, over 1 of 2 classes.")
 
 
 def test_a_bound_that_fails_on_a_slice_of_one_class_still_fails() -> None:
@@ -177,14 +177,14 @@ def test_a_class_that_is_only_predicted_is_not_measured(bound: dict) -> None:
     verdict = judge(config(metric="iou/rare", **bound), invented, invented, 3)
     assert not verdict.blessed
     assert "iou/rare on overall could not be measured" in verdict.checks[0].detail
-    assert "Predicted without a test pixel, and so counted with IoU 0: rare." in verdict.warnings
+    assert "Predicted without a test pixel, so counted with IoU 0: rare." in verdict.warnings
 
 
 def test_absent_classes_are_named_beside_a_blessing() -> None:
     verdict = judge(config(metric="mean_iou", at_least=0.5), Measured(overall=WITHOUT_RARE), None, None)
     assert verdict.blessed
     assert verdict.warnings[0] == "No test pixel of: rare. The means go over 2 of 3 classes."
-    assert verdict.checks[0].detail.endswith("meets the bound 0.500, over 2 of 3 classes.")
+    assert verdict.checks[0].detail.endswith("meets the threshold 0.500, over 2 of 3 classes.")
 
 
 def test_the_default_bound_blesses_no_constant_prediction() -> None:

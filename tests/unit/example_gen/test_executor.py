@@ -222,7 +222,7 @@ def test_a_person_is_told_how_it_went(
 def test_where_no_pair_can_be_used_the_first_reason_is_the_error(data_set: DataSet, tmp_path: Path) -> None:
     data_set.add("a", mask=blocks(values=(0, 9)))
     data_set.add("b", mask=blocks(values=(0, 9)))
-    with pytest.raises(UserError, match="none of the 2 pairs can be used; the first, a, is set aside as unknown_label"):
+    with pytest.raises(UserError, match="no usable pair among 2; first failure: a: unknown_label"):
         ingest(data_set.config(), tmp_path / "out")
     summary, entries = account(tmp_path / "out")
     assert len(entries) == 2

@@ -11,7 +11,7 @@ from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.files import RemoteFolder, open_folder
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.sources import data_fingerprint
 from tests.support.bucket import SCHEME
 from tests.support.data_set import DataSet
@@ -56,6 +56,6 @@ def test_an_empty_bucket_and_an_unknown_scheme_are_errors(tmp_path: Path) -> Non
 
 
 def test_an_object_is_not_read_beyond_the_limit(bucket: str) -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         RemoteFolder(bucket).read("images/a.png", 10)
     assert caught.value.reason is Reason.TOO_LARGE

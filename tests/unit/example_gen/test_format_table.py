@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.example_gen.headers import open_picture
+from components.example_gen.headers import open_image
 from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from tests.support.image_files import RGBA as RGBA_TYPE
 from tests.support.image_files import (
     TURNS,
@@ -151,7 +151,7 @@ def ignores_a_profile(kind: str) -> None:
 
 
 def is_converted(kind: str) -> None:
-    assert open_picture(CMYK[kind], LIMIT).mode == "CMYK"
+    assert open_image(CMYK[kind], LIMIT).mode == "CMYK"
     by_formula = np.asarray(Image.open(io.BytesIO(CMYK[kind])).convert("RGB")).astype(int)
     assert np.abs(record(CMYK[kind]) - by_formula).max() <= (16 if kind == "JPEG" else 0)
 
@@ -172,7 +172,7 @@ def shows_the_first(kind: str) -> None:
 
 
 def is_set_aside(kind: str) -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         canonical_image(SEVERAL[kind], LIMIT)
     assert caught.value.reason is Reason.SEVERAL_IMAGES
 
@@ -189,7 +189,7 @@ CHECKS: dict[tuple[str, str], Callable[[str], None]] = {
     ("16 bits", "high byte"): keeps_the_high_byte,
     ("orientation", "turned"): is_turned,
     ("several images", "the first"): shows_the_first,
-    ("several images", "set aside"): is_set_aside,
+    ("several images", "quarantined"): is_set_aside,
 }
 FILES = {
     "ingestion's decoder": PLAIN,

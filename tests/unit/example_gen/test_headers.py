@@ -7,10 +7,10 @@ from itertools import repeat
 import pytest
 from PIL import Image
 
-from components.example_gen.headers import open_picture
+from components.example_gen.headers import open_image
 from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from tests.support.data_set import encode, photo, raw_png
 from tests.support.hostile_pictures import PNG, chunk, ihdr, patched, rows, run_length_bmp, tiff, with_scans
 from tests.support.memory import forget_peak, peak_memory
@@ -66,27 +66,27 @@ def test_a_header_over_the_limit_is_refused_before_anything_is_allocated(kind: s
     canonical_image(encode(photo()), LIMIT)
     forget_peak()
     before = peak_memory()
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         canonical_image(data, LIMIT)
     assert caught.value.reason is Reason.TOO_LARGE
     assert peak_memory() - before < 20_000_000
 
 
 def test_the_message_has_size_and_limit() -> None:
-    with pytest.raises(Rejected) as caught:
-        open_picture(LIES["png"](), LIMIT)
+    with pytest.raises(RejectionError) as caught:
+        open_image(LIES["png"](), LIMIT)
     assert caught.value.detail == "20000×20000 is 400000000 pixels, over the limit of 64000000"
 
 
 def test_a_header_without_pixels_is_unreadable() -> None:
-    with pytest.raises(Rejected) as caught:
-        open_picture(patched(encode(photo(), "BMP"), 18, "<i", 0), LIMIT)
+    with pytest.raises(RejectionError) as caught:
+        open_image(patched(encode(photo(), "BMP"), 18, "<i", 0), LIMIT)
     assert caught.value.reason is Reason.UNREADABLE
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_size_and_format_are_read_without_decoding(kind: str) -> None:
-    picture = open_picture(encode(photo(32, 24).convert("P" if kind == "GIF" else "RGB"), kind), LIMIT)
+    picture = open_image(encode(photo(32, 24).convert("P" if kind == "GIF" else "RGB"), kind), LIMIT)
     assert (picture.format, picture.width, picture.height) == (kind.lower(), 32, 24)
 
 
@@ -94,7 +94,7 @@ def test_size_and_format_are_read_without_decoding(kind: str) -> None:
 def test_size_is_that_of_the_upright_picture(kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = open_picture(encode(photo(32, 24), kind, exif=exif), LIMIT)
+    picture = open_image(encode(photo(32, 24), kind, exif=exif), LIMIT)
     assert (picture.width, picture.height) == (24, 32)
     assert picture.file_size == (32, 24)
 
@@ -115,7 +115,7 @@ def test_size_is_that_of_the_upright_picture(kind: str) -> None:
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(data: bytes, reason: Reason, words: str) -> None:
-    with pytest.raises(Rejected) as caught:
-        open_picture(data, LIMIT)
+    with pytest.raises(RejectionError) as caught:
+        open_image(data, LIMIT)
     assert caught.value.reason is reason
     assert words in caught.value.detail

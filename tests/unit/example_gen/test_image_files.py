@@ -10,7 +10,7 @@ from PIL import Image
 
 from components.example_gen.images import canonical_image
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from tests.support.image_files import (
     TURNS,
     ImageFile,
@@ -33,7 +33,7 @@ def assert_is_read_rightly(file: ImageFile) -> None:
     """The file is set aside with a reason, or its record's pixels are right."""
     try:
         image = canonical_image(file.data, LIMIT)
-    except Rejected as rejected:
+    except RejectionError as rejected:
         assert file.images > 1, rejected
         assert rejected.reason is Reason.SEVERAL_IMAGES
         assert f"holds {file.images} " in rejected.detail

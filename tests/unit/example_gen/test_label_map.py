@@ -10,7 +10,7 @@ from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, ThresholdLabels, ValueLabels
 from components.example_gen.label_map import label_map
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 
 NAMES = ("a", "b", "c")
 SHAPE = arrays.array_shapes(min_dims=2, max_dims=2, max_side=8)
@@ -40,7 +40,7 @@ def test_values_are_mapped_as_a_loop_over_pixels_would(
         else:
             unknown, expected[place] = True, VOID
     if unknown and not forgiving:
-        with pytest.raises(Rejected):
+        with pytest.raises(RejectionError):
             label_map(labels, NAMES).read(samples)
     else:
         np.testing.assert_array_equal(label_map(labels, NAMES).read(samples).mask_HW, expected)
@@ -76,25 +76,25 @@ def test_a_void_value_is_void_even_if_it_is_a_class_index() -> None:
 
 
 def test_unknown_values_are_named_with_their_pixels() -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectionError) as caught:
         label_map(IndexLabels(), NAMES).read(np.array([[0, 7, 7, 9]], np.uint8))
     assert caught.value.reason is Reason.UNKNOWN_LABEL
     assert caught.value.detail == "the mask holds values that no label names: 7 (2 pixels), 9 (1 pixels)"
 
 
 def test_of_many_unknown_values_some_are_named() -> None:
-    with pytest.raises(Rejected, match=r"8 \(1 pixels\) and 247 more"):
+    with pytest.raises(RejectionError, match=r"8 \(1 pixels\) and 247 more"):
         label_map(IndexLabels(void=()), NAMES).read(np.arange(256, dtype=np.uint8).reshape(16, 16))
 
 
 def test_unknown_colours_are_named_as_they_are_written() -> None:
     labels = ColourLabels(classes={"#000000": "a"}, void=("#ffffff",))
-    with pytest.raises(Rejected, match=r"colour that no label names: #0a0b0c \(1 pixels\)"):
+    with pytest.raises(RejectionError, match=r"colour that no label names: #0a0b0c \(1 pixels\)"):
         label_map(labels, NAMES).read(np.array([[[0, 0, 0], [255, 255, 255], [10, 11, 12]]], np.uint8))
 
 
 def test_values_that_are_no_integers_are_unknown() -> None:
-    with pytest.raises(Rejected, match=r"0\.5 \(1 pixels\), nan \(1 pixels\)"):
+    with pytest.raises(RejectionError, match=r"0\.5 \(1 pixels\), nan \(1 pixels\)"):
         label_map(IndexLabels(), NAMES).read(np.array([[0.0, 0.5, np.nan, 1.0]], np.float32))
 
 
@@ -104,7 +104,7 @@ def test_wide_integers_are_looked_up_too() -> None:
 
 
 def test_a_mask_of_zeros_and_ones_under_a_threshold_is_refused() -> None:
-    with pytest.raises(Rejected, match="holds 0 and 1 only"):
+    with pytest.raises(RejectionError, match="holds 0 and 1 only"):
         label_map(ThresholdLabels(), NAMES[:2]).read(np.array([[0, 1]], np.uint8))
 
 

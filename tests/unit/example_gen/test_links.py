@@ -14,7 +14,7 @@ from common.errors import UserError
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.files import LocalFolder
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from components.example_gen.sources import data_fingerprint, open_source
 from components.example_gen.window import resolve_dates
 from tests.support.bucket import SCHEME
@@ -70,7 +70,7 @@ def test_a_file_that_became_a_link_since_it_was_listed_is_not_read(share: DataSe
     folder = LocalFolder(str(data_set.root))
     file.unlink()
     file.symlink_to(share.root / "images/a.png")
-    with pytest.raises(Rejected, match="leaves the root"):
+    with pytest.raises(RejectionError, match="leaves the root"):
         folder.read("images/a.png", 1_000_000)
 
 

@@ -76,14 +76,14 @@ def test_jsonl_is_read_as_csv_is(files: DataSet) -> None:
         ("images\\1.png,masks/1.png,", Reason.MISSING_IMAGE, "write / instead of"),
         ("images/1.png", Reason.BAD_ROW, "row 2 has 1 cells, but the header 3"),
         ("images/1.png,masks/1.png,a,b", Reason.BAD_ROW, "row 2 has 4 cells, but the header 3"),
-        ("images/1.png,masks/1.png,part 3", Reason.BAD_ROW, "row 2 has the split 'part 3', which is none of train"),
-        ("../x.png,masks/1.png,", Reason.OUTSIDE_ROOT, "climbs out of its folder"),
-        ("images/1.png,masks/../../x.png,", Reason.OUTSIDE_ROOT, "climbs out of its folder"),
+        ("images/1.png,masks/1.png,part 3", Reason.BAD_ROW, "row 2 has the split 'part 3', but the splits are train"),
+        ("../x.png,masks/1.png,", Reason.OUTSIDE_ROOT, "contains '..'"),
+        ("images/1.png,masks/../../x.png,", Reason.OUTSIDE_ROOT, "contains '..'"),
         ("/etc/passwd,masks/1.png,", Reason.OUTSIDE_ROOT, "'/etc/passwd' is an absolute path"),
         ("C:\\data\\1.png,masks/1.png,", Reason.OUTSIDE_ROOT, "is an absolute path"),
         ("\\\\host\\1.png,masks/1.png,", Reason.OUTSIDE_ROOT, "is an absolute path"),
-        ("file:///etc/passwd,masks/1.png,", Reason.OUTSIDE_ROOT, "is an address of its own"),
-        ("gs://other/1.png,masks/1.png,", Reason.OUTSIDE_ROOT, "is an address of its own"),
+        ("file:///etc/passwd,masks/1.png,", Reason.OUTSIDE_ROOT, "is a URL"),
+        ("gs://other/1.png,masks/1.png,", Reason.OUTSIDE_ROOT, "is a URL"),
         ("images,masks/1.png,", Reason.UNREADABLE, "images is not a regular file"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_line_that_is_no_flat_object_is_a_bad_row(files: DataSet, line: str) -
         ("image,mask,mask\na,b,c\n", {}, "two columns named 'mask'"),
         ("image,mask\n", {}, "has no row"),
         ("", {}, "has no row"),
-        ('image,mask\n"a,b\n', {}, "is no CSV file: line"),
+        ('image,mask\n"a,b\n', {}, "is not a valid CSV file: line"),
     ],
 )
 def test_a_manifest_that_makes_no_sense_is_an_error(
@@ -170,7 +170,7 @@ def test_a_missing_manifest_is_an_error_that_says_what_is_there(files: DataSet) 
 
 
 def test_a_manifest_outside_the_root_is_an_error(files: DataSet) -> None:
-    with pytest.raises(UserError, match="climbs out"):
+    with pytest.raises(UserError, match=r"contains '\.\.'"):
         open_source(ManifestSource(root=str(files.root), file="../index.csv")).listing()
 
 

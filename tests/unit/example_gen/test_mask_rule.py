@@ -12,7 +12,7 @@ from components.example_gen.config import ColourLabels, IndexLabels, Labels, Thr
 from components.example_gen.images import canonical_image
 from components.example_gen.label_map import label_map
 from components.example_gen.masks import canonical_mask
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from tests.support.data_set import CLASSES, encode, photo
 from tests.support.mask_files import WHITES, MaskFile, mask_files
 
@@ -105,7 +105,7 @@ def test_a_mask_is_set_aside_or_is_what_a_viewer_shows(file: MaskFile, labels: L
     wanted = expected(file, labels)
     try:
         mask_HW = canonical_mask(file.data, image, label_map(labels, names), LIMIT, 0.01).mask_HW
-    except Rejected as rejected:
+    except RejectionError as rejected:
         assert rejected.cause and rejected.remedy, file.what
         return
     assert wanted is not None, f"{file.what}: not refused"

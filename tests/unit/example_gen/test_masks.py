@@ -13,7 +13,7 @@ from components.example_gen.images import canonical_image
 from components.example_gen.label_map import label_map
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import Rejected
+from components.example_gen.rejection import RejectionError
 from tests.support.data_set import CLASSES, blocks, encode, photo, raw_png
 from tests.support.mask_files import palette_image, raw_tiff
 
@@ -37,8 +37,8 @@ def take(
     return taken
 
 
-def refusal(*arguments: Any, **settings: Any) -> Rejected:
-    with pytest.raises(Rejected) as caught:
+def refusal(*arguments: Any, **settings: Any) -> RejectionError:
+    with pytest.raises(RejectionError) as caught:
         take(*arguments, **settings)
     return caught.value
 

@@ -67,7 +67,7 @@ def test_strays_are_counted_and_nothing_else(data_set: DataSet) -> None:
     touch(data_set, "images/__MACOSX/1.png", "images/notes.txt", "README.md")
     found = listing(data_set)
     assert len(found.pairs) == 1
-    assert found.strays == 5
+    assert found.ignored_files == 5
     assert not found.quarantined
 
 

@@ -14,10 +14,10 @@ from components.example_gen.splits import (
     Candidate,
     choose_split,
     content_hash,
-    settle_contradictions,
-    settle_files,
-    settle_groups,
-    settle_twins,
+    resolve_contradictions,
+    resolve_duplicates,
+    resolve_files,
+    resolve_groups,
 )
 
 WORDS = st.text(max_size=8)
@@ -46,7 +46,7 @@ def test_pairs_of_one_content_fall_into_one_split_whatever_their_names(
 @given(st.lists(st.tuples(GIVEN, st.sampled_from(["", "g", "h"])), max_size=12))
 def test_after_settling_no_group_straddles_and_none_is_lost(rows: list[tuple[str | None, str]]) -> None:
     pairs = [pair(str(i), split, group or None) for i, (split, group) in enumerate(rows)]
-    kept, leaks = settle_groups(pairs)
+    kept, leaks = resolve_groups(pairs)
     assert sorted(entry.id for entry in (*kept, *leaks)) == sorted(entry.id for entry in pairs)
     for group in ("g", "h"):
         assert len({choose_split(p, p.id, 1, Split()) for p in kept if p.group == group}) <= 1
@@ -55,7 +55,7 @@ def test_after_settling_no_group_straddles_and_none_is_lost(rows: list[tuple[str
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(SPLITS), min_size=1, max_size=8))
 def test_of_twins_those_in_the_most_protected_split_stay(splits: list[str]) -> None:
-    kept, leaks = settle_twins(Candidate(pair(str(i)), "same", split) for i, split in enumerate(splits))
+    kept, leaks = resolve_duplicates(Candidate(pair(str(i)), "same", split) for i, split in enumerate(splits))
     assert {candidate.split for candidate in kept} == {max(splits, key=SPLITS.index)}
     assert len(kept) + len(leaks) == len(splits)
 
@@ -90,14 +90,14 @@ def test_a_given_split_wins() -> None:
 
 
 def test_a_leak_names_its_twin() -> None:
-    kept, [leak] = settle_twins([Candidate(pair("a"), "same", "train"), Candidate(pair("b"), "same", "test")])
+    kept, [leak] = resolve_duplicates([Candidate(pair("a"), "same", "train"), Candidate(pair("b"), "same", "test")])
     assert [candidate.pair.id for candidate in kept] == ["b"]
     assert (leak.id, leak.reason) == ("a", Reason.LEAK)
     assert leak.detail == "the image has the same content as 'b' in test; this one is in train"
 
 
 def test_rows_without_a_split_follow_their_group() -> None:
-    kept, leaks = settle_groups([pair("a", "eval", "g"), pair("b", None, "g"), pair("c", "train", "g"), pair("d")])
+    kept, leaks = resolve_groups([pair("a", "eval", "g"), pair("b", None, "g"), pair("c", "train", "g"), pair("d")])
     assert {entry.id: entry.split for entry in kept} == {"a": "eval", "b": "eval", "d": None}
     assert [(leak.id, leak.reason) for leak in leaks] == [("c", Reason.LEAK)]
 
@@ -116,7 +116,7 @@ def test_a_mask_of_several_images_and_a_file_in_both_parts_are_set_aside() -> No
         Pair("d", "images/d.png", "masks/d.png"),
         Pair("d again", "images/d.png", "masks/d.png"),
     ]
-    kept, refused = settle_files(pairs)
+    kept, refused = resolve_files(pairs)
     assert [entry.id for entry in kept] == ["d", "d again"]
     assert {entry.id: entry.reason for entry in refused} == {
         "a": Reason.SHARED_MASK,
@@ -127,14 +127,14 @@ def test_a_mask_of_several_images_and_a_file_in_both_parts_are_set_aside() -> No
 
 
 def test_of_twins_that_contradict_each_other_all_are_set_aside_and_named() -> None:
-    twins = [Candidate(pair(name), "same", "train") for name in "abc"]
-    kept, refused = settle_contradictions(twins, {"a": "1", "b": "2"})
+    duplicates = [Candidate(pair(name), "same", "train") for name in "abc"]
+    kept, refused = resolve_contradictions(duplicates, {"a": "1", "b": "2"})
     assert [candidate.pair.id for candidate in kept] == ["c"]
     assert {entry.id: entry.reason for entry in refused} == dict.fromkeys("ab", Reason.CONTRADICTING_MASKS)
     assert "'a', 'b'" in refused[0].detail
-    assert settle_contradictions(twins, {"a": "1", "b": "1"}) == (twins, [])
+    assert resolve_contradictions(duplicates, {"a": "1", "b": "1"}) == (duplicates, [])
 
 
 def test_twins_that_stay_are_marked_as_repeated_but_for_the_first() -> None:
-    kept, _ = settle_twins(Candidate(pair(name), "same", "train") for name in "abc")
+    kept, _ = resolve_duplicates(Candidate(pair(name), "same", "train") for name in "abc")
     assert [candidate.repeats for candidate in kept] == [False, True, True]

@@ -117,13 +117,13 @@ def test_a_json_list_is_read_as_lines_are(files: DataSet, file: str) -> None:
             "image,mask,place\na,b,Köln\n".encode("latin-1"),
             r"is not UTF-8 \(byte 22, line 2, .* 'ö'\); save it as UTF-8",
         ),
-        (b"\xff\xfei\0m", "is not whole: it begins as UTF-16"),
+        (b"\xff\xfei\0m", "is not valid UTF-16, although it begins as such"),
         ("filename;segmentation;n\n" + rows(";", ";1"), "image_column: filename and mask_column: segmentation under"),
         ("foo,bar,n\n" + rows(",", ",1"), "it has foo, bar, n; write image_column: foo and mask_column: bar under"),
         ("image,label,n\n" + rows(",", ",1"), "no column 'mask'; it has image, label, n; write mask_column: label"),
         ("image mask\n" + rows(" "), "'image mask' alone; write delimiter: ' ' under data.source"),
         ("Image,IMAGE,mask\n" + rows(",", ",x"), "several columns for 'image': Image, IMAGE"),
-        (rows(","), "has no header, for its first line names files .* above it, such as 'image,mask'"),
+        (rows(","), "has no header: its first line names files .* above it, such as 'image,mask'"),
         (rows(";"), "such as 'image;mask'"),
         (
             ",image,mask\n" + "0,images/p0.png,masks/p0.png\n",
@@ -166,7 +166,7 @@ def test_other_names_of_splits_come_from_the_configuration_or_are_set_aside(
     assert {pair.split for pair in listing(files, content, split_names={"Holdout": "test"}).pairs} == {"test"}
     entries = listing(files, content).quarantined
     assert {entry.reason for entry in entries} == {Reason.BAD_ROW}
-    assert {entry.cause for entry in entries} == {"has the split 'holdout', which is none of train, eval, test"}
+    assert {entry.cause for entry in entries} == {"has the split 'holdout', but the splits are train, eval, test"}
     assert 'split_names: {"holdout": test}' in (entries[0].remedy or "")
     with pytest.raises(ValueError, match="unknown split 'holdout'"):
         ManifestSource(root="x", split_names={"a": "holdout"})

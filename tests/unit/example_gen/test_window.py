@@ -215,5 +215,5 @@ def test_the_fingerprint_changes_with_the_window_and_only_with_it(data_set: Data
 
 def test_a_source_whose_dates_are_not_settled_is_not_read(data_set: DataSet) -> None:
     add_day(data_set, "2024-05-01", "a")
-    with pytest.raises(ValueError, match="not settled"):
+    with pytest.raises(ValueError, match="not resolved"):
         data_fingerprint(FoldersSource(root=f"{data_set.root}/{{date}}"))

@@ -55,7 +55,7 @@ def evaluate() -> Evaluate:
             value=value,
             bound=0.75,
             passed=blessed,
-            detail=f"mean_iou {value} on overall against the bound 0.75",
+            detail=f"mean_iou {value} on overall against the threshold 0.75",
         )
         verdict = Verdict(blessed=blessed, baseline_version=baseline_version, note="", checks=(check,))
         return Evaluation(

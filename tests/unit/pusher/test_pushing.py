@@ -53,7 +53,7 @@ def test_the_manifest_says_where_the_version_comes_from(registry, run):
 def test_a_model_that_is_not_blessed_changes_nothing(registry, run):
     result = run("a", blessed=False)
     assert _outcome(result) == (False, None, None)
-    assert result.note == "not blessed (mean_iou 0.4 on overall against the bound 0.75): nothing is served"
+    assert result.note == "not blessed (mean_iou 0.4 on overall against the threshold 0.75): nothing is served"
     assert not Path(registry.uri).exists()
     run("b")
     assert run("a", blessed=False).note.endswith(": version 1 stays")
@@ -108,8 +108,8 @@ def test_a_model_is_not_served_in_place_of_one_that_it_was_not_judged_against(re
     result = run("c", meanwhile=lambda: run("b"))
     assert _outcome(result) == (True, 3, 2)
     assert result.note == (
-        "version 3 pushed but not served, for version 1 was served when it was judged: version 2 stays; "
-        "run again to judge it against what is served now"
+        "version 3 pushed but not served, because version 1 was served when it was evaluated: version 2 stays; "
+        "run again to compare it with what is served now"
     )
     assert _outcome(run("c")) == (False, 3, 3)
 
@@ -134,7 +134,7 @@ def test_a_refusal_names_the_first_failed_check_and_counts_the_others(evaluate):
     evaluation = evaluate(blessed=False)
     verdict = evaluation.verdict.model_copy(update={"checks": evaluation.verdict.checks * 3})
     assert refusal(evaluation.model_copy(update={"verdict": verdict})) == (
-        "mean_iou 0.4 on overall against the bound 0.75, and 2 more"
+        "mean_iou 0.4 on overall against the threshold 0.75, and 2 more"
     )
 
 

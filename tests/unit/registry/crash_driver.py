@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from registry.contents import content_hash, hash_folder
+from registry.hashing import content_hash, hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
 
@@ -107,7 +107,7 @@ class Trial:
             "push": lambda: push(self.uri, str(self.models / "c")),
             "rollback": lambda: Registry(self.uri).rollback(),
             "statistics": lambda: Registry(self.uri).record_statistics("f2", str(self.models / "c")),
-            "try-out": lambda: Registry(self.uri).try_out(1, 10),
+            "try-out": lambda: Registry(self.uri).start_canary(1, 10),
             "fetch": lambda: Registry(self.uri).fetch(2, str(folder / "target")),
         }
         self.served_after = {"push": "c", "rollback": "a"}

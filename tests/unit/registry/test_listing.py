@@ -37,7 +37,7 @@ def test_the_table_marks_what_is_served_and_what_was_withdrawn(uri, push):
 def test_the_table_marks_what_is_tried_out_and_on_how_many_requests(uri, push):
     push(uri, "a")
     push(uri, "b", serve=False)
-    Registry(uri).try_out(2, 10)
+    Registry(uri).start_canary(2, 10)
     assert [row.canary_percent for row in version_rows(uri)] == [None, 10]
     console = Console(width=120)
     with console.capture() as capture:

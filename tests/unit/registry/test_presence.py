@@ -12,7 +12,9 @@ from registry.store import Registry
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NoRegistryError, match=re.escape(f"there is no folder {tmp_path}/nowhere; check --registry")):
+    with pytest.raises(
+        NoRegistryError, match=re.escape(f"the folder {tmp_path}/nowhere does not exist; check --registry")
+    ):
         Registry(f"{tmp_path}/nowhere").check_there()
 
 

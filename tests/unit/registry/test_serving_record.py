@@ -52,31 +52,31 @@ def test_the_history_tells_rollbacks_from_pushes():
 def test_labels_are_the_served_version_and_the_canary():
     assert ServingRecord().labels() == {}
     assert _served(1).labels() == {"stable": 1}
-    assert _served(1).try_out(2, 10, NOW).labels() == {"stable": 1, "canary": 2}
+    assert _served(1).start_canary(2, 10, NOW).labels() == {"stable": 1, "canary": 2}
 
 
 def test_a_canary_that_is_served_is_none_any_more():
-    record = _served(1).try_out(2, 10, NOW)
+    record = _served(1).start_canary(2, 10, NOW)
     assert record.serve(2, NOW).labels() == {"stable": 2}
     assert record.roll_back(2, NOW).labels() == {"stable": 2}
 
 
 def test_a_canary_stays_while_others_are_served():
-    record = _served(1, 2).try_out(3, 10, NOW)
+    record = _served(1, 2).start_canary(3, 10, NOW)
     assert record.serve(1, NOW).labels() == {"stable": 1, "canary": 3}
     assert record.roll_back(1, NOW).labels() == {"stable": 1, "canary": 3}
 
 
 def test_a_canary_that_is_given_up_is_withdrawn_and_may_be_tried_again():
-    record = _served(1).try_out(2, 10, NOW).drop_canary()
+    record = _served(1).start_canary(2, 10, NOW).abort_canary()
     assert (record.labels(), record.withdrawn) == ({"stable": 1}, (2,))
-    again = record.try_out(2, 20, NOW)
+    again = record.start_canary(2, 20, NOW)
     assert (again.canary.percent, again.withdrawn) == (20, ())
 
 
 def test_without_a_canary_there_is_none_to_give_up():
     record = _served(1)
-    assert record.drop_canary() is record
+    assert record.abort_canary() is record
 
 
 def test_a_record_from_before_there_were_canaries_is_read():

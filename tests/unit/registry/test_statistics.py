@@ -54,7 +54,7 @@ def test_a_single_file_is_kept_under_its_name(uri, statistics_dir):
 
 
 def test_statistics_that_are_not_there_are_refused(uri, tmp_path):
-    with pytest.raises(UserError, match="there are no statistics at"):
+    with pytest.raises(UserError, match="no statistics at"):
         Registry(uri).record_statistics("f1", str(tmp_path / "nowhere"))
 
 
@@ -66,5 +66,5 @@ def test_a_damaged_index_is_named(uri, statistics_dir, tamper):
 
 @pytest.mark.parametrize("fingerprint", ["", "..", "a/b", ".hidden"])
 def test_a_fingerprint_is_a_plain_word(uri, statistics_dir, fingerprint):
-    with pytest.raises(ValueError, match="no fingerprint"):
+    with pytest.raises(ValueError, match="is not a fingerprint"):
         Registry(uri).record_statistics(fingerprint, statistics_dir)

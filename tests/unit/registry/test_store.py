@@ -8,7 +8,6 @@ import fsspec
 import pytest
 
 from common.errors import UserError
-from registry.contents import content_hash, hash_folder
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
@@ -16,6 +15,7 @@ from registry.errors import (
     RegistryError,
     UnknownVersionError,
 )
+from registry.hashing import content_hash, hash_folder
 from registry.local_storage import LocalStorage
 from registry.storage import open_storage
 from registry.store import Registry
@@ -119,7 +119,7 @@ class TestReading:
         assert _files(uri) == []
 
     def test_asking_it_for_a_version_says_that_there_is_none(self, uri):
-        with pytest.raises(NoRegistryError, match="there is no version in the registry"):
+        with pytest.raises(NoRegistryError, match=r"the registry .* has no version: check its address"):
             Registry(uri).manifest(1)
 
     def test_an_unknown_version_is_answered_with_those_that_exist(self, uri, push):
@@ -236,7 +236,7 @@ class TestFetch:
         push(uri, "a")
         (tmp_path / "target").mkdir()
         (tmp_path / "target" / "file").write_text("mine")
-        with pytest.raises(RegistryError, match="holds something else than version 1"):
+        with pytest.raises(RegistryError, match="holds other files than version 1"):
             Registry(uri).fetch(1, str(tmp_path / "target"))
         assert (tmp_path / "target" / "file").read_text() == "mine"
 
@@ -263,7 +263,7 @@ class TestServing:
         assert Registry(uri).served() == 2
 
     def test_without_a_version_before_a_rollback_says_so(self, uri, push):
-        with pytest.raises(UserError, match="serves no version: there is nothing to go back from"):
+        with pytest.raises(UserError, match="serves no version, so it cannot be rolled back"):
             Registry(uri).rollback()
         push(uri, "a")
         with pytest.raises(UserError, match="no version was served before version 1"):
@@ -334,7 +334,7 @@ class TestCanary:
         push(uri, "a")
         push(uri, "b", serve=False)
         registry = Registry(uri)
-        registry.try_out(2, 10)
+        registry.start_canary(2, 10)
         assert (registry.labels(), registry.canary().percent) == ({"stable": 1, "canary": 2}, 10)
         assert registry.promote() == 2
         assert registry.labels() == {"stable": 2}
@@ -344,26 +344,26 @@ class TestCanary:
         push(uri, "a")
         push(uri, "b", serve=False)
         registry = Registry(uri)
-        registry.try_out(2, 10)
-        assert registry.drop_canary() == 2
+        registry.start_canary(2, 10)
+        assert registry.abort_canary() == 2
         assert (registry.labels(), registry.withdrawn()) == ({"stable": 1}, (2,))
 
     def test_the_served_version_is_no_canary(self, uri, push):
         push(uri, "a")
-        with pytest.raises(RegistryError, match="version 1 is the one that is served"):
-            Registry(uri).try_out(1, 10)
+        with pytest.raises(RegistryError, match="version 1 is already served"):
+            Registry(uri).start_canary(1, 10)
 
     def test_nothing_is_tried_out_beside_nothing(self, uri, push):
         push(uri, "a", serve=False)
         with pytest.raises(RegistryError, match="serves no version"):
-            Registry(uri).try_out(1, 10)
+            Registry(uri).start_canary(1, 10)
 
     def test_a_version_that_is_not_there_is_no_canary(self, uri, push):
         push(uri, "a")
         with pytest.raises(UnknownVersionError, match="has no version 7"):
-            Registry(uri).try_out(7, 10)
+            Registry(uri).start_canary(7, 10)
 
-    @pytest.mark.parametrize("change", ["promote", "drop_canary"])
+    @pytest.mark.parametrize("change", ["promote", "abort_canary"])
     def test_without_a_canary_there_is_nothing_to_decide(self, uri, push, change):
         push(uri, "a")
         with pytest.raises(RegistryError, match="has no canary"):
@@ -373,10 +373,10 @@ class TestCanary:
         push(uri, "a")
         push(uri, "b", serve=False)
         registry = Registry(uri)
-        registry.try_out(2, 10)
+        registry.start_canary(2, 10)
         tamper(uri, "versions/2/saved_model.pb", b"another")
         with pytest.raises(CorruptVersionError):
             registry.promote()
         assert registry.labels() == {"stable": 1, "canary": 2}
         with pytest.raises(CorruptVersionError):
-            registry.try_out(2, 20)
+            registry.start_canary(2, 20)

@@ -100,9 +100,9 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.served and len(self.versions) > 1)
     @rule(data=st.data(), percent=st.integers(1, 99))
-    def try_out(self, data: st.DataObject, percent: int) -> None:
+    def start_canary(self, data: st.DataObject, percent: int) -> None:
         version = data.draw(st.sampled_from(sorted(self.versions.keys() - {self.served})))
-        self.registry.try_out(version, percent)
+        self.registry.start_canary(version, percent)
         self.canary = version
         self.withdrawn.discard(version)
 
@@ -117,9 +117,9 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.canary)
     @rule()
-    def drop_canary(self) -> None:
+    def abort_canary(self) -> None:
         assert self.canary
-        assert self.registry.drop_canary() == self.canary
+        assert self.registry.abort_canary() == self.canary
         self.withdrawn.add(self.canary)
         self.canary = None
 

@@ -20,8 +20,8 @@ from components.evaluator import counts
 from components.evaluator.results import Check, Estimate, Evaluation, Measured, SliceMetrics, Verdict
 from components.example_gen.quarantine import IngestionSummary, Quarantined, Reason
 from components.pusher.result import PushResult
-from components.report import pictures
-from components.report.data import Picture, ReportData
+from components.report import shown_predictions
+from components.report.data import ReportData, ShownPrediction
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import Epoch, TrainingHistory
 
@@ -230,11 +230,13 @@ def _evaluation(classes: tuple[str, ...]) -> Evaluation:
     )
 
 
-def _picture() -> Picture:
+def _picture() -> ShownPrediction:
     truth_HW = np.zeros((24, 32), np.uint8)
     truth_HW[4:12, 4:12] = 1
     prediction_HW = np.roll(truth_HW, 2, axis=0)
-    scored = pictures.score(0, counts.confusion_counts(truth_HW, prediction_HW, 2))
+    scored = shown_predictions.score(0, counts.confusion_counts(truth_HW, prediction_HW, 2))
     assert scored is not None
     image = np.random.default_rng(0).integers(0, 255, (24, 32, 3))
-    return pictures.draw("scene-1", {"light": "night"}, scored, _png(image), _png(truth_HW), _png(prediction_HW), 32)
+    return shown_predictions.draw(
+        "scene-1", {"light": "night"}, scored, _png(image), _png(truth_HW), _png(prediction_HW), 32
+    )

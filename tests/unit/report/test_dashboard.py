@@ -50,7 +50,7 @@ def test_names_have_no_meaning_in_it(make_report):
 
 def test_the_summary_says_how_the_model_did_behind_a_server(make_report):
     data = make_report()
-    assert "## Serving check\n\nserved by the embedded server: 8 pictures, 12 ms each" in dashboard.summary(data)
+    assert "## Serving check\n\nserved by the embedded server: 8 images, 12 ms each" in dashboard.summary(data)
     assert "Serving" not in dashboard.summary(dataclasses.replace(data, serving=None))
 
 

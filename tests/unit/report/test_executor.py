@@ -84,7 +84,7 @@ def test_the_page_shows_the_worst_and_the_best_predictions_of_the_model(artifact
     text, _ = run(artifacts, tmp_path, best=1, worst=2)
     shown = [part.split("<")[0].split(">")[1] for part in text.split('<p class="id"')[1:]]
     assert shown == ["scene-5", "scene-4", "scene-0"]
-    assert f"Of {SCENES} pictures" in text
+    assert f"Of {SCENES} images" in text
     assert text.count("data:image/png") == 6 and text.count("data:image/jpeg") == 6
 
 
@@ -124,13 +124,13 @@ def test_the_path_of_the_page_is_told(artifacts, tmp_path, caplog):
 
 def test_only_as_many_pictures_are_scored_as_asked(artifacts, tmp_path):
     text, _ = run(artifacts, tmp_path, scored=3)
-    assert "Of 3 pictures" in text and "scene-4" not in text
+    assert "Of 3 images" in text and "scene-4" not in text
 
 
 def test_no_model_is_loaded_when_no_picture_is_asked_for(artifacts, tmp_path):
     artifacts["model"][0].uri = str(tmp_path / "nowhere")
     text, _ = run(artifacts, tmp_path, best=0, worst=0)
-    assert "No picture was asked for" in text
+    assert "No image was requested" in text
 
 
 def test_a_split_without_records_is_not_passed_over(artifacts, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from grpc import StatusCode
 
-from serving.batching import Batcher, Servable, Waiting
+from serving.batching import Batcher, PendingRequest, Servable
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature
@@ -61,11 +61,11 @@ def run(test: Callable[[Batcher], object], **settings: object) -> None:
     asyncio.run(main())
 
 
-def request(on: Servable, *inputs: bytes, seconds: float = 10, name: str = "serving_default") -> Waiting:
-    return Waiting(on, signature(name), list(inputs), time.monotonic() + seconds)
+def request(on: Servable, *inputs: bytes, seconds: float = 10, name: str = "serving_default") -> PendingRequest:
+    return PendingRequest(on, signature(name), list(inputs), time.monotonic() + seconds)
 
 
-async def outcomes(batcher: Batcher, requests: Sequence[Waiting]) -> list[object]:
+async def outcomes(batcher: Batcher, requests: Sequence[PendingRequest]) -> list[object]:
     return await asyncio.gather(*(batcher.run(one) for one in requests), return_exceptions=True)
 
 

@@ -12,8 +12,8 @@ import tf_keras as keras
 
 from common import records
 from common.compatibility import skip_autograph_for_keras
-from components.serving_check.pictures import Picture, read_pictures
 from components.serving_check.reference import Export, read_export
+from components.serving_check.sample_images import SampleImage, read_sample_images
 from tests.support.serving import CLASSES, TILE, export_network, picture, trainer_settings
 from tests.support.transformed import png
 
@@ -50,8 +50,8 @@ def record_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def pictures(record_file: str) -> list[Picture]:
-    return read_pictures([record_file], 10)
+def pictures(record_file: str) -> list[SampleImage]:
+    return read_sample_images([record_file], 10)
 
 
 def _record(index: int, height: int, width: int, kind: str) -> tf.train.Example:

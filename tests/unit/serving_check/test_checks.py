@@ -14,9 +14,9 @@ from common.errors import UserError
 from components.serving_check import checks
 from components.serving_check.checks import Trial, check_served
 from components.serving_check.config import ServingCheckConfig
-from components.serving_check.pictures import Picture
 from components.serving_check.reference import Export, Reference
 from components.serving_check.result import ServingCheckResult
+from components.serving_check.sample_images import SampleImage
 from components.serving_check.server import Place, ServerProcess
 from tests.support.serving import MAX_PIXELS
 
@@ -33,12 +33,12 @@ PASSED = ServingCheckResult(
 )
 
 
-def trial(model: Path, pictures: list[Picture]) -> Trial:
+def trial(model: Path, pictures: list[SampleImage]) -> Trial:
     return Trial(str(model), "tiny", pictures, MAX_PIXELS, 0)
 
 
 @pytest.mark.parametrize("mode", ["resize", pytest.param("tile", marks=pytest.mark.slow)])
-def test_a_good_model_passes(models: Path, pictures: list[Picture], export: Export, mode: str) -> None:
+def test_a_good_model_passes(models: Path, pictures: list[SampleImage], export: Export, mode: str) -> None:
     reference = Reference(str(models / mode), export._replace(in_tiles=mode == "tile"))
     result = check_served(trial(models / mode, pictures), lambda: reference, EMBEDDED)
     assert result.engine == "the embedded server" and result.pictures == 3
@@ -49,14 +49,16 @@ def test_a_good_model_passes(models: Path, pictures: list[Picture], export: Expo
 
 
 def test_a_server_that_gives_other_pixels_is_told_by_picture_and_share(
-    models: Path, pictures: list[Picture], export: Export
+    models: Path, pictures: list[SampleImage], export: Export
 ) -> None:
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match=r"the masks of 3 of 3 pictures are not the training graph's; of pair-\d "):
+    with pytest.raises(UserError, match=r"the masks of 3 of 3 images differ from the training graph's; for pair-\d "):
         check_served(trial(models / "other", pictures), lambda: reference, EMBEDDED)
 
 
-def test_tampered_weights_are_not_loaded(models: Path, pictures: list[Picture], export: Export, tmp_path: Path) -> None:
+def test_tampered_weights_are_not_loaded(
+    models: Path, pictures: list[SampleImage], export: Export, tmp_path: Path
+) -> None:
     shutil.copytree(models / "resize", tmp_path / "model")
     (weights,) = (tmp_path / "model" / "variables").glob("*.data-*")
     weights.write_bytes(bytes(byte ^ 1 for byte in weights.read_bytes()))
@@ -67,7 +69,7 @@ def test_tampered_weights_are_not_loaded(models: Path, pictures: list[Picture], 
 
 @pytest.mark.slow
 def test_a_server_that_dies_is_told_with_the_end_of_its_log(
-    models: Path, pictures: list[Picture], export: Export, monkeypatch: pytest.MonkeyPatch
+    models: Path, pictures: list[SampleImage], export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = ServerProcess.wait_until_loaded
 
@@ -77,37 +79,37 @@ def test_a_server_that_dies_is_told_with_the_end_of_its_log(
 
     monkeypatch.setattr(ServerProcess, "wait_until_loaded", and_kill)
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match=r"the server has ended with the status -9; .*labels_moved stable=1"):
+    with pytest.raises(UserError, match=r"the server exited with status -9; .*labels_moved stable=1"):
         check_served(trial(models / "resize", pictures), lambda: reference, EMBEDDED)
 
 
 def test_a_server_that_does_not_start_is_told(
-    models: Path, pictures: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path, pictures: list[SampleImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "tensorflow_model_server"
     program.write_text("#!/bin/sh\nexit 3\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     reference: Any = None
-    with pytest.raises(UserError, match="tensorflow_model_server has ended with the status 3"):
+    with pytest.raises(UserError, match="tensorflow_model_server exited with the status 3"):
         check_served(trial(models / "resize", []), lambda: reference, ServingCheckConfig())
 
 
 @pytest.mark.slow
 def test_a_model_that_takes_what_is_hostile_is_told(
-    models: Path, pictures: list[Picture], export: Export, monkeypatch: pytest.MonkeyPatch
+    models: Path, pictures: list[SampleImage], export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "hostile_inputs", lambda _: {"a good picture": pictures[0].encoded})
     reference = Reference(str(models / "resize"), export)
-    with pytest.raises(UserError, match="over gRPC, a good picture gets a mask, and should be refused"):
+    with pytest.raises(UserError, match="over gRPC, a good picture must be rejected, but gets a mask"):
         check_served(trial(models / "resize", pictures), lambda: reference, EMBEDDED)
 
 
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        ({"max_milliseconds": 19}, "the median picture takes 20 ms, and serving_check.max_milliseconds allows 19"),
-        ({"max_megabytes": 199}, "memory grows by 200 MB, and serving_check.max_megabytes allows 199"),
+        ({"max_milliseconds": 19}, "the median image takes 20 ms, but serving_check.max_milliseconds allows 19"),
+        ({"max_megabytes": 199}, "memory grows by 200 MB, but serving_check.max_megabytes allows 199"),
     ],
 )
 def test_what_is_over_a_budget_is_told_with_both_figures(budget: dict[str, float], message: str) -> None:

@@ -15,7 +15,7 @@ from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 from components.serving_check.result import RESULT_FILE, ServingCheckResult
 from components.serving_check.warmup import WARMUP_FILE
-from registry.contents import hash_folder
+from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from tests.support.serving import trainer_settings
 
@@ -65,7 +65,7 @@ def test_the_model_that_passed_has_warm_up_requests_and_the_trainer_s_is_as_it_w
 
 @pytest.mark.slow
 def test_a_model_over_the_budget_stops_the_run_and_has_no_blessing(inputs: Artifacts, outputs: Artifacts) -> None:
-    with pytest.raises(UserError, match=r"cannot be served and is not pushed: the median picture takes \d+ ms"):
+    with pytest.raises(UserError, match=r"cannot be served and is not pushed: the median image takes \d+ ms"):
         do(inputs, outputs, max_milliseconds=0.001, pictures=1)
     assert not model_utils.is_infra_validated(outputs["blessing"][0])
 

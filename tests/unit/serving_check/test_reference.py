@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.serving_check.pictures import Picture
 from components.serving_check.reference import Export, Reference
+from components.serving_check.sample_images import SampleImage
 
 
-def own_mask(reference: Reference, picture: Picture) -> np.ndarray:
+def own_mask(reference: Reference, picture: SampleImage) -> np.ndarray:
     """What `serving_default` gives, in this process."""
     import io
 
@@ -24,7 +24,7 @@ def own_mask(reference: Reference, picture: Picture) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", ["resize", "tile"])
 def test_agreement_falls_with_each_pixel_that_differs(
-    models: Path, pictures: list[Picture], export: Export, mode: str
+    models: Path, pictures: list[SampleImage], export: Export, mode: str
 ) -> None:
     reference = Reference(str(models / mode), export._replace(in_tiles=mode == "tile"))
     picture = pictures[0]
@@ -36,7 +36,7 @@ def test_agreement_falls_with_each_pixel_that_differs(
     assert found == pytest.approx(0.75, abs=0.01) if mode == "resize" else found < 0.95
 
 
-def test_a_mask_of_another_size_agrees_in_nothing(models: Path, pictures: list[Picture], export: Export) -> None:
+def test_a_mask_of_another_size_agrees_in_nothing(models: Path, pictures: list[SampleImage], export: Export) -> None:
     reference = Reference(str(models / "resize"), export)
     expected = reference.expect(pictures[0])
     assert reference.agreement(pictures[0], expected, expected.T) == 0

@@ -116,7 +116,7 @@ def test_a_named_python_that_does_not_fit_is_refused_with_the_reason(
 def test_a_named_python_that_cannot_start_or_is_not_there_is_refused(machine):
     machine.has_pyenv_shim("python3.10")
     assert "PYTHON=python3.10 does not fit: it does not start" in machine.refusal(PYTHON="python3.10")
-    assert "PYTHON=nowhere does not fit: there is no such command" in machine.refusal(PYTHON="nowhere")
+    assert "PYTHON=nowhere does not fit: command not found" in machine.refusal(PYTHON="nowhere")
 
 
 def test_where_none_fits_an_old_machine_is_told_to_get_python_3_10(machine):

@@ -35,6 +35,9 @@ class Project:
         shutil.copy(ROOT / "scripts" / "bootstrap", root / "scripts")
         shutil.copy(ROOT / "setup.py", root)
         shutil.copytree(ROOT / "constraints", root / "constraints")
+        (root / "segpipe_client").mkdir()
+        for requirements in (ROOT / "segpipe_client").glob("requirements*.txt"):
+            shutil.copy(requirements, root / "segpipe_client")
 
     def bootstrap(self, target: str, **environment: str) -> str:
         environment = {"PYTHON": str(PYTHON), "CXX": "sh", **environment}
@@ -73,13 +76,13 @@ def test_the_first_call_installs_and_the_second_has_nothing_to_do(project):
 
 def test_the_tests_bring_more_than_a_run_and_neither_needs_the_other(project):
     project.bootstrap("test")
-    assert project.installed == [".[test]"]
+    assert project.installed == [".[test,docs]"]
     project.bootstrap("run")
     assert project.installed == [], "what the tests need holds what a run needs"
     shutil.rmtree(project.root / ".venv")
     project.bootstrap("run")
     project.bootstrap("test")
-    assert project.installed == [".", ".[test]"]
+    assert project.installed == [".", ".[test,docs]"]
 
 
 def test_what_was_left_unfinished_is_made_again(project):
@@ -94,7 +97,10 @@ def test_what_was_left_unfinished_is_made_again(project):
     assert not stray.exists()
 
 
-@pytest.mark.parametrize("changed", ["setup.py", "constraints/tfx-1.16.txt", "constraints/tfx-1.21.txt"])
+@pytest.mark.parametrize(
+    "changed",
+    ["setup.py", "segpipe_client/requirements.txt", "constraints/tfx-1.16.txt", "constraints/tfx-1.21.txt"],
+)
 def test_changed_pins_are_installed_into_what_is_there(project, changed):
     project.bootstrap("run")
     chosen = (project.root / ".venv" / ".segpipe" / "set").read_text().strip()
@@ -104,7 +110,7 @@ def test_changed_pins_are_installed_into_what_is_there(project, changed):
     with (project.root / changed).open("a") as file:
         file.write("# another line\n")
     said = project.bootstrap("run")
-    concerned = changed == "setup.py" or chosen in changed
+    concerned = not changed.startswith("constraints/") or chosen in changed
     assert project.installed == (["."] if concerned else [])
     assert said.startswith(f"segpipe: bringing .venv to the pins of {chosen}") == concerned
     assert kept.exists()
@@ -163,7 +169,7 @@ def test_somebody_elses_environment_that_does_not_fit_is_left_alone(project):
     (project.root / ".venv" / "precious").touch()
     said = project.bootstrap("run")
     assert not project.succeeded
-    assert ".venv is there and does not fit: there is no such command. Move it away" in said
+    assert ".venv is there and does not fit: command not found. Move it away" in said
     assert (project.root / ".venv" / "precious").exists()
 
 

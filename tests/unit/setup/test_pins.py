@@ -16,8 +16,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import pipeline
+import segpipe_client
+from pipeline.dag.import_closure import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[3]
+CLIENT_BUILD = {"LICENSE", "README.md", "pyproject.toml", "requirements.txt", "requirements-grpc.txt"}
+"""Files beside the client's code that its own distribution is built from, and that no code reads."""
 SETS = [("tfx-1.16", "3.10"), ("tfx-1.21", "3.11"), ("tfx-1.21", "3.12"), ("tfx-1.21", "3.13")]
 
 
@@ -74,7 +78,8 @@ def test_all_that_is_installed_for_segpipe_is_pinned(distribution):
     tfx = metadata.version("tfx")
     python = default_environment()["python_version"]
     pinned = pins("tfx-1.16" if tfx == "1.16.0" else "tfx-1.21", python)
-    wanted = [*distribution["install_requires"], *distribution["extras_require"]["test"]]
+    extras = distribution["extras_require"]
+    wanted = [*distribution["install_requires"], *extras["test"], *extras["docs"]]
     unlike = {
         name: version
         for name, version in installed_closure(wanted).items()
@@ -111,8 +116,19 @@ def applies(requirement: Requirement, extras: frozenset[str]) -> bool:
     )
 
 
-def test_the_version_is_the_packages_own(distribution):
-    assert distribution["version"] == pipeline.__version__
+def test_the_version_is_the_packages_own_and_the_client_s(distribution):
+    assert distribution["version"] == pipeline.__version__ == segpipe_client.__version__
+
+
+def test_segpipe_needs_what_its_client_needs(distribution):
+    lists = [ROOT / "segpipe_client" / name for name in ("requirements.txt", "requirements-grpc.txt")]
+    needed = {line for path in lists for line in path.read_text().splitlines()}
+    assert needed <= set(distribution["install_requires"])
+    assert {Requirement(text).name for text in needed} == {"grpcio", "httpx", "numpy", "pillow", "protobuf"}
+
+
+def test_the_client_s_distribution_has_the_licence():
+    assert (ROOT / "segpipe_client" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_every_file_of_the_packages_is_shipped(distribution):
@@ -124,9 +140,11 @@ def test_every_file_of_the_packages_is_shipped(distribution):
     }
     folders = [ROOT / package.replace(".", "/") for package in distribution["packages"]]
     tops = {folder for folder in folders if folder.parent == ROOT}
-    assert {folder.name for folder in tops} == {"pipeline", "components", "common", "registry", "serving", "schemas"}
+    assert {folder.name for folder in tops} == {*PACKAGES, "schemas"}
     for top in tops:
         for path in top.rglob("*"):
             if path.is_dir() or "__pycache__" in path.parts or path.name == ".DS_Store":
+                continue
+            if path.parent == ROOT / "segpipe_client" and path.name in CLIENT_BUILD:
                 continue
             assert path in shipped or (path.suffix == ".py" and path.parent in folders), f"{path} is not shipped"

@@ -8,14 +8,16 @@ import tensorflow as tf
 from common.records import VOID
 from components.trainer.augmentation.config import Cutout
 from components.trainer.augmentation.cutout import cut_out
-from components.trainer.augmentation.draws import Draws
+from components.trainer.augmentation.stateless_random import StatelessRandom
 
 SEED = tf.constant([2, 1], tf.int64)
 
 
 def cut(config: Cutout, size: int = 300, side: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     image_BHWC = np.random.default_rng(0).integers(0, 256, [size, side, side, 3]).astype(np.uint8)
-    image, mask = cut_out(tf.constant(image_BHWC), tf.zeros([size, side, side], tf.uint8), config, Draws(SEED, size))
+    image, mask = cut_out(
+        tf.constant(image_BHWC), tf.zeros([size, side, side], tf.uint8), config, StatelessRandom(SEED, size)
+    )
     return image_BHWC, image.numpy(), mask.numpy()
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from common.records import VOID
 from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.augmentation.config import Augmentation
-from components.trainer.augmentation.draws import Draws
 from components.trainer.augmentation.geometry import draw_window, warp
+from components.trainer.augmentation.stateless_random import StatelessRandom
 from components.trainer.augmentation.symmetry import move_pixels
 
 SEED = tf.constant([7, 1], tf.int64)
@@ -67,8 +67,8 @@ def test_the_map_of_mirrors_and_quarter_turns_copies_pixels_exactly() -> None:
     random = np.random.default_rng(0)
     image_BHWC, mask_BHW = (random.integers(0, 255, shape).astype(np.uint8) for shape in ([64, 9, 9, 3], [64, 9, 9]))
     symmetries = config(**SYMMETRIES)
-    exact = move_pixels(image_BHWC, mask_BHW, symmetries, Draws(SEED, 64))
-    mapped = warp(tf.constant(image_BHWC), tf.constant(mask_BHW), symmetries, Draws(SEED, 64))
+    exact = move_pixels(image_BHWC, mask_BHW, symmetries, StatelessRandom(SEED, 64))
+    mapped = warp(tf.constant(image_BHWC), tf.constant(mask_BHW), symmetries, StatelessRandom(SEED, 64))
     for one, other in zip(exact, mapped, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -76,8 +76,8 @@ def test_the_map_of_mirrors_and_quarter_turns_copies_pixels_exactly() -> None:
 def test_mirrors_of_oblong_pictures_are_exact_too() -> None:
     image_BHWC, mask_BHW = places(16, 24, 60)
     mirrors = config(flip_horizontal=True, flip_vertical=True)
-    exact = move_pixels(image_BHWC, mask_BHW, mirrors, Draws(SEED, 16))
-    mapped = warp(tf.constant(image_BHWC), tf.constant(mask_BHW), mirrors, Draws(SEED, 16))
+    exact = move_pixels(image_BHWC, mask_BHW, mirrors, StatelessRandom(SEED, 16))
+    mapped = warp(tf.constant(image_BHWC), tf.constant(mask_BHW), mirrors, StatelessRandom(SEED, 16))
     for one, other in zip(exact, mapped, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -95,7 +95,7 @@ def test_angles_fill_their_range_and_keep_to_it() -> None:
 
 def test_windows_keep_to_their_ranges_and_inside_the_picture() -> None:
     crop = {"scale": [0.3, 0.9], "ratio": [0.5, 1.5]}
-    window = draw_window(config(crop=crop), Draws(SEED, 2000))
+    window = draw_window(config(crop=crop), StatelessRandom(SEED, 2000))
     width_B, height_B, x_B, y_B = (part.numpy() for part in window)
     area_B, aspect_B = width_B * height_B, width_B / height_B
     assert 0.3 - 1e-6 <= area_B.min() < 0.33 and 0.87 < area_B.max() <= 0.9 + 1e-6
@@ -107,7 +107,7 @@ def test_windows_keep_to_their_ranges_and_inside_the_picture() -> None:
 
 
 def test_central_crops_keep_the_middle() -> None:
-    window = draw_window(config(central_crop={"side": [0.5, 0.8], "probability": 1}), Draws(SEED, 1000))
+    window = draw_window(config(central_crop={"side": [0.5, 0.8], "probability": 1}), StatelessRandom(SEED, 1000))
     width_B, height_B, x_B, y_B = (part.numpy() for part in window)
     np.testing.assert_array_equal(width_B, height_B)
     assert 0.5 <= width_B.min() < 0.52 and 0.78 < width_B.max() <= 0.8

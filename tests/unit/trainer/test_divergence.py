@@ -13,8 +13,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer import training
+from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
 from components.trainer.divergence import Diverged, first_bad_step
 from components.trainer.learning_config import FineTuning
 from components.trainer.training import Places, Result, train
@@ -76,14 +76,14 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def after(step: int) -> None:
         done = 0
 
-        def spoil(self: Course, batch: int, logs: dict[str, Any] | None = None) -> None:
+        def spoil(self: Checkpointing, batch: int, logs: dict[str, Any] | None = None) -> None:
             nonlocal done
             done += 1
             if done == step:
                 weight = self._network.trainable_weights[0]
                 weight.assign(tf.fill(weight.shape, math.nan))
 
-        monkeypatch.setattr(Course, "on_train_batch_end", spoil)
+        monkeypatch.setattr(Checkpointing, "on_train_batch_end", spoil)
 
     return after
 
@@ -116,7 +116,7 @@ def test_a_training_goes_on_with_the_weights_that_were_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Course, "on_train_batch_end", Course.on_train_batch_end)
+        patch.setattr(Checkpointing, "on_train_batch_end", Checkpointing.on_train_batch_end)
         poison(STEPS + 1)
         with pytest.raises(Diverged):
             run(tiny_config(epochs=4))
@@ -136,7 +136,7 @@ def test_weights_that_a_last_step_spoils_are_not_kept(
     poison(STEPS)
     with pytest.raises(Diverged, match=r"weights of the network are not finite in epoch 1 of 2, step 3 of 3") as raised:
         run(tiny_config(epochs=2))
-    assert "No epoch had ended well before, so no weights are kept." in str(raised.value)
+    assert "No earlier epoch ended with a finite loss, so no weights are kept." in str(raised.value)
     assert not list((tmp_path / "kept").glob("best-*"))
 
 
@@ -193,13 +193,13 @@ def test_an_epoch_whose_evaluation_is_not_finite_is_never_the_best(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    honest = Course.on_epoch_end
+    honest = Checkpointing.on_epoch_end
 
-    def spoil(self: Course, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def spoil(self: Checkpointing, epoch: int, logs: dict[str, Any] | None = None) -> None:
         better = {"val_loss": math.nan, "val_mean_iou": 0.99} if epoch == 1 else {}
         honest(self, epoch, {**(logs or {}), **better})
 
-    monkeypatch.setattr(Course, "on_epoch_end", spoil)
+    monkeypatch.setattr(Checkpointing, "on_epoch_end", spoil)
     with caplog.at_level("INFO", logger="segpipe.progress"):
         history = run(tiny_config(epochs=3)).history
     assert history.best_epoch != 2 and history.epochs[1].metrics["val_loss"] is None
@@ -209,9 +209,11 @@ def test_an_epoch_whose_evaluation_is_not_finite_is_never_the_best(
 def test_a_training_without_any_finite_evaluation_gives_no_model(
     run: Callable[..., Result], networks: list[keras.Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Course.on_epoch_end
+    honest = Checkpointing.on_epoch_end
     monkeypatch.setattr(
-        Course, "on_epoch_end", lambda self, epoch, logs=None: honest(self, epoch, {**logs, "val_loss": math.inf})
+        Checkpointing,
+        "on_epoch_end",
+        lambda self, epoch, logs=None: honest(self, epoch, {**logs, "val_loss": math.inf}),
     )
     with pytest.raises(Diverged, match="the loss on the eval split was not finite after any of 2 epochs"):
         run(tiny_config(epochs=2))

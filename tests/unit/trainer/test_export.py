@@ -21,7 +21,7 @@ from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC
 from components.transform import features
-from components.transform.picture import images_from_bytes
+from components.transform.image_ops import images_from_bytes
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from common.records import VOID
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import LossTerms
-from components.trainer.losses.total import build_loss
 from tests.support import loss_references as reference
 
 WEIGHT_C = np.array([0.5, 2.0, 1.0, 0.3, 1.7, 1.0])
@@ -212,7 +212,7 @@ TWO_DEVICES = """
 import numpy as np, tensorflow as tf, tf_keras as keras
 from pydantic import TypeAdapter
 from components.trainer.losses.config import LossTerms
-from components.trainer.losses.total import build_loss
+from components.trainer.losses.build_loss import build_loss
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 terms = TypeAdapter(LossTerms).validate_python(["cross_entropy", "focal", "dice", "jaccard", "tversky", "lovasz"])

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from common.errors import UserError
-from components.trainer.strategy import agree, check_batch_size, choose_strategy, is_chief
+from components.trainer.strategy import all_reduce, check_batch_size, choose_strategy, is_chief
 
 
 def among(jobs: dict[str, int], job: str, index: int) -> Any:
@@ -33,7 +33,7 @@ def test_a_cluster_of_one_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_broken_cluster_is_told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match="TF_CONFIG is no JSON object"):
+    with pytest.raises(UserError, match="TF_CONFIG is not a JSON object"):
         choose_strategy()
 
 
@@ -52,10 +52,10 @@ def test_one_of_several_is_the_chief(jobs: dict[str, int], chief: tuple[str, int
 
 
 def test_one_worker_agrees_with_itself() -> None:
-    assert agree(tf.distribute.get_strategy(), 1.5) == 1.5
+    assert all_reduce(tf.distribute.get_strategy(), 1.5) == 1.5
 
 
 def test_a_batch_must_go_round_the_devices() -> None:
     check_batch_size(1, tf.distribute.get_strategy())
-    with pytest.raises(UserError, match="batch_size 3 does not go round 4 devices"):
+    with pytest.raises(UserError, match=r"batch_size \(3\) is smaller than the number of devices \(4\)"):
         check_batch_size(3, SimpleNamespace(num_replicas_in_sync=4))  # type: ignore[arg-type]

@@ -13,12 +13,12 @@ import tf_keras as keras
 
 from common.errors import UserError
 from components.trainer import training
+from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
 from components.trainer.input_pipeline import evaluation_dataset
 from components.trainer.learning_config import FineTuning
+from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
-from components.trainer.losses.total import build_loss
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.training import Places, Result, train
 from components.transform.config import TransformConfig
@@ -63,13 +63,13 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Ends the process, as far as a training can tell, in its step `step`, counted from 1."""
     steps = 0
 
-    def die(self: Course, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def die(self: Checkpointing, batch: int, logs: dict[str, Any] | None = None) -> None:
         nonlocal steps
         steps += 1
         if steps == step:
             raise Killed
 
-    monkeypatch.setattr(Course, "on_train_batch_end", die)
+    monkeypatch.setattr(Checkpointing, "on_train_batch_end", die)
 
 
 def evaluated(network: keras.Model, transformed: Transformed) -> dict[str, float]:
@@ -94,11 +94,11 @@ def test_the_encoder_rests_first_and_its_normalisation_always(
 ) -> None:
     kernels = []
 
-    def look(self: Course, logs: dict[str, Any] | None = None) -> None:
+    def look(self: Checkpointing, logs: dict[str, Any] | None = None) -> None:
         encoder = nested[0].get_layer("encoder")
         kernels.append((encoder.get_layer("conv").get_weights(), encoder.get_layer("norm").get_weights()))
 
-    monkeypatch.setattr(Course, "on_train_end", look)
+    monkeypatch.setattr(Checkpointing, "on_train_end", look)
     _, history = run(TWO_PHASES)
     (resting, norm), (trained, norm_later) = kernels
     fresh = nested_network().get_layer("encoder").get_layer("norm").get_weights()
@@ -187,10 +187,10 @@ def test_the_average_is_what_is_evaluated_and_kept(
 ) -> None:
     raw = []
 
-    def look(self: Course, logs: dict[str, Any] | None = None) -> None:
+    def look(self: Checkpointing, logs: dict[str, Any] | None = None) -> None:
         raw.append(self._network.get_weights())
 
-    monkeypatch.setattr(Course, "on_train_end", look)
+    monkeypatch.setattr(Checkpointing, "on_train_end", look)
     network, history = run(tiny_config(epochs=3, average=0.9, learning_rate=0.05))
     best = history.epochs[history.best_epoch - 1].metrics
     assert evaluated(network, transformed)["mean_iou"] == pytest.approx(best["val_mean_iou"], abs=1e-6)

@@ -121,5 +121,5 @@ def test_kept_weights_of_another_architecture_are_refused(
     transformed: Transformed, tmp_path: Path, other: dict[str, int]
 ) -> None:
     network(transformed).save_weights(str(tmp_path / "best-00001"))
-    with pytest.raises(UserError, match="of another architecture"):
+    with pytest.raises(UserError, match="has a different architecture"):
         load_warm_start(network(transformed, **other), str(tmp_path))

@@ -66,11 +66,11 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
         (["tuner.learning_rates=[0.1, 1]"], "tuner.learning_rates: unknown key; did you mean 'learning_rate'?"),
         (["tuner.learning_rate=[0.01, 0.001]"], "tuner.learning_rate: the range must rise, but 0.01 is not below"),
         (["tuner.learning_rate=[0, 0.001]"], "tuner.learning_rate[0]: must be a number above 0, not 0"),
-        (["tuner.losses=[dice]"], "losses must be two different choices or more"),
-        (["tuner.widths=[8, 8]"], "widths must be two different choices or more"),
+        (["tuner.losses=[dice]"], "losses must be at least two different choices"),
+        (["tuner.widths=[8, 8]"], "widths must be at least two different choices"),
         (
             ["tuner.losses=[dice, dise]"],
-            "tuner.losses[1]: unknown type 'dise', for there are cross_entropy, focal, dice",
+            "tuner.losses[1]: unknown type 'dise'; the types are cross_entropy, focal, dice",
         ),
         (
             ["tuner.widths=[8, 1024]"],
@@ -82,7 +82,7 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
         ),
         (
             [ON_AN_ENCODER, "transform.normalize=none", "trainer.fine_tuning={from_epoch: 12}", "tuner={}"],
-            "tuner.max_epochs does not fit trainer: fine_tuning.from_epoch 12 never comes in 9 epochs",
+            "tuner.max_epochs does not fit trainer: fine_tuning.from_epoch (12) is beyond the 9 epochs",
         ),
         (
             ["tuner.widths=[8, 16]", "trainer.warm_start=blessed"],
@@ -90,9 +90,9 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
         ),
         (
             ["tuner.augmentation=[0, 1]", "trainer.augmentation.flip_horizontal=0"],
-            "tuner.augmentation does nothing",
+            "tuner.augmentation has no effect",
         ),
-        (["tuner.augmentation=[1, 2]"], "tuner.augmentation does nothing"),
+        (["tuner.augmentation=[1, 2]"], "tuner.augmentation has no effect"),
     ],
 )
 def test_a_mistake_is_named(minimal: Path, overrides: list[str], sentence: str) -> None:

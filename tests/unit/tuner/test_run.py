@@ -11,8 +11,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from common.errors import UserError
 from components.trainer import training
+from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
-from components.trainer.course import Course
 from components.tuner.config import TunerConfig
 from components.tuner.run import tuner_fn
 from components.tuner.search import Search
@@ -59,13 +59,13 @@ def search(transformed: Transformed, tmp_path: Path) -> Callable[..., Search]:
 def epochs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Loss and number of each epoch that is trained, in their order."""
     trained: list[tuple[str, int]] = []
-    end = Course.on_epoch_end
+    end = Checkpointing.on_epoch_end
 
-    def note(self: Course, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def note(self: Checkpointing, epoch: int, logs: dict[str, Any] | None = None) -> None:
         trained.append((self._config.loss[0].type, epoch + 1))
         end(self, epoch, logs)
 
-    monkeypatch.setattr(Course, "on_epoch_end", note)
+    monkeypatch.setattr(Checkpointing, "on_epoch_end", note)
     return trained
 
 
@@ -84,17 +84,17 @@ def test_the_better_of_two_is_trained_on_from_its_weights(
 def test_a_kill_costs_the_epoch_that_it_hits(
     search: Callable[..., Search], epochs: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = Course.on_epoch_end
+    note = Checkpointing.on_epoch_end
 
-    def die(self: Course, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def die(self: Checkpointing, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if len(epochs) == 2:
             raise Killed
         note(self, epoch, logs)
 
-    monkeypatch.setattr(Course, "on_epoch_end", die)
+    monkeypatch.setattr(Checkpointing, "on_epoch_end", die)
     with pytest.raises(Killed):
         search().search()
-    monkeypatch.setattr(Course, "on_epoch_end", note)
+    monkeypatch.setattr(Checkpointing, "on_epoch_end", note)
     searching = search()
     searching.search()
     assert len(searching.result.trials) == 3

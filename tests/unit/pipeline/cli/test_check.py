@@ -77,7 +77,7 @@ def test_sound_data_passes_and_gets_a_first_schema_that_the_next_check_takes(wri
 def test_masks_without_a_class_stop_and_no_schema_is_made_of_them(write: Any) -> None:
     config = write(lambda split, index: square(split, index) * 0)
     sentence = r"the class 'thing' has no pixel in train: .* the line `may_be_absent: \[thing\]`"
-    with pytest.raises(UserError, match=f"the data gate would stop this run, since a check failed: {sentence}"):
+    with pytest.raises(UserError, match=f"the data gate would stop this run, because a check failed: {sentence}"):
         check_data(config)
     with pytest.raises(UserError, match=f"no schema was written .*: {sentence}"):
         infer_schema_file(config, overwrite=False)
@@ -103,7 +103,7 @@ def test_a_class_that_test_lacks_is_a_warning(write: Any, capfd: Any) -> None:
     config = write(lambda split, index: square(split, index) * (split != "test"), "validation.skew=false")
     check_data(config)
     out = capfd.readouterr().out
-    assert "! data gate: the class 'thing' has no pixel in test, so nothing is measured of it there" in out
+    assert "! data gate: the class 'thing' has no pixel in test, so no metric is computed for it there" in out
 
 
 def test_void_stands_in_the_table_and_stops_in_the_split_that_has_too_much(write: Any, capfd: Any) -> None:
@@ -151,7 +151,7 @@ def test_an_anomaly_by_the_curated_schema_stops(write: Any) -> None:
     config = write(square)
     check_data(config)
     config.schema_file.write_text(config.schema_file.read_text().replace('"thing"', '"other"'))
-    with pytest.raises(UserError, match=r"mask/classes in train is not as the schema says.*thing"):
+    with pytest.raises(UserError, match=r"mask/classes in train does not match the schema.*thing"):
         check_data(config)
 
 

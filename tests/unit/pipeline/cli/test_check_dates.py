@@ -22,4 +22,4 @@ def test_the_window_is_shown_and_the_day_of_the_run_can_be_given(tmp_path: Path)
     done = segpipe("check", tmp_path / "dated.yaml", "--date", "2024-04-05")
     assert done.returncode == 1
     assert "there is no data up to 2024-04-05" in done.stderr
-    assert "is not a date of a run" in segpipe("check", tmp_path / "dated.yaml", "--date", "soon").stderr
+    assert "is not a run date" in segpipe("check", tmp_path / "dated.yaml", "--date", "soon").stderr

@@ -57,7 +57,9 @@ def test_check_says_which_columns_it_took_for_what(data: DataSet) -> None:
 
 def test_check_tells_a_cause_once_with_its_count_and_the_line_to_paste(data: DataSet) -> None:
     said = check(data, "image;mask;split;place\n" + rows(["train"] * 3 + ["holdout"] * 9))
-    assert said.count("'holdout', which is none of") == 4  # The cause and its example, here and in the gate's finding.
+    assert (
+        said.count("'holdout', but the splits are") == 4
+    )  # The cause and its example, here and in the gate's finding.
     assert "9 × bad_row: has the split 'holdout'" in said
     assert 'write split_names: {"holdout": test} (or train, or eval)' in said
     assert "9 of 12 pairs are quarantined" in said

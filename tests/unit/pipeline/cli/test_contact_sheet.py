@@ -8,18 +8,18 @@ from PIL import Image
 
 from common.palette import class_colours, overlay
 from common.records import VOID
-from pipeline.cli.contact_sheet import Row, Seen, draw_sheet
+from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 
 CLASSES = ("background", "thing", "other")
 LEFT, PAPER = 28, 255
 
 
-def seen(label: int, height: int = 128, width: int = 128, grey: int = 90) -> Seen:
-    return Seen(np.full([height, width, 3], grey, np.uint8), np.full([height, width], label, np.uint8))
+def seen(label: int, height: int = 128, width: int = 128, grey: int = 90) -> MaskedImage:
+    return MaskedImage(np.full([height, width, 3], grey, np.uint8), np.full([height, width], label, np.uint8))
 
 
 def sheet_of(*rows: Row, classes: tuple[str, ...] = CLASSES) -> np.ndarray:
-    headings = [f"way {index}" for index in range(len(rows[0].seen))]
+    headings = [f"way {index}" for index in range(len(rows[0].variants))]
     return np.asarray(draw_sheet("title", "subtitle", headings, rows, classes))
 
 
@@ -54,7 +54,9 @@ def test_the_legend_shows_what_occurs_and_nothing_else() -> None:
 
 
 def test_long_names_and_many_classes_do_not_widen_the_sheet() -> None:
-    stripes = Seen(np.zeros([200, 128, 3], np.uint8), np.repeat(np.arange(200, dtype=np.uint8)[:, None], 128, axis=1))
+    stripes = MaskedImage(
+        np.zeros([200, 128, 3], np.uint8), np.repeat(np.arange(200, dtype=np.uint8)[:, None], 128, axis=1)
+    )
     short = sheet_of(Row("a", [seen(0, 200)]))
     long = sheet_of(Row("a" * 500, [stripes]), classes=tuple(f"a long name {index}" for index in range(200)))
     assert short.shape == long.shape

@@ -64,5 +64,5 @@ def test_a_folder_without_an_image_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "in", "notes.txt")
     with pytest.raises(UserError, match=r"no image in the folder .*/in: .*; it holds 1 other file$"):
         find_images([folder], tmp_path / "out")
-    with pytest.raises(UserError, match=r"there is no picture .*nowhere"):
+    with pytest.raises(UserError, match=r"image not found: .*nowhere"):
         find_images([tmp_path / "nowhere"], tmp_path / "out")

@@ -14,11 +14,11 @@ import sys, time
 from pathlib import Path
 import click
 from common.interruption import interrupted_by_sigterm
-from pipeline.cli.options import says_errors_plainly
+from pipeline.cli.options import handle_errors
 from pipeline.cli.console import StepWatcher, quiet_streams
 
 @click.command()
-@says_errors_plainly
+@handle_errors
 def work():
     with interrupted_by_sigterm(), quiet_streams(Path(sys.argv.pop())) as console:
         watcher = StepWatcher(console, str)
@@ -48,7 +48,7 @@ def test_a_signal_is_answered_with_one_line(work: subprocess.Popen[str], number:
     work.send_signal(number)
     _, error = work.communicate(timeout=60)
     assert work.returncode == 128 + number
-    assert error == f"{what}; the same command goes on where it was\n"
+    assert error == f"{what}; run the same command again to resume\n"
 
 
 def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subprocess.Popen[str]) -> None:
@@ -56,6 +56,6 @@ def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subpr
     assert work.stderr
     work.stdout.close()
     assert work.stderr.read() == (
-        "stopped, because nobody reads the output any more; the same command goes on where it was\n"
+        "stopped, because the reader of its output has closed it; run the same command again to resume\n"
     )
     assert work.wait(60) == 128 + signal.SIGPIPE

@@ -69,8 +69,8 @@ def test_help_is_answered_in_under_a_second() -> None:
         (["check", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["compile", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["preview", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
-        (["predict", "nowhere.jpg"], "there is no picture nowhere.jpg"),
-        (["versions"], "there is no registry below runs/"),
+        (["predict", "nowhere.jpg"], "image not found: nowhere.jpg"),
+        (["versions"], "no registry found below runs/"),
         (["rollback", "--registry", "nowhere"], "nowhere"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_registry_that_does_not_exist_is_said_to_be_that(tmp_path: Path, argum
     done = segpipe(*(part.format(here=tmp_path) for part in arguments), "--registry", f"{tmp_path}/nowhere")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: there is no registry at {tmp_path}/nowhere: there is no folder {tmp_path}/nowhere; check --registry\n",
+        f"error: no registry at {tmp_path}/nowhere: the folder {tmp_path}/nowhere does not exist; check --registry\n",
     )
 
 
@@ -111,7 +111,7 @@ def test_an_origin_that_is_none_and_an_engine_that_cannot_are_refused(tmp_path: 
     )
     options = ["--host", "0.0.0.0", "--engine", "tensorflow_model_server", "--allow-origin", "*"]
     cannot = segpipe("serve", "--registry", str(tmp_path), *options)
-    assert cannot.stderr.splitlines()[-1].startswith("error: tensorflow_model_server answers no pages of other origins")
+    assert cannot.stderr.splitlines()[-1].startswith("error: tensorflow_model_server does not support CORS")
 
 
 def test_a_file_that_cannot_be_written_is_named() -> None:

@@ -78,14 +78,18 @@ def test_broken_pictures_are_passed_over(
 
 def test_without_a_training_picture_it_says_so(config_file: Path, tmp_path: Path) -> None:
     config = load_config(config_file, ["data.split={train: 0, eval: 0.5, test: 0.5}"])
-    with pytest.raises(UserError, match="no picture of tiny can be trained on; `segpipe check`"):
+    with pytest.raises(UserError, match="no image of tiny can be used for training; `segpipe check`"):
         write_preview(config, tmp_path / "sheet.png")
     assert not (tmp_path / "sheet.png").exists()
 
 
 @pytest.mark.parametrize(
     ("out", "sentence"),
-    [("sheet.jpg", "must end in .png"), ("nowhere/sheet.png", "there is no folder"), ("folder.png", "is a folder")],
+    [
+        ("sheet.jpg", "must end in .png"),
+        ("nowhere/sheet.png", "nowhere does not exist; create it"),
+        ("folder.png", "is a folder"),
+    ],
 )
 def test_where_it_cannot_be_written_is_known_before_anything_is_read(
     config: RunConfig, tmp_path: Path, out: str, sentence: str
@@ -108,6 +112,6 @@ def test_the_command_names_the_file(config_file: Path, tmp_path: Path) -> None:
     ]
     done = subprocess.run([*command, "--set", "trainer.augmentation.cutout={}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "sheet.png: 6 training pictures, each as it is and changed 5 times" in done.stdout
+    assert "sheet.png: 6 training images, each as it is and augmented 5 times" in done.stdout
     assert not done.stderr
     assert (tmp_path / "sheet.png").exists()

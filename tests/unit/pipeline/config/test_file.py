@@ -32,16 +32,16 @@ def found(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("a: 1\nb: 2\na: 3", "a stands twice, in lines 1 and 3"),
-        ("a: {b: 1, c: 2, b: 1}", "a.b stands twice, in line 1"),
-        ("a:\n  - {b: 1, b: 1}", "a[0].b stands twice, in line 2"),
-        ("a:\n  - b: {1: x, 0x1: y}", "a[0].b.1 stands twice, in line 2"),
-        ("a: 1\n'a': 2", "a stands twice, in lines 1 and 2"),
-        ('"a": 1\na: 2', "a stands twice, in lines 1 and 2"),
-        ("1: x\n'1': y", "1 stands twice, in lines 1 and 2"),
-        ("1: x\n+1: y", "1 stands twice, in lines 1 and 2"),
-        ("1000: x\n1_000: y", "1000 stands twice, in lines 1 and 2"),
-        ("a.b: 1\na.b: 2", '["a.b"] stands twice, in lines 1 and 2'),
+        ("a: 1\nb: 2\na: 3", "a is given twice, in lines 1 and 3"),
+        ("a: {b: 1, c: 2, b: 1}", "a.b is given twice, in line 1"),
+        ("a:\n  - {b: 1, b: 1}", "a[0].b is given twice, in line 2"),
+        ("a:\n  - b: {1: x, 0x1: y}", "a[0].b.1 is given twice, in line 2"),
+        ("a: 1\n'a': 2", "a is given twice, in lines 1 and 2"),
+        ('"a": 1\na: 2', "a is given twice, in lines 1 and 2"),
+        ("1: x\n'1': y", "1 is given twice, in lines 1 and 2"),
+        ("1: x\n+1: y", "1 is given twice, in lines 1 and 2"),
+        ("1000: x\n1_000: y", "1000 is given twice, in lines 1 and 2"),
+        ("a.b: 1\na.b: 2", '["a.b"] is given twice, in lines 1 and 2'),
     ],
 )
 def test_a_key_that_stands_twice_is_refused_however_it_is_written(text: str, place: str) -> None:
@@ -56,7 +56,7 @@ def test_merged_keys_may_be_replaced_and_are_no_repetition() -> None:
         "c": {"x": 1, "y": 2, "z": 6},
     }
     assert found("a: {<<: 5}") == ["a.<< must be an alias of a section, such as <<: *name"]
-    assert found("a: &a {x: 1}\nb: {<<: *a, y: 3, y: 4}") == ["b.y stands twice, in line 2; keep one of them"]
+    assert found("a: &a {x: 1}\nb: {<<: *a, y: 3, y: 4}") == ["b.y is given twice, in line 2; keep one of them"]
 
 
 def test_aliases_are_copies_and_neither_contain_themselves_nor_fill_the_memory() -> None:
@@ -66,7 +66,7 @@ def test_aliases_are_copies_and_neither_contain_themselves_nor_fill_the_memory()
     assert found("a: &a [*a]") == ["a[0] contains itself, by an alias (*)"]
     assert found("a: &a {b: {<<: *a}}") == ["a.b contains itself, by an alias (*)"]
     bomb = "\n".join(["x0: &x0 [1]", *(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 12))])
-    assert found(bomb) == ["its aliases (*) stand for more than 100000 values; write fewer of them"]
+    assert found(bomb) == ["its aliases (*) expand to more than 100000 values; write fewer of them"]
 
 
 @pytest.mark.parametrize(
@@ -156,21 +156,21 @@ def test_a_colour_in_a_comment_or_a_text_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("\tx", ", line 1: the line is indented by a tab; YAML takes spaces alone"),
+        ("\tx", ", line 1: the line is indented by a tab; YAML allows only spaces"),
         ("a: [1", ", line 1: the [ of line 1 is not closed, or a comma is missing: 'a: [1'"),
         ("a: {b: 1\nc: 2", ", line 2: the { of line 1 is not closed, or a comma is missing: 'c: 2'"),
         ("a: 'x\n", ", line 2: the quote that begins in line 1 is not closed"),
-        ('a: "C:\\data"', ", line 1: a backslash stands in double quotes; put the text in single quotes: "),
+        ('a: "C:\\data"', ", line 1: a backslash in double quotes is an escape; put the text in single quotes: "),
         ("a: *.png", ", line 1: a text that begins with * must be in quotes, such as '*.png': 'a: *.png'"),
         ("a: {date}/x", ", line 1: a text that begins with { must be in quotes: 'a: {date}/x'"),
         ("a: @x", ", line 1: a text that begins with @ must be in quotes: 'a: @x'"),
         ("a: %x", ", line 1: a text that begins with % must be in quotes: 'a: %x'"),
-        ("a: b: c", ", line 1: two keys stand in one line, or a text with ': ' is not in quotes: 'a: b: c'"),
+        ("a: b: c", ", line 1: two keys are in one line, or a text with ': ' is not in quotes: 'a: b: c'"),
         ("a: 1\n  b: 2", ", line 2: the line is not indented like the others of its section: 'b: 2'"),
         ("a:\n    b: 2\n  c: 3", ", line 3: the line is not indented like the others of its section: 'c: 3'"),
         ("a:\n  b:2\n  c: 3", ", line 2: a space is missing after the colon: 'b:2'"),
         ("a: 1\n---\nb: 2", ", line 2: a second document begins with ---; one file is one configuration"),
-        ("a: \x07", ", line 1: the character U+0007 cannot stand in YAML; take it out"),
+        ("a: \x07", ", line 1: the character U+0007 is not allowed in YAML; remove it"),
         ("", " is empty; a configuration begins with a name and data"),
         ("# nothing\n", " is empty; a configuration begins with a name and data"),
         ("- a", " must be a mapping of keys to values, but is a list"),

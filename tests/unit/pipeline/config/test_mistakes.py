@@ -24,13 +24,13 @@ evaluator:
 """
 
 MISTAKES = {
-    "a key that stands twice": (
+    "a key that is given twice": (
         ("  batch_size: 4\n", "  batch_size: 4\n  epochs: 50\n"),
-        "roofs.yaml, line 9: trainer.epochs stands twice, in lines 7 and 9; keep one of them",
+        "roofs.yaml, line 9: trainer.epochs is given twice, in lines 7 and 9; keep one of them",
     ),
     "equal keys that are written in different ways": (
         ("[background, roof]\n", "[background, roof]\n  labels: {type: values, classes: {1: roof, 0x1: background}}\n"),
-        "roofs.yaml, line 5: data.labels.classes.1 stands twice, in line 5; keep one of them",
+        "roofs.yaml, line 5: data.labels.classes.1 is given twice, in line 5; keep one of them",
     ),
     "a misspelt key that must be there": (
         ("source:", "sorce:"),
@@ -79,7 +79,7 @@ MISTAKES = {
     ),
     "an unknown type": (
         ("type: folders", "type: folder"),
-        "roofs.yaml, line 3: data.source.type: unknown type 'folder', for there are folders, manifest and tfds; "
+        "roofs.yaml, line 3: data.source.type: unknown type 'folder'; the types are folders, manifest and tfds; "
         "did you mean 'folders'?",
     ),
     "no type, though the keys tell it": (
@@ -98,7 +98,7 @@ MISTAKES = {
     ),
     "an unknown loss": (
         ("epochs: 5\n", "epochs: 5\n  loss: dise\n"),
-        "roofs.yaml, line 8: trainer.loss: unknown type 'dise', for there are cross_entropy, focal, dice, jaccard, "
+        "roofs.yaml, line 8: trainer.loss: unknown type 'dise'; the types are cross_entropy, focal, dice, jaccard, "
         "tversky and lovasz; did you mean 'dice'?",
     ),
     "a colour without quotes": (
@@ -110,8 +110,7 @@ MISTAKES = {
             "[background, roof]\n",
             "[background, roof]\n  labels: {type: colours, classes: {'#ff0000': roof, '#FF0000': roof}}\n",
         ),
-        "roofs.yaml, line 5: data.labels: the colour '#ff0000' stands twice in classes, in capital and in small "
-        "letters",
+        "roofs.yaml, line 5: data.labels: the colour '#ff0000' occurs twice in classes, in upper and in lower case",
     ),
     "a number that begins with 0": (
         ("epochs: 5", "epochs: 010"),
@@ -123,7 +122,7 @@ MISTAKES = {
     ),
     "a tab": (
         ("  epochs: 5\n", "\tepochs: 5\n"),
-        "roofs.yaml, line 7: the line is indented by a tab; YAML takes spaces alone",
+        "roofs.yaml, line 7: the line is indented by a tab; YAML allows only spaces",
     ),
     "a glob without quotes": (
         ("root: data}", "root: data, images: [*.jpg]}"),

@@ -53,12 +53,12 @@ def test_the_document_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("data.classes[5]=x", "there is no data.classes[5], for the last is data.classes[1]; to add one, write"),
+        ("data.classes[5]=x", "data.classes[5] does not exist: the last is data.classes[1]; to add an item, write"),
         ("data.classes.1=x", "data.classes is a list; write one of its items as data.classes[0]"),
         ("evaluator.thresholds.0.at_least=1", "evaluator.thresholds is a list; write one of its items as"),
         ("data[0]=x", "data is not a list, but {source:"),
         ("name.x=3", "name is 'tiny', and holds no further keys"),
-        ("trainer.epochs={a: 1, a: 2}", "trainer.epochs.a stands twice, in line 1; keep one of them"),
+        ("trainer.epochs={a: 1, a: 2}", "trainer.epochs.a is given twice, in line 1; keep one of them"),
         ("seed=010", "010 is the number 8 in YAML"),
         ("data.labels.void=[#ff0000]", "#ff0000 is a comment in YAML"),
         ("trainer.epochs=[1", "'[1' is not a valid YAML value"),

@@ -39,14 +39,14 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("data.source.rot=x", "data.source.rot: unknown key; did you mean 'root'?"),
         (
             "data.source.type=folder",
-            "unknown type 'folder', for there are folders, manifest and tfds; did you mean 'folders'?",
+            "unknown type 'folder'; the types are folders, manifest and tfds; did you mean 'folders'?",
         ),
         (
             "trainer.epochs=many",
             "trainer.epochs: must be a whole number of at least 1, not 'many'; for example epochs: 20",
         ),
         ("trainer.epochs=0", "trainer.epochs: must be a whole number of at least 1, not 0"),
-        ("trainer.model.type=transformer", "unknown type 'transformer', for there are unet, encoder_unet, fcn8"),
+        ("trainer.model.type=transformer", "unknown type 'transformer'; the types are unet, encoder_unet, fcn8"),
         ("trainer.model={type: encoder_unet}", "trainer.model.encoder is missing"),
         (
             "trainer.model={type: encoder_unet, encodr: {}}",
@@ -57,7 +57,7 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
             "trainer.model={type: encoder_unet, encoder: {name: vgg}}",
             "trainer.model.encoder.name: must be 'mobilenet_v2', ",
         ),
-        ("trainer.model={type: fcn8, encoder: {name: resnet50}}", "fcn8 stands on vgg16, not on resnet50"),
+        ("trainer.model={type: fcn8, encoder: {name: resnet50}}", "fcn8 requires the encoder vgg16, not resnet50"),
         ("trainer.model={type: fcn8, encoder: {name: vgg16, weights: a.pkl}}", "'a.pkl' is neither imagenet, nor none"),
         ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet and mobilenet_v2"),
         (
@@ -79,7 +79,7 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("evaluator.thresholds=[{metric: iou/thing}]", "give at_least, may_drop or both"),
         ("evaluator.thresholds=[{metric: iou/thin, at_least: 0.5}]", "there is no class 'thin'; did you mean 'thing'?"),
         ("evaluator.slices=[camera]", "there is no slice 'camera'"),
-        ("trainer.loss=dise", "trainer.loss: unknown type 'dise', for there are cross_entropy"),
+        ("trainer.loss=dise", "trainer.loss: unknown type 'dise'; the types are cross_entropy"),
         ("trainer.loss=[]", "trainer.loss: must be a list of one or more sections, but has 0: []"),
         ("trainer.loss=[{type: focal, gama: 1}]", "trainer.loss[0].gama: unknown key; did you mean 'gamma'?"),
         ("data.source={type: manifest, root: x, fil: y}", "data.source.fil: unknown key; did you mean 'file'?"),

@@ -39,7 +39,7 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
     [
         (
             ["trainer.schedule=linear"],
-            "unknown type 'linear', for there are constant, cosine, polynomial, step and plateau",
+            "unknown type 'linear'; the types are constant, cosine, polynomial, step and plateau",
         ),
         (["trainer.schedule={type: cosine, ends: 1}"], "trainer.schedule.ends: unknown key; did you mean 'end'?"),
         (
@@ -48,9 +48,12 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
         ),
         (["trainer.precision=float16"], "'float32', 'mixed_float16', 'mixed_bfloat16' or 'auto'"),
         (["trainer.warm_up_epochs=20"], "warm_up_epochs must be fewer than the 20 epochs"),
-        (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch 21 never comes in 20 epochs"),
-        (["trainer.fine_tuning={from_epoch: 5}"], "fine_tuning is for architectures on an encoder, and unet has none"),
-        (["trainer.fine_tuning={from_epoch: null}"], "fine_tuning is for architectures on an encoder"),
+        (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch (21) is beyond the 20 epochs"),
+        (
+            ["trainer.fine_tuning={from_epoch: 5}"],
+            "fine_tuning needs an architecture with an encoder, but unet has none",
+        ),
+        (["trainer.fine_tuning={from_epoch: null}"], "fine_tuning needs an architecture with an encoder"),
         (
             ["trainer.fine_tuning={from_epoch: 1}"],
             "trainer.fine_tuning.from_epoch: must be a whole number of at least 2, not 1",

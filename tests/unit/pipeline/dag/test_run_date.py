@@ -30,5 +30,5 @@ def test_without_a_text_it_is_today() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2024-13-01", "20241301000000", "1714521600"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="is not a date of a run"):
+    with pytest.raises(UserError, match="is not a run date"):
         parse_run_date(text)

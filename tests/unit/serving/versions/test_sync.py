@@ -18,11 +18,11 @@ import pytest
 from prometheus_client import generate_latest
 
 from common.errors import UserError
-from registry.contents import hash_folder
+from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
 from serving.settings import SyncSettings
-from serving.versions.model_config import Told, from_text, to_text
+from serving.versions.model_config import ServingConfig, from_text, to_text
 from serving.versions.sync import CONFIG, Sync, asks
 from serving.versions.sync_metrics import SyncMetrics
 from tests.support.model_server_rules import ModelServerRules
@@ -90,7 +90,7 @@ class Pod:
 
     @property
     def told(self) -> tuple[set[int], dict[str, int]]:
-        told = self.sync.told
+        told = self.sync.config
         assert told
         assert told == from_text((self.folder / CONFIG).read_text())
         return set(told.versions), told.labels
@@ -149,15 +149,15 @@ def test_a_folder_that_is_filled_starts_without_the_registry(local: str, start: 
 def test_a_file_that_names_a_version_that_is_not_there_is_not_believed(local: str, start: Start) -> None:
     pod = start(local)
     pod.sync.once()
-    (pod.folder / CONFIG).write_text(to_text(Told("nuclei", frozenset({9}), {"stable": 9}), "/models"))
+    (pod.folder / CONFIG).write_text(to_text(ServingConfig("nuclei", frozenset({9}), {"stable": 9}), "/models"))
     again = start(local)
-    assert again.sync.told is None
+    assert again.sync.config is None
     again.sync.once()
     assert again.told[0] == {1}
 
 
 def test_a_canary_that_cannot_be_loaded_does_not_keep_a_new_pod_from_starting(local: str, start: Start) -> None:
-    Registry(local).try_out(2, 10)
+    Registry(local).start_canary(2, 10)
     pod = start(local, labels=("canary",))
     pod.server.broken = {2}
     pod.sync.once()
@@ -173,7 +173,7 @@ def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, start: Start, name:
     uri = str(tmp_path / "registry")
     push(uri, tmp_path, "a", name=name)
     Registry(uri).serve(1)
-    with pytest.raises(UserError, match="is no name for a model"):
+    with pytest.raises(UserError, match="is not a model name"):
         start(uri).sync.once()
 
 
@@ -218,7 +218,7 @@ def test_going_back_to_a_version_that_was_dropped_works_the_same_way(uri: str, s
 def test_a_canary_is_held_beside_stable_until_it_is_promoted(uri: str, start: Start) -> None:
     registry, pod = Registry(uri), start(uri)
     pod.turn()
-    registry.try_out(2, 10)
+    registry.start_canary(2, 10)
     pod.turn(2)
     assert pod.server.labels == {"stable": 1, "canary": 2}
     registry.promote()
@@ -230,10 +230,10 @@ def test_a_canary_is_held_beside_stable_until_it_is_promoted(uri: str, start: St
 def test_without_a_canary_its_label_means_stable(uri: str, start: Start) -> None:
     registry, pod = Registry(uri), start(uri, labels=("canary",))
     pod.turn()
-    registry.try_out(3, 10)
+    registry.start_canary(3, 10)
     pod.turn(2)
     assert pod.server.labels == {"canary": 3}
-    registry.drop_canary()
+    registry.abort_canary()
     pod.turn(2)
     assert pod.server.labels == {"canary": 1}
     registry.serve(2)
@@ -268,8 +268,8 @@ def test_a_tampered_canary_does_not_stop_stable_from_moving(local: str, start: S
     Path(local, "versions/2/saved_model.pb").write_text("another program")
     registry = Registry(local)
     with pytest.raises(UserError):
-        registry.try_out(2, 10)
-    record = registry.serving_record().try_out(2, 10, registry.manifest(2).created)
+        registry.start_canary(2, 10)
+    record = registry.serving_record().start_canary(2, 10, registry.manifest(2).created)
     Path(local, "served.json").write_text(record.model_dump_json())
     pod.turn(2)
     assert pod.server.labels == {"stable": 1, "canary": 1}
@@ -385,7 +385,7 @@ def test_the_command_that_can_bring_nothing_says_why(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: there is no registry at {tmp_path}/none: there is no folder {tmp_path}/none; check --registry\n"
+        f"error: no registry at {tmp_path}/none: the folder {tmp_path}/none does not exist; check --registry\n"
     )
 
 
@@ -446,6 +446,19 @@ def test_nonsense_is_no_state(answering: tuple[str, dict[str, tuple[int, bytes]]
     address, answers = answering
     answers["/v1/models/nuclei/versions/2"] = (200, body)
     assert asks(address)("nuclei", 2) is None
+
+
+def test_the_state_of_another_version_is_no_state(answering: tuple[str, dict[str, tuple[int, bytes]]]) -> None:
+    address, answers = answering
+    status = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    answers["/v1/models/nuclei/versions/2"] = (200, json.dumps({"model_version_status": [status]}).encode())
+    assert asks(address)("nuclei", 2) is None
+
+
+@pytest.mark.parametrize("server", ["localhost:8501", "ftp://localhost", "http://"])
+def test_a_server_with_a_wrong_address_is_refused_at_once(server: str) -> None:
+    with pytest.raises(UserError, match="is not the address of a server: one is http://HOST:8501"):
+        asks(server)
 
 
 def test_a_server_that_is_not_there_has_no_states() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from common.decompression_bomb import MAX_SCANS, MAX_TEXTS, inflates_too_far, png_bytes
-from components.trainer.inference.header import Looked, look_at, picture_size
+from components.trainer.inference.header import Looked, header_size, look_at
 from tests.support.hostile_pictures import PNG, chunk, ihdr, rows, with_scans
 
 
@@ -34,12 +34,12 @@ def encode(height: int, width: int, kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP"])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 700), (300, 2)])
 def test_the_header_tells_the_size(kind: str, height: int, width: int) -> None:
-    assert picture_size(tf.constant(encode(height, width, kind))).numpy().tolist() == [height, width]
+    assert header_size(tf.constant(encode(height, width, kind))).numpy().tolist() == [height, width]
 
 
 @pytest.mark.parametrize("text", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF89a", b"II*\x00" + bytes(40)])
 def test_what_is_no_picture_is_refused_by_name(text: bytes) -> None:
-    assert refusal(text) == "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken"
+    assert refusal(text) == "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken"
 
 
 def test_a_picture_over_the_limit_is_refused_by_name() -> None:

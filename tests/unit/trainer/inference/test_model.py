@@ -14,7 +14,7 @@ from components.evaluator.counts import confusion_counts
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.tiling import decide_in_tiles
 from components.trainer.predictions import probabilities_BHWC
-from components.transform.picture import letterbox, resize_image
+from components.transform.image_ops import letterbox, resize_image
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, png
 
 WAYS = {
@@ -183,7 +183,7 @@ def test_of_a_batch_only_the_bad_pictures_are_refused_where_each_is_asked_for_it
     model = exported(**WAYS[way])
     good = list(kinds().values())
     bad = {
-        b"no picture": "picture refused: it is no JPEG, PNG, GIF or BMP, or its header is broken",
+        b"no picture": "picture refused: it is not a JPEG, PNG, GIF or BMP, or its header is broken",
         good[0][:16] + (20_000).to_bytes(4, "big") * 2 + good[0][24:]: "20000 are over the limit of 100000 pixels",
         b"\xff\xd8\xff" + bytes(50): "picture refused: the JPEG data is damaged or ends early",
         good[0][:-200]: "picture refused: the PNG file ends early: its last chunk, IEND, is missing",

@@ -21,7 +21,7 @@ from components.trainer.models.fcn8 import Bilinear
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.picture import images_from_bytes
+from components.transform.image_ops import images_from_bytes
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair
 
 SIDE = 64

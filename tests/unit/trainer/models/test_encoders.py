@@ -1,4 +1,4 @@
-"""Encoders: taps, sizes and the input scaling of each."""
+"""Encoders: skip layers, sizes and the input scaling of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 import tf_keras as keras
 
 from components.trainer.architectures import Encoder, EncoderName, EncoderUNet, UNet
+from components.trainer.encoder_specs import STRIDES
 from components.trainer.models import build_model, encoder_of
-from components.trainer.models.encoders import STRIDES, encode, network_with_weights, taps
+from components.trainer.models.encoders import encode, network_with_weights, skip_layers
 from components.transform.config import TransformConfig
 
 NAMES = get_args(EncoderName)
@@ -39,18 +40,20 @@ def small_unet(encoder: Encoder) -> keras.Model:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_encoder_has_its_published_size_and_its_taps_have_strides_2_to_32(name: EncoderName) -> None:
-    network = network_with_weights(Encoder(name=name, weights="none"), SIDE, 2 * SIDE)
+def test_an_encoder_has_its_published_size_and_its_skip_layers_have_strides_2_to_32(name: EncoderName) -> None:
+    encoder = Encoder(name=name, weights="none")
+    network = network_with_weights(encoder, SIDE, 2 * SIDE)
     assert network.count_params() == PUBLISHED_SIZES[name]
-    for stride, layer in taps(name).items():
+    for stride, layer in skip_layers(encoder).items():
         assert network.get_layer(layer).output.shape[1:3] == (SIDE // stride, 2 * SIDE // stride), layer
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pictures_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None:
+def test_images_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None:
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
     image = keras.Input([SIDE, SIDE, 3])
-    features = encode(image, Encoder(name=name, weights="none"), [taps(name)[2], taps(name)[4]])
+    encoder = Encoder(name=name, weights="none")
+    features = encode(image, encoder, [skip_layers(encoder)[2], skip_layers(encoder)[4]])
     model = keras.Model(image, features)
     expected = encoder_of(model)(PREPROCESSING[name](image_BHWC.copy()), training=False)
     for ours, theirs in zip(model(image_BHWC, training=False), expected, strict=True):

@@ -15,7 +15,7 @@ from common.errors import UserError
 from components.trainer.architectures import Encoder, EncoderUNet, UNet
 from components.trainer.models import check_encoder, encoder_of
 from components.trainer.models.encoders import encode, network_with_weights
-from components.trainer.models.weights import find_weights, load_weights, published, weights_digest
+from components.trainer.models.weights import find_weights, load_weights, weights_digest
 from components.transform.config import TransformConfig
 
 SIDE = 64
@@ -136,7 +136,7 @@ def test_without_weights_there_is_nothing_to_check(config: UNet | EncoderUNet) -
     ],
 )
 def test_the_published_file_is_that_of_the_alpha_and_the_nearest_size(encoder: Encoder, side: int, file: str) -> None:
-    assert published(encoder, side, side).url.endswith(f"/keras-applications/{file}")
+    assert encoder.spec.published(encoder.alpha, side, side).url.endswith(f"/keras-applications/{file}")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class TestHeld:
             (
                 'Unschedulable: 0/1 nodes are available: persistentvolumeclaim "segpipe" not found. not found.',
                 'persistentvolumeclaim "segpipe" not found',
-                "make the claim segpipe in the namespace of the runs",
+                "create the claim segpipe in the namespace of the runs",
             ),
             (
                 "Unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
@@ -63,14 +63,18 @@ class TestHeld:
             (
                 'CreateContainerConfigError: secret "chat" not found',
                 'secret "chat" not found',
-                f"make the secret chat in the namespace of the runs, or name another in {TRAINER}.secrets",
+                f"create the secret chat in the namespace of the runs, or name another in {TRAINER}.secrets",
             ),
             (
                 "CreateContainerConfigError: couldn't find key address in Secret kubeflow/chat",
                 "couldn't find key address",
                 "add the key address to the secret kubeflow/chat",
             ),
-            ('CreateContainerConfigError: configmap "settings" not found', "configmap", "make the config map settings"),
+            (
+                'CreateContainerConfigError: configmap "settings" not found',
+                "configmap",
+                "create the config map settings",
+            ),
             (
                 "CreateContainerConfigError: container has runAsNonRoot and image will run as root",
                 "runAsNonRoot",
@@ -85,7 +89,7 @@ class TestHeld:
             (
                 'MountVolume.SetUp failed for volume "keys" : secret "keys" not found',
                 'secret "keys" not found',
-                "make the secret keys",
+                "create the secret keys",
             ),
         ],
     )
@@ -117,7 +121,7 @@ class TestHeld:
                 "the quota team of the namespace is used up: wait until other pods",
             ),
             ("ErrImagePull: example.com/driver:2: not found", "the image is one of Kubeflow Pipelines"),
-            ('serviceaccount "segpipe-pipeline" not found', "make the service account segpipe-pipeline"),
+            ('serviceaccount "segpipe-pipeline" not found', "create the service account segpipe-pipeline"),
         ],
     )
     def test_of_a_driver_what_is_not_the_step_s_is_told(self, message: str, remedy: str) -> None:
@@ -161,7 +165,7 @@ class TestEnded:
             (
                 'pods "sample-1" is forbidden: error looking up service account kubeflow/segpipe-pipeline: '
                 'serviceaccount "segpipe-pipeline" not found',
-                "make the service account segpipe-pipeline in the namespace of the runs",
+                "create the service account segpipe-pipeline in the namespace of the runs",
             ),
             (
                 'pods "sample-1" is forbidden: failed quota: team: must specify limits.cpu for: main; limits.memory '
@@ -205,11 +209,11 @@ class TestRealPods:
             ("image name that is invalid", "kubeflow.image names the image"),
             (
                 "Secret of a variable is missing",
-                "make the secret chat in the namespace of the runs, or name another in",
+                "create the secret chat in the namespace of the runs, or name another in",
             ),
-            ("Secret of a volume is missing", "make the secret chat in the namespace of the runs"),
-            ("ConfigMap of a volume is missing", "make the config map nowhere in the namespace of the runs"),
-            ("claim is missing", "make the claim segpipe in the namespace of the runs"),
+            ("Secret of a volume is missing", "create the secret chat in the namespace of the runs"),
+            ("ConfigMap of a volume is missing", "create the config map nowhere in the namespace of the runs"),
+            ("claim is missing", "create the claim segpipe in the namespace of the runs"),
             ("runAsNonRoot, image runs as root", "kubeflow.image must be an image whose user is not root"),
         ],
     )

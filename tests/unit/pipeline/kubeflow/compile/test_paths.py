@@ -106,5 +106,5 @@ def test_beside_the_volume_is_not_on_it(path: str) -> None:
 
 def test_no_claim_is_mounted_twice() -> None:
     twice = StepOptions(volumes=(Volume(claim="segpipe", mount="/other"),))
-    with pytest.raises(UserError, match="the claim segpipe is there twice in the step survey"):
+    with pytest.raises(UserError, match="the claim segpipe appears twice in the step survey"):
         mounts(on_cluster(cluster_config()), "survey", twice)

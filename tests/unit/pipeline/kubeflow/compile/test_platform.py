@@ -92,12 +92,12 @@ def test_a_sound_document_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"enabledSharedMemory": {"size": "1Gi"}}, "enabledSharedMemory, which Kubeflow Pipelines 2.17 does not heed"),
+        ({"enabledSharedMemory": {"size": "1Gi"}}, "enabledSharedMemory, which Kubeflow Pipelines 2.17 ignores"),
         ({"emptyDirMounts": [{"volumeName": "data", "mountPath": "/x"}]}, "two volumes of the name data"),
         ({"emptyDirMounts": [{"volumeName": "x", "mountPath": "/data"}]}, "two volumes at /data"),
         ({"emptyDirMounts": [{"volumeName": "x", "mountPath": "/s3/y"}]}, "mounts a volume at /s3/y"),
         ({"emptyDirMounts": [{"volumeName": "s3-scratch", "mountPath": "/x"}]}, "of the name s3-scratch"),
-        ({"imagePullSecret": [{"secretNameParameter": constant("")}]}, "names a pull secret that is empty"),
+        ({"imagePullSecret": [{"secretNameParameter": constant("")}]}, "has an empty pull secret"),
         (
             {
                 "secretAsEnv": [

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from pipeline.kubeflow.pod.launcher import Places, for_launcher, for_tfx, local_path, make_folders, make_single_files
+from pipeline.kubeflow.pod.launcher import (
+    ArtifactPaths,
+    for_launcher,
+    for_tfx,
+    local_path,
+    make_folders,
+    make_single_files,
+)
 from tests.kubeflow.store import from_mlmd, to_mlmd
 
 ROOT = "minio://mlpipeline/v2/artifacts/tiny/run-1"
@@ -46,7 +53,7 @@ def test_uris_become_the_launchers_folders():
 
 
 def test_inputs_get_the_types_that_the_step_was_compiled_with(executor_input):
-    given = for_tfx(executor_input, SPEC, Places(executor_input))
+    given = for_tfx(executor_input, SPEC, ArtifactPaths(executor_input))
     model = given["inputs"]["artifacts"]["model"]["artifacts"][0]
     assert model["type"] == {"schemaTitle": "tfx.Model"}
     assert model["uri"] == local_path(MODEL)
@@ -54,7 +61,7 @@ def test_inputs_get_the_types_that_the_step_was_compiled_with(executor_input):
 
 
 def test_what_the_launcher_adds_is_taken_away(executor_input):
-    given = for_tfx(executor_input, SPEC, Places(executor_input))
+    given = for_tfx(executor_input, SPEC, ArtifactPaths(executor_input))
     assert list(given["outputs"]["artifacts"]) == ["blessing"]
     assert given["inputs"]["artifacts"]["model"]["artifacts"][0]["metadata"] == {"split_names": ["train"]}
     assert given["inputs"]["parameterValues"] == {"config": "{}"}
@@ -66,7 +73,7 @@ def test_a_backend_without_ml_metadata_has_ids_of_its_own_and_wraps_nothing(exec
     kind = {"schemaTitle": "tfx.Model"}
     model = listed(name="model", artifactId="6f1c", uri=MODEL, type=kind, metadata=metadata)
     executor_input["inputs"]["artifacts"]["model"] = model
-    given = for_tfx(executor_input, SPEC, Places(executor_input))["inputs"]["artifacts"]["model"]["artifacts"][0]
+    given = for_tfx(executor_input, SPEC, ArtifactPaths(executor_input))["inputs"]["artifacts"]["model"]["artifacts"][0]
     assert given == {"name": "6f1c", "uri": local_path(MODEL), "type": kind, "metadata": metadata}
 
 
@@ -75,14 +82,14 @@ def test_metrics_are_numbers_alone():
     declared = {"outputs": {"artifacts": {"metrics": listed(uri=MODEL, type=kind), "model": listed(uri=MODEL)}}}
     metadata = {"iou": 0.5, "pairs": 3, "note": "text", "flag": True}
     written = {"artifacts": {name: listed(uri=MODEL, metadata=metadata) for name in ("metrics", "model")}}
-    kept = for_launcher(written, Places({}), declared)["artifacts"]
+    kept = for_launcher(written, ArtifactPaths({}), declared)["artifacts"]
     assert kept["metrics"]["artifacts"][0]["metadata"] == {"iou": 0.5, "pairs": 3}
     assert kept["model"]["artifacts"][0]["metadata"] == metadata
 
 
 def test_an_input_that_was_not_compiled_is_refused(executor_input):
     with pytest.raises(UserError, match="without an input model"):
-        for_tfx(executor_input, {}, Places(executor_input))
+        for_tfx(executor_input, {}, ArtifactPaths(executor_input))
 
 
 json_values = st.recursive(
@@ -95,7 +102,7 @@ json_values = st.recursive(
 def test_metadata_survives_the_store(value):
     stored = from_mlmd(to_mlmd(value))
     given = {"inputs": {"artifacts": {"model": listed(uri=MODEL, metadata={"x": stored})}}}
-    translated = for_tfx(given, SPEC, Places({}))
+    translated = for_tfx(given, SPEC, ArtifactPaths({}))
     assert translated["inputs"]["artifacts"]["model"]["artifacts"][0]["metadata"]["x"] == value
 
 
@@ -107,7 +114,7 @@ def test_paths_in_metadata_become_uris_again_and_nothing_else_does(executor_inpu
         "all": {"parts": [local_path(MODEL)]},
     }
     written = {"artifacts": {"blessing": listed(uri=local_path(BLESSING), metadata=metadata)}}
-    blessing = for_launcher(written, Places(executor_input))["artifacts"]["blessing"]["artifacts"][0]
+    blessing = for_launcher(written, ArtifactPaths(executor_input))["artifacts"]["blessing"]["artifacts"][0]
     assert blessing["uri"] == BLESSING
     assert blessing["metadata"] == {
         "current_model": f"{MODEL}/Format-Serving",
@@ -120,19 +127,19 @@ def test_paths_in_metadata_become_uris_again_and_nothing_else_does(executor_inpu
 def test_what_the_store_refuses_or_nobody_asked_for_is_left_out():
     metadata = {"tfx_version": "1.16.0", "none": None, "nan": float("nan"), "custom:span": 3, "kept": 0.5}
     written = {"artifacts": {"x": listed(uri="/a", metadata=metadata)}}
-    artifact = for_launcher(written, Places({}))["artifacts"]["x"]["artifacts"][0]
+    artifact = for_launcher(written, ArtifactPaths({}))["artifacts"]["x"]["artifacts"][0]
     assert artifact["metadata"] == {"span": 3, "kept": 0.5}
 
 
 def test_real_uris_are_left_alone_when_asked():
     given = {"outputs": {"artifacts": {"x": listed(uri="gs://b/x"), "y": listed(uri="minio://b/y")}}}
-    outputs = for_tfx(given, {}, Places(given, keep_uris=True))["outputs"]["artifacts"]
+    outputs = for_tfx(given, {}, ArtifactPaths(given, keep_uris=True))["outputs"]["artifacts"]
     assert outputs["x"]["artifacts"][0]["uri"] == "gs://b/x"
     assert outputs["y"]["artifacts"][0]["uri"] == "/minio/b/y"
 
 
 def test_a_line_names_artifacts_by_their_uris(executor_input):
-    line = Places(executor_input).named_by_uri(f"report: {local_path(BLESSING)}/report.html")
+    line = ArtifactPaths(executor_input).named_by_uri(f"report: {local_path(BLESSING)}/report.html")
     assert line == f"report: {BLESSING}/report.html"
 
 

@@ -137,7 +137,7 @@ def test_it_tries_again_while_that_may_help(webhook: Webhook, passing: int) -> N
 
 def test_it_gives_up_after_three_times(webhook: Webhook) -> None:
     webhook.answers = [500]
-    with pytest.raises(UserError, match="could not be told: it answered 500"):
+    with pytest.raises(UserError, match="could not be notified: it answered 500"):
         send(webhook.url, {"text": "x"}, waits=(0, 0))
     assert len(webhook.bodies) == 3
 
@@ -152,7 +152,7 @@ def test_what_would_be_refused_again_is_not_sent_again(webhook: Webhook) -> None
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/{SECRET}"
-        with pytest.raises(UserError, match="could not be told"):
+        with pytest.raises(UserError, match="could not be notified"):
             send(url, {"text": "x"}, timeout=0.1, waits=(0,))
 
 

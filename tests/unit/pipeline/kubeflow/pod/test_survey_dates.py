@@ -42,7 +42,7 @@ def test_a_date_that_the_run_was_given_goes_before_the_time_of_its_creation(comp
 def test_today_is_not_taken_in_silence_where_the_data_depends_on_the_date(
     compiled: dict[str, object], created: str
 ) -> None:
-    with pytest.raises(UserError, match=r"did not say when this run was created .*start the run with run_date"):
+    with pytest.raises(UserError, match=r"did not report when this run was created .*start the run with run_date"):
         survey(compiled, {"run_date": "", "schedule_time": created})
 
 
@@ -52,7 +52,7 @@ def test_a_time_that_is_not_known_is_reported_where_no_data_depends_on_it(
     compiled["data"]["source"].update(root=str(tmp_path / "data" / "2024-05-01"), window=1)  # type: ignore[index]
     with caplog.at_level(logging.INFO):
         survey(compiled, {"run_date": "", "schedule_time": "{{$.pipeline_job_schedule_time_utc}}"})
-    assert "did not say when this run was created" in caplog.text
+    assert "did not report when this run was created" in caplog.text
 
 
 @pytest.mark.parametrize("date", ["[[ScheduledTime]]", "{{$.scheduledTime.strftime('%Y')}}"])

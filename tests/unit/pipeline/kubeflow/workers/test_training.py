@@ -271,7 +271,7 @@ def test_outside_of_a_pod_there_are_no_workers(
 ) -> None:
     monkeypatch.setenv(WORKERS_VARIABLE, meeting.model_dump_json())
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(UserError, match="this process is in no pod"):
+    with pytest.raises(UserError, match="this process is not in a pod"):
         run_fn(fn_args)
 
 

@@ -1,0 +1,19 @@
+"""Environment variables that TensorFlow reads when it is imported."""
+
+from __future__ import annotations
+
+import os
+
+
+def set_tensorflow_environment() -> None:
+    """Sets them for this process and those that it starts; call it before TensorFlow is imported.
+
+    - `TF_FORCE_GPU_ALLOW_GROWTH`: a GPU's memory is taken as it is needed.  Otherwise the first process takes nearly
+      all of each GPU, a server of a small model too, and the next one fails.
+    - `TF_USE_LEGACY_KERAS`: TensorFlow brings tf_keras, which our networks are made of, and not Keras 3, which nobody
+      here uses and which takes a third of the import's time.  TensorFlow Transform sets it as well when imported.
+
+    A variable that is set already stays.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

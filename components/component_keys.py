@@ -1,0 +1,47 @@
+"""Keys of the components' inputs, outputs and parameters, as `tfx.types.standard_component_specs` has those of TFX."""
+
+from __future__ import annotations
+
+# Inputs and outputs.
+ANOMALIES = "anomalies"
+BLESSING = "blessing"
+CHECKED_MODEL = "checked_model"
+CONFUSION_MATRIX = "confusion_matrix"
+EVALUATION = "evaluation"
+EXAMPLES = "examples"
+GATE = "gate"
+INFRA_BLESSING = "infra_blessing"
+METRICS = "metrics"
+MODEL = "model"
+MODEL_RUN = "model_run"
+PUSHED_MODEL = "pushed_model"
+QUARANTINE = "quarantine"
+REPORT = "report"
+SCHEMA = "schema"
+STATISTICS = "statistics"
+SUMMARY = "summary"
+
+# Parameters.
+CLASSES = "classes"
+CODE = "code"
+CONFIG = "config"
+CUSTOM_CONFIG = "custom_config"
+DATA_CONFIG = "data_config"
+DATA_FINGERPRINT = "data_fingerprint"
+DRIFT_BASELINE = "drift_baseline"
+EVALUATOR_CONFIG = "evaluator_config"
+HOLDINGS_STATE = "holdings_state"
+MODEL_NAME = "model_name"
+REGISTRY = "registry"
+REGISTRY_STATE = "registry_state"
+RUN_CONFIG = "run_config"
+SCHEMA_TEXT = "schema_text"
+SEED = "seed"
+TRAINER_SETTINGS = "trainer_settings"
+VALIDATION_CONFIG = "validation_config"
+
+# Entries of `custom_config` of Trainer, Tuner and Transform, besides `CLASSES` and `SEED`.
+CLASS_WEIGHT = "class_weight"
+RESUME_ROOT = "resume_root"
+TRAINER = "trainer"
+TRANSFORM = "transform"

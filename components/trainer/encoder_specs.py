@@ -1,0 +1,126 @@
+"""The encoders: what is known of each, in one record.
+
+It stands outside `models/`, which imports TensorFlow. A new encoder is a record in `ENCODERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+STRIDES = (2, 4, 8, 16, 32)
+"""Strides at which every encoder hands features to a decoder."""
+
+_PUBLISHED_AT = "https://storage.googleapis.com/tensorflow/keras-applications"
+_USUAL_SIDE = 224
+
+
+class PublishedFile(NamedTuple):
+    """A file with the weights of a network without its classifier, trained on ImageNet, as Keras publishes it."""
+
+    folder: str
+    name: str
+    md5: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the file."""
+        return f"{_PUBLISHED_AT}/{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """A classification network of keras.applications, which serves as an encoder.
+
+    Attributes:
+        application: Name of its builder in `keras.applications`.
+        preprocessing: Mode of its `preprocess_input`: `tf` scales to −1…1, `torch` by ImageNet's mean and standard
+            deviation, `caffe` to BGR less ImageNet's mean; `none` if the network scales its input itself.
+        skip_layers: Names of the layers whose features have the strides of `STRIDES`.
+        weights: The published file; `{alpha}` and `{side}` in its name stand for the width and the size of the images.
+        alphas: Width with published weights → how the file's name writes it; empty if the width is fixed.
+        sides: Sizes of square images with a file of their own, if there are several.
+    """
+
+    application: str
+    preprocessing: Literal["tf", "torch", "caffe", "none"]
+    skip_layers: tuple[str, str, str, str, str]
+    weights: PublishedFile
+    alphas: Mapping[float, str] = field(default_factory=dict)
+    sides: tuple[int, ...] = ()
+
+    def builder_arguments(self, alpha: float) -> dict[str, Any]:
+        """Returns the width as the builder's argument, if the builder takes one."""
+        return {"alpha": alpha} if self.alphas else {}
+
+    def published(self, alpha: float, height: int, width: int) -> PublishedFile:
+        """Returns the file for a width and a size of images: that of their size if there is one, else of 224²."""
+        side = height if height == width and height in self.sides else _USUAL_SIDE
+        name = self.weights.name.format(alpha=self.alphas.get(alpha), side=side)
+        return self.weights._replace(name=name)
+
+
+ENCODERS: dict[str, EncoderSpec] = {
+    "mobilenet_v2": EncoderSpec(
+        "MobileNetV2",
+        preprocessing="tf",
+        skip_layers=(
+            "block_1_expand_relu",
+            "block_3_expand_relu",
+            "block_6_expand_relu",
+            "block_13_expand_relu",
+            "block_16_project",
+        ),
+        weights=PublishedFile(
+            "mobilenet_v2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{side}_no_top.h5"
+        ),
+        alphas={0.35: "0.35", 0.5: "0.5", 0.75: "0.75", 1.0: "1.0", 1.3: "1.3", 1.4: "1.4"},
+        sides=(96, 128, 160, 192, 224),
+    ),
+    "densenet121": EncoderSpec(
+        "DenseNet121",
+        preprocessing="torch",
+        skip_layers=("conv1/relu", "pool2_relu", "pool3_relu", "pool4_relu", "relu"),
+        weights=PublishedFile(
+            "densenet", "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", "30ee3e1110167f948a6b9946edeeb738"
+        ),
+    ),
+    "vgg16": EncoderSpec(
+        "VGG16",
+        preprocessing="caffe",
+        # The features before each pool: more layers have seen them than those after the pool of the level above.
+        skip_layers=("block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3", "block5_pool"),
+        weights=PublishedFile(
+            "vgg16", "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"
+        ),
+    ),
+    "mobilenet": EncoderSpec(
+        "MobileNet",
+        preprocessing="tf",
+        skip_layers=("conv_pw_1_relu", "conv_pw_3_relu", "conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"),
+        weights=PublishedFile("mobilenet", "mobilenet_{alpha}_{side}_tf_no_top.h5"),
+        alphas={0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"},
+        sides=(128, 160, 192, 224),
+    ),
+    "efficientnet_v2_b0": EncoderSpec(
+        "EfficientNetV2B0",
+        preprocessing="none",
+        skip_layers=(
+            "block1a_project_activation",
+            "block2b_expand_activation",
+            "block4a_expand_activation",
+            "block6a_expand_activation",
+            "top_activation",
+        ),
+        weights=PublishedFile("efficientnet_v2", "efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
+    ),
+    "resnet50": EncoderSpec(
+        "ResNet50",
+        preprocessing="caffe",
+        skip_layers=("conv1_relu", "conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
+        weights=PublishedFile(
+            "resnet", "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"
+        ),
+    ),
+}

@@ -1,0 +1,102 @@
+"""Operations on images and masks in the graph: decoding, resizing, padding, and conversion to bytes.
+
+These functions are traced into the transform graph, which is used in training and serving, so preprocessing is the
+same in both.  Shapes are per image: `image_HWC` uint8 RGB, `mask_HW` uint8 class indices.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from common.records import VOID
+
+
+class Placement(NamedTuple):
+    """Placement of a resized image inside the model's input: offset and size, in pixels."""
+
+    top: tf.Tensor
+    left: tf.Tensor
+    height: tf.Tensor
+    width: tf.Tensor
+
+
+def decode_image(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes JPEG, PNG, BMP or the first frame of a GIF to RGB; alpha is dropped, 16 bits become 8."""
+    image_HWC = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    image_HWC.set_shape([None, None, 3])
+    return image_HWC
+
+
+def decode_mask(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes a canonical mask, an 8-bit grey PNG; without bytes, as in serving, it is one void pixel.
+
+    TensorFlow Transform feeds an empty string for a missing feature, and still computes what depends on it.
+    """
+    return tf.cond(
+        tf.equal(tf.strings.length(encoded), 0),
+        lambda: tf.constant([[VOID]], tf.uint8),
+        lambda: tf.io.decode_png(encoded, channels=1)[..., 0],
+    )
+
+
+def letterbox(height: tf.Tensor, width: tf.Tensor, out_height: int, out_width: int) -> Placement:
+    """The largest centred placement of a height × width image that keeps its aspect, at least one pixel wide."""
+    height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    scale = tf.minimum(out_height / height, out_width / width)
+    new_height = tf.clip_by_value(tf.cast(tf.round(height * scale), tf.int32), 1, out_height)
+    new_width = tf.clip_by_value(tf.cast(tf.round(width * scale), tf.int32), 1, out_width)
+    return Placement((out_height - new_height) // 2, (out_width - new_width) // 2, new_height, new_width)
+
+
+def placement(image_shape: tf.Tensor, out_height: int, out_width: int, aspect: str) -> Placement:
+    """Returns the placement of an image of shape [H, W, …]; with `aspect` "stretch" it fills the input."""
+    if aspect == "letterbox":
+        return letterbox(image_shape[0], image_shape[1], out_height, out_width)
+    return Placement(tf.constant(0), tf.constant(0), tf.constant(out_height), tf.constant(out_width))
+
+
+def resize_image(image_HWC: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
+    """Resizes bilinearly, anti-aliased when shrinking, to uint8 [out_height, out_width, 3]; pads with black."""
+    place = placement(tf.shape(image_HWC), out_height, out_width, aspect)
+    pixels = resize_pixels(image_HWC, [place.height, place.width])
+    return tf.ensure_shape(_pad(pixels, place, out_height, out_width, 0), [out_height, out_width, 3])
+
+
+def resize_pixels(image_HWC: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+    """Resizes bilinearly, anti-aliased when shrinking, to uint8 of height and width `size_2`."""
+    resized = tf.image.resize(image_HWC, size_2, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def resize_mask(mask_HW: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
+    """Resizes by nearest neighbour, so that no class is invented, to [out_height, out_width]; pads with void."""
+    place = placement(tf.shape(mask_HW), out_height, out_width, aspect)
+    resized = tf.image.resize(mask_HW[..., tf.newaxis], [place.height, place.width], method="nearest")
+    return tf.ensure_shape(_pad(resized, place, out_height, out_width, VOID)[..., 0], [out_height, out_width])
+
+
+def _pad(pixels: tf.Tensor, place: Placement, out_height: int, out_width: int, value: int) -> tf.Tensor:
+    below = out_height - place.top - place.height
+    right = out_width - place.left - place.width
+    padding = [[place.top, below], [place.left, right], [0, 0]]
+    return tf.pad(pixels, padding, constant_values=tf.constant(value, pixels.dtype))
+
+
+def to_bytes(pixels: tf.Tensor) -> tf.Tensor:
+    """The raw bytes of a uint8 tensor, as a string scalar.
+
+    TensorFlow has no such op, but a serialized TensorProto ends with its content.
+    """
+    return tf.strings.substr(tf.io.serialize_tensor(pixels), -tf.size(pixels), tf.size(pixels))
+
+
+def images_from_bytes(raw_B: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The inverse of `to_bytes` for a batch of images: uint8 [B, height, width, 3]."""
+    return tf.reshape(tf.io.decode_raw(raw_B, tf.uint8, fixed_length=height * width * 3), [-1, height, width, 3])
+
+
+def masks_from_bytes(raw_B: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The inverse of `to_bytes` for a batch of masks: uint8 [B, height, width]."""
+    return tf.reshape(tf.io.decode_raw(raw_B, tf.uint8, fixed_length=height * width), [-1, height, width])

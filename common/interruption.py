@@ -22,7 +22,7 @@ class Interruption(KeyboardInterrupt):
 
 def output_closed() -> Interruption:
     """Returns the interruption for a closed pipe, as in `segpipe versions | head -1`."""
-    return Interruption("stopped, because nobody reads the output any more", signal.SIGPIPE)
+    return Interruption("stopped, because the reader of its output has closed it", signal.SIGPIPE)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -69,7 +70,8 @@ def test_a_dead_link_fails_the_build(tmp_path: Path) -> None:
         (tmp_path / name).write_text(
             "# Page\n\n[source](mkdocs.yml)\n" if name == "README.md" else "# Page\n", encoding="utf-8"
         )
-    config = f"site_name: test\nstrict: true\ntheme: mkdocs\nplugins: []\nhooks: [{ROOT}/scripts/docs_site.py]\n"
+    hook = json.dumps(f"{ROOT}/scripts/docs_site.py")  # Quoted: the path may have brackets.
+    config = f"site_name: test\nstrict: true\ntheme: mkdocs\nplugins: []\nhooks: [{hook}]\n"
     (tmp_path / "mkdocs.yml").write_text(config, encoding="utf-8")
     assert build(tmp_path / "site", tmp_path).returncode == 0
     (tmp_path / "docs/page.md").write_text("# Page\n\n[gone](../pipeline/gone.py)\n", encoding="utf-8")

@@ -117,7 +117,7 @@ def test_a_json_list_is_read_as_lines_are(files: DataSet, file: str) -> None:
             "image,mask,place\na,b,Köln\n".encode("latin-1"),
             r"is not UTF-8 \(byte 22, line 2, .* 'ö'\); save it as UTF-8",
         ),
-        (b"\xff\xfei\0m", "is not valid UTF-16, although it begins as such"),
+        (b"\xff\xfei\0m", "is not valid UTF-16-LE, although it begins as such"),
         ("filename;segmentation;n\n" + rows(";", ";1"), "image_column: filename and mask_column: segmentation under"),
         ("foo,bar,n\n" + rows(",", ",1"), "it has foo, bar, n; write image_column: foo and mask_column: bar under"),
         ("image,label,n\n" + rows(",", ",1"), "no column 'mask'; it has image, label, n; write mask_column: label"),

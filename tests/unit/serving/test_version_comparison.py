@@ -41,5 +41,5 @@ def test_masks_of_two_sizes_are_not_compared() -> None:
 
 
 def test_nothing_is_no_agreement() -> None:
-    with pytest.raises(ValueError, match="no pictures"):
+    with pytest.raises(ValueError, match="no images"):
         Comparison().agreement()

@@ -73,7 +73,7 @@ def test_broken_pictures_are_passed_over(
     for number in range(0, 9, 2):
         data_set.write(f"images/good{number}.png", b"hello")
     write_preview(config, tmp_path / "sheet.png")
-    assert "sheet.png: 4 training pictures" in capfd.readouterr().out
+    assert "sheet.png: 4 training images" in capfd.readouterr().out
 
 
 def test_without_a_training_picture_it_says_so(config_file: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class LastOutput(NamedTuple):
 
 
 def detailed_snapshot(client: Client, run: Any) -> RunSnapshot:
-    """Returns a run with its workflow, whose nodes have their pods and Argo's messages."""
+    """Returns a run with its workflow, whose nodes have their children and Argo's messages."""
     workflow = client.workflow(run.run_id)
     nodes = nodes_of_workflow(workflow or {})
     return RunSnapshot(run, nodes or nodes_of_run(run), workflow)

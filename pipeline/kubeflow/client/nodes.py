@@ -8,17 +8,10 @@ kubeflow/pipelines).  If Argo's defaults have a retry strategy, as Kubeflow's ow
 
 - the workflow itself, which the API v1beta1 returns (`toApiRunDetailV1` in `apiserver/server/api_converter.go`), as
   last reported by the persistence agent (`ReportWorkflowResource` in `apiserver/resource/resource_manager.go`);
-<<<<<<< HEAD
 - the task details of a run, of the API v2beta1, if v1beta1 is refused.  They have only names and states: a detail has
   neither its own id nor its pod (`toApiPipelineTaskDetail` in `apiserver/server/api_converter.go`), so its children are
   unknown; `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out Argo's messages, and a backend without ML
   Metadata has no task details (`reserved "task_details"` in `backend/api/v2beta1/run.proto`).
-=======
-- the task details of a run, of the API v2beta1, if v1beta1 is refused.  They have names and states alone: a detail has
-  neither the id of its node nor a pod (`toApiPipelineTaskDetail` in `apiserver/server/api_converter.go`), so that its
-  children are not known; `NodeStatuses` (`backend/src/common/util/workflow.go`) leaves out Argo's messages, and a
-  backend without ML Metadata has no task details (`reserved "task_details"` in `backend/api/v2beta1/run.proto`).
->>>>>>> cluster
 """
 
 from __future__ import annotations

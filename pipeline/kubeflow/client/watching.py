@@ -1,12 +1,7 @@
 """Live status of a run, one row per step, until it ends.
 
-<<<<<<< HEAD
 The API reports Argo's nodes, not tasks, see `nodes`: each poll requests the run and its workflow.  Pods are requested
 only after a step has been starting for some time, see `holds`.
-=======
-The API reports Argo's nodes, not tasks, see `nodes`: a poll is a request for the run and one for its workflow.  Pods
-are requested only after a step has been starting for some time, see `holds`.
->>>>>>> cluster
 """
 
 from __future__ import annotations

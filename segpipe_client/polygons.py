@@ -1,8 +1,8 @@
 """Outlines of the regions in a mask, along the borders of pixels.
 
 A region is a set of pixels of one class that are joined by edges (4-connected).  Each of its pixels has a directed edge
-along every side that is no side of another of its pixels, with the pixel to the right of the edge as one looks at the
-image; the edges form rings.  Where two pixels of a region touch at a corner only, a ring turns from the one to the
+along every side that it does not share with another of them, with the pixel to the right of the edge in the image; the
+edges form rings.  Where two pixels of a region touch at a corner only, a ring turns from the one to the
 other, so that no ring touches itself, and a hole may touch the outline in single points, as OGC Simple Features allow.
 """
 

@@ -47,8 +47,8 @@ def main(arguments: Sequence[str]) -> int:
 def _do(cluster: Cluster, given: argparse.Namespace) -> int:
     if given.command == "status":
         found = cluster.status()
-        for name, at_work in found.items():
-            print(f"{name:24} {'at work' if at_work else 'not running'}")
+        for name, running in found.items():
+            print(f"{name:24} {'running' if running else 'not running'}")
         return 0 if all(found.values()) else 3
     with cluster.alone():
         if given.command == "start":

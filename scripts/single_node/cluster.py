@@ -41,7 +41,7 @@ class Cluster:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise ClusterError(f"another scripts/cluster is at work in {self.places.state}") from None
+                raise ClusterError(f"another scripts/cluster is running in {self.places.state}") from None
             yield
 
     def start(self, memory: int | None) -> None:
@@ -96,7 +96,7 @@ class Cluster:
         return run(*self.programs.ctr("images", "import", archive.resolve()))
 
     def status(self) -> dict[str, bool]:
-        """Program → whether it is at work."""
+        """Program → whether it is running."""
         return {name: self.programs.at_work(name) for name in ORDER}
 
     def kubectl(self, *words: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The programs of the cluster: their settings, their order, and how each is known to be at work."""
+"""The programs of the cluster: their settings, their order, and how each is known to be running."""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ def started(own: Cluster) -> Cluster:
 
 
 def test_all_programs_are_at_work_and_a_pod_runs(started: Cluster) -> None:
-    assert started.run("status").count("at work") == 7
+    status = started.run("status")
+    assert status.count("running") == 7
+    assert "not running" not in status
     started.apply(put_into("default", pod("first", "nslookup kubernetes.default.svc.cluster.local && echo found")))
     assert started.wait_for_pod("first", "default")["status"]["phase"] == "Succeeded"
     assert "10.96.0.1" in started.logs("first", "default")

@@ -130,6 +130,7 @@ def test_a_second_run_repeats_what_the_new_version_concerns_and_a_third_nothing(
     assert set(CACHED.findall(segpipe("run", config).stdout)) == set(ALL_STEPS)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_served_ends_the_run_with_one_sentence(config: Path, registry: Registry) -> None:
     done = segpipe("run", config, "--set", "serving_check.max_milliseconds=0.001")
     assert done.returncode == 1
@@ -146,6 +147,7 @@ def test_a_run_that_may_skip_says_that_there_is_nothing_new(config: Path) -> Non
     assert "✓" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_not_blessed_and_the_served_version_stays(config: Path, registry: Registry) -> None:
     done = segpipe("run", config, "--set", "trainer.epochs=1", "--set", "trainer.learning_rate=0.000001")
     assert done.returncode == 0
@@ -176,6 +178,7 @@ def test_predict_writes_masks_and_overlays_upright_and_names_what_is_no_picture(
         np.testing.assert_array_equal(turned, np.asarray(Image.open(masks / f"0-001.{kind}.png")))
 
 
+@pytest.mark.slow
 def test_a_broken_pair_is_quarantined_and_too_many_of_them_stop_the_run(
     root: Path, config: Path, registry: Registry
 ) -> None:
@@ -194,6 +197,7 @@ def test_a_broken_pair_is_quarantined_and_too_many_of_them_stop_the_run(
     assert registry.served() == 1
 
 
+@pytest.mark.slow
 def test_a_class_that_the_schema_does_not_know_stops_the_run(root: Path, config: Path) -> None:
     schema = root / "tiny.pbtxt"
     schema.write_text(schema.read_text().replace('"disc"', '"triangle"'))

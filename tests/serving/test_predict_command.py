@@ -54,7 +54,7 @@ def test_a_bad_image_stops_no_other_and_is_listed_at_the_end(server: Hosted, tmp
     done = predict(tmp_path, str(folder), "--url", f"{server.http}/v1/models/{MODEL}")
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert first == "error: 1 of 3 images could not be segmented; the other 2 are written"
+    assert first == "error: 1 of 3 images could not be segmented; the other 2 were written"
     assert second.startswith(f"  {folder}/b.jpg: picture refused: the JPEG file ends early: ")
     assert "skipped, not images: 1 .txt" in done.stdout
     written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))

@@ -101,6 +101,7 @@ registry.serve_in_place_of(1, manifest.version)
 BALLAST = 256 << 20  # So that a push takes long enough to be killed in the middle of it.
 
 
+@pytest.mark.slow
 def test_a_push_that_is_killed_halfway_leaves_the_old_version_answering_and_the_next_one_is_served(
     host: Host, registry: Registry, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_push_that_is_killed_halfway_leaves_the_old_version_answering_and_the_
     registry.verify(registry.served())
 
 
+@pytest.mark.slow
 def test_a_running_request_ends_on_the_old_version_which_is_then_unloaded(host: Host, registry: Registry) -> None:
     server = host(registry)
     answers: list[set[int]] = []
@@ -233,6 +235,7 @@ def test_a_pinned_version_is_served_whatever_the_registry_serves(host: Host, reg
     assert server.states() == {2: "AVAILABLE"}
 
 
+@pytest.mark.slow
 def test_a_registry_in_a_bucket_is_watched_as_well(host: Host, registry: Registry) -> None:
     import fsspec
 

@@ -193,7 +193,7 @@ def test_a_value_that_the_schema_does_not_know_stops_the_run_by_name(good, measu
     with pytest.raises(UserError) as stopped:
         run(odd)
     first, *findings = str(stopped.value).splitlines()
-    assert first == "the data gate stopped the run, since 2 checks failed:"
+    assert first == "the data gate stopped the run, because 2 checks failed:"
     assert all(line.startswith("  data gate: slice/stain") for line in findings)
     assert "slice/stain in eval does not match the schema" in findings[0] and "green" in findings[0]
 

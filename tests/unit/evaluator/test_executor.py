@@ -90,7 +90,7 @@ def test_a_baseline_with_other_classes_is_not_compared(evaluate: Callable, pictu
     config = EvaluatorConfig(thresholds=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.0),), **FAST)
     evaluation = evaluate(pictures, config, GOOD, (50, 100, 150)).evaluation
     assert evaluation.baseline is None
-    assert "other classes" in evaluation.verdict.note
+    assert "different classes" in evaluation.verdict.note
     assert [check.kind for check in evaluation.verdict.checks] == ["at_least"]
 
 

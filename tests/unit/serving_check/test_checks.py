@@ -56,6 +56,7 @@ def test_a_server_that_gives_other_pixels_is_told_by_picture_and_share(
         check_served(trial(models / "other", pictures), lambda: reference, EMBEDDED)
 
 
+@pytest.mark.slow
 def test_tampered_weights_are_not_loaded(
     models: Path, pictures: list[SampleImage], export: Export, tmp_path: Path
 ) -> None:

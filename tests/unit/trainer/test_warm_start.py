@@ -46,8 +46,8 @@ def test_an_exported_model_gives_all_its_weights(exported: tuple[keras.Model, st
     ("other", "difference"),
     [
         ({"depth": 2}, r"it has \d+ weights and the network of this configuration \d+"),
-        ({"width": 8}, r"its down0_1_conv/kernel \[3×3×3×4\] stands where .* has down0_1_conv/kernel \[3×3×3×8\]"),
-        ({"classes": 5}, r"its head/kernel \[1×1×4×3\] stands where .* has head/kernel \[1×1×4×5\]"),
+        ({"width": 8}, r"it has down0_1_conv/kernel \[3×3×3×4\] where .* has down0_1_conv/kernel \[3×3×3×8\]"),
+        ({"classes": 5}, r"it has head/kernel \[1×1×4×3\] where .* has head/kernel \[1×1×4×5\]"),
     ],
 )
 def test_another_architecture_is_refused_by_what_differs(
@@ -121,5 +121,5 @@ def test_kept_weights_of_another_architecture_are_refused(
     transformed: Transformed, tmp_path: Path, other: dict[str, int]
 ) -> None:
     network(transformed).save_weights(str(tmp_path / "best-00001"))
-    with pytest.raises(UserError, match="has a different architecture"):
+    with pytest.raises(UserError, match="have a different architecture"):
         load_warm_start(network(transformed, **other), str(tmp_path))

@@ -125,7 +125,7 @@ def test_several_findings_stand_on_lines_of_their_own(write: Any) -> None:
     with pytest.raises(UserError) as stopped:
         check_data(config)
     first, *findings = str(stopped.value).splitlines()
-    assert first == "the data gate would stop this run, since 5 checks failed:"
+    assert first == "the data gate would stop this run, because 5 checks failed:"
     assert [line.startswith("  data gate: ") for line in findings] == [True] * 5
 
 

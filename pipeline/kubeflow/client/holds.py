@@ -24,7 +24,7 @@ _KILLED = "main: Error (exit code 137)"
 
 
 class RunSnapshot(NamedTuple):
-    """Snapshot of a run: its nodes, and its workflow if it was requested and returned."""
+    """Snapshot of a run: its nodes, and its workflow if the API returned it."""
 
     run: Any
     nodes: Nodes

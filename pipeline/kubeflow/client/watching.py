@@ -154,8 +154,7 @@ class _Patience:
         self._looks = {task: self._looks.get(task, 0) + 1 for task in waiting}
         due = [looks - _LOOKS for looks in self._looks.values() if looks >= _LOOKS]
         if any(late % _LOOKS_BETWEEN == 0 for late in due):
-            close = look if look.workflow is not None else detailed_snapshot(self._client, look.run)
-            self._found = find_holds(self._client, close, self._tasks)
+            self._found = find_holds(self._client, look, self._tasks)
         elif not due:
             self._found = NOTHING
         return self._found

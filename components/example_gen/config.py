@@ -304,6 +304,12 @@ class Split(Settings):
         default=0.1, ge=0, le=1, description="Share for early stopping and the choice of the best epoch."
     )
     test: float = Field(default=0.1, ge=0, le=1, description="Share for the evaluation.")
+    stratify: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Slicing column of the manifest whose values each get these shares, so that a rare value is in "
+        "every split; pairs are then ordered by a hash of their group or id. Default: no stratification.",
+    )
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Split:

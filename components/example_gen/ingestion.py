@@ -33,6 +33,7 @@ from components.example_gen.splits import (
     resolve_files,
     resolve_groups,
 )
+from components.example_gen.stratification import stratify
 
 _THREADS = 8
 _T = TypeVar("_T")
@@ -81,6 +82,7 @@ class Ingestion:
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
             pairs, shared = resolve_files(pairs)
         pairs, leaks = resolve_groups(pairs)
+        pairs = stratify(pairs, self._seed, self._config.split)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:

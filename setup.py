@@ -44,6 +44,7 @@ REQUIREMENTS = [
     "pyyaml>=6,<7",
     "rich>=13.7,<16",
     "scikit-learn>=1.5,<2",
+    "scipy>=1.11,<2",
     "tensorboard>=2.16,<2.22",  # TensorFlow 2.21 no longer brings it, and the Keras callback needs it
     "tensorflow>=2.16,<2.22",
     "tensorflow-data-validation>=1.16,<1.22",

@@ -39,3 +39,10 @@ def normalised(image_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> 
     """Returns (x − mean) / (std + 8), float32, of images or of windows of them."""
     mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
     return (tf.cast(image_BHWC, tf.float32) - mean_B113) / (std_B113 + SMALLEST_STD)
+
+
+def denormalised(value_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> tf.Tensor:
+    """Returns the nearest pixels, uint8, of normalised images: the inverse of `normalised`, to look at them."""
+    mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
+    pixels = value_BHWC * (std_B113 + SMALLEST_STD) + mean_B113
+    return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)

@@ -16,7 +16,8 @@ def picture_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     300 MB, and its sums would depend on the number of threads.
     """
     value_V = tf.range(_VALUES, dtype=tf.float64)
-    means, stds = [], []
+    means: list[tf.Tensor] = []
+    stds: list[tf.Tensor] = []
     for channel in range(3):
         with tf.control_dependencies(stds):
             value_N = tf.cast(tf.reshape(image_HWC[..., channel], [-1]), tf.int32)

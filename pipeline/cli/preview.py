@@ -84,7 +84,8 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
     if config.transform.crops:
         from pipeline.cli.preview_windows import rows_of_windows
 
-        return rows_of_windows(config, *(parsed[key] for key in keys), VARIANTS)
+        image_B, mask_B, name_B = (parsed[key] for key in keys)
+        return rows_of_windows(config, image_B, mask_B, name_B, VARIANTS)
     size = (config.transform.height, config.transform.width, config.transform.aspect)
     image_BHWC = tf.stack([resize_image(decode_image(one), *size) for one in parsed[records.IMAGE_ENCODED]])
     mask_BHW = tf.stack([resize_mask(decode_mask(one), *size) for one in parsed[records.MASK_ENCODED]])

@@ -62,8 +62,8 @@ def _windows(
     finish = finisher(config.trainer.augmentation, config.transform.by_picture)
     for number in range(variants):
         seed_2 = tf.constant([config.seed, number], tf.int64)
-        pair = cut_window(image_HWC, mask_HW, counts_C, cut, seed_2)
-        window_1HWC, mask_1HW = finish(*(value[tf.newaxis] for value in pair), mean_13, std_13, seed_2)
+        window_HWC, window_mask_HW = cut_window(image_HWC, mask_HW, counts_C, cut, seed_2)
+        window_1HWC, mask_1HW = finish(window_HWC[tf.newaxis], window_mask_HW[tf.newaxis], mean_13, std_13, seed_2)
         if config.transform.by_picture:
             window_1HWC = denormalised(window_1HWC, mean_13, std_13)
         yield MaskedImage(window_1HWC[0].numpy(), mask_1HW[0].numpy())

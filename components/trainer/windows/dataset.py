@@ -53,9 +53,12 @@ def training_windows(
         dataset = dataset.shuffle(max(buffer, 4 * config.pictures_per_step), seed=seed)
     dataset = tf.data.Dataset.zip((dataset.batch(config.pictures_per_step), _seeds(seed)))
     finish = finisher(config.augmentation, transform.by_picture)
-    return dataset.map(
-        lambda batch, seed_2: finish(*batch, seed_2), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        lambda batch, seed_2: finish(batch[0], batch[1], batch[2], batch[3], seed_2),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_windows(records: NativeRecords, config: TrainerConfig, transform: TransformConfig) -> tf.data.Dataset:

@@ -120,15 +120,24 @@ def test_a_large_picture_goes_through_the_trained_network_tile_by_tile(exported)
     assert answer["mean_confidence"][0] == pytest.approx(float(decided.mean_confidence), rel=1e-4)
 
 
-@every_way
-@pytest.mark.parametrize("data", ["transformed", "letterboxed", "by_picture", "cropped"])
+@pytest.mark.parametrize(
+    ("data", "way"),
+    [
+        ("transformed", "resize"),
+        ("transformed", "resize_flips"),
+        ("transformed", "tile"),
+        ("transformed", "tile_flips_scaled"),
+        ("letterboxed", "resize"),
+        ("by_picture", "resize"),
+        ("cropped", "tile"),
+        ("cropped", "tile_flips_scaled"),
+    ],
+)
 def test_a_model_is_judged_by_the_masks_that_it_serves(  # type: ignore[no-untyped-def]
     exported, request: pytest.FixtureRequest, data: str, way: str
 ) -> None:
     of: Transformed = request.getfixturevalue(data)
-    if of.config.crops and WAYS[way]["mode"] == "resize":
-        pytest.skip("mode crop is served in tiles")
-    model = exported(of, **{**WAYS[way], "saved": False})
+    model = exported(of, **WAYS[way])
     pairs = [*of.pairs[:2], make_pair(7, 60, 41)]
     examples = tf.constant([as_example(pair) for pair in pairs])
     confusion = model.signatures["evaluate"](examples=examples)["confusion"].numpy()

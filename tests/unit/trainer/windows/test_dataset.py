@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from common.errors import UserError
 from common.records import VOID
+from components.trainer.architectures import UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.config import TrainerConfig
 from components.trainer.input_pipeline import COMPRESSION
+from components.trainer.training import Places, train
 from components.trainer.windows.config import WindowsConfig
 from components.trainer.windows.dataset import evaluation_windows, training_windows
 from components.trainer.windows.source import NativeRecords, read_native
@@ -101,6 +103,23 @@ def test_the_eval_split_is_seen_in_fixed_windows(
     masks = np.concatenate([mask.numpy() for _, mask in dataset])
     counted_C = np.bincount(masks[masks != VOID], minlength=NUM_CLASSES)
     assert counted_C.tolist() == read(native).class_pixels_C.tolist()
+
+
+def test_a_training_on_windows_ends_with_the_same_figures_again(native: Transformed, tmp_path: Path) -> None:
+    config = TrainerConfig(
+        model=UNet(width=4, depth=2), batch_size=4, epochs=2, windows=WindowsConfig(per_epoch=10), deterministic=True
+    )
+    losses = []
+    for name in ("one", "again"):
+        folder = str(tmp_path / name)
+        (tmp_path / name).mkdir()
+        places = Places(native.train_files, native.train_files, folder, f"{folder}/events")
+        result = train(config, BY_PICTURE, NUM_CLASSES, 1, places)
+        assert result is not None
+        assert result.history.train_pictures == 5
+        losses.append([epoch.metrics["loss"] for epoch in result.history.epochs])
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 2
 
 
 def test_a_split_without_records_is_refused(tmp_path: Path) -> None:

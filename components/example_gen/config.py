@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from common.records import MAX_CLASSES
+from common.records import MAX_CLASSES, VOID
 from common.settings import Settings, default_type
-from components.example_gen.annotations.config import AnnotatedSource, DrawnSource
+from components.example_gen.annotations.config import VOID_NAME, AnnotatedSource, DrawnSource, PresetSource
 from components.example_gen.dates import check_dates
 from components.example_gen.source_fields import FollowLinks, Globs, check_links, check_splits
 
@@ -357,11 +357,25 @@ class DataConfig(Settings):
 
     @model_validator(mode="after")
     def _annotations_name_classes(self) -> DataConfig:
-        if isinstance(self.source, DrawnSource):
-            if self.labels != IndexLabels():
-                raise ValueError(
-                    f"labels are for mask files; a source of type {self.source.type} names its classes: write "
-                    "source.class_map instead"
-                )
+        if not isinstance(self.source, (DrawnSource, PresetSource)):
+            return self
+        if self.labels != IndexLabels():
+            raise ValueError(
+                f"labels are for mask files; a source of type {self.source.type} names its classes: write "
+                "source.class_map instead"
+            )
+        if isinstance(self.source, PresetSource):
+            self.source.mapped(self.classes)
+        else:
             self.source.check_classes(self.classes)
         return self
+
+    @property
+    def mask_labels(self) -> Labels:
+        """What the values of the masks mean: `labels`, or the values of a public data set."""
+        if not isinstance(self.source, PresetSource):
+            return self.labels
+        mapped = self.source.mapped(self.classes)
+        named = {value: name for value, name in mapped.items() if name != VOID_NAME}
+        void = tuple(value for value, name in mapped.items() if name == VOID_NAME)
+        return ValueLabels(classes=named, void=(*void, VOID))

@@ -67,12 +67,12 @@ class Ingestion:
 
     @cached_property
     def _label_map(self) -> LabelMap:
-        return label_map(self._config.labels, self._config.classes)
+        return label_map(self._config.mask_labels, self._config.classes)
 
     @property
     def labels(self) -> Labels:
         """The label map."""
-        return self._config.labels
+        return self._config.mask_labels
 
     def listing(self) -> Listing:
         """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from common.settings import Settings
+from components.example_gen.annotations.class_tables import CITYSCAPES, CITYSCAPES_IGNORED, VOC
 from components.example_gen.dates import is_dated
 from components.example_gen.source_fields import FollowLinks, Globs, check_links, check_splits
 
@@ -237,9 +238,113 @@ class YoloSource(NamedSource):
         return value
 
 
+class PresetSource(Settings):
+    """Settings of the public data sets, whose folders and mask values are known."""
+
+    root: str = Field(
+        description="Folder (local, gs:// or s3://) that holds the data set as it is distributed.",
+        examples=["data/VOCdevkit/VOC2012"],
+    )
+    class_map: dict[str, str] = Field(
+        default={}, description="Name of a class of the data set → our class, or `void` (its pixels are ignored)."
+    )
+    others: str | None = Field(
+        default=None,
+        description="Our class, or `void`, for classes of the data set that are neither among our classes nor in "
+        "`class_map`; without it each must be.",
+    )
+    splits: dict[str, str] = Field(
+        default={"train": "train", "val": "test"},
+        description="Split of the data set → ours; a missing one is taken from train by hash.",
+    )
+    follow_links: FollowLinks = False
+
+    @field_validator("splits")
+    @classmethod
+    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
+        check_splits(value)
+        return value
+
+    @model_validator(mode="after")
+    def _root_fits(self) -> PresetSource:
+        check_links(self.root, self.follow_links)
+        return self
+
+    @property
+    def values(self) -> Mapping[int, str]:
+        """Value in a mask → name of its class."""
+        raise NotImplementedError
+
+    @property
+    def ignored(self) -> Mapping[int, str]:
+        """Value in a mask → name, of what is void unless it is asked for."""
+        return {}
+
+    def mapped(self, classes: Sequence[str]) -> dict[int, str]:
+        """Returns value in a mask → our class or `void`; raises `ValueError` if one is missing or unknown."""
+        known = {*self.values.values(), *self.ignored.values()}
+        for theirs, ours in self.class_map.items():
+            _require_class(f"class_map[{theirs!r}]", ours, (*classes, VOID_NAME))
+            if theirs not in known:
+                raise ValueError(f"source.class_map names {theirs!r}, which is not a class of this data set")
+        if self.others is not None:
+            _require_class("others", self.others, (*classes, VOID_NAME))
+        own = {name: name for name in classes} | self.class_map
+        missing = [name for name in self.values.values() if name not in own]
+        if missing and self.others is None:
+            raise ValueError(
+                f"classes of the data set that are neither among data.classes nor in source.class_map: "
+                f"{', '.join(missing)}; write others: void under data.source, or one of the classes"
+            )
+        counted = {value: own.get(name, self.others or VOID_NAME) for value, name in self.values.items()}
+        return counted | {value: own.get(name, VOID_NAME) for value, name in self.ignored.items()}
+
+
+class VocSource(PresetSource):
+    """Pascal VOC (segmentation): JPEGImages, SegmentationClass, and the lists of ImageSets/Segmentation.
+
+    The borders of objects (255) are void.
+    """
+
+    type: Literal["voc"] = "voc"
+
+    @property
+    def values(self) -> Mapping[int, str]:
+        """See `PresetSource.values`."""
+        return VOC
+
+
+class CityscapesSource(PresetSource):
+    """Cityscapes (fine annotations): leftImg8bit and gtFine with labelIds; a city is never in two splits.
+
+    What its benchmark does not count is void unless `class_map` or `classes` names it.
+    """
+
+    type: Literal["cityscapes"] = "cityscapes"
+
+    @property
+    def values(self) -> Mapping[int, str]:
+        """See `PresetSource.values`."""
+        return CITYSCAPES
+
+    @property
+    def ignored(self) -> Mapping[int, str]:
+        """See `PresetSource.ignored`."""
+        return CITYSCAPES_IGNORED
+
+
 def _require_class(place: str, name: str, allowed: Iterable[str]) -> None:
     if name not in allowed:
         raise ValueError(f"source.{place} names {name!r}, which is not among {', '.join(allowed)}")
 
 
-AnnotatedSource = CocoSource | CvatSource | LabelStudioSource | InstancesSource | LabelmeSource | YoloSource
+AnnotatedSource = (
+    CocoSource
+    | CvatSource
+    | LabelStudioSource
+    | InstancesSource
+    | LabelmeSource
+    | YoloSource
+    | VocSource
+    | CityscapesSource
+)

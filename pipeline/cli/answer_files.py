@@ -119,7 +119,7 @@ class _Labelme:
     def add(self, image: ImageFile, found: Prediction) -> None:
         file = self._out / f"{image.name}.json"
         height, width = found.mask_HW.shape
-        document = {
+        document: dict[str, Any] = {
             "version": LABELME_VERSION,
             "flags": {},
             "shapes": list(_labelme_shapes(found)),

@@ -31,8 +31,8 @@ Record = dict[str, Any]
 
 def read_coco(data: bytes, path: str) -> Document:
     """The annotations in a COCO file; raises `UserError` if it is not one."""
-    whole = _require_coco(read_json(data, path), path)
-    names = _category_names(whole["categories"], path)
+    whole = require_coco(read_json(data, path), path)
+    names = category_names(whole["categories"], path)
     owned: defaultdict[object, list[Record]] = defaultdict(list)
     strange = 0
     for annotation in whole["annotations"]:
@@ -53,7 +53,8 @@ def read_coco(data: bytes, path: str) -> Document:
     return Document(tuple(images), tuple(unusable), notes)
 
 
-def _require_coco(whole: object, path: str) -> Record:
+def require_coco(whole: object, path: str) -> Record:
+    """Returns the object in a file of COCO; raises `UserError` if it is not one."""
     keys = ("images", "annotations", "categories")
     if isinstance(whole, dict):
         if twice := repeated_key(whole):
@@ -69,7 +70,8 @@ def _require_coco(whole: object, path: str) -> Record:
     raise UserError(f"the annotation file {path} is not a COCO file: it is a {type(whole).__name__}, not an object")
 
 
-def _category_names(categories: Sequence[object], path: str) -> Mapping[object, str]:
+def category_names(categories: Sequence[object], path: str) -> Mapping[object, str]:
+    """Id → name of the categories; raises `UserError` if one has none, or two have one id."""
     names: dict[object, str] = {}
     for number, category in enumerate(categories, 1):
         if not isinstance(category, dict) or not isinstance(category.get("name"), str):

@@ -52,7 +52,12 @@ class DrawnSource(Settings):
         return self
 
     def check_classes(self, classes: Sequence[str]) -> None:
-        """Raises `ValueError` if the settings name a class that is not among `classes`."""
+        """Raises `ValueError` if the settings name an unknown class, or one of `classes` has a reserved name."""
+        for name in (VOID_NAME, SKIP_NAME):
+            if name in classes:
+                raise ValueError(
+                    f"a class cannot be named {name!r} with annotations, where it has a meaning; rename it"
+                )
         for key, value in self.names.items():
             _require_class(f"{self.names_key}[{key!r}]", value, (*classes, VOID_NAME, SKIP_NAME))
         if self.background is not None:
@@ -130,7 +135,7 @@ class DocumentSource(NamedSource):
 
 
 class CocoSource(DocumentSource):
-    """Annotation files of COCO (instances): polygons, and run-length encodings, compressed or not.
+    """Annotation files of COCO: polygons and run-length encodings (instances), or PNGs of segments (panoptic).
 
     Holes need a run-length encoding; the polygons of one annotation are united.
     """
@@ -140,6 +145,11 @@ class CocoSource(DocumentSource):
         default=("annotations/*.json",),
         min_length=1,
         description="Globs of the annotation files, relative to the root.",
+    )
+    panoptic: str | None = Field(
+        default=None,
+        description="Folder of the PNGs of a panoptic annotation, relative to the root; the annotation files are then "
+        "panoptic ones (`segments_info`).",
     )
     crowd: Literal["void", "class", "skip"] = Field(
         default="void",

@@ -95,6 +95,8 @@ class Document:
     images: tuple[AnnotatedImage, ...]
     unusable: tuple[UnusableImage, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Further files that the annotations are in, relative to the root."""
     by_id: Mapping[str, AnnotatedImage] = field(init=False)
 
     def __post_init__(self) -> None:

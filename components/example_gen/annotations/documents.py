@@ -13,12 +13,13 @@ from typing import NamedTuple
 from common.errors import UserError
 from components.example_gen.annotations.cached import cached_document
 from components.example_gen.annotations.coco import read_coco
-from components.example_gen.annotations.config import CvatSource, DocumentSource, LabelStudioSource
+from components.example_gen.annotations.config import CocoSource, CvatSource, DocumentSource, LabelStudioSource
 from components.example_gen.annotations.cvat import read_cvat
 from components.example_gen.annotations.document import AnnotatedImage, Document
 from components.example_gen.annotations.drawn_pairs import DrawnPairs
 from components.example_gen.annotations.label_studio import read_label_studio
 from components.example_gen.annotations.masks import annotated_mask
+from components.example_gen.annotations.panoptic import read_panoptic
 from components.example_gen.annotations.unannotated import unannotated
 from components.example_gen.files import FileInfo, Folder, escape_of, names
 from components.example_gen.fingerprint import fingerprint_of
@@ -63,6 +64,7 @@ class DocumentPairs(DrawnPairs):
         quarantined: list[Quarantined] = []
         notes: list[str] = []
         digests = []
+        more: list[FileInfo] = []
         files = self._annotation_files()
         for info in files:
             data, document = self._parse(info)
@@ -71,6 +73,7 @@ class DocumentPairs(DrawnPairs):
             entries += [_Entry(info, share, image) for image in document.images]
             quarantined += [_unusable(info.path, entry.id, entry.file, entry.rejected) for entry in document.unusable]
             notes += document.notes
+            more += self._folder.look_up(document.files).values()
         if not entries and not quarantined:
             raise UserError(f"{names(info.path for info in files)} lists no image; check data.source.files")
         found, images = _Images(self._folder, self._source, entries), list[FileInfo]()
@@ -82,7 +85,7 @@ class DocumentPairs(DrawnPairs):
                 pairs.append(pair)
             except RejectionError as rejected:
                 quarantined.append(_unusable(entry.file.path, entry.image.id, entry.image.file, rejected))
-        fingerprint = fingerprint_of([*files, *images], b"".join(digests))
+        fingerprint = fingerprint_of([*files, *more, *images], b"".join(digests))
         return Listing(tuple(pairs), tuple(quarantined), fingerprint=fingerprint, notes=(*notes, *found.notes))
 
     def _annotation_files(self) -> list[FileInfo]:
@@ -110,9 +113,19 @@ class DocumentPairs(DrawnPairs):
             data = self._folder.read(info.path, MAX_BYTES)
         except RejectionError as error:
             raise UserError(f"the annotation file {info.path} cannot be used: {error.detail}") from error
-        reader = _reader(self._source)
+        reader = self._reader()
         key = f"{self._source.model_dump_json()} {info.path} {hashlib.sha256(data).hexdigest()}"
         return data, cached_document(key, partial(reader, data, info.path))
+
+    def _reader(self) -> Reader:
+        source = self._source
+        if isinstance(source, CvatSource):
+            return read_cvat
+        if isinstance(source, LabelStudioSource):
+            return partial(read_label_studio, image_key=source.image_key)
+        if isinstance(source, CocoSource) and source.panoptic is not None:
+            return partial(read_panoptic, folder=self._folder, below=source.panoptic, max_pixels=self._max_pixels)
+        return read_coco
 
     def _pair(self, entry: _Entry, found: _Images) -> Pair:
         """Returns the pair of an entry; raises `RejectionError` if it cannot be used."""
@@ -147,14 +160,6 @@ class DocumentPairs(DrawnPairs):
     @cached_property
     def _opened(self) -> dict[str, Document]:
         return {}
-
-
-def _reader(source: DocumentSource) -> Reader:
-    if isinstance(source, CvatSource):
-        return read_cvat
-    if isinstance(source, LabelStudioSource):
-        return partial(read_label_studio, image_key=source.image_key)
-    return read_coco
 
 
 class _Images:

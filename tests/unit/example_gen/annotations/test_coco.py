@@ -316,6 +316,12 @@ def test_settings_that_do_not_fit_are_refused(annotated: AnnotatedSet, settings:
         annotated.config(COCO | settings)
 
 
+@pytest.mark.parametrize("name", ["void", "skip"])
+def test_classes_do_not_have_names_with_a_meaning(annotated: AnnotatedSet, name: str) -> None:
+    with pytest.raises(ValueError, match=f"a class cannot be named '{name}' with annotations"):
+        annotated.config(COCO, classes=("background", name))
+
+
 def test_labels_are_for_mask_files(annotated: AnnotatedSet) -> None:
     with pytest.raises(ValueError, match="labels are for mask files; a source of type coco"):
         annotated.config(COCO, labels={"type": "threshold"}, classes=("background", "cat"))

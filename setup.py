@@ -40,6 +40,7 @@ REQUIREMENTS = [
     "kubernetes>=26.1,<36",
     "orjson>=3.9.7,<4",
     "prometheus-client>=0.20,<1",
+    "pycocotools>=2.0.11,<3",
     "pydantic>=2.7,<3",
     "pyyaml>=6,<7",
     "rich>=13.7,<16",

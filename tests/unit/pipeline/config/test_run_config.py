@@ -39,7 +39,8 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("data.source.rot=x", "data.source.rot: unknown key; did you mean 'root'?"),
         (
             "data.source.type=folder",
-            "unknown type 'folder'; the types are folders, manifest and tfds; did you mean 'folders'?",
+            "unknown type 'folder'; the types are folders, manifest, tfds, coco, cvat, "
+            "label_studio, instances, labelme, yolo, voc and cityscapes; did you mean 'folders'?",
         ),
         (
             "trainer.epochs=many",

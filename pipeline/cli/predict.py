@@ -26,7 +26,7 @@ from segpipe_client import SegmentationClient
 from segpipe_client.pictures import decoded_rgb
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
-from serving.shadow import segment
+from serving.remote_predictor import segment
 
 LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.

@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
+
+import pytest
 
 from common.tensorflow_environment import set_tensorflow_environment
+from tests.support.process_memory import Releaser, keep_few_arenas, over_limit, peak_megabytes
 
 set_tensorflow_environment()  # As the commands do, for the tests' own processes and those that they start.
+keep_few_arenas()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As shells start a command in the background; processes of the tests would inherit it, and be deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_PEAK = "peak_megabytes"
+_releaser = Releaser()
+_peaks: dict[str, int] = {}
+"""Megabytes by the name of a process."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Frees what a module's tests leave behind."""
+    if nextitem is None or nextitem.path != item.path:
+        _releaser.release()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Notes this process' peak: for xdist's controller, if it is one of its workers."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is None:
+        _peaks["the process of the tests"] = peak_megabytes()
+    else:
+        output[_PEAK] = peak_megabytes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes the peak of a worker that has ended; one that crashed has none."""
+    output = getattr(node, "workeroutput", {})
+    if _PEAK in output:
+        _peaks[f"the worker {node.gateway.id}"] = output[_PEAK]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Reports the processes that held too much memory."""
+    for line in over_limit(_peaks):
+        terminalreporter.write_line(line, yellow=True)

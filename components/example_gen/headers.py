@@ -128,7 +128,8 @@ def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     kind = _format(data)
     if kind == "webp":
         _check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
-    stored = _as_stored(data, kind)
+    tiff = TiffFile(data) if kind == "tiff" else None
+    stored = _as_stored(data, tiff)
     try:
         lazy = _PLUGINS[kind](io.BytesIO(stored))
     except Image.DecompressionBombError as error:
@@ -140,10 +141,10 @@ def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     _check_demands(lazy, data, kind, max_pixels)
     mode, raw_mode = lazy.mode, _raw_mode(lazy)
     check_single(data, kind)
-    turned = _orientation(data, kind)
+    turned = tiff.orientation() if tiff else _orientation(data, kind)
     if turned >= 5:
         width, height = height, width
-    inverted = kind == "tiff" and TiffFile(data).is_inverted_16_bit()
+    inverted = tiff is not None and tiff.is_inverted_16_bit()
     return EncodedImage(kind, width, height, turned, mode, raw_mode, lazy, inverted)
 
 
@@ -208,9 +209,9 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     raise RejectionError(Reason.UNREADABLE, "the webp header is cut off or damaged")
 
 
-def _as_stored(data: bytes, kind: str) -> bytes:
+def _as_stored(data: bytes, tiff: TiffFile | None) -> bytes:
     """Returns the file as given to Pillow: it or libtiff would turn or reject some kinds of TIFF."""
-    if kind != "tiff":
+    if tiff is None:
         return data
     if data.startswith(_BIG_ENDIAN_BIGTIFF):
         raise RejectionError(
@@ -218,15 +219,13 @@ def _as_stored(data: bytes, kind: str) -> bytes:
             "the file is a big-endian BigTIFF, which Pillow does not read; write it in little-endian, or as PNG",
         )
     try:
-        return TiffFile(data).as_stored()
+        return tiff.as_stored()
     except ValueError as error:
         raise RejectionError(Reason.UNREADABLE, f"the tiff header cannot be read: {error}") from error
 
 
 def _orientation(data: bytes, kind: str) -> int:
-    """Returns the orientation; for WebP files as Skia and Pillow read it, which the format's own tools do not."""
-    if kind == "tiff":
-        return TiffFile(data).orientation()
+    """Returns the orientation in Exif data; of WebP files as Skia and Pillow read it, which WebP's own tools do not."""
     if kind == "webp":
         exif = next((content for name, content in webp_chunks(data) if name == b"EXIF"), b"")
         return orientation_in_tiff(exif)

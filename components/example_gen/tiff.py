@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 from collections.abc import Iterator
@@ -86,14 +87,14 @@ class TiffFile:
 
     def orientation(self) -> int:
         """The orientation of the first image: the tag as a SHORT, alone, 1 to 8; else 1."""
-        found = self._tagged(self._first(), ORIENTATION_TAG)
+        found = self._tagged(self._first, ORIENTATION_TAG)
         return first_orientation(
             (ORIENTATION_TAG, int(entry["kind"]), int(entry["count"]), self._number(entry) or 0) for entry in found
         )
 
     def is_inverted_16_bit(self) -> bool:
         """Whether the first image is unsigned 16-bit grey with 0 as white."""
-        first = self._first()
+        first = self._first
         form = self._value(first, _SAMPLE_FORMAT)
         grey = (self._value(first, _PHOTOMETRIC), self._value(first, _BITS_PER_SAMPLE))
         return grey == (_WHITE_IS_ZERO, 16) and form in (None, _UNSIGNED)
@@ -106,7 +107,7 @@ class TiffFile:
         changes = {ORIENTATION_TAG: UPRIGHT}
         if self.is_inverted_16_bit():
             changes[_PHOTOMETRIC] = _BLACK_IS_ZERO
-        first = self._first()
+        first = self._first
         places = np.flatnonzero(np.isin(first.entries["tag"], list(changes)))
         if not len(places):
             return self._data
@@ -119,6 +120,7 @@ class TiffFile:
             patched[place : place + size] = struct.pack(kind, tag, SHORT, 1, changes[tag]).ljust(size, b"\0")
         return bytes(patched)
 
+    @functools.cached_property
     def _first(self) -> _Directory:
         return self._directory(self._integer(self._layout.first, self._layout.offset))
 

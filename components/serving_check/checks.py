@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common import progress
-from components.serving_check.asking import INVALID_ARGUMENT, UNAVAILABLE, Answer, ask_grpc, ask_rest
+from components.serving_check.client import INVALID_ARGUMENT, UNAVAILABLE, Answer, predict_grpc, predict_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.memory import PEAK, RESIDENT, megabytes
@@ -123,8 +123,8 @@ def _register(registry: Registry, trial: Trial) -> int:
 
 def _ask_all(server: ServerProcess, place: Place, trial: Trial) -> _Answers:
     return _Answers(
-        [_ask(server, ask_grpc, place.grpc, trial, image) for image in trial.images],
-        [_ask(server, ask_rest, place.http, trial, image) for image in trial.images],
+        [_ask(server, predict_grpc, place.grpc, trial, image) for image in trial.images],
+        [_ask(server, predict_rest, place.http, trial, image) for image in trial.images],
     )
 
 
@@ -138,7 +138,7 @@ def _ask(server: ServerProcess, ask: Ask, port: int, trial: Trial, image: Sample
 
 def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: dict[str, bytes]) -> None:
     for name, encoded in hostile.items():
-        for protocol, ask, port in (("gRPC", ask_grpc, place.grpc), ("REST", ask_rest, place.http)):
+        for protocol, ask, port in (("gRPC", predict_grpc, place.grpc), ("REST", predict_rest, place.http)):
             try:
                 ask(port, trial.model_name, encoded)
             except SegmentationError as error:
@@ -153,7 +153,7 @@ def _check_refusals(server: ServerProcess, place: Place, trial: Trial, hostile: 
 
 
 def _check_unharmed(server: ServerProcess, place: Place, trial: Trial, before: Answer) -> None:
-    after = _ask(server, ask_grpc, place.grpc, trial, trial.images[0])
+    after = _ask(server, predict_grpc, place.grpc, trial, trial.images[0])
     if not np.array_equal(after.mask_HW, before.mask_HW):
         raise failed(f"after the hostile inputs the image {trial.images[0].id} gets a different mask")
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import components
 from common.errors import UserError
-from components.serving_check.asking import HOST, REQUEST_SECONDS, ask_states
+from components.serving_check.client import HOST, REQUEST_SECONDS, version_states
 from segpipe_client import DeadlineExceededError, SegmentationError, ServerUnavailableError, VersionState
 
 EMBEDDED = "the embedded server"
@@ -155,7 +155,7 @@ def _environment() -> dict[str, str]:
 def _answers(port: int) -> bool:
     """Whether the server answers, though it has no such model."""
     try:
-        ask_states(port, "none")
+        version_states(port, "none")
     except (ServerUnavailableError, DeadlineExceededError):
         return False
     except SegmentationError:
@@ -166,7 +166,7 @@ def _answers(port: int) -> bool:
 def _state(port: int, model_name: str) -> VersionState | None:
     """The state of the model's one version, if the server knows it."""
     try:
-        states = ask_states(port, model_name)
+        states = version_states(port, model_name)
     except SegmentationError:
         return None
     return states[0] if states else None

@@ -28,6 +28,7 @@ from pipeline.cli.options import (
     registry_uri,
     set_option,
 )
+from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
 
 
@@ -158,21 +159,23 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
       segpipe compile pipeline/configs/sample.yaml -o build/sample.yaml
     """
     from pipeline.config.run_config import load_config
+
+    settings = load_config(config, overrides)
+    path = out or Path("build") / f"{settings.name}.yaml"
+    to_standard_output = path == Path("-")
+    if not to_standard_output:
+        check_writable(path)
+
     from pipeline.kubeflow.compile.compiler import compile_quietly
     from pipeline.kubeflow.compile.non_tfx_tasks import run_parameters
     from pipeline.kubeflow.compile.paths import on_cluster
 
-    settings = load_config(config, overrides)
     text = compile_quietly(settings)
-    if out == Path("-"):
+    if to_standard_output:
         click.echo(text, nl=False)
         return
-    path = out or Path("build") / f"{settings.name}.yaml"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with errors_name_the_file(path):
         path.write_text(text)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
     click.echo(f"{path} is written; parameters of a run:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")

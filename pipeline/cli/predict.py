@@ -22,7 +22,7 @@ from registry.store import Registry
 from segpipe_client import SegmentationClient
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
-from serving.shadow import segment
+from serving.remote_predictor import segment
 
 LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.

@@ -181,7 +181,7 @@ def _loaded(registry: Registry, version: int) -> ToMask:
 
 def _asked(url: str, name: str, label: str, version: int) -> ToMask:
     from segpipe_client import SegmentationClient
-    from serving.shadow import check_label, label_address, segment
+    from serving.remote_predictor import check_label, label_address, segment
 
     check_label(url, name, label, version)
     client = SegmentationClient(label_address(url, name, label), timeout=_SECONDS)

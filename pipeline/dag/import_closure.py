@@ -44,17 +44,18 @@ def imported_modules(file: Path, root: Path) -> set[str]:
     return {name for name in _imported(file, root) if _files_of(name, root)}
 
 
-def _files_of(name: str, root: Path) -> list[Path]:
+@functools.lru_cache(maxsize=4096)
+def _files_of(name: str, root: Path) -> tuple[Path, ...]:
     """Returns a module's file and the `__init__` of each enclosing package; empty if it is not the project's."""
     parts = name.split(".")
     if parts[0] not in PACKAGES:
-        return []
+        return ()
     packages = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-    files = [path for path in packages if path.is_file()]
+    files = tuple(path for path in packages if path.is_file())
     module = root.joinpath(*parts).with_suffix(".py")
     if module.is_file():
-        return [*files, module]
-    return files if packages[-1].is_file() else []
+        return (*files, module)
+    return files if packages[-1].is_file() else ()
 
 
 def _imported(file: Path, root: Path) -> Iterator[str]:

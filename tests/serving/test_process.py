@@ -26,6 +26,13 @@ def process(registry: Registry) -> Iterator[Served]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def shared_process(exported: Path) -> Iterator[Served]:
+    """A process that no test ends."""
+    with Served(str(exported)) as served:
+        yield served
+
+
 class Asking(threading.Thread):
     """A slow request under way."""
 
@@ -118,12 +125,12 @@ def test_an_option_out_of_its_range_is_told_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01 this is TLS", b"GET / HTTP/9\r\n\r\n"]
 )
-def test_what_is_no_http_is_refused_without_a_word_in_the_log(process: Served, line: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", int(process.http.rpartition(":")[2]))) as connection:
+def test_what_is_no_http_is_refused_without_a_word_in_the_log(shared_process: Served, line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", int(shared_process.http.rpartition(":")[2]))) as connection:
         connection.sendall(line)
         assert connection.recv(1000).startswith(b"HTTP/1.0 400 ")
-    assert process.get("/healthz")[0] == 200
-    assert len(process.log.splitlines()) == 3
+    assert shared_process.get("/healthz")[0] == 200
+    assert len(shared_process.log.splitlines()) == 3
 
 
 def test_without_a_served_version_the_log_says_so_once(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from common.decompression_bomb import REFUSED
 from components.trainer.inference.header import first_of, is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
+from components.trainer.inference.traced_once import BYTES, traced_once
 
 _CUT_OFF = "as after an upload that broke off"
 _CONVERT = "convert it to JPEG or PNG"
@@ -35,6 +36,7 @@ _OTHER_KINDS = (
 )
 
 
+@traced_once(BYTES)
 def damage(encoded: tf.Tensor) -> tf.Tensor:
     """Returns why the file is not a complete image: a sentence, string []; empty if no damage is found."""
     found = tf.case(

@@ -23,6 +23,7 @@ from common.decompression_bomb import (
 )
 from components.trainer.inference.gif import first_frame_alone, image_size
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
+from components.trainer.inference.traced_once import BYTES, traced_once
 
 _IHDR = b"\0\0\0\x0dIHDR"
 _JPEG = b"\xff\xd8\xff"
@@ -83,6 +84,11 @@ def look_at(encoded: tf.Tensor, max_pixels: int | tf.Tensor) -> Looked:
     Raises:
         tf.errors.InvalidArgumentError: in the graph, when the header of a JPEG is broken.
     """
+    return Looked(*_look_at(encoded, tf.cast(max_pixels, tf.int64)))
+
+
+@traced_once(BYTES, tf.TensorSpec([], tf.int64))
+def _look_at(encoded: tf.Tensor, max_pixels: tf.Tensor) -> Looked:
     size_2 = header_size(encoded)
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     length = tf.cast(tf.strings.length(encoded), tf.int64)
@@ -113,6 +119,7 @@ def over_limit(size_2: tf.Tensor, max_pixels: int | tf.Tensor, what: str) -> tf.
     return tf.where(pixels <= tf.cast(max_pixels, tf.int64), "", sentence)
 
 
+@traced_once(BYTES)
 def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the bytes of a checked image, from which the decoder makes no more pixels than its header says."""
     return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)

@@ -24,6 +24,7 @@ from common.orientation import (
 )
 from components.trainer.inference.header import is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, joined
+from components.trainer.inference.traced_once import BYTES, traced_once
 from components.transform.image_ops import decode_image
 
 _ENTRY_BYTES = 12
@@ -39,6 +40,7 @@ class _Part(NamedTuple):
     ends: tf.Tensor
 
 
+@traced_once(BYTES)
 def orientation(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the Exif orientation, int32 1…8; 1, upright, if there is none or it is invalid."""
     exif = tf.case(

@@ -39,7 +39,9 @@ _METRICS = "system.Metrics"
 _WRAPPERS = {"list": list, "struct": dict}
 _PAGE = "system.HTML"
 _SINGLE_FILES = (_PAGE, "system.Markdown")
-_BASE = '<base href="about:srcdoc">'
+_BASE_IN_A_FRAME = (
+    """<script>if (location.href === "about:srcdoc") document.write('<base href="about:srcdoc">');</script>"""
+)
 """The address of a page in the dashboard, which puts it into a frame's `srcdoc` (HTMLViewer.tsx of frontend/src)."""
 
 
@@ -155,8 +157,11 @@ def _make_single_file(folder: Path) -> None:
 
 
 def _keep_links_inside(page: Path) -> None:
-    """Makes links to parts of the page lead there: without a base, they would open the dashboard in the frame."""
-    page.write_text(page.read_text().replace("<head>", f"<head>\n{_BASE}", 1))
+    """Makes links to parts of the page lead there: without a base, they would open the dashboard in the frame.
+
+    Only there: in a copy of the page that somebody has downloaded, that base would break the same links.
+    """
+    page.write_text(page.read_text().replace("<head>", f"<head>\n{_BASE_IN_A_FRAME}", 1))
 
 
 def _artifacts(executor_input: Json) -> Iterator[Json]:

@@ -129,6 +129,15 @@ def test_a_link_to_a_part_of_the_page_goes_there(browser, dashboard, report):
     assert "Blessed" in text(browser)
 
 
+def test_a_link_to_a_part_goes_there_in_a_downloaded_copy_too(browser, report, tmp_path):
+    copy = tmp_path / "copy.html"
+    copy.write_text(report)
+    browser.open(copy.as_uri(), height=HEIGHT)
+    browser.run("document.querySelector('a[href=\"#configuration\"]').click()")
+    wait_until(lambda: browser.run("scrollY") > HEIGHT)
+    assert browser.run("location.href") == f"{copy.as_uri()}#configuration"
+
+
 def test_what_is_folded_opens(browser, dashboard, report):
     frame = show(browser, dashboard, report)
     browser.run("document.querySelector('#configuration summary').click()", frame)

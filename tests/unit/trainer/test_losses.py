@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,8 +46,13 @@ def loss_of(terms: Any, mask_BHW: np.ndarray, logits_BHWK: Any, weight_C: np.nda
     """The loss as a training step computes it: in a graph."""
     logits = tf.convert_to_tensor(logits_BHWK)
     weight_C = np.ones(max(2, logits.shape[-1])) if weight_C is None else weight_C
-    loss = build_loss(TypeAdapter(LossTerms).validate_python(terms), weight_C)
-    return tf.function(loss)(tf.constant(mask_BHW), logits)
+    return _graph_of(json.dumps(terms), tuple(weight_C))(tf.constant(mask_BHW), logits)
+
+
+@functools.cache
+def _graph_of(terms: str, weight_C: tuple[float, ...]) -> Callable[..., tf.Tensor]:
+    """The loss as a graph, which is traced once for each shape."""
+    return tf.function(build_loss(TypeAdapter(LossTerms).validate_json(terms), np.array(weight_C)))
 
 
 def gradient_of(case: str, mask_BHW: np.ndarray, logits_BHWK: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One image to a model server and its timed answer back, over gRPC and over REST."""
+"""Client of the server under test: one image per connection and its timed response, over gRPC and over REST."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ class Answer(NamedTuple):
         return np.asarray(Image.open(io.BytesIO(self.mask)))
 
 
-def ask_grpc(port: int, model_name: str, encoded: bytes) -> Answer:
-    """Asks over gRPC, on a connection of its own.
+def predict_grpc(port: int, model_name: str, encoded: bytes) -> Answer:
+    """Predicts over gRPC, on a connection of its own.
 
     Raises:
         SegmentationError: the server gives no mask, or is not there.
     """
-    return _ask(GrpcTransport(_address("grpc", port, model_name), {}, None, use_proxies=False), encoded)
+    return _predict(GrpcTransport(_address("grpc", port, model_name), {}, None, use_proxies=False), encoded)
 
 
-def ask_rest(port: int, model_name: str, encoded: bytes) -> Answer:
-    """Asks over REST, on a connection of its own.
+def predict_rest(port: int, model_name: str, encoded: bytes) -> Answer:
+    """Predicts over REST, on a connection of its own.
 
     Raises:
         SegmentationError: the server gives no mask, or is not there.
     """
-    return _ask(RestTransport(_address("http", port, model_name), {}, None, use_proxies=False), encoded)
+    return _predict(RestTransport(_address("http", port, model_name), {}, None, use_proxies=False), encoded)
 
 
-def ask_states(port: int, model_name: str) -> list[VersionState]:
-    """The states of the model's versions, over REST.
+def version_states(port: int, model_name: str) -> list[VersionState]:
+    """Returns the states of the model's versions, over REST.
 
     Raises:
         SegmentationError: the server does not know the model, or is not there.
@@ -67,7 +67,7 @@ def _address(scheme: str, port: int, model_name: str) -> Address:
     return Address(scheme, f"{HOST}:{port}", prefix="", model=quote(model_name, safe=""), version=None, label=None)
 
 
-def _ask(transport: GrpcTransport | RestTransport, encoded: bytes) -> Answer:
+def _predict(transport: GrpcTransport | RestTransport, encoded: bytes) -> Answer:
     """Without retries, and without any look at what is sent: it may be hostile."""
     with closing(transport):
         began = time.monotonic()

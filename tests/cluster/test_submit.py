@@ -35,8 +35,9 @@ FOUND = "20 of 60 pairs are quarantined: 33.3%"
 STEP = "Compute statistics"
 """The step during which the server is away: the only one at that time, and it takes longer than the outage.
 
-Kubeflow's driver and launcher ask the same server for cached tasks before and after a step (backend/src/v2/cacheutils/cache.go,
-2.17.0), so that a step which begins or ends during an outage fails, whatever watches it.
+Kubeflow's driver and launcher ask the same server for cached tasks before and after a step
+(backend/src/v2/cacheutils/cache.go, 2.17.0), so that a step which begins or ends during an outage fails, whatever
+watches it.
 """
 OUTAGE = 5.0
 """Seconds without an API server."""

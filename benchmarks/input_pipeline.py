@@ -109,7 +109,7 @@ def _one_batch(task: Task) -> tf.data.Dataset:
     import tensorflow as tf
 
     image_BHWC, mask_BHW = next(iter(task.training(task.seed)))
-    full, rest = divmod(task.train_pictures, task.config.pictures_per_step)
+    full, rest = divmod(task.samples_per_epoch, task.config.pictures_per_step)
     batches = tf.data.Dataset.from_tensors((image_BHWC, mask_BHW)).repeat(full)
     if rest:
         batches = batches.concatenate(tf.data.Dataset.from_tensors((image_BHWC[:rest], mask_BHW[:rest])))
@@ -123,7 +123,7 @@ def _epoch(train: Any, dataset: tf.data.Dataset, steps: int, task: Task) -> floa
     for _ in range(steps):
         logs = train(iterator)
     float(logs["loss"])  # Waits for the device.
-    pictures = min(task.train_pictures, steps * task.config.pictures_per_step)
+    pictures = min(task.samples_per_epoch, steps * task.config.pictures_per_step)
     return pictures / (time.monotonic() - began)
 
 
@@ -133,7 +133,7 @@ def _delivered(task: Task) -> float:
     began = time.monotonic()
     for _ in dataset:
         pass
-    return task.train_pictures / (time.monotonic() - began)
+    return task.samples_per_epoch / (time.monotonic() - began)
 
 
 def _machine() -> str:

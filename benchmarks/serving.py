@@ -32,17 +32,14 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 import tensorflow as tf
-import tf_keras as keras
 from aiohttp import web
 
 from benchmarks.inference import picture, transform_layer
-from common import records
 from common.compatibility import skip_autograph_for_keras
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
-from components.transform import features
 from components.transform.config import TransformConfig
 from registry.store import Registry
 from segpipe_client.documents import request_json
@@ -152,7 +149,7 @@ def _make_registry(folder: Path) -> str:
     transform = TransformConfig(height=TILE, width=TILE)
     network = build_model(UNet(width=16, depth=3), transform, CLASSES, np.full(3, 120.0), np.full(3, 60.0))
     with tempfile.TemporaryDirectory() as model:
-        export(ServedModel(network, _with_masks(transform_layer(transform)), transform, NAMES, 100_000_000), model)
+        export(ServedModel(network, transform_layer(transform), transform, NAMES, 100_000_000), model)
         registry = Registry(str(folder))
         manifest, _ = registry.push(
             model,
@@ -165,16 +162,6 @@ def _make_registry(folder: Path) -> str:
         )
     registry.serve(manifest.version)
     return registry.uri
-
-
-def _with_masks(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Adds the masks that `evaluate` asks for."""
-
-    def transformed(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        mask_B = tf.repeat(tf.constant([bytes(TILE * TILE)]), tf.size(parsed[records.IMAGE_ENCODED]))
-        return {**layer(parsed), features.MASK: mask_B}
-
-    return transformed
 
 
 @contextmanager

@@ -43,5 +43,6 @@ VALIDATION_CONFIG = "validation_config"
 # Entries of `custom_config` of Trainer, Tuner and Transform, besides `CLASSES` and `SEED`.
 CLASS_WEIGHT = "class_weight"
 RESUME_ROOT = "resume_root"
+SLICE_COLUMN = "slice_column"
 TRAINER = "trainer"
 TRANSFORM = "transform"

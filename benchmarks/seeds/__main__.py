@@ -1,21 +1,26 @@
-"""The four published recipes beside ours: images a second, peak of memory, mean IoU and pixel accuracy, in one run.
+"""The four published recipes and segpipe, compared in one run: images a second, memory, mean IoU by epochs and by time.
 
-    python -m benchmarks.seeds SEED [--data FOLDER] [--epochs 10] [--steps N] [--rounds 1]
-                               [--set KEY=VALUE …] [--variant KEY=VALUE …] [--markdown]
+    python -m benchmarks.seeds SEED [--data FOLDER] [--epochs 10] [--our-epochs N] [--steps N] [--rounds 1]
+                               [--set KEY=VALUE …] [--variant KEY=VALUE …] [--curve] [--markdown]
 
-SEED is one of the shipped configurations; what its recipe does is told in `benchmarks/seeds/recipes/`.  The pipeline's
-own steps ingest the pictures and make compact records; the recipe gets the same pictures as files.  Both sides train on
-the same split, at the same size, in batches as large and for as many epochs, with the architecture that `--set` may
-make smaller; ours is the trainer itself with the shipped configuration, the recipe has its own input pipeline, loss and
-step sizes.  Neither has ImageNet's weights, unless `--weights` names a file for a MobileNet of α 0.75, which then takes
-the place of clothing's DenseNet121 on both sides.  `--variant` adds ours once more, with further keys changed.
+SEED is one of the shipped configurations; `benchmarks/seeds/recipes/` says what its recipe does.  The pipeline's own
+steps ingest the images and make compact records; the recipe gets the same images as files.  Both sides train on the
+same split, at the same size and batch, with the architecture that `--set` may make smaller; ours is the Trainer
+itself with the shipped configuration, the recipe has its own input pipeline, augmentation, loss and step size.  An
+epoch of clothing's recipe has eight times the images, as it adds seven copies of each: `--our-epochs` gives ours
+other epochs than `--epochs` gives the recipe, for an equal number of images or an equal time.  Neither has ImageNet's
+weights, unless `--weights` names a file for a MobileNet of α 0.75, which then takes the place of clothing's
+DenseNet121 on both sides.  `--variant` adds ours once more, with further keys changed.
 
 Each training is a process of its own, the sides taking turns; a round has its own seed for all that is random but the
-split.  An image a second counts whole epochs, the side's input pipeline included, by the median over epochs after the
-first of a phase, in which graphs are traced; with two phases both are given, encoder at rest and trained.  `--steps`
-leaves only so many batches of training pictures, the same ones on all sides.  Both are judged by one function, on the
-masks at the model's size: ours by its best epoch on eval, as it would be exported, the recipe by its last one, as its
-source leaves it.  The test split has chosen nothing on either side.
+split.  Images a second are those of whole epochs, the input pipeline included: the median over the epochs after the
+first of a phase, in which graphs are traced; with two phases both are given, encoder frozen and trained.  `--steps`
+keeps only so many batches of training images, the same ones on all sides.  Both are judged by one function, on the
+masks at the model's size: ours by its best epoch on eval, as it would be exported, the recipe by its last one, as in
+its source. The test split has chosen nothing on either side.
+
+`--curve` adds mean IoU on the eval split against seconds of training (tracing included, evaluation not), by the last
+epoch that had ended, also for ours; median (least–most) over the rounds.
 """
 
 from __future__ import annotations
@@ -29,10 +34,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.processes import add_side, peak_bytes, report, run_side
+from benchmarks.seeds.curve import curve_rows
 from benchmarks.seeds.table import print_table, spread
 
 if TYPE_CHECKING:
-    from benchmarks.seeds.sides import Outcome
+    from benchmarks.seeds.data import Prepared
+    from benchmarks.seeds.sides import Outcome, Score
     from pipeline.config.run_config import RunConfig
 
 MODULE = "benchmarks.seeds"
@@ -42,24 +49,24 @@ SPLITS = ("eval", "test")
 
 
 class Seed(NamedTuple):
-    """A recipe: where it is told, what it is tried on, and how ours is brought to the same."""
+    """A recipe: its module, the data, and how the encoder is trained."""
 
     recipe: str
     data: str
     phases: str
-    """How the encoder is trained."""
+    """`all`: from the first epoch; `frozen`: never; `two`: in the second half."""
 
 
 SEEDS = {
     "buildings": Seed("buildings", "data/nuclei", "all"),
-    "pets": Seed("pets", MADE_UP, "rests"),
-    "pets-fcn8": Seed("pets_fcn8", MADE_UP, "rests"),
+    "pets": Seed("pets", MADE_UP, "frozen"),
+    "pets-fcn8": Seed("pets_fcn8", MADE_UP, "frozen"),
     "clothing": Seed("clothing", "data/clothing", "two"),
 }
 
 
 def main() -> None:
-    """Prepares the pictures, lets the sides take turns and prints the table; or is one of these processes."""
+    """Prepares the images, runs the sides in turn and prints the table; or is one of these processes."""
     arguments = _arguments()
     if arguments.side == "prepare":
         _prepare(arguments)
@@ -72,22 +79,25 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("seed", choices=SEEDS, help="which recipe")
+    parser.add_argument("seed", choices=SEEDS, help="the recipe")
     parser.add_argument("--data", help="root of the pictures, laid out as the seed's configuration says; or `made-up`")
     parser.add_argument("--epochs", type=int, default=10, help="of both sides")
-    parser.add_argument("--steps", type=int, help="batches that an epoch is cut to")
+    parser.add_argument("--our-epochs", type=int, help="of ours, if others than the recipe's")
+    parser.add_argument("--steps", type=int, help="batches of training images to keep")
     parser.add_argument("--rounds", type=int, default=1, help="trainings of each side")
     parser.add_argument("--weights", help="local file of a MobileNet's weights, for clothing")
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="change a key for both sides")
     parser.add_argument("--variant", action="append", default=[], help="change a key for ours once more")
     parser.add_argument("--pictures", type=int, default=200, help="how many are made up")
+    parser.add_argument("--curve", action="store_true", help="print mean IoU against time too")
     parser.add_argument("--markdown", action="store_true", help="print rows for docs/results.md")
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--round", type=int, default=0, help=argparse.SUPPRESS)
     add_side(parser, ("prepare", "recipe", "ours", "variant"))
     arguments = parser.parse_args()
-    if arguments.epochs < (4 if SEEDS[arguments.seed].phases == "two" else 2):
-        parser.error("each phase needs two epochs at least, for the first traces graphs and does not count")
+    arguments.our_epochs = arguments.our_epochs or arguments.epochs
+    if min(arguments.epochs, arguments.our_epochs) < (4 if SEEDS[arguments.seed].phases == "two" else 2):
+        parser.error("each phase needs at least two epochs, because the first traces graphs and does not count")
     return arguments
 
 
@@ -103,19 +113,20 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _overrides(arguments: argparse.Namespace) -> list[str]:
-    """What makes the shipped configuration comparable: data, epochs, no download, and the recipe's phases."""
+    """Changes that make the shipped configuration comparable: data, epochs, no download, and the recipe's phases."""
     seed = SEEDS[arguments.seed]
+    epochs = arguments.epochs if arguments.side == "recipe" else arguments.our_epochs
     data = arguments.data or seed.data
     root = str(Path(arguments.folder, "pets")) if data == MADE_UP else data
     overrides = [
         f"data.source.root={root}",
         f"workspace={Path(arguments.folder, 'workspace')}",
-        f"trainer.epochs={arguments.epochs}",
-        f"trainer.patience={arguments.epochs}",
+        f"trainer.epochs={epochs}",
+        f"trainer.patience={epochs}",
     ]
     if seed.phases != "all":
-        thawed_from = arguments.epochs // 2 + 1 if seed.phases == "two" else "null"
-        overrides += ["trainer.model.encoder.weights=none", f"trainer.fine_tuning={{from_epoch: {thawed_from}}}"]
+        fine_tuned_from = epochs // 2 + 1 if seed.phases == "two" else "null"
+        overrides += ["trainer.model.encoder.weights=none", f"trainer.fine_tuning={{from_epoch: {fine_tuned_from}}}"]
     if arguments.weights:
         encoder = f"{{name: mobilenet, alpha: {LOCAL_MOBILENET_ALPHA}, weights: {arguments.weights}}}"
         overrides.append(f"trainer.model.encoder={encoder}")
@@ -144,29 +155,25 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.seeds.scores import scores
 
     config = _config(arguments, arguments.variant if arguments.side == "variant" else [])
-    prepared = read_prepared(Path(arguments.folder))
-    outcome = _train(arguments, config)
-    pictures, transform = len(prepared.pairs["train"]), config.transform
-    judged = {}
-    for split in SPLITS:
-        truth_NHW = read_masks(prepared.record_files[split], transform.height, transform.width)
-        judged[split] = scores(truth_NHW, outcome.predictions[split], len(config.data.classes))
+    prepared, transform, num_classes = read_prepared(Path(arguments.folder)), config.transform, len(config.data.classes)
+    truth = {split: read_masks(prepared.record_files[split], transform.height, transform.width) for split in SPLITS}
+    outcome = _train(arguments, config, prepared, lambda masks: scores(truth["eval"], masks, num_classes).mean_iou)
+    judged = {split: scores(truth[split], outcome.predictions[split], num_classes) for split in SPLITS}
     return {
         "pictures": [len(prepared.pairs[split]) for split in ("train", *SPLITS)],
         "size": [transform.height, transform.width, config.trainer.batch_size],
-        "rates": [pictures / statistics.median(seconds[1:]) for seconds in outcome.phases],
+        "rates": [outcome.images_per_epoch / statistics.median(seconds[1:]) for seconds in outcome.phases],
+        "curve": [[second for phase in outcome.phases for second in phase], [s for p in outcome.scores for s in p]],
         "parameters": outcome.parameters,
         "peak": peak_bytes(),
         **{f"{split} {name}": value for split in SPLITS for name, value in judged[split]._asdict().items()},
     }
 
 
-def _train(arguments: argparse.Namespace, config: RunConfig) -> Outcome:
-    from benchmarks.seeds.data import read_prepared
+def _train(arguments: argparse.Namespace, config: RunConfig, prepared: Prepared, score: Score) -> Outcome:
     from common.compatibility import skip_autograph_for_keras
 
     skip_autograph_for_keras()
-    prepared = read_prepared(Path(arguments.folder))
     seed = config.seed + arguments.round
     if arguments.side != "recipe":
         from benchmarks.seeds.ours import our_outcome
@@ -185,18 +192,19 @@ def _train(arguments: argparse.Namespace, config: RunConfig) -> Outcome:
         num_classes=len(config.data.classes),
         batch_size=trainer.batch_size,
         epochs=trainer.epochs,
-        thawed_from=trainer.fine_tuning.from_epoch if trainer.fine_tuning else None,
+        fine_tuned_from=trainer.fine_tuning.from_epoch if trainer.fine_tuning else None,
     )
     recipe = importlib.import_module(f"benchmarks.seeds.recipes.{SEEDS[arguments.seed].recipe}")
-    return recipe.train(setting, prepared.pairs)
+    return recipe.train(setting, prepared.pairs, score)
 
 
 def _print_table(arguments: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -> None:
     first = runs["recipe"][0]
     (height, width, batch), (train, *judged) = first["size"], first["pictures"]
     print(
-        f"{arguments.seed} on {arguments.data or SEEDS[arguments.seed].data}: {train} pictures of {height}×{width} "
-        f"({' and '.join(map(str, judged))} to judge by), batches of {batch}, {arguments.epochs} epochs, "
+        f"{arguments.seed} on {arguments.data or SEEDS[arguments.seed].data}: {train} images of {height}×{width} "
+        f"({' and '.join(map(str, judged))} for eval and test), batches of {batch}, {arguments.epochs} epochs "
+        f"({arguments.our_epochs} of ours), "
         f"{arguments.rounds} rounds; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
     columns = [f"{split} {name}" for split in SPLITS for name in ("mean_iou", "pixel_accuracy")]
@@ -215,6 +223,11 @@ def _print_table(arguments: argparse.Namespace, runs: dict[str, list[dict[str, A
             ]
         )
     print_table(rows, arguments.markdown)
+    if arguments.curve:
+        print()
+        print_table(
+            curve_rows({side: [run["curve"] for run in of_side] for side, of_side in runs.items()}), arguments.markdown
+        )
 
 
 def _median_rates(runs: list[dict[str, Any]]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Our side: the trainer as the pipeline calls it."""
+"""Our side: the Trainer as the pipeline calls it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ def our_outcome(config: RunConfig, seed: int, prepared: Prepared) -> Outcome:
     predictions = {
         split: predict(network, config, files) for split, files in prepared.record_files.items() if split != "train"
     }
-    return Outcome(network.count_params(), _phase_seconds(config, history), predictions)
+    return Outcome(
+        parameters=network.count_params(),
+        phases=_by_phase(config, _epoch_seconds(config, history)),
+        scores=_by_phase(config, [epoch.metrics["val_mean_iou"] or 0.0 for epoch in history.epochs]),
+        images_per_epoch=history.train_pictures,
+        predictions=predictions,
+    )
 
 
 def train_ours(config: RunConfig, seed: int, prepared: Prepared) -> Result:
@@ -41,13 +47,16 @@ def train_ours(config: RunConfig, seed: int, prepared: Prepared) -> Result:
 
 
 def predict(network: keras.Model, config: RunConfig, record_files: Sequence[str]) -> np.ndarray:
-    """Masks [N, H, W] in the order of the pictures' names."""
+    """Masks [N, H, W] in the order of the images' names."""
     images_NHWC = read_images(record_files, config.transform.height, config.transform.width)
     logits_NHWK = network.predict(images_NHWC, batch_size=config.trainer.batch_size, verbose=0)
     return predicted_mask_BHW(logits_NHWK).numpy().astype(np.uint8)
 
 
-def _phase_seconds(config: RunConfig, history: TrainingHistory) -> Sequence[Sequence[float]]:
+def _epoch_seconds(config: RunConfig, history: TrainingHistory) -> Sequence[float]:
     steps = math.ceil(history.train_pictures / config.trainer.pictures_per_step)
-    seconds = [steps * epoch.milliseconds_per_step / 1000 for epoch in history.epochs]
-    return [seconds[phase.begin : phase.end] for phase in phases(config.trainer)]
+    return [steps * epoch.milliseconds_per_step / 1000 for epoch in history.epochs]
+
+
+def _by_phase(config: RunConfig, values: Sequence[float]) -> Sequence[Sequence[float]]:
+    return [values[phase.begin : phase.end] for phase in phases(config.trainer)]

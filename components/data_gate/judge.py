@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.data_gate import checks
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding, GateReport
+from components.data_gate.slice_checks import check_slices
 from components.example_gen.quarantine import IngestionSummary
 from registry.storage import open_storage
 from registry.store import Registry
@@ -46,6 +47,7 @@ def judge(
     """
     findings = [
         *checks.check_ingestion(summary, config),
+        *_check_slices(summary, statistics),
         *checks.check_schema(anomalies),
         *_compare(config, schema, statistics, baseline),
     ]
@@ -54,6 +56,12 @@ def judge(
         findings=tuple(findings),
         drift_against=baseline.fingerprint if baseline else None,
     )
+
+
+def _check_slices(summary: IngestionSummary, statistics: Mapping[str, checks.Statistics]) -> list[Finding]:
+    if "test" not in statistics:
+        return []
+    return check_slices(summary, {column: checks.slice_values(statistics["test"], column) for column in summary.slices})
 
 
 def find_anomalies(

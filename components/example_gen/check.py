@@ -6,7 +6,8 @@ from collections.abc import Callable
 from itertools import groupby
 
 from components.example_gen.config import DataConfig
-from components.example_gen.ingestion import IngestedExample, Ingestion
+from components.example_gen.ingestion import IngestedExample as IngestedExample  # Also for those who pass `OnUsed`.
+from components.example_gen.ingestion import Ingestion
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.example_gen.split_counts import SplitCounts, summarise
 from components.example_gen.splits import Candidate

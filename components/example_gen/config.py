@@ -8,25 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from common.records import MAX_CLASSES, SPLITS
+from common.records import MAX_CLASSES, VOID
 from common.settings import Settings, default_type
+from components.example_gen.annotations.config import VOID_NAME, AnnotatedSource, DrawnSource, PresetSource
 from components.example_gen.dates import check_dates
-
-Globs = tuple[str, ...]
+from components.example_gen.source_fields import FollowLinks, Globs, check_links, check_splits
 
 Window = Annotated[
     int,
     Field(
         ge=1,
         description="Number of dates that are read if the paths have `{date}`: the newest up to the day of the run.",
-    ),
-]
-FollowLinks = Annotated[
-    bool,
-    Field(
-        description="Whether links below the root may lead out of it, so that data on a read-only share can be used in "
-        "place; the manifest may then be elsewhere too. Without it nothing outside the root is read. Only folders of "
-        "this machine have links, buckets have none.",
     ),
 ]
 Dates = Annotated[
@@ -70,7 +62,7 @@ class FoldersSource(Settings):
     @model_validator(mode="after")
     def _dates_fit(self) -> FoldersSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
-        _check_links(self.root, self.follow_links)
+        check_links(self.root, self.follow_links)
         return self
 
     @property
@@ -156,13 +148,13 @@ class ManifestSource(Settings):
     @field_validator("split_names")
     @classmethod
     def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        _require_splits(value)
+        check_splits(value)
         return value
 
     @model_validator(mode="after")
     def _dates_fit(self) -> ManifestSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
-        _check_links(self.root, self.follow_links)
+        check_links(self.root, self.follow_links)
         return self
 
     @property
@@ -190,7 +182,7 @@ class TfdsSource(Settings):
     @field_validator("splits")
     @classmethod
     def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        _require_splits(value)
+        check_splits(value)
         return value
 
     @model_validator(mode="after")
@@ -202,18 +194,7 @@ class TfdsSource(Settings):
         return self
 
 
-def _require_splits(names: dict[str, str]) -> None:
-    unknown = sorted(set(names.values()) - set(SPLITS))
-    if unknown:
-        raise ValueError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
-
-
-def _check_links(root: str, follow_links: bool) -> None:
-    if follow_links and "://" in root:
-        raise ValueError(f"follow_links is for folders of this machine; a bucket has no links, and the root is {root}")
-
-
-Source = Annotated[FoldersSource | ManifestSource | TfdsSource, Field(discriminator="type")]
+Source = Annotated[FoldersSource | ManifestSource | TfdsSource | AnnotatedSource, Field(discriminator="type")]
 
 Void = Annotated[tuple[int, ...], Field(description="Void values, which are ignored.")]
 Unknown = Annotated[
@@ -304,6 +285,12 @@ class Split(Settings):
         default=0.1, ge=0, le=1, description="Share for early stopping and the choice of the best epoch."
     )
     test: float = Field(default=0.1, ge=0, le=1, description="Share for the evaluation.")
+    stratify: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Slicing column of the manifest whose values each get these shares, so that a rare value is in "
+        "every split; pairs are then ordered by a hash of their group or id. Default: no stratification.",
+    )
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Split:
@@ -373,3 +360,28 @@ class DataConfig(Settings):
         if isinstance(self.labels, ThresholdLabels) and len(self.classes) != 2:
             raise ValueError(f"threshold labels make two classes, but {len(self.classes)} are named")
         return self
+
+    @model_validator(mode="after")
+    def _annotations_name_classes(self) -> DataConfig:
+        if not isinstance(self.source, (DrawnSource, PresetSource)):
+            return self
+        if self.labels != IndexLabels():
+            raise ValueError(
+                f"labels are for mask files; a source of type {self.source.type} names its classes: write "
+                "source.class_map instead"
+            )
+        if isinstance(self.source, PresetSource):
+            self.source.mapped(self.classes)
+        else:
+            self.source.check_classes(self.classes)
+        return self
+
+    @property
+    def mask_labels(self) -> Labels:
+        """What the values of the masks mean: `labels`, or the values of a public data set."""
+        if not isinstance(self.source, PresetSource):
+            return self.labels
+        mapped = self.source.mapped(self.classes)
+        named = {value: name for value, name in mapped.items() if name != VOID_NAME}
+        void = tuple(value for value, name in mapped.items() if name == VOID_NAME)
+        return ValueLabels(classes=named, void=(*void, VOID))

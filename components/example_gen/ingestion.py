@@ -18,12 +18,13 @@ from components.example_gen.features import Measures, bucket_slices, build_examp
 from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
+from components.example_gen.lazy_pair import LazyPair
 from components.example_gen.masks import CanonicalMask, canonical_mask
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import RejectionError
 from components.example_gen.slices import check_buckets
-from components.example_gen.sources import LazyPair, PairSource, open_source
+from components.example_gen.sources import PairSource, open_source
 from components.example_gen.splits import (
     Candidate,
     choose_split,
@@ -33,6 +34,7 @@ from components.example_gen.splits import (
     resolve_files,
     resolve_groups,
 )
+from components.example_gen.stratification import stratify
 
 _THREADS = 8
 _T = TypeVar("_T")
@@ -59,19 +61,19 @@ class Ingestion:
     def __init__(self, config: DataConfig, seed: int) -> None:
         self._config = config
         self._seed = seed
-        self._source: PairSource = open_source(config.source)
+        self._source: PairSource = open_source(config.source, config.classes, config.limits.max_pixels)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_config": self._config, "_seed": self._seed, "_source": self._source}  # The label map is large.
 
     @cached_property
     def _label_map(self) -> LabelMap:
-        return label_map(self._config.labels, self._config.classes)
+        return label_map(self._config.mask_labels, self._config.classes)
 
     @property
     def labels(self) -> Labels:
         """The label map."""
-        return self._config.labels
+        return self._config.mask_labels
 
     def listing(self) -> Listing:
         """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""
@@ -81,6 +83,7 @@ class Ingestion:
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
             pairs, shared = resolve_files(pairs)
         pairs, leaks = resolve_groups(pairs)
+        pairs = stratify(pairs, self._seed, self._config.split)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:

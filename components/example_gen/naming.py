@@ -84,14 +84,20 @@ def several_masks(images: Mapping[str, str], masks: Mapping[str, str], alone: bo
       masks: Name → path.
       alone: Whether all masks in a folder with a single image belong to it.
     """
+    owned = masks_of(images, masks, alone)
+    return {image: found for image, found in owned.items() if len(found) > 1}
+
+
+def masks_of(images: Mapping[str, str], masks: Iterable[str], alone: bool = False) -> dict[str, list[str]]:
+    """Returns image → the masks that belong to it by name or by folder; see `several_masks`."""
     owned: defaultdict[str, list[str]] = defaultdict(list)
     in_folder = Counter(posixpath.dirname(image) for image in images) if alone else Counter()
     only = {folder: name for name in images if in_folder[folder := posixpath.dirname(name)] == 1 and folder}
     for mask in sorted(masks):
-        owner = owner_of(mask, images) or only.get(posixpath.dirname(mask))
+        owner = mask if mask in images else owner_of(mask, images) or only.get(posixpath.dirname(mask))
         if owner is not None:
             owned[owner].append(mask)
-    return {image: found for image, found in owned.items() if len(found) > 1}
+    return dict(owned)
 
 
 def owner_of(mask: str, images: Collection[str]) -> str | None:

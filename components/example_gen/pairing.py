@@ -6,6 +6,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from common.errors import UserError
 from common.records import SPLITS
@@ -27,6 +28,16 @@ from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.suffixes import PICTURE_SUFFIXES
 
 
+class MaskPart(NamedTuple):
+    """One of several mask files of an image."""
+
+    label: str
+    """Class of its object."""
+    path: str
+    size: int
+    """Bytes."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """An image and its mask, not yet read."""
@@ -43,6 +54,8 @@ class Pair:
     slices: dict[str, str] = field(default_factory=dict)
     image_bytes: int = 0
     mask_bytes: int = 0
+    parts: tuple[MaskPart, ...] = ()
+    """The mask files of a pair that has several; `mask` is the first."""
 
     def quarantine(
         self, reason: Reason, detail: str, cause: str | None = None, remedy: str | None = None
@@ -109,8 +122,8 @@ def find_files(folder: Folder, source: FoldersSource) -> FolderContents:
     image_globs, mask_globs = _globs(source, source.images), _globs(source, source.masks)
     contents = FolderContents()
     both: dict[str, str] = {}
-    for info in _walk(folder, [glob.prefix for glob in (*image_globs, *mask_globs)]):
-        image, mask = _name(image_globs, info.path), _name(mask_globs, info.path)
+    for info in walk_below(folder, [glob.prefix for glob in (*image_globs, *mask_globs)]):
+        image, mask = name_of(image_globs, info.path), name_of(mask_globs, info.path)
         if info.problem and is_stray(info.path):
             contents.problems.append(info)
         elif image is None and mask is None:
@@ -261,7 +274,7 @@ def _paths_of(found: Iterable[tuple[str, FileInfo]]) -> dict[str, str]:
     return {name: info.path for name, info in found}
 
 
-def _walk(folder: Folder, prefixes: Iterable[str]) -> Iterable[FileInfo]:
+def walk_below(folder: Folder, prefixes: Iterable[str]) -> Iterable[FileInfo]:
     """Yields every file below the prefixes once."""
     walked: list[str] = []
     for prefix in sorted(set(prefixes)):
@@ -270,7 +283,8 @@ def _walk(folder: Folder, prefixes: Iterable[str]) -> Iterable[FileInfo]:
             yield from folder.walk(prefix)
 
 
-def _name(globs: Sequence[Glob], path: str) -> str | None:
+def name_of(globs: Sequence[Glob], path: str) -> str | None:
+    """Returns the name that the first matching glob gives to the file at `path`; `None` if none matches."""
     return next((name for glob in globs if (name := glob.name(path)) is not None), None)
 
 

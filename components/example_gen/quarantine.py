@@ -32,6 +32,7 @@ class Reason(str, enum.Enum):
     CONTRADICTING_MASKS = "contradicting_masks"
     SHARED_MASK = "shared_mask"
     SAME_FILE = "same_file"
+    BAD_ANNOTATION = "bad_annotation"
 
 
 class Quarantined(Settings):

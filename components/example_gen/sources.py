@@ -1,28 +1,16 @@
-"""Sources of pairs: a common interface for folders, manifests and TensorFlow data sets."""
+"""Sources of pairs: a common interface for folders, manifests, annotation files and TensorFlow data sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from components.example_gen.config import FoldersSource, ManifestSource, Source, TfdsSource
-from components.example_gen.dated_manifests import list_manifests
-from components.example_gen.dates import split_root
-from components.example_gen.files import Folder, open_folder
-from components.example_gen.fingerprint import fingerprint_of
-from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
-from components.example_gen.quarantine import Reason
-from components.example_gen.rejection import RejectionError
-
-
-class LazyPair(NamedTuple):
-    """A pair with lazily read bytes; reading may raise `RejectionError`."""
-
-    pair: Pair
-    image: Callable[[], bytes]
-    mask: Callable[[], bytes]
+from components.example_gen.annotations.config import DrawnSource, PresetSource
+from components.example_gen.annotations.preset_pairs import PresetPairs
+from components.example_gen.config import Limits, Source, TfdsSource
+from components.example_gen.file_pairs import FilePairs
+from components.example_gen.lazy_pair import LazyPair
+from components.example_gen.pairing import Listing, Pair
 
 
 class PairSource(Protocol):
@@ -38,12 +26,24 @@ class PairSource(Protocol):
         """Estimates the size of `pairs` in bytes."""
 
 
-def open_source(source: Source) -> PairSource:
-    """Returns the source that the configuration describes."""
+def open_source(source: Source, classes: Sequence[str] = (), max_pixels: int = Limits().max_pixels) -> PairSource:
+    """Returns the source that the configuration describes.
+
+    Args:
+      source: The configuration of the source.
+      classes: Names of the classes; sources that draw annotations need them to open pairs, not to list them.
+      max_pixels: Most pixels of an image that annotations are drawn for.
+    """
     if isinstance(source, TfdsSource):
         from components.example_gen.tfds_source import TfdsPairs  # Imports TensorFlow.
 
         return TfdsPairs(source)
+    if isinstance(source, PresetSource):
+        return PresetPairs(source)
+    if isinstance(source, DrawnSource):
+        from components.example_gen.annotations.open_annotated import open_annotated  # Imports TensorFlow.
+
+        return open_annotated(source, classes, max_pixels)
     return FilePairs(source)
 
 
@@ -53,39 +53,3 @@ def data_fingerprint(source: Source) -> str:
     Raises `UserError` if the source is not usable.
     """
     return open_source(source).listing().fingerprint
-
-
-class FilePairs:
-    """Pairs of files below a root: folders, or a manifest."""
-
-    def __init__(self, source: FoldersSource | ManifestSource) -> None:
-        self._source = source
-
-    @cached_property
-    def _folder(self) -> Folder:
-        return open_folder(split_root(self._source.root)[0], self._source.follow_links)
-
-    def listing(self) -> Listing:
-        """See `PairSource.listing`."""
-        if isinstance(self._source, ManifestSource):
-            return list_manifests(self._source)
-        contents = find_files(self._folder, self._source)
-        return replace(pair_by_name(contents, self._source), fingerprint=fingerprint_of(contents.files))
-
-    def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
-        """See `PairSource.open`."""
-        for pair in pairs:
-            yield LazyPair(
-                pair,
-                partial(self._read, pair.image, pair.image_bytes, max_bytes),
-                partial(self._read, pair.mask, pair.mask_bytes, max_bytes),
-            )
-
-    def count_bytes(self, pairs: Sequence[Pair]) -> int:
-        """See `PairSource.count_bytes`."""
-        return sum(pair.image_bytes + pair.mask_bytes for pair in pairs)
-
-    def _read(self, path: str, size: int, max_bytes: int) -> bytes:
-        if size > max_bytes:  # Size as listed: nothing is read.
-            raise RejectionError(Reason.TOO_LARGE, f"{path} has {size} bytes, over the limit of {max_bytes}")
-        return self._folder.read(path, max_bytes)

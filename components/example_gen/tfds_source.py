@@ -16,10 +16,10 @@ from components.example_gen.config import TfdsSource
 from components.example_gen.files import names
 from components.example_gen.fingerprint import fingerprint_of_text
 from components.example_gen.images import png
+from components.example_gen.lazy_pair import LazyPair
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
-from components.example_gen.sources import LazyPair
 
 
 class TfdsPairs:

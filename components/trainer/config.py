@@ -10,6 +10,7 @@ from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
 from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, LossTerms
+from components.trainer.windows.config import WindowsConfig
 
 NONE = "none"
 BLESSED = "blessed"
@@ -30,7 +31,9 @@ class TrainerConfig(Settings):
         description="Weight of a class's pixels in cross-entropy and focal loss, 1 for classes that are not named; "
         "default: the weights that Transform computes (transform.class_weights).",
     )
-    batch_size: int = Field(default=16, ge=1, description="Images in a batch, over all devices together.")
+    batch_size: int = Field(
+        default=16, ge=1, description="Images, or windows of images, in a batch, over all devices together."
+    )
     workers: int = Field(
         default=1,
         ge=1,
@@ -95,6 +98,9 @@ class TrainerConfig(Settings):
     )
     augmentation: Augmentation = Field(
         default=Augmentation(), description="Random augmentation of the training images."
+    )
+    windows: WindowsConfig = Field(
+        default=WindowsConfig(), description="Random windows of images at their own size (`transform.mode: crop`)."
     )
     cache_bytes: int = Field(
         default=2_000_000_000,

@@ -14,6 +14,7 @@ from components.trainer.config import TrainerConfig
 from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.image_ops import images_from_bytes, masks_from_bytes
+from components.transform.picture_statistics import batch_statistics, normalised
 
 COMPRESSION = "GZIP"  # what TFX's Transform writes
 
@@ -52,7 +53,7 @@ def count_records(files: Sequence[str]) -> int:
 def training_dataset(
     files: Sequence[str], config: TrainerConfig, transform: TransformConfig, seed: int
 ) -> tf.data.Dataset:
-    """Returns one epoch of augmented batches (image_BHWC uint8, mask_BHW uint8), reshuffled each time it is read.
+    """Returns one epoch of augmented batches (image_BHWC, mask_BHW uint8), reshuffled each time it is read.
 
     Records that fit into `cache_bytes` are cached in the order of their names, so that a training
     depends only on data, configuration and seed; more are read in parallel through a shuffle buffer of
@@ -64,7 +65,7 @@ def training_dataset(
     dataset = records.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
     dataset = _parsed_batches(dataset, config.pictures_per_step, transform)
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-    augment = augmenter(config.augmentation)
+    augment = augmenter(config.augmentation, transform.by_picture)
     dataset = tf.data.Dataset.zip((dataset, seeds)).map(
         lambda batch, seed_2: augment(batch[0], batch[1], seed_2),
         num_parallel_calls=tf.data.AUTOTUNE,
@@ -76,9 +77,15 @@ def training_dataset(
 def evaluation_dataset(
     files: Sequence[str], batch_size: int, transform: TransformConfig, cache_bytes: int = 0
 ) -> tf.data.Dataset:
-    """Returns batches (image_BHWC uint8, mask_BHW uint8) without augmentation, in one pass; cached if they fit."""
+    """Returns batches (image_BHWC, mask_BHW uint8) without augmentation, in one pass; cached if they fit."""
     _, records = _held_in_memory(files, cache_bytes)
-    return _parsed_batches(records, batch_size, transform).prefetch(tf.data.AUTOTUNE)
+    dataset = _parsed_batches(records, batch_size, transform)
+    if transform.by_picture:
+        dataset = dataset.map(
+            lambda image_BHWC, mask_BHW: (normalised(image_BHWC, *batch_statistics(image_BHWC)), mask_BHW),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:

@@ -44,6 +44,8 @@ from components.trainer.strategy import (
 )
 from components.trainer.train_step import TrainStep
 from components.trainer.warm_start import load_warm_start
+from components.trainer.windows.dataset import evaluation_windows, training_windows, windows_per_epoch
+from components.trainer.windows.source import read_native
 from components.transform.config import TransformConfig
 
 
@@ -81,13 +83,15 @@ class Task(NamedTuple):
     training: Callable[[int], tf.data.Dataset]
     """Returns the training batches for a seed, reshuffled each time they are read."""
     evaluation: tf.data.Dataset
+    samples_per_epoch: int
+    """Images, or windows of images, that an epoch trains on."""
     until: int | None = None
     """Epoch after which training pauses; `None` to train to the end."""
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps per epoch."""
-        return math.ceil(self.train_pictures / self.config.pictures_per_step)
+        return math.ceil(self.samples_per_epoch / self.config.pictures_per_step)
 
 
 def train(
@@ -159,19 +163,51 @@ def make_task(
     eval_pictures = count_records(places.eval_files)
     if not eval_pictures:
         raise UserError("the eval split is empty, so the best epoch cannot be chosen: raise data.split.eval")
+    data = _open_data(config, transform, num_classes, places)
     return Task(
         config=config,
         places=places,
         num_classes=num_classes,
         seed=seed,
-        train_pictures=count_records(places.train_files),
+        train_pictures=data.train_pictures,
         eval_pictures=eval_pictures,
         build=lambda: build_model(
             config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3
         ),
         loss=lambda: build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
-        training=lambda seed: training_dataset(places.train_files, config, transform, seed),
-        evaluation=evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes),
+        training=data.training,
+        evaluation=data.evaluation,
+        samples_per_epoch=data.samples_per_epoch,
+    )
+
+
+class _Data(NamedTuple):
+    """Batches to train on and to evaluate epochs by."""
+
+    training: Callable[[int], tf.data.Dataset]
+    evaluation: tf.data.Dataset
+    train_pictures: int
+    samples_per_epoch: int
+
+
+def _open_data(config: TrainerConfig, transform: TransformConfig, num_classes: int, places: Places) -> _Data:
+    """Opens the batches of whole images, or of windows of images at their own size."""
+    if transform.crops:
+        train, fixed = (
+            read_native(files, num_classes, config.cache_bytes) for files in (places.train_files, places.eval_files)
+        )
+        return _Data(
+            lambda seed: training_windows(train, config, transform, seed),
+            evaluation_windows(fixed, config, transform),
+            len(train.slice_N),
+            windows_per_epoch(train, config),
+        )
+    train_pictures = count_records(places.train_files)
+    return _Data(
+        lambda seed: training_dataset(places.train_files, config, transform, seed),
+        evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes),
+        train_pictures,
+        train_pictures,
     )
 
 

@@ -8,3 +8,11 @@ ID = "id"  # bytes: the pair's name
 CHANNEL_MEAN = "channel_mean"  # float [3]: over the training images, in 0…255; the same in each record
 CHANNEL_STD = "channel_std"  # float [3]: likewise
 CLASS_WEIGHT = "class_weight"  # float [C]: likewise, mean 1
+
+# Only in mode `crop`, where each image has its own size.
+HEIGHT = "height"  # int64: rows of image and mask
+WIDTH = "width"  # int64: their columns
+PICTURE_MEAN = "picture_mean"  # float [3]: of each channel over the whole image, in 0…255
+PICTURE_STD = "picture_std"  # float [3]: likewise
+CLASS_PIXELS = "class_pixels"  # int64 [C]: pixels of each class in the mask
+SLICE = "slice"  # bytes: value of the slicing column that `trainer.windows.shares` names, or ""

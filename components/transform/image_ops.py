@@ -70,10 +70,20 @@ def resize_pixels(image_HWC: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> 
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
+def scaled_size(size_2: tf.Tensor, scale: float) -> tf.Tensor:
+    """Height and width times `scale`, at least one pixel each."""
+    return tf.maximum(tf.cast(tf.round(tf.cast(size_2, tf.float64) * scale), tf.int32), 1)
+
+
+def resize_nearest(mask_HW: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+    """Resizes by nearest neighbour, so that no class is invented, to height and width `size_2`."""
+    return tf.image.resize(mask_HW[..., tf.newaxis], size_2, method="nearest")[..., 0]
+
+
 def resize_mask(mask_HW: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
-    """Resizes by nearest neighbour, so that no class is invented, to [out_height, out_width]; pads with void."""
+    """Resizes by nearest neighbour to [out_height, out_width]; pads with void."""
     place = placement(tf.shape(mask_HW), out_height, out_width, aspect)
-    resized = tf.image.resize(mask_HW[..., tf.newaxis], [place.height, place.width], method="nearest")
+    resized = resize_nearest(mask_HW, [place.height, place.width])[..., tf.newaxis]
     return tf.ensure_shape(_pad(resized, place, out_height, out_width, VOID)[..., 0], [out_height, out_width])
 
 

@@ -1,8 +1,8 @@
 """The `preprocessing_fn` that TFX's Transform traces: from an ingested record to a compact one.
 
-Image and mask become raw uint8 bytes of the model's size.  Channel statistics and class weights are analyzers over the
-training split; they are constants of the graph, and repeated in each record only because a transform graph has no
-other outputs.
+Image and mask become raw uint8 bytes of the model's size, or keep their own (mode `crop`).  Channel statistics and
+class weights are analyzers over the training split; they are constants of the graph, and repeated in each record only
+because a transform graph has no other outputs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+from components.transform.native import channel_statistics, native_features, native_images, slice_values
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -25,12 +26,31 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
 
     Args:
         inputs: Features of the ingested records.
-        custom_config: `transform`, the TransformConfig as JSON, and `num_classes`.
+        custom_config: `transform`, the TransformConfig as JSON, `num_classes`, and optionally `slice_column`, whose
+            value is kept in mode `crop`.
 
     Returns:
         The features named in `components.transform.features`.
     """
     config = TransformConfig.model_validate_json(custom_config[keys.TRANSFORM])
+    num_classes = int(custom_config["num_classes"])
+    if config.crops:
+        return _native(inputs, config, num_classes, custom_config.get(keys.SLICE_COLUMN))
+    return _resized(inputs, config, num_classes)
+
+
+def _native(
+    inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, slice_column: str | None
+) -> dict[str, tf.Tensor]:
+    """Returns the features of images at their own size."""
+    native = native_images(inputs, config, num_classes)
+    pixels_C = tf.ensure_shape(tft.sum(native.class_pixels_C, reduce_instance_dims=False), [num_classes])
+    constants = (*channel_statistics(native), class_weights(pixels_C, config.class_weights))
+    return native_features(native, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
+
+
+def _resized(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> dict[str, tf.Tensor]:
+    """Returns the features of images at the model's size."""
     size = (config.height, config.width, config.aspect)
     image_BHWC = tf.map_fn(
         lambda encoded: resize_image(decode_image(encoded), *size),
@@ -43,11 +63,19 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
         fn_output_signature=tf.TensorSpec([config.height, config.width], tf.uint8),
     )
     mean_3, std_3 = _channel_statistics(image_BHWC)
-    weight_C = class_weights(_class_pixels(mask_BHW, int(custom_config["num_classes"])), config.class_weights)
-    batch = tf.shape(inputs[records.IMAGE_ENCODED])[0]
+    weight_C = class_weights(_class_pixels(mask_BHW, num_classes), config.class_weights)
     return {
         features.IMAGE: tf.map_fn(to_bytes, image_BHWC, fn_output_signature=tf.TensorSpec([], tf.string)),
         features.MASK: tf.map_fn(to_bytes, mask_BHW, fn_output_signature=tf.TensorSpec([], tf.string)),
+    } | _in_each(inputs, mean_3, std_3, weight_C)
+
+
+def _in_each(
+    inputs: dict[str, tf.Tensor], mean_3: tf.Tensor, std_3: tf.Tensor, weight_C: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Returns the names of the records, and the analyzers' results repeated in each."""
+    batch = tf.shape(inputs[records.IMAGE_ENCODED])[0]
+    return {
         features.ID: inputs[records.IMAGE_ID],
         features.CHANNEL_MEAN: _repeat(mean_3, batch),
         features.CHANNEL_STD: _repeat(std_3, batch),

@@ -17,7 +17,7 @@ from common.errors import UserError
 from common.records import SPLITS
 from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
-from components.example_gen.config import TfdsSource
+from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
@@ -50,7 +50,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         _check_weights(config, console)
         with console.status("listing pairs") as status:
             config = on_date(config, date)
-            rehearsal = _rehearse(config, status)
+            rehearsal, too_small = _rehearse(config, status)
         console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is valid")
         _print_dates(console, config)
         _print_notes(console, rehearsal.summary)
@@ -59,6 +59,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         print_need(config, console)
         report = _judge(config, rehearsal, console)
         _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
+        _print_warnings(console, too_small)
         _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
     if not report.passed:
         from components.data_gate.result import told
@@ -85,12 +86,22 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
         console.print(written(path), markup=False, soft_wrap=True)
 
 
-def _rehearse(config: RunConfig, status: Status) -> Rehearsal:
+def _rehearse(config: RunConfig, status: Status) -> tuple[Rehearsal, list[str]]:
+    """Returns the dry run's result, and the warnings of objects that resizing would lose."""
     from components.data_gate.rehearsal import rehearse
+    from components.example_gen.object_sizes import ObjectSizes, mask_in
     from pipeline.dag.run_state import capture_run_state
 
     capture_run_state(config)
-    return rehearse(config.data, config.seed, _shown_on(status), lambda: status.update("computing the statistics"))
+    sizes = ObjectSizes(config.transform, config.data.classes)
+    rehearsal = rehearse(
+        config.data,
+        config.seed,
+        _shown_on(status),
+        lambda: status.update("computing the statistics"),
+        lambda used: sizes.add(mask_in(used.record), used.slices),
+    )
+    return rehearsal, list(sizes.warnings())
 
 
 def _shown_on(status: Status) -> OnProgress:
@@ -151,7 +162,7 @@ def _log_file(config: RunConfig, command: str) -> Path:
 
 def _print_dates(console: Console, config: RunConfig) -> None:
     source = config.data.source
-    if not isinstance(source, TfdsSource) and source.dates:
+    if isinstance(source, (FoldersSource, ManifestSource)) and source.dates:
         dates = [date.isoformat() for date in source.dates]
         shown = ", ".join(dates) if len(dates) <= _COLUMNS else f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
         console.print(f"[green]✓[/] data of {shown} (window: {source.window})", soft_wrap=True)

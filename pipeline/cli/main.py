@@ -254,10 +254,19 @@ def rollback(version: int | None, registry: str | None) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/predictions"),
     show_default=True,
-    help="Folder for NAME.mask.png (class indices) and NAME.overlay.png.",
+    help="Folder for what is written, such as NAME.mask.png (class indices) and NAME.overlay.png.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(("png", "coco", "labelme", "geojson")),
+    default="png",
+    show_default=True,
+    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open.",
 )
 @handle_errors
-def predict(images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path) -> None:
+def predict(
+    images: tuple[Path, ...], registry: str | None, version: int | None, url: str | None, out: Path, format: str
+) -> None:
     """Segment IMAGES, files or folders of them, with the served model, in this process or on a server.
 
     A refused image does not stop the others: refused images are listed at the end, and the exit status is 1.  In a
@@ -267,6 +276,7 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
       segpipe predict build/sample-data/images --out build/masks
+      segpipe predict photos --format coco --out photos/predicted
       segpipe predict image.png --url http://localhost:8501/v1/models/sample
     """
 
@@ -277,13 +287,13 @@ def predict(images: tuple[Path, ...], registry: str | None, version: int | None,
         uri = registry_uri(registry)
         from pipeline.cli.predict import predict_here
 
-        predict_here(images, uri, version, out)
+        predict_here(images, uri, version, out, format)
         return
     if version is not None:
         raise UserError(f"with --url the version is a part of the address: …/v1/models/NAME/versions/{version}")
     from pipeline.cli.predict import predict_there
 
-    predict_there(images, url, out)
+    predict_there(images, url, out, format)
 
 
 @cli.command()

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import click
-import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from common.errors import UserError
-from common.palette import overlay
+from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
+from pipeline.cli.image_files import ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
 from segpipe_client import SegmentationClient
-from segpipe_client.pictures import decoded_rgb
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
 from serving.remote_predictor import segment
@@ -32,20 +28,11 @@ LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
 
 
-class Prediction(NamedTuple):
-    """Prediction for an image; the version is None if the server does not report it."""
-
-    mask_HW: np.ndarray
-    shares: Mapping[str, float]
-    mean_confidence: float
-    version: int | None
-
-
 Ask = Callable[[Path], Prediction]
 
 
-def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path) -> None:
-    """Writes `NAME.mask.png` and `NAME.overlay.png` for each image and prints what was found.
+def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path, format: str = "png") -> None:
+    """Writes the answers in one of `answer_files.FORMATS` and prints what was found.
 
     `images` are files or folders; a refused image does not stop the others.
 
@@ -61,12 +48,14 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
         def ask(image: Path) -> Prediction:
             prediction = predictor.predict(image)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
-            return Prediction(prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version)
+            return Prediction(
+                prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version, predictor.classes
+            )
 
-        _predict(found, ask, out, console, progress)
+        _predict(found, ask, answer_files(format, out), out, console, progress)
 
 
-def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
+def predict_there(images: Sequence[Path], url: str, out: Path, format: str = "png") -> None:
     """Like `predict_here`, with the model at the address `url` of a server.
 
     Raises:
@@ -80,10 +69,12 @@ def predict_there(images: Sequence[Path], url: str, out: Path) -> None:
 
     def ask(image: Path) -> Prediction:
         answer = segment(client, image)
-        return Prediction(answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version)
+        return Prediction(
+            answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version, answer.class_names
+        )
 
     with client, _prepared(out) as (console, progress):
-        _predict(found, ask, out, console, progress)
+        _predict(found, ask, answer_files(format, out), out, console, progress)
 
 
 @dataclass
@@ -118,7 +109,9 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
         raise _failure_error(progress)
 
 
-def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress: _Progress) -> None:
+def _predict(
+    found: ImageFiles, ask: Ask, answers: AnswerFiles, out: Path, console: Console, progress: _Progress
+) -> None:
     table = _table()
     progress.total = len(found.images)
     try:
@@ -128,7 +121,7 @@ def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress:
                 status.update(Text(f"predicting {place}{image.path.name}"))
                 try:
                     answer = ask(image.path)
-                    _write(image, answer, out)
+                    answers.add(image, answer)
                 except FailedPictureError as error:
                     progress.failures.append(error)
                     continue
@@ -136,8 +129,9 @@ def _predict(found: ImageFiles, ask: Ask, out: Path, console: Console, progress:
                 _add_row(table, image.path, answer)
     finally:
         if table.row_count:
+            answers.finish()
             console.print(table)
-            console.print(f"masks and overlays are in {out}", markup=False)
+            console.print(f"{answers.told} {out}", markup=False)
         if found.skipped_text:
             console.print(f"skipped, not images: {found.skipped_text}", markup=False)
 
@@ -153,32 +147,6 @@ def _failure_error(progress: _Progress) -> UserError:
 
 def _list(progress: _Progress) -> str:
     return "".join(f"\n  {failure}" for failure in progress.failures)
-
-
-def _write(image: ImageFile, found: Prediction, out: Path) -> None:
-    """Writes both files, each atomically."""
-    try:
-        pixels_HWC = decoded_rgb(image.path.read_bytes())
-    except OSError as error:
-        raise FailedPictureError(f"{image.path}: Pillow cannot decode it for the overlay: {error}") from None
-    target = out / image.name
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _save(Image.fromarray(found.mask_HW), Path(f"{target}.mask.png"))
-        _save(Image.fromarray(overlay(pixels_HWC, found.mask_HW)), Path(f"{target}.overlay.png"))
-    except OSError as error:
-        raise UserError(
-            f"cannot write {target}.mask.png: {error.strerror or error}; name another folder with --out"
-        ) from None
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    staged = path.with_name(f".{path.name}.part")
-    try:
-        image.save(staged, "PNG")
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def _make_folder(out: Path) -> None:

@@ -81,6 +81,11 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
 
     keys = (records.IMAGE_ENCODED, records.MASK_ENCODED, records.IMAGE_ID)
     parsed = tf.io.parse_example(found, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
+    if config.transform.crops:
+        from pipeline.cli.preview_windows import rows_of_windows
+
+        image_B, mask_B, name_B = (parsed[key] for key in keys)
+        return rows_of_windows(config, image_B, mask_B, name_B, VARIANTS)
     size = (config.transform.height, config.transform.width, config.transform.aspect)
     image_BHWC = tf.stack([resize_image(decode_image(one), *size) for one in parsed[records.IMAGE_ENCODED]])
     mask_BHW = tf.stack([resize_mask(decode_mask(one), *size) for one in parsed[records.MASK_ENCODED]])
@@ -97,6 +102,8 @@ def _titles(config: RunConfig) -> tuple[str, str]:
     changes = [name for name, value in config.trainer.augmentation if value]
     title = f"{config.name}: training images"
     size = f"{config.transform.height} by {config.transform.width} pixels"
+    if config.transform.crops:
+        size = f"windows of {size}, beside the whole image"
     return title, f"{size}; augmented by {', '.join(changes) or 'nothing'}"
 
 

@@ -25,6 +25,7 @@ from components.serving_check.config import ServingCheckConfig
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
+from components.trainer.windows.config import WindowsConfig
 from components.transform.config import TransformConfig
 from components.tuner.config import TunerConfig, check_search
 from pipeline.config.file import Document, Mistakes, read_document
@@ -87,9 +88,27 @@ class RunConfig(Settings):
         return self.model_copy(update={"transform": self.transform.model_copy(update={"normalize": "none"})})
 
     @model_validator(mode="after")
+    def _slides_over_crops(self) -> RunConfig:
+        """Sets the sliding window, at the scale of the training's windows, if the model is trained on windows."""
+        transform, inference = self.transform, self.trainer.inference
+        if not transform.crops:
+            return self
+        wanted: dict[str, Any] = {"mode": "tile", "scale": transform.scale}
+        for name, value in wanted.items():
+            written = getattr(inference, name)
+            if name in inference.model_fields_set and written != value:
+                raise ValueError(
+                    f"trainer.inference.{name} must be {value} with transform.mode crop, not {written}: the model is "
+                    "served and evaluated at the scale of the windows that it was trained on; leave it out"
+                )
+        trainer = self.trainer.model_copy(update={"inference": inference.model_copy(update=wanted)})
+        return self.model_copy(update={"trainer": trainer})
+
+    @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
         self._check_scaling()
+        self._check_windows()
         check_absent(self.validation, self.data.classes)
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
@@ -105,17 +124,36 @@ class RunConfig(Settings):
                 f"transform.height and width ({height}×{width}) must be divisible by {2**num_downsamples}, "
                 f"as trainer.model.type {self.trainer.model.type} halves them {num_downsamples} times"
             )
-        if self.trainer.augmentation.quarter_turns and height != width:
+        if self.trainer.augmentation.quarter_turns and height != width and not self.transform.crops:
             raise ValueError(
                 f"trainer.augmentation.quarter_turns needs transform.height = width, which are {height}×{width}"
             )
 
     def _check_scaling(self) -> None:
         encoder, normalize = self.trainer.model.encoder, self.transform.normalize
-        if encoder and normalize != "none":
+        if encoder and normalize not in ("none", "picture"):
             raise ValueError(
-                f"transform.normalize must be none, not {normalize}, with trainer.model.encoder: "
+                f"transform.normalize must be none or picture, not {normalize}, with trainer.model.encoder: "
                 f"{encoder.name} scales images itself, as in its own training; leave transform.normalize out"
+            )
+
+    def _check_windows(self) -> None:
+        windows, augmentation = self.trainer.windows, self.trainer.augmentation
+        if not self.transform.crops:
+            if windows != WindowsConfig():
+                raise ValueError("trainer.windows needs transform.mode crop")
+            return
+        for name in ("crop", "central_crop"):
+            if getattr(augmentation, name):
+                raise ValueError(
+                    f"trainer.augmentation.{name} is for transform.mode resize; in mode crop, windows are cut anyway: "
+                    "use trainer.windows.zoom"
+                )
+        names = self._slice_names()
+        if windows.column is not None and names is not None and windows.column not in names:
+            raise ValueError(
+                f"trainer.windows.shares: {windows.column!r} is not a slicing column or bucket; there are: "
+                + (", ".join(sorted(names)) or "none")
             )
 
     def _slice_names(self) -> set[str] | None:

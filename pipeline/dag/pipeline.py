@@ -120,6 +120,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
         custom_config={
             keys.TRANSFORM: config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
+            **({keys.SLICE_COLUMN: column} if (column := config.trainer.windows.column) else {}),
             "code": code_digest(TRANSFORM),
         },
         disable_statistics=True,

@@ -21,6 +21,7 @@ from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRA
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
 _COMPRESSED = 0.75  # Ratio of TFX's compression of transformed records, for photographs.
+_NATIVE = 3  # Bytes of compressed raw pixels a byte of a file, if images keep their size: 1 of PNG, 8 of JPEG.
 _GRAPH = 3_000_000  # A SavedModel without its weights.
 _CHECKPOINTS = 8  # Copies of the weights while training: two backups with the optimizer's state, the two best epochs.
 _REST = 3_000_000  # Metadata, logs, statistics, report.
@@ -67,11 +68,12 @@ def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int)
         source_bytes: The size of their files.
         num_weights: Number of the network's weights.
     """
-    pixels = config.transform.height * config.transform.width
+    transform = config.transform
+    resized = int(_COMPRESSED * 4 * transform.height * transform.width * pairs)
     weights = 4 * num_weights
     return DiskNeed(
         records=source_bytes + _RECORD_OVERHEAD * pairs,
-        transformed=int(_COMPRESSED * 4 * pixels * pairs),
+        transformed=int(_NATIVE * source_bytes * transform.scale**2) if transform.crops else resized,
         model=_GRAPH + weights,
         checkpoints=_CHECKPOINTS * weights,
     )

@@ -32,7 +32,13 @@ SETTINGS = [
     f"kubeflow.service_account={ACCOUNT}",
 ]
 FOUND = "20 of 60 pairs are quarantined: 33.3%"
-OUTAGE = 20.0
+STEP = "Compute statistics"
+"""The step during which the server is away: the only one at that time, and it takes longer than the outage.
+
+Kubeflow's driver and launcher ask the same server for cached tasks before and after a step (backend/src/v2/cacheutils/cache.go,
+2.17.0), so that a step which begins or ends during an outage fails, whatever watches it.
+"""
+OUTAGE = 5.0
 """Seconds without an API server."""
 
 
@@ -95,7 +101,7 @@ def watched(there: RealPods, volume: Path) -> tuple[int, str]:
     reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
     reader.start()
     try:
-        _wait_for("Capture run state · running", output, process)
+        _wait_for(f"{STEP} · running", output, process)
         _interrupt(api)
         assert process.poll() is None, "".join(output)
         process.wait(1200)
@@ -120,8 +126,8 @@ def _interrupt(api: PipelinesApi) -> None:
 
 def test_a_watch_goes_on_after_the_api_server_was_away(watched: tuple[int, str]) -> None:
     _, output = watched
-    for line in ("✓ Capture run state", "✓ Ingest pairs", "✗ Data gate"):
-        assert line in output
+    for line in ("✓ Capture run state", "✓ Ingest pairs", f"✓ {STEP}", "✗ Data gate"):
+        assert line in output, output
 
 
 def test_a_run_that_the_data_gate_stops_says_what_it_found(watched: tuple[int, str]) -> None:

@@ -70,7 +70,12 @@ MADE_UP = {
         "nuclei",
         shapes.write_nuclei,
         "images/*.png",
-        (*SMALL, *SMALL_UNET, "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.5}]"),
+        (
+            *SMALL,
+            *SMALL_UNET,
+            "trainer.windows.per_epoch=64",
+            "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.5}]",
+        ),
     ),
 }
 
@@ -116,7 +121,11 @@ def test_a_shipped_configuration_runs_on_data_of_its_shape(name: str, tmp_path: 
 
 
 REAL_DATA = {
-    "nuclei": ("trainer.epochs=3", "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.3}]"),
+    "nuclei": (
+        "trainer.epochs=3",
+        "trainer.windows.per_epoch=200",
+        "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.3}]",
+    ),
     "clothing": (*UNTRAINED, "trainer.epochs=1", "evaluator.thresholds=[{metric: mean_iou, at_least: 0.001}]"),
 }
 

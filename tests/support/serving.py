@@ -64,19 +64,13 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     from components.trainer.inference.model import ServedModel
     from components.transform import features
     from components.transform.config import TransformConfig
-    from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+    from components.transform.image_ops import decode_image, resize_image, to_bytes
 
     def image_to_model(encoded: tf.Tensor) -> tf.Tensor:
         return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))
 
-    def mask_to_model(encoded: tf.Tensor) -> tf.Tensor:
-        return to_bytes(resize_mask(decode_mask(encoded), TILE, TILE, "stretch"))
-
     def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        found = {features.IMAGE: tf.map_fn(image_to_model, parsed[records.IMAGE_ENCODED])}
-        if records.MASK_ENCODED in parsed:
-            found[features.MASK] = tf.map_fn(mask_to_model, parsed[records.MASK_ENCODED])
-        return found
+        return {features.IMAGE: tf.map_fn(image_to_model, parsed[records.IMAGE_ENCODED])}
 
     inference = InferenceConfig.model_validate({"mode": mode, "batch": 1})
     transform = TransformConfig(height=TILE, width=TILE)

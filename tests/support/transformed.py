@@ -50,7 +50,9 @@ def make_pair(index: int, height: int = 40, width: int = 56) -> dict[str, bytes]
     }
 
 
-def run_transform(pairs: list[dict[str, bytes]], config: TransformConfig, directory: Path) -> Transformed:
+def run_transform(
+    pairs: list[dict[str, bytes]], config: TransformConfig, directory: Path, slice_column: str | None = None
+) -> Transformed:
     """Runs the real `preprocessing_fn` through TensorFlow Transform on Beam and writes its records."""
     import tensorflow as tf
     import tensorflow_transform.beam as tft_beam
@@ -62,7 +64,7 @@ def run_transform(pairs: list[dict[str, bytes]], config: TransformConfig, direct
 
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in pairs[0]}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    settings = {"transform": config.model_dump_json(), "num_classes": NUM_CLASSES}
+    settings = {"transform": config.model_dump_json(), "num_classes": NUM_CLASSES, "slice_column": slice_column}
     with tft_beam.Context(temp_dir=str(directory / "scratch")):
         (rows, row_metadata), transform_fn = (pairs, metadata) | tft_beam.AnalyzeAndTransformDataset(
             functools.partial(preprocessing_fn, custom_config=settings)

@@ -15,7 +15,7 @@ from components.trainer.augmentation.stateless_random import StatelessRandom
 
 def changes_colours(config: Augmentation) -> bool:
     """Returns whether any colour augmentation is configured."""
-    return any((config.brightness, config.contrast, config.gamma, config.saturation, config.hue))
+    return any((config.brightness, config.contrast, config.gamma, config.saturation, config.hue, config.invert))
 
 
 def change_colours(image_BHWC: tf.Tensor, config: Augmentation, rng: StatelessRandom) -> tf.Tensor:
@@ -35,6 +35,8 @@ def change_colours(image_BHWC: tf.Tensor, config: Augmentation, rng: StatelessRa
         value_BHWC = gamma_corrected(value_BHWC, tf.exp(logarithm_B))
     if config.saturation or config.hue:
         value_BHWC = tinted(value_BHWC, *_draw_tint(config, rng))
+    if config.invert:
+        value_BHWC = tf.where(_each(rng.chosen_B("invert", config.invert)), 1.0 - value_BHWC, value_BHWC)
     return tf.cast(tf.round(255.0 * value_BHWC), tf.uint8)
 
 

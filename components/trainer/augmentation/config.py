@@ -78,7 +78,11 @@ class Brightness(Settings):
     """Brightness: a constant added to the image."""
 
     range: float = Field(
-        default=0.2, gt=0, le=1, description="Largest change, in either direction; 1 is from black to white."
+        default=0.2,
+        gt=0,
+        le=1,
+        description="Largest change, in either direction; 1 is from black to white or, with `transform.normalize: "
+        "picture`, the image's standard deviation.",
     )
     probability: Probability = 0.5
 
@@ -139,7 +143,8 @@ class Augmentation(Settings):
     """Random augmentation of a training image and, with the same geometry, of its mask.
 
     Colours are changed first, in the order below, then the geometry in one step, then cutout is applied. Pixels are
-    interpolated at most once, and not at all by flips and 90° rotations alone.
+    interpolated at most once, and not at all by flips and 90° rotations alone. With `transform.normalize: picture`,
+    brightness, contrast and inversion are applied to the normalised image, at the end.
     """
 
     flip_horizontal: Annotated[float, _as_probability(0.5)] = Field(
@@ -163,4 +168,7 @@ class Augmentation(Settings):
     gamma: Gamma | None = Field(default=None, description="Gamma: lighter or darker mid-tones.")
     saturation: Saturation | None = Field(default=None, description="Changes of saturation.")
     hue: Hue | None = Field(default=None, description="Shifts of hue.")
+    invert: float = Field(
+        default=0.0, ge=0, le=1, description="Probability that bright and dark are exchanged: 255 − x."
+    )
     cutout: Cutout | None = Field(default=None, description="Cutout: hidden windows.")

@@ -89,11 +89,12 @@ def _affine(config: Augmentation, rng: StatelessRandom, height: int, width: int)
     if config.rotate:
         largest = math.radians(config.rotate.degrees)
         angle_B = rng.sometimes_B("rotate", config.rotate.probability, -largest, largest, 0.0)
-        matrix = _rotation_B22(angle_B) @ matrix
+        matrix = rotation_B22(angle_B) @ matrix
     return matrix, offset_B2
 
 
-def _rotation_B22(angle_B: tf.Tensor) -> tf.Tensor:
+def rotation_B22(angle_B: tf.Tensor) -> tf.Tensor:
+    """Returns the rotation [B, 2, 2] of (x, y) by an angle [B] in radians."""
     cos_B, sin_B = tf.cos(angle_B), tf.sin(angle_B)
     return tf.stack([tf.stack([cos_B, -sin_B], axis=-1), tf.stack([sin_B, cos_B], axis=-1)], axis=-2)
 

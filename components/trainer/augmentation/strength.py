@@ -30,12 +30,12 @@ _LEAST_STRENGTH = 1e-6
 def with_strength(augmentation: Augmentation, strength: float) -> Augmentation:
     """Returns `augmentation` scaled by `strength`: 0 is none, 1 is unchanged, above 1 is stronger.
 
-    Ranges are multiplied by `strength`, within the limits of the configuration.  Flips and 90° rotations have
-    none: below 1 they become rarer, above 1 they stay unchanged.
+    Ranges are multiplied by `strength`, within the limits of the configuration.  Flips, 90° rotations and inversion
+    have none: below 1 they become rarer, above 1 they stay unchanged.
     """
     changes: dict[str, Any] = {
         name: getattr(augmentation, name) * min(strength, 1.0)
-        for name in ("flip_horizontal", "flip_vertical", "quarter_turns")
+        for name in ("flip_horizontal", "flip_vertical", "quarter_turns", "invert")
     }
     for name in Augmentation.model_fields:
         section = getattr(augmentation, name)

@@ -5,7 +5,8 @@ and mean confidence out.  One rejected image fails the request.
 A photograph is turned upright by its Exif data, and its mask is upright, as in every viewer.
 `serving_each`: the same, but a rejected image fails no other: `errors` has a message for each.
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
-`evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving.
+`evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
+the images' own sizes: the counts of the masks that an app receives.
 """
 
 from __future__ import annotations
@@ -34,13 +35,21 @@ from components.trainer.inference.damage import damage, undecodable
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
 from components.trainer.inference.orientation import decode_upright, upright
-from components.trainer.inference.postprocess import Answer, answer_spec, at_own_size, make_answer
+from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, make_answer
 from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.image_ops import decode_image, decode_mask, images_from_bytes, masks_from_bytes, placement
+from components.transform.image_ops import (
+    decode_image,
+    decode_mask,
+    images_from_bytes,
+    placement,
+    resize_image,
+    to_bytes,
+)
+from components.transform.picture_statistics import batch_statistics, normalised, picture_statistics
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
@@ -120,13 +129,13 @@ class ServedModel(tf.Module):
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """`probabilities` [B, H, W, C] of the images as a whole, at the model's size."""
         image_BHWC, _ = self._seen(*self._checked(image))
-        return {PROBABILITIES: self._network(image_BHWC)}
+        return {PROBABILITIES: self._whole(image_BHWC)}
 
     @_graph(EXAMPLES)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """`confusion` int64 [B, C·C]: pixels counted as [truth][prediction], void ones left out.
 
-        The pixels are those of the model's input, or, in tiles, of the image itself.
+        The pixels are those of the image itself, at its own size.
         """
         keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
@@ -140,6 +149,12 @@ class ServedModel(tf.Module):
         """
         del save_type
         return super()._trackable_children("checkpoint", **kwargs)
+
+    def _whole(self, image_BHWC: tf.Tensor) -> tf.Tensor:
+        """Returns the probabilities of whole images at the model's size, uint8."""
+        if self._transform.by_picture:
+            image_BHWC = normalised(image_BHWC, *batch_statistics(image_BHWC))
+        return self._network(image_BHWC)
 
     @property
     def _is_tiled(self) -> bool:
@@ -204,7 +219,7 @@ class ServedModel(tf.Module):
         image_BHWC, size_B2 = self._seen(encoded_B, size_B2)
         return tf.map_fn(
             lambda of_one: self._answer_at_own_size(*of_one),
-            (self._network(image_BHWC), size_B2),
+            (self._whole(image_BHWC), size_B2),
             fn_output_signature=answer_spec(self._num_classes),
             parallel_iterations=1,
         )
@@ -218,6 +233,9 @@ class ServedModel(tf.Module):
         def see(of_one: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, size_2 = of_one
             upright_file, upright_2 = upright(fit_to_decode(encoded), size_2)
+            if self._transform.crops:  # The transform graph keeps the image's own size.
+                image_HWC = resize_image(decode_image(upright_file), *self._tile_2, self._transform.aspect)
+                return to_bytes(image_HWC), upright_2
             return self._transform_layer({records.IMAGE_ENCODED: upright_file[tf.newaxis]})[features.IMAGE][
                 0
             ], upright_2
@@ -231,9 +249,12 @@ class ServedModel(tf.Module):
         return images_from_bytes(raw_B, *self._tile_2), upright_B2
 
     def _answer_at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> Answer:
-        place = placement(size_2, *self._tile_2, self._transform.aspect)
-        best = at_own_size(probabilities_HWC, place, size_2)
+        best = self._best_at_own_size(probabilities_HWC, size_2)
         return make_answer(best.class_HW, tf.reduce_mean(best.confidence_HW), self._num_classes)
+
+    def _best_at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> Argmax:
+        place = placement(size_2, *self._tile_2, self._transform.aspect)
+        return at_own_size(probabilities_HWC, place, size_2)
 
     def _tiled(self, encoded_B: tf.Tensor) -> Answer:
         """Predicts by sliding window, one image after the other, so that memory is that of the largest."""
@@ -246,24 +267,42 @@ class ServedModel(tf.Module):
 
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
         image_HWC = decode_upright(encoded)
-        return decide_in_tiles(image_HWC, self._network, self._tile_2, self._num_classes, self._inference)
+        network = self._network
+        if self._transform.by_picture:
+            mean_13, std_13 = (value[tf.newaxis] for value in picture_statistics(image_HWC))
+            network = lambda tile_BHWC: self._network(normalised(tile_BHWC, mean_13, std_13))  # noqa: E731
+        return decide_in_tiles(image_HWC, network, self._tile_2, self._num_classes, self._inference)
 
     def _resized_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-        transformed = self._transform_layer(parsed)
-        image_BHWC = images_from_bytes(transformed[features.IMAGE], *self._tile_2)
-        mask_BHW = masks_from_bytes(transformed[features.MASK], *self._tile_2)
-        predicted_BHW = tf.argmax(self._network(image_BHWC), axis=-1, output_type=tf.int32)
-        return confusion_counts_BCC(mask_BHW, predicted_BHW, self._num_classes)
+        """Counts after resizing to the mask's size, one image after the other, so that memory is that of the largest.
+
+        Ingestion keeps a mask at its image's size.
+        """
+        raw_B = tf.map_fn(
+            lambda encoded: self._transform_layer({records.IMAGE_ENCODED: encoded[tf.newaxis]})[features.IMAGE][0],
+            parsed[records.IMAGE_ENCODED],
+            parallel_iterations=1,
+        )
+
+        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            probabilities_HWC, encoded_mask = of_one
+            mask_HW = decode_mask(encoded_mask)
+            return self._counts(mask_HW, self._best_at_own_size(probabilities_HWC, tf.shape(mask_HW)).class_HW)
+
+        probabilities_BHWC = self._whole(images_from_bytes(raw_B, *self._tile_2))
+        return self._each(count, (probabilities_BHWC, parsed[records.MASK_ENCODED]))
 
     def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
         def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image, mask = of_one
-            class_HW = self._decide_in_tiles(image).class_HW
-            return confusion_counts_BCC(decode_mask(mask)[tf.newaxis], class_HW[tf.newaxis], self._num_classes)[0]
+            image, encoded_mask = of_one
+            return self._counts(decode_mask(encoded_mask), self._decide_in_tiles(image).class_HW)
 
-        return tf.map_fn(
-            count,
-            (parsed[records.IMAGE_ENCODED], parsed[records.MASK_ENCODED]),
-            fn_output_signature=tf.TensorSpec([self._num_classes] * 2, tf.int64),
-            parallel_iterations=1,
-        )
+        return self._each(count, (parsed[records.IMAGE_ENCODED], parsed[records.MASK_ENCODED]))
+
+    def _counts(self, mask_HW: tf.Tensor, class_HW: tf.Tensor) -> tf.Tensor:
+        return confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)[0]
+
+    def _each(self, count: Callable[[tuple[tf.Tensor, tf.Tensor]], tf.Tensor], pairs: Any) -> tf.Tensor:
+        """Returns counts [B, C, C], of one image after the other."""
+        spec = tf.TensorSpec([self._num_classes] * 2, tf.int64)
+        return tf.map_fn(count, pairs, fn_output_signature=spec, parallel_iterations=1)

@@ -16,7 +16,7 @@ from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.grid import lay_tiles, mirrored
 from components.trainer.inference.postprocess import Argmax, argmax
 from components.trainer.inference.test_time_augmentation import Network
-from components.transform.image_ops import resize_pixels
+from components.transform.image_ops import resize_pixels, scaled_size
 
 
 class Decided(NamedTuple):
@@ -29,11 +29,6 @@ class Decided(NamedTuple):
 def tiled_size(size_2: tf.Tensor, tile_2: tuple[int, int], scale: float) -> tf.Tensor:
     """Returns height and width of the tiled area for an image of `size_2`: scaled, and no smaller than a tile."""
     return tf.maximum(scaled_size(size_2, scale), tf.constant(tile_2))
-
-
-def scaled_size(size_2: tf.Tensor, scale: float) -> tf.Tensor:
-    """Height and width times `scale`, at least one pixel each."""
-    return tf.maximum(tf.cast(tf.round(tf.cast(size_2, tf.float64) * scale), tf.int32), 1)
 
 
 def decide_in_tiles(

@@ -17,6 +17,10 @@ from components.transform.config import TransformConfig
 __all__ = ["build_model", "check_encoder", "encoder_of", "num_logits"]
 
 
+_IMAGENET_MEAN, _IMAGENET_STD = 118.0, 58.0
+"""Of ImageNet's pixels over all channels: images normalised by their own statistics reach an encoder with these."""
+
+
 def num_logits(num_classes: int) -> int:
     """Channels of the head: one logit under a sigmoid for two classes, one a class under a softmax beyond."""
     return 1 if num_classes == 2 else num_classes
@@ -35,14 +39,14 @@ def build_model(
         std_3: Standard deviation likewise.
 
     Returns:
-        A model from images [B, H, W, 3] in 0…255 to logits [B, H, W, K], K as in `num_logits`.  `encoder_of` finds
-        its encoder.
+        A model from images [B, H, W, 3] in 0…255, or normalised by their own statistics, to logits [B, H, W, K], K as
+        in `num_logits`.  `encoder_of` finds its encoder.
 
     Raises:
         UserError: the encoder's initial weights cannot be loaded, or do not fit.
     """
     image_BHWC = keras.Input([transform.height, transform.width, 3], name="image")
-    scaled = image_BHWC if config.encoder else _scaling(transform.normalize, mean_3, std_3)(image_BHWC)
+    scaled = _scaled(image_BHWC, config, transform.normalize, mean_3, std_3)
     logits_BHWK = _logits(scaled, config, num_logits(num_classes))
     return keras.Model(image_BHWC, keras.layers.Activation("linear", dtype="float32", name="logits")(logits_BHWK))
 
@@ -56,6 +60,16 @@ def _logits(image_BHWC: tf.Tensor, config: Architecture, num_outputs: int) -> tf
         return fcn8(image_BHWC, config, num_outputs)
     assert isinstance(config, DeepLabV3Plus)
     return deeplabv3plus(image_BHWC, config, num_outputs)
+
+
+def _scaled(
+    image_BHWC: tf.Tensor, config: Architecture, normalize: str, mean_3: np.ndarray, std_3: np.ndarray
+) -> tf.Tensor:
+    if not config.encoder:
+        return _scaling(normalize, mean_3, std_3)(image_BHWC)
+    if normalize == "picture":
+        return keras.layers.Rescaling(_IMAGENET_STD, _IMAGENET_MEAN, name="as_imagenet")(image_BHWC)
+    return image_BHWC
 
 
 def _scaling(normalize: str, mean_3: np.ndarray, std_3: np.ndarray) -> keras.layers.Layer:

@@ -19,7 +19,7 @@ from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
-from components.trainer.predictions import predicted_mask_BHW, probabilities_BHWC
+from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.image_ops import images_from_bytes
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair
@@ -81,12 +81,11 @@ def test_evaluate_counts_the_pixels_of_each_record(loaded, keras_model, transfor
     pairs = transformed.pairs[:3]
     confusion = loaded.signatures["evaluate"](examples=tf.constant([as_example(pair) for pair in pairs]))["confusion"]
     images = trained_view(transformed, [pair[records.IMAGE_ENCODED] for pair in pairs])
-    predicted = predicted_mask_BHW(keras_model(tf.cast(images, tf.float32), training=False)).numpy()
-    side = (transformed.config.height, transformed.config.width)
+    probabilities = probabilities_BHWC(keras_model(tf.cast(images, tf.float32), training=False))
     for index, pair in enumerate(pairs):
-        mask_HW = tf.io.decode_png(pair[records.MASK_ENCODED])
-        truth_HW = tf.image.resize(mask_HW, side, method="nearest").numpy()[..., 0]
-        expected_CC = confusion_counts(truth_HW, predicted[index], NUM_CLASSES)
+        truth_HW = tf.io.decode_png(pair[records.MASK_ENCODED])[..., 0].numpy()
+        predicted_HW = tf.image.resize(probabilities[index], truth_HW.shape).numpy().argmax(-1)
+        expected_CC = confusion_counts(truth_HW, predicted_HW, NUM_CLASSES)
         np.testing.assert_array_equal(confusion[index].numpy().reshape(NUM_CLASSES, NUM_CLASSES), expected_CC)
 
 

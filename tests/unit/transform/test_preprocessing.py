@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -40,6 +41,61 @@ def test_serving_sees_the_pixels_that_training_saw(tmp_path: Path, aspect: str) 
     served = layer({records.IMAGE_ENCODED: tf.constant([pair[records.IMAGE_ENCODED] for pair in pairs])})
     for pair, image in zip(pairs, served[features.IMAGE].numpy(), strict=True):
         assert image == rows[pair[records.IMAGE_ID]][features.IMAGE]
+
+
+@pytest.mark.parametrize(
+    ("aspect", "digest"),
+    [
+        ("stretch", "fec80e88d7511fb12558129eb1c86122f9e96e8524c7275d4e4fff4c0b8fc252"),
+        ("letterbox", "5ad9c215c0534b286865208998563d1a65b865fbadcc65305adf204e1a8abf08"),
+    ],
+)
+def test_records_of_resized_images_stay_the_same_byte_for_byte(tmp_path: Path, aspect: str, digest: str) -> None:
+    config = TransformConfig(height=48, width=32, aspect=aspect, class_weights="inverse_root")
+    pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
+    transformed = run_transform(pairs, config, tmp_path)
+    records_now = sorted(
+        tf.train.Example.FromString(record).SerializeToString(deterministic=True)
+        for record in tf.data.TFRecordDataset(transformed.train_files, COMPRESSION).as_numpy_iterator()
+    )
+    assert hashlib.sha256(b"".join(records_now)).hexdigest() == digest
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_in_mode_crop_records_keep_images_at_their_own_size(tmp_path: Path, scale: float) -> None:
+    pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
+    pairs = [pair | {records.slice_feature("kind"): b"odd"} for pair in pairs]
+    config = TransformConfig(mode="crop", height=32, width=32, scale=scale)
+    rows = training_rows(run_transform(pairs, config, tmp_path, slice_column="kind"))
+    for pair in pairs:
+        row = rows[pair[records.IMAGE_ID]]
+        image_HWC = tf.io.decode_png(pair[records.IMAGE_ENCODED])
+        mask_HW1 = tf.io.decode_png(pair[records.MASK_ENCODED])
+        height, width = (round(scale * side) for side in mask_HW1.shape[:2])
+        assert (row[features.HEIGHT], row[features.WIDTH], row[features.SLICE]) == (height, width, b"odd")
+        seen_HWC = np.frombuffer(row[features.IMAGE], np.uint8).reshape(height, width, 3)
+        resized = tf.image.resize(image_HWC, [height, width], antialias=True).numpy()
+        np.testing.assert_array_equal(seen_HWC, np.round(resized))
+        seen_HW1 = np.frombuffer(row[features.MASK], np.uint8).reshape(height, width, 1)
+        np.testing.assert_array_equal(seen_HW1, tf.image.resize(mask_HW1, [height, width], method="nearest"))
+        assert (
+            row[features.CLASS_PIXELS].tolist() == np.bincount(seen_HW1.ravel(), minlength=256)[:NUM_CLASSES].tolist()
+        )
+        pixels = image_HWC.numpy().astype(float)
+        np.testing.assert_allclose(row[features.PICTURE_MEAN], pixels.mean(axis=(0, 1)), rtol=1e-5)
+        np.testing.assert_allclose(row[features.PICTURE_STD], pixels.std(axis=(0, 1)), rtol=1e-5)
+
+
+def test_analyzers_weigh_images_at_their_own_size_by_their_pixels(tmp_path: Path) -> None:
+    pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
+    config = TransformConfig(mode="crop", height=32, width=32, class_weights="inverse_root")
+    constants = read_constants(run_transform(pairs, config, tmp_path).train_files, NUM_CLASSES)
+    pixels = np.concatenate([tf.io.decode_png(pair[records.IMAGE_ENCODED]).numpy().reshape(-1, 3) for pair in pairs])
+    masks = np.concatenate([tf.io.decode_png(pair[records.MASK_ENCODED]).numpy().ravel() for pair in pairs])
+    np.testing.assert_allclose(constants.channel_mean_3, pixels.astype(float).mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(constants.channel_std_3, pixels.astype(float).std(axis=0), rtol=1e-3)
+    share = np.bincount(masks, minlength=256)[:NUM_CLASSES] / (masks != records.VOID).sum()
+    np.testing.assert_allclose(constants.class_weight_C, share**-0.5 / (share**-0.5).mean(), rtol=1e-4)
 
 
 def test_records_hold_little_more_than_their_pixels(tmp_path: Path) -> None:

@@ -213,3 +213,16 @@ def test_a_registry_of_another_model_stops_before_the_data_is_read(write: Any, t
     )
     with pytest.raises(UserError, match="holds the model 'another', not 'small'"):
         check_data(config)
+
+
+def test_objects_that_resizing_would_lose_are_warned_of(
+    write: Callable[..., RunConfig], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def dot(split: str, index: int) -> np.ndarray:
+        mask_HW = square(split, index)
+        mask_HW[4:14, 4:14] = 0
+        mask_HW[5:10:4, 5 + index % 3 : 15 : 4] = 1
+        return mask_HW
+
+    check_data(write(dot, "transform={height: 16, width: 16}", "trainer.model.depth=1"))
+    assert "the median object of class 'thing' is" in capfd.readouterr().out

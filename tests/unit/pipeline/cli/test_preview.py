@@ -67,6 +67,17 @@ def test_the_same_configuration_draws_the_same_sheet_and_another_seed_another(
     assert one != other
 
 
+def test_windows_are_drawn_beside_the_whole_image(config_file: Path, tmp_path: Path) -> None:
+    overrides = [
+        "transform={mode: crop, height: 32, width: 32, normalize: picture}",
+        "trainer.augmentation={rotate: {}, brightness: {}, invert: 0.5}",
+    ]
+    write_preview(load_config(config_file, overrides), tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 6 * 2 * 128
+        assert len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 1000
+
+
 def test_broken_pictures_are_passed_over(
     config: RunConfig, data_set: DataSet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

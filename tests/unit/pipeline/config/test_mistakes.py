@@ -79,7 +79,8 @@ MISTAKES = {
     ),
     "an unknown type": (
         ("type: folders", "type: folder"),
-        "roofs.yaml, line 3: data.source.type: unknown type 'folder'; the types are folders, manifest and tfds; "
+        "roofs.yaml, line 3: data.source.type: unknown type 'folder'; the types are folders, manifest, tfds, coco, "
+        "cvat, label_studio, instances, labelme, yolo, voc and cityscapes; "
         "did you mean 'folders'?",
     ),
     "no type, though the keys tell it": (
@@ -89,8 +90,8 @@ MISTAKES = {
     ),
     "no type, where several fit": (
         ("type: folders, ", ""),
-        "roofs.yaml, line 3: data.source needs a type; {root: 'data'} fits folders and manifest: add type: folders, "
-        "or another",
+        "roofs.yaml, line 3: data.source needs a type; {root: 'data'} fits folders, manifest, coco, cvat, "
+        "label_studio, labelme, yolo, voc and cityscapes: add type: folders, or another",
     ),
     "an unknown choice": (
         ("evaluator:\n", "evaluator:\n  split: tset\n"),

@@ -39,7 +39,8 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ("data.source.rot=x", "data.source.rot: unknown key; did you mean 'root'?"),
         (
             "data.source.type=folder",
-            "unknown type 'folder'; the types are folders, manifest and tfds; did you mean 'folders'?",
+            "unknown type 'folder'; the types are folders, manifest, tfds, coco, cvat, "
+            "label_studio, instances, labelme, yolo, voc and cityscapes; did you mean 'folders'?",
         ),
         (
             "trainer.epochs=many",
@@ -113,7 +114,7 @@ def test_an_encoder_scales_images_itself_and_needs_sizes_divisible_by_32(minimal
     assert config.trainer.model.encoder.weights == "imagenet"
     assert load_config(minimal, [model, "transform.normalize=none"]) == config
     with pytest.raises(
-        UserError, match=r"transform\.normalize must be none, not channel, .*vgg16 scales images itself"
+        UserError, match=r"transform\.normalize must be none or picture, not channel, .*vgg16 scales images itself"
     ):
         load_config(minimal, [model, "transform.normalize=channel"])
     sentence = rf"\(144×128\) must be divisible by 32, as trainer\.model\.type {architecture} halves them 5 times"
@@ -185,3 +186,29 @@ def test_a_picture_given_as_configuration_is_refused(tmp_path: Path) -> None:
 def test_a_configuration_survives_the_trip_to_a_component_and_back(path: Path) -> None:
     config = load_config(path)
     assert RunConfig.model_validate_json(config.model_dump_json(by_alias=True)) == config
+
+
+def test_windows_are_served_and_evaluated_in_tiles_at_their_scale(minimal: Path) -> None:
+    config = load_config(minimal, ["transform={mode: crop, scale: 0.5}"])
+    assert (config.trainer.inference.mode, config.trainer.inference.scale) == ("tile", 0.5)
+    assert load_config(minimal).trainer.inference.mode == "resize"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["transform.scale=0.5"], "scale needs mode crop"),
+        (["transform={mode: crop, aspect: letterbox}"], "aspect letterbox needs mode resize"),
+        (["transform={aspect: letterbox, normalize: picture}"], "normalize picture needs aspect stretch"),
+        (["trainer.windows.foreground=0.5"], r"trainer\.windows needs transform\.mode crop"),
+        (["transform.mode=crop", "trainer.inference.mode=resize"], r"trainer\.inference\.mode must be tile"),
+        (["transform.mode=crop", "trainer.inference.scale=0.5"], r"trainer\.inference\.scale must be 1\.0"),
+        (["transform.mode=crop", "trainer.augmentation.crop={}"], r"use trainer\.windows\.zoom"),
+        (["transform.mode=crop", "trainer.windows.zoom=[2, 1]"], "the range must rise"),
+        (["transform.mode=crop", "trainer.windows.shares={a: {b: 0}}"], "must have a share above 0"),
+        (["transform.mode=crop", "trainer.windows.shares={kind: {b: 1}}"], "'kind' is not a slicing column or bucket"),
+    ],
+)
+def test_settings_of_windows_that_do_not_fit_are_refused(minimal: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_config(minimal, overrides)

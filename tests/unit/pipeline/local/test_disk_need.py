@@ -60,6 +60,11 @@ def test_the_need_grows_with_files_pixels_and_weights(config: RunConfig) -> None
     assert need.checkpoints == 32 * MB
 
 
+def test_images_that_keep_their_size_need_more_than_their_files(config: RunConfig) -> None:
+    cropped = config.model_copy(update={"transform": config.transform.model_copy(update={"mode": "crop"})})
+    assert estimate(cropped, pairs=100, source_bytes=7 * MB, num_weights=MB).transformed == 21 * MB
+
+
 def test_it_is_measured_on_the_data_and_the_network(config: RunConfig, tmp_path: Path) -> None:
     need = measure_need(config)
     files = sum(file.stat().st_size for file in (tmp_path / "data [1]").glob("*/*.png"))

@@ -47,6 +47,20 @@ def letterboxed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
 
 
 @pytest.fixture(scope="session")
+def by_picture(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Resized images, each normalised by its own statistics."""
+    config = TransformConfig(height=32, width=32, normalize="picture")
+    return run_transform([make_pair(i) for i in range(4)], config, tmp_path_factory.mktemp("by_picture"))
+
+
+@pytest.fixture(scope="session")
+def cropped(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Images at their own size, each normalised by its own statistics."""
+    config = TransformConfig(mode="crop", height=32, width=32, normalize="picture")
+    return run_transform([make_pair(i) for i in range(4)], config, tmp_path_factory.mktemp("cropped"))
+
+
+@pytest.fixture(scope="session")
 def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exporter:
     """Exports a small network with the inference settings that are given; the same ones, once.
 

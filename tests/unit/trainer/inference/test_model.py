@@ -120,10 +120,25 @@ def test_a_large_picture_goes_through_the_trained_network_tile_by_tile(exported)
     assert answer["mean_confidence"][0] == pytest.approx(float(decided.mean_confidence), rel=1e-4)
 
 
-@pytest.mark.parametrize("way", ["tile", "tile_flips_scaled"])
-def test_a_tiled_model_is_judged_by_the_masks_that_it_serves(exported, transformed: Transformed, way: str) -> None:  # type: ignore[no-untyped-def]
-    model = exported(**WAYS[way])
-    pairs = [*transformed.pairs[:2], make_pair(7, 60, 41)]
+@pytest.mark.parametrize(
+    ("data", "way"),
+    [
+        ("transformed", "resize"),
+        ("transformed", "resize_flips"),
+        ("transformed", "tile"),
+        ("transformed", "tile_flips_scaled"),
+        ("letterboxed", "resize"),
+        ("by_picture", "resize"),
+        ("cropped", "tile"),
+        ("cropped", "tile_flips_scaled"),
+    ],
+)
+def test_a_model_is_judged_by_the_masks_that_it_serves(  # type: ignore[no-untyped-def]
+    exported, request: pytest.FixtureRequest, data: str, way: str
+) -> None:
+    of: Transformed = request.getfixturevalue(data)
+    model = exported(of, **WAYS[way])
+    pairs = [*of.pairs[:2], make_pair(7, 60, 41)]
     examples = tf.constant([as_example(pair) for pair in pairs])
     confusion = model.signatures["evaluate"](examples=examples)["confusion"].numpy()
     served = model.serve(*(pair[records.IMAGE_ENCODED] for pair in pairs))
@@ -146,9 +161,31 @@ def test_flips_are_averaged_when_serving_and_when_judged(exported, transformed: 
     served = model.signatures["probabilities"](image=tf.constant([pair[records.IMAGE_ENCODED]]))
     np.testing.assert_allclose(served["probabilities"], expected_BHWC, atol=1e-5)
     confusion = model.signatures["evaluate"](examples=tf.constant([as_example(pair)]))["confusion"].numpy()
-    truth_HWC = tf.image.resize(tf.io.decode_png(pair[records.MASK_ENCODED]), [32, 32], method="nearest").numpy()
-    expected_CC = confusion_counts(truth_HWC[..., 0], expected_BHWC[0].argmax(-1), NUM_CLASSES)
+    truth_HW = tf.io.decode_png(pair[records.MASK_ENCODED])[..., 0].numpy()
+    own_size_HWC = tf.image.resize(expected_BHWC[0], truth_HW.shape).numpy()
+    expected_CC = confusion_counts(truth_HW, own_size_HWC.argmax(-1), NUM_CLASSES)
     np.testing.assert_array_equal(confusion[0].reshape(NUM_CLASSES, NUM_CLASSES), expected_CC)
+
+
+def test_a_whole_image_is_normalised_by_its_own_statistics(exported, by_picture: Transformed) -> None:  # type: ignore[no-untyped-def]
+    model = exported(by_picture)
+    pixels = resize_image(tf.constant(RGB), 32, 32, "stretch").numpy().astype(np.float64)
+    value_HWC = (pixels - pixels.mean(axis=(0, 1))) / (pixels.std(axis=(0, 1)) + 8)
+    expected = probabilities_BHWC(model.network(value_HWC[None].astype(np.float32), training=False))
+    served = model.signatures["probabilities"](image=tf.constant([png(RGB)]))["probabilities"]
+    np.testing.assert_allclose(served, expected, atol=1e-4)
+
+
+def test_tiles_are_normalised_by_the_statistics_of_the_whole_image(exported, cropped: Transformed) -> None:  # type: ignore[no-untyped-def]
+    model = exported(cropped, **WAYS["tile"])
+    mean_3, std_3 = RGB.mean(axis=(0, 1)), RGB.std(axis=(0, 1))
+
+    def network(tile_BHWC: tf.Tensor) -> tf.Tensor:
+        value_BHWC = (tf.cast(tile_BHWC, tf.float32) - mean_3) / (std_3 + 8)
+        return probabilities_BHWC(model.network(value_BHWC, training=False))
+
+    decided = decide_in_tiles(tf.constant(RGB), network, (32, 32), NUM_CLASSES, InferenceConfig(mode="tile"))
+    assert (mask_of(model.serve(png(RGB))) == decided.class_HW.numpy()).mean() > 0.999
 
 
 def test_the_padding_of_a_letterboxed_picture_is_cut_off(exported, letterboxed: Transformed) -> None:  # type: ignore[no-untyped-def]

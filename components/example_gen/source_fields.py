@@ -1,0 +1,33 @@
+"""Configuration fields that several data sources share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from common.records import SPLITS
+
+Globs = tuple[str, ...]
+
+FollowLinks = Annotated[
+    bool,
+    Field(
+        description="Whether links below the root may lead out of it, so that data on a read-only share can be used in "
+        "place; the manifest may then be elsewhere too. Without it nothing outside the root is read. Only folders of "
+        "this machine have links, buckets have none.",
+    ),
+]
+
+
+def check_splits(names: dict[str, str]) -> None:
+    """Raises `ValueError` if a value of `names` is not one of our splits."""
+    unknown = sorted(set(names.values()) - set(SPLITS))
+    if unknown:
+        raise ValueError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+
+
+def check_links(root: str, follow_links: bool) -> None:
+    """Raises `ValueError` if links are to be followed in a bucket."""
+    if follow_links and "://" in root:
+        raise ValueError(f"follow_links is for folders of this machine; a bucket has no links, and the root is {root}")

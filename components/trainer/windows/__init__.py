@@ -1,0 +1,1 @@
+"""Training on windows of images at their own size (`transform.mode: crop`)."""

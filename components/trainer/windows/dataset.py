@@ -1,0 +1,117 @@
+"""Batches of windows, random ones to train on and fixed ones to compare epochs by."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from components.trainer.augmentation.augmenter import finisher
+from components.trainer.config import TrainerConfig
+from components.trainer.windows.cutting import Cut, cut_window
+from components.trainer.windows.drawing import Rates, draw_images, make_rates
+from components.trainer.windows.fixed import count_fixed, fixed_windows
+from components.trainer.windows.source import NativeRecords, parse_image, parse_small, streamed
+from components.transform.config import TransformConfig
+from components.transform.picture_statistics import normalised
+
+_SHUFFLED = 10_000
+"""Most windows in the shuffle buffer, if the images do not fit into memory."""
+_BYTES_PER_PIXEL = 4
+
+
+def windows_per_epoch(records: NativeRecords, config: TrainerConfig) -> int:
+    """Returns the number of random windows in an epoch."""
+    return config.windows.per_epoch or len(records.slice_N)
+
+
+def training_windows(
+    records: NativeRecords, config: TrainerConfig, transform: TransformConfig, seed: int
+) -> tf.data.Dataset:
+    """Returns one epoch of augmented batches (image_BHWC, mask_BHW), drawn anew each time it is read.
+
+    Images are float32 if each is normalised by its own statistics, else uint8.  If the records are held in memory, the
+    windows depend only on data, configuration and seed.
+
+    Raises:
+        UserError: the shares of the slice values do not fit the data.
+    """
+    num_classes = len(records.class_pixels_C)
+    rare_C = tuple(place != records.class_pixels_C.argmax() for place in range(num_classes))
+    cut = Cut((transform.height, transform.width), config.augmentation, config.windows, rare_C)
+    area_N = records.height_N * records.width_N
+    rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config))
+
+    def window(serialized: tf.Tensor, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        native = parse_image(serialized, num_classes)
+        pair = cut_window(native.image_HWC, native.mask_HW, native.class_pixels_C, cut, seed_2)
+        return *pair, native.mean_3, native.std_3
+
+    drawn = _drawn_from_memory(records, rates, seed) if records.held is not None else _drawn(records, rates, seed)
+    dataset = tf.data.Dataset.zip((drawn, _seeds(seed)))
+    dataset = dataset.map(window, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if records.held is None:
+        buffer = min(_SHUFFLED, config.cache_bytes // (transform.height * transform.width * _BYTES_PER_PIXEL))
+        dataset = dataset.shuffle(max(buffer, 4 * config.pictures_per_step), seed=seed)
+    dataset = tf.data.Dataset.zip((dataset.batch(config.pictures_per_step), _seeds(seed)))
+    finish = finisher(config.augmentation, transform.by_picture)
+    dataset = dataset.map(
+        lambda batch, seed_2: finish(batch[0], batch[1], batch[2], batch[3], seed_2),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_windows(records: NativeRecords, config: TrainerConfig, transform: TransformConfig) -> tf.data.Dataset:
+    """Returns batches of the fixed windows of all images, in one pass; cached if they fit into `cache_bytes`."""
+    num_classes = len(records.class_pixels_C)
+    size_2, most = (transform.height, transform.width), config.windows.evaluated
+
+    def windows(serialized: tf.Tensor) -> tf.data.Dataset:
+        native = parse_image(serialized, num_classes)
+        image, mask = fixed_windows(native.image_HWC, native.mask_HW, size_2, most)
+        if transform.by_picture:
+            image = normalised(image, native.mean_3[tf.newaxis], native.std_3[tf.newaxis])
+        return tf.data.Dataset.from_tensor_slices((image, mask))
+
+    held = records.held
+    source = streamed(records, shuffled=False) if held is None else tf.data.Dataset.from_tensor_slices(list(held))
+    dataset = source.flat_map(windows)
+    sizes = zip(records.height_N.tolist(), records.width_N.tolist(), strict=True)
+    number = sum(count_fixed(height, width, size_2, most) for height, width in sizes)
+    bytes_of_pixel = 13 if transform.by_picture else _BYTES_PER_PIXEL
+    if number * size_2[0] * size_2[1] * bytes_of_pixel <= config.cache_bytes:
+        dataset = dataset.cache()
+    return dataset.batch(config.batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def _seeds(seed: int) -> tf.data.Dataset:
+    """Returns seeds [2] without end, other ones each time it is read."""
+    return tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+
+
+def _drawn_from_memory(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
+    """Returns the record of each of an epoch's windows, shuffled."""
+    expected_N = rates.expected(records.slice_N, records.height_N * records.width_N)
+    record_N = tf.constant(list(records.held or ()))
+    indices = (
+        _seeds(seed)
+        .take(1)
+        .flat_map(lambda seed_2: tf.data.Dataset.from_tensor_slices(draw_images(expected_N, seed_2)))
+    )
+    return indices.map(lambda index: record_N[index])
+
+
+def _drawn(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
+    """Returns the record of each of an epoch's windows in the order of reading, by the same sampling."""
+
+    def count(position: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+        after = position + rates.expected_in_graph(*parse_small(serialized))
+        number = tf.cast(tf.floor(after) - tf.floor(position), tf.int64)
+        return after, (serialized, number)
+
+    def epoch(seed_2: tf.Tensor) -> tf.data.Dataset:
+        offset = tf.random.stateless_uniform([], seed_2, dtype=tf.float64)
+        counted = streamed(records, shuffled=True).scan(offset, count)
+        return counted.flat_map(lambda serialized, number: tf.data.Dataset.from_tensors(serialized).repeat(number))
+
+    return _seeds(seed).take(1).flat_map(epoch)

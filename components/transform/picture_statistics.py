@@ -1,0 +1,49 @@
+"""Statistics of one image, and normalisation by them: the same in training and serving."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_VALUES = 256
+SMALLEST_STD = 8.0
+"""Added to the standard deviation, so that the noise of an empty image is not amplified."""
+
+
+def picture_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns mean and standard deviation [3] of each channel of a uint8 image, in 0…255.
+
+    They are computed from exact counts, one channel after the other: in float32 an image of 25 megapixels would take
+    300 MB, and its sums would depend on the number of threads.
+    """
+    value_V = tf.range(_VALUES, dtype=tf.float64)
+    means: list[tf.Tensor] = []
+    stds: list[tf.Tensor] = []
+    for channel in range(3):
+        with tf.control_dependencies(stds):
+            value_N = tf.cast(tf.reshape(image_HWC[..., channel], [-1]), tf.int32)
+        count_V = tf.math.bincount(value_N, minlength=_VALUES, maxlength=_VALUES)
+        share_V = tf.cast(count_V, tf.float64) / tf.cast(tf.maximum(tf.size(value_N), 1), tf.float64)
+        mean = tf.reduce_sum(share_V * value_V)
+        means.append(mean)
+        stds.append(tf.sqrt(tf.reduce_sum(share_V * tf.square(value_V - mean))))
+    return tf.cast(tf.stack(means), tf.float32), tf.cast(tf.stack(stds), tf.float32)
+
+
+def batch_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns `picture_statistics` [B, 3] of each image of a batch."""
+    spec = tf.TensorSpec([3], tf.float32)
+    mean_B3, std_B3 = tf.map_fn(picture_statistics, image_BHWC, fn_output_signature=(spec, spec))
+    return mean_B3, std_B3
+
+
+def normalised(image_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> tf.Tensor:
+    """Returns (x − mean) / (std + 8), float32, of images or of windows of them."""
+    mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
+    return (tf.cast(image_BHWC, tf.float32) - mean_B113) / (std_B113 + SMALLEST_STD)
+
+
+def denormalised(value_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> tf.Tensor:
+    """Returns the nearest pixels, uint8, of normalised images: the inverse of `normalised`, to look at them."""
+    mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
+    pixels = value_BHWC * (std_B113 + SMALLEST_STD) + mean_B113
+    return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from registry.store import Registry
+from tests.support.serving import BIRTH
 from tests.support.tiny import segpipe, write_use_case
 
 CACHED = re.compile(r"^✓ (.+) · cached$", re.MULTILINE)
@@ -176,6 +177,18 @@ def test_predict_writes_masks_and_overlays_upright_and_names_what_is_no_picture(
     for kind in ("mask", "overlay"):
         turned = np.asarray(Image.open(masks / f"turned.{kind}.png"))
         np.testing.assert_array_equal(turned, np.asarray(Image.open(masks / f"0-001.{kind}.png")))
+
+
+def test_versions_are_listed_and_a_rollback_serves_one_again(registry: Registry, tmp_path: Path) -> None:
+    listed = segpipe("versions", "--registry", registry.uri).stdout.splitlines()
+    assert re.match(r" +1 +served +\d{4}-\d\d-\d\d ", listed[1])
+    other = shutil.copytree(Path(registry.uri) / "versions" / "1", tmp_path / "other")
+    (other / "note.txt").write_text("another content")
+    registry.push(str(other), **BIRTH)
+    registry.serve(2)
+    rolled_back = segpipe("rollback", "1", "--registry", registry.uri)
+    assert rolled_back.stdout == "version 1 is served now, instead of 2\n", rolled_back.stderr
+    assert registry.served() == 1
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import hypothesis
 import pytest
 
 from common.tensorflow_environment import set_tensorflow_environment
@@ -12,6 +13,9 @@ from tests.support.process_memory import Releaser, keep_few_arenas, over_limit, 
 
 set_tensorflow_environment()  # As the commands do, for the tests' own processes and those that they start.
 keep_few_arenas()
+# A deadline measures how busy the machine is.
+hypothesis.settings.register_profile("segpipe", deadline=None)
+hypothesis.settings.load_profile("segpipe")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As shells start a command in the background; processes of the tests would inherit it, and be deaf to Ctrl-C.

@@ -12,7 +12,7 @@ from common.records import MAX_CLASSES, VOID
 from common.settings import Settings, default_type
 from components.example_gen.annotations.config import VOID_NAME, AnnotatedSource, DrawnSource, PresetSource
 from components.example_gen.dates import check_dates
-from components.example_gen.source_fields import FollowLinks, Globs, check_links, check_splits
+from components.example_gen.source_fields import FollowLinks, Globs, ToOurSplit, check_links
 
 Window = Annotated[
     int,
@@ -120,7 +120,7 @@ class ManifestSource(Settings):
         description="Column that says train, eval or test (`val`, `valid`, `validation` and `dev` are eval); rows with "
         "an empty cell are split by hash; default: the column `split`, if there is one.",
     )
-    split_names: dict[str, str] = Field(
+    split_names: ToOurSplit = Field(
         default={}, description="Further names of splits in that column → our names, such as `{holdout: test}`."
     )
     group_column: str | None = Field(
@@ -145,12 +145,6 @@ class ManifestSource(Settings):
             raise ValueError(f"{value!r} is not a delimiter; write one character, such as ';', or tab")
         return character
 
-    @field_validator("split_names")
-    @classmethod
-    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        check_splits(value)
-        return value
-
     @model_validator(mode="after")
     def _dates_fit(self) -> ManifestSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
@@ -173,17 +167,11 @@ class TfdsSource(Settings):
     data_dir: str | None = Field(default=None, description="Where it is prepared; default: the package's folder.")
     image_key: str = Field(default="image", description="Feature that holds the image.")
     mask_key: str = Field(default="segmentation_mask", description="Feature that holds the mask.")
-    splits: dict[str, str] = Field(
+    splits: ToOurSplit = Field(
         default={"train": "train", "test": "test"},
         description="Their splits → ours; a missing one is taken from train by hash.",
     )
     download: bool = Field(default=False, description="Whether the package may download and prepare it.")
-
-    @field_validator("splits")
-    @classmethod
-    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        check_splits(value)
-        return value
 
     @model_validator(mode="after")
     def _two_features(self) -> TfdsSource:

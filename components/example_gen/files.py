@@ -94,6 +94,16 @@ def escape_of(path: str) -> str | None:
     return None
 
 
+def top_level(folder: Folder) -> set[str]:
+    """Returns what lies directly in `folder`, folders with a slash, for a message that names what is there instead."""
+    return first_parts(info.path for info in folder.walk(""))
+
+
+def first_parts(paths: Iterable[str]) -> set[str]:
+    """Returns the first part of each path, with a slash if it is a folder."""
+    return {path.split("/")[0] + ("/" if "/" in path else "") for path in paths}
+
+
 def names(found: Iterable[str]) -> str:
     """Lists the first few of `found` for an error message, or `nothing`."""
     listed = sorted(found)

@@ -135,8 +135,7 @@ class Ingestion:
             try:
                 return work(opened)
             except RejectionError as rejected:
-                entry = opened.pair.quarantine(rejected.reason, rejected.detail, rejected.cause, rejected.remedy)
-                return entry.model_copy(update={"values": rejected.values}) if rejected.values else entry
+                return rejected.entry(opened.pair.id, opened.pair.image, opened.pair.mask)
 
         return map_ahead(tried, self._source.open(pairs, self._config.limits.max_bytes))
 

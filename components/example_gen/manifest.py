@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.records import SPLITS
 from components.example_gen.columns import Columns, choose_columns, describe_columns, split_of
 from components.example_gen.config import ManifestSource
-from components.example_gen.files import FileInfo, Folder, escape_of, names, read_file
+from components.example_gen.files import FileInfo, Folder, escape_of, names, read_file, top_level
 from components.example_gen.named_files import NamedFiles
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
@@ -63,8 +63,7 @@ def _read_manifest(folder: Folder, source: ManifestSource) -> bytes:
         path = below
     info = folder.look_up([path]).get(path)
     if info is None:
-        there = {i.path.split("/")[0] + ("/" if "/" in i.path else "") for i in folder.walk("")}
-        raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(there)}")
+        raise UserError(f"no manifest {source.file} in {folder.root}, which holds {names(top_level(folder))}")
     if info.problem:
         raise RejectionError(*info.problem)
     return folder.read(path, MAX_BYTES)
@@ -117,15 +116,7 @@ class _Rows:
     def quarantine(self, row: Row, rejected: RejectionError) -> Quarantined:
         """Returns the quarantine entry of a row."""
         image, mask = (path or None for path in self._paths(row))
-        return Quarantined(
-            id=self._id(row),
-            image=image,
-            mask=mask,
-            reason=rejected.reason,
-            detail=rejected.detail,
-            cause=rejected.cause,
-            remedy=rejected.remedy,
-        )
+        return rejected.entry(self._id(row), image, mask)
 
     def _written(self, row: Row) -> tuple[str, str]:
         return row.cells.get(self.columns.image, ""), row.cells.get(self.columns.mask, "")

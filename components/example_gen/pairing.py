@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.records import SPLITS
 from components.example_gen.config import FoldersSource
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
-from components.example_gen.files import FileInfo, Folder, names
+from components.example_gen.files import FileInfo, Folder, names, top_level
 from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.globs import Glob
 from components.example_gen.lookalikes import any_case, unicode_form
@@ -26,6 +26,7 @@ from components.example_gen.naming import (
     suffix_line,
 )
 from components.example_gen.quarantine import Quarantined, Reason
+from components.example_gen.rejection import RejectionError
 from components.example_gen.suffixes import PICTURE_SUFFIXES
 
 
@@ -304,7 +305,7 @@ def _require(
     for info in problems:
         if info.problem:
             raise UserError(_with_remedy(f"{wanted}: {info.problem.detail}", info.problem.remedy))
-    there = {info.path.split("/")[0] + ("/" if "/" in info.path else "") for info in folder.walk("")}
+    there = top_level(folder)
     raise UserError(_with_remedy(f"{wanted}; what is there instead: {names(there)}", _other_case(kind, globs, there)))
 
 
@@ -397,12 +398,4 @@ def _alone(
 def _refused(name: str, images: Sequence[FileInfo], masks: Sequence[FileInfo]) -> Quarantined:
     problem = next(info.problem for info in (*images, *masks) if info.problem)
     image, mask = (next((info.path for info in infos), None) for infos in (images, masks))
-    return Quarantined(
-        id=name,
-        image=image,
-        mask=mask,
-        reason=problem.reason,
-        detail=problem.detail,
-        cause=problem.cause,
-        remedy=problem.remedy,
-    )
+    return RejectionError(*problem).entry(name, image, mask)

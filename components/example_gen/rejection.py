@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.example_gen.quarantine import Reason
+from components.example_gen.quarantine import Quarantined, Reason
 
 
 class RejectionError(Exception):
@@ -31,3 +31,16 @@ class RejectionError(Exception):
     def within(self, place: str) -> RejectionError:
         """Returns the same rejection with its detail prefixed by its place (`image`, `mask`, `row 7`)."""
         return RejectionError(self.reason, f"{place} {self.detail}", self.cause, self.remedy, self.values)
+
+    def entry(self, pair_id: str, image: str | None, mask: str | None) -> Quarantined:
+        """Returns the quarantine entry of the pair, or of the file without a partner, that is rejected."""
+        return Quarantined(
+            id=pair_id,
+            image=image,
+            mask=mask,
+            reason=self.reason,
+            detail=self.detail,
+            cause=self.cause,
+            remedy=self.remedy,
+            values=self.values,
+        )

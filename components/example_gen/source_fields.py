@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from common.records import SPLITS
 
@@ -20,11 +20,15 @@ FollowLinks = Annotated[
 ]
 
 
-def check_splits(names: dict[str, str]) -> None:
-    """Raises `ValueError` if a value of `names` is not one of our splits."""
+def _check_splits(names: dict[str, str]) -> dict[str, str]:
     unknown = sorted(set(names.values()) - set(SPLITS))
     if unknown:
         raise ValueError(f"unknown split {unknown[0]!r}; the splits are {', '.join(SPLITS)}")
+    return names
+
+
+ToOurSplit = Annotated[dict[str, str], AfterValidator(_check_splits)]
+"""A name that the data has → one of our splits."""
 
 
 def check_links(root: str, follow_links: bool) -> None:

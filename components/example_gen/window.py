@@ -11,7 +11,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from components.example_gen.config import DataConfig, FoldersSource, ManifestSource
 from components.example_gen.dates import DatedPath, is_dated, split_root
-from components.example_gen.files import Folder, names, open_folder
+from components.example_gen.files import Folder, names, open_folder, top_level
 
 
 def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
@@ -79,4 +79,4 @@ def _holds_file(folder: Folder, place: _Place) -> bool:
 def _instead(folder: Folder, places: Iterable[datetime.date]) -> str:
     if later := [date.isoformat() for date in places]:
         return f"data of {names(later)} only, which is later or empty"
-    return names({info.path.split("/")[0] + ("/" if "/" in info.path else "") for info in folder.walk("")})
+    return names(top_level(folder))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from common.settings import Settings
 from components.example_gen.annotations.class_tables import CITYSCAPES, CITYSCAPES_IGNORED, VOC
 from components.example_gen.dates import is_dated
-from components.example_gen.source_fields import FollowLinks, Globs, check_links, check_splits
+from components.example_gen.source_fields import FollowLinks, Globs, ToOurSplit, check_links
 
 VOID_NAME = "void"
 SKIP_NAME = "skip"
@@ -120,18 +120,12 @@ class DocumentSource(NamedSource):
         description="Folders, relative to the root, in which the images' names are looked up; default: the folder of "
         "the annotation file, the root, and `images` below the root.",
     )
-    splits: dict[str, str] = Field(
+    splits: ToOurSplit = Field(
         default={},
         description="Glob of an annotation file, relative to the root → its split, such as "
         "`{'annotations/*val2017.json': eval}`; the first that matches counts. Images of other files are split by "
         "hash.",
     )
-
-    @field_validator("splits")
-    @classmethod
-    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        check_splits(value)
-        return value
 
 
 class CocoSource(DocumentSource):
@@ -236,16 +230,10 @@ class YoloSource(NamedSource):
         default={},
         description="Key of the file → folder of its images, relative to the root, instead of what the file says.",
     )
-    splits: dict[str, str] = Field(
+    splits: ToOurSplit = Field(
         default={"train": "train", "val": "eval", "test": "test"},
         description="Key of the file → our split; a missing one is taken from train by hash.",
     )
-
-    @field_validator("splits")
-    @classmethod
-    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        check_splits(value)
-        return value
 
 
 class PresetSource(Settings):
@@ -263,17 +251,11 @@ class PresetSource(Settings):
         description="Our class, or `void`, for classes of the data set that are neither among our classes nor in "
         "`class_map`; without it each must be.",
     )
-    splits: dict[str, str] = Field(
+    splits: ToOurSplit = Field(
         default={"train": "train", "val": "test"},
         description="Split of the data set → ours; a missing one is taken from train by hash.",
     )
     follow_links: FollowLinks = False
-
-    @field_validator("splits")
-    @classmethod
-    def _known_splits(cls, value: dict[str, str]) -> dict[str, str]:
-        check_splits(value)
-        return value
 
     @model_validator(mode="after")
     def _root_fits(self) -> PresetSource:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -22,12 +21,12 @@ from components.example_gen.annotations.document import (
     UnusableImage,
     bad_annotation,
 )
+from components.example_gen.annotations.outlines import ellipse, turned
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 
 _DRAWN = ("polygon", "mask", "box", "ellipse")
 _IGNORED = ("tag",)
-_ELLIPSE_CORNERS = 360
 
 
 def read_cvat(data: bytes, path: str) -> Document:
@@ -131,20 +130,16 @@ def _box(element: Element) -> Polygons:
 
 def _ellipse(element: Element) -> Polygons:
     x, y, across, down = (float(element.get(name, "")) for name in ("cx", "cy", "rx", "ry"))
-    angles_N = np.arange(_ELLIPSE_CORNERS) * 2 * np.pi / _ELLIPSE_CORNERS
-    outline = np.stack([x + across * np.cos(angles_N), y + down * np.sin(angles_N)], axis=1)
-    return Polygons((_turned(outline, element),))
+    return Polygons((_turned(ellipse(across, down) + np.array([x, y]), element),))
 
 
 def _turned(points_N2: np.ndarray, element: Element) -> np.ndarray:
     """Returns the points turned clockwise about their centre by the element's degrees."""
-    angle = math.radians(float(element.get("rotation", "0")))
-    if not angle:
+    degrees = float(element.get("rotation", "0"))
+    if not degrees:
         return points_N2
     centre = (points_N2.min(axis=0) + points_N2.max(axis=0)) / 2
-    cosine, sine = math.cos(angle), math.sin(angle)
-    turned: np.ndarray = (points_N2 - centre) @ np.array([[cosine, sine], [-sine, cosine]]) + centre
-    return turned
+    return turned(points_N2 - centre, degrees) + centre
 
 
 def _mask(element: Element, name: str, size: Size) -> Bitmap:

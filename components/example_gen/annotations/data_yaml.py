@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from common.errors import UserError
-from components.example_gen.files import Folder, escape_of, names
+from components.example_gen.files import Folder, escape_of, names, top_level
 from components.example_gen.rejection import RejectionError
 
 _MAX_BYTES = 1_000_000
@@ -21,8 +21,8 @@ def read_data_yaml(folder: Folder, path: str) -> tuple[dict[str, Any], bytes]:
         raise UserError(f"data.source.file must lie below {folder.root}, but {escape}")
     info = folder.look_up([path]).get(path)
     if info is None:
-        there = {found.path.split("/")[0] + ("/" if "/" in found.path else "") for found in folder.walk("")}
-        raise UserError(f"no file {path} in {folder.root}, which holds {names(there)}; set data.source.file")
+        there = names(top_level(folder))
+        raise UserError(f"no file {path} in {folder.root}, which holds {there}; set data.source.file")
     try:
         if info.problem:
             raise RejectionError(*info.problem)

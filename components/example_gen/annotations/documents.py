@@ -21,7 +21,7 @@ from components.example_gen.annotations.label_studio import read_label_studio
 from components.example_gen.annotations.masks import annotated_mask
 from components.example_gen.annotations.panoptic import read_panoptic
 from components.example_gen.annotations.unannotated import unannotated
-from components.example_gen.files import FileInfo, Folder, escape_of, names
+from components.example_gen.files import FileInfo, Folder, escape_of, first_parts, names
 from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.globs import Glob
 from components.example_gen.named_files import NamedFiles
@@ -93,10 +93,9 @@ class DocumentPairs(DrawnPairs):
         walked = {info.path: info for glob in globs for info in self._folder.walk(glob.prefix)}
         files = [info for path, info in sorted(walked.items()) if any(glob.name(path) is not None for glob in globs)]
         if not files:
-            there = {path.split("/")[0] + ("/" if "/" in path else "") for path in walked}
             raise UserError(
                 f"no annotation file matches {names(self._source.files)} below {self._folder.root}, which holds "
-                f"{names(there)}; set data.source.files"
+                f"{names(first_parts(walked))}; set data.source.files"
             )
         for info in files:
             if info.problem:
@@ -206,12 +205,6 @@ class _Images:
 
 
 def _unusable(path: str, name: str, file: str | None, rejected: RejectionError) -> Quarantined:
-    return Quarantined(
-        id=posixpath.splitext(file)[0] if file else f"{path}{_SEPARATOR}{name}",
-        image=file,
-        mask=f"{path}{_SEPARATOR}{name}",
-        reason=rejected.reason,
-        detail=f"{name} of {path} {rejected.detail}",
-        cause=rejected.cause,
-        remedy=rejected.remedy,
-    )
+    annotations = f"{path}{_SEPARATOR}{name}"
+    pair_id = posixpath.splitext(file)[0] if file else annotations
+    return rejected.within(f"{name} of {path}").entry(pair_id, file, annotations)

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from common.errors import UserError
-from components.example_gen.files import FileInfo, Folder, names
+from components.example_gen.files import FileInfo, Folder, names, top_level
 from components.example_gen.globs import Glob
 from components.example_gen.pairing import is_stray, name_of, walk_below
 from components.example_gen.quarantine import Quarantined
+from components.example_gen.rejection import RejectionError
 
 
 @dataclass
@@ -48,9 +49,9 @@ def list_by_name(folder: Folder, wanted: Mapping[str, Iterable[str]], suffixes: 
             found.ignored_files += 1
     for kind, lists in found.kinds.items():
         if not lists:
-            there = {info.path.split("/")[0] + ("/" if "/" in info.path else "") for info in folder.walk("")}
+            there = names(top_level(folder))
             raise UserError(
-                f"no {kind} matches {names(wanted[kind])} below {folder.root}, which holds {names(there)}; set the "
+                f"no {kind} matches {names(wanted[kind])} below {folder.root}, which holds {there}; set the "
                 "globs under data.source"
             )
     return found
@@ -59,8 +60,7 @@ def list_by_name(folder: Folder, wanted: Mapping[str, Iterable[str]], suffixes: 
 def refused_file(info: FileInfo) -> Quarantined:
     """Returns the quarantine entry of a file that must not be read."""
     assert info.problem is not None
-    reason, detail, cause, remedy = info.problem
-    return Quarantined(id=info.path, image=info.path, reason=reason, detail=detail, cause=cause, remedy=remedy)
+    return RejectionError(*info.problem).entry(info.path, info.path, None)
 
 
 def _fits(path: str, suffixes: Collection[str], kind: str) -> bool:

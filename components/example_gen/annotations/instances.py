@@ -48,7 +48,7 @@ class InstancePairs(DrawnPairs):
             try:
                 pairs.append(self._pair(name, found.kinds[_IMAGE][name], parts))
             except RejectionError as rejected:
-                quarantined.append(_refused(name, images[name], rejected))
+                quarantined.append(rejected.entry(name, images[name], None))
         quarantined += _without_image(found, owned)
         return Listing(tuple(pairs), tuple(quarantined), found.ignored_files, fingerprint_of(found.files))
 
@@ -100,17 +100,6 @@ class InstancePairs(DrawnPairs):
 
 def _kinds(source: InstancesSource) -> dict[str, tuple[str, ...]]:
     return {f"mask of {name}": globs for name, globs in source.masks.items()}
-
-
-def _refused(name: str, image: str, rejected: RejectionError) -> Quarantined:
-    return Quarantined(
-        id=name,
-        image=image,
-        reason=rejected.reason,
-        detail=rejected.detail,
-        cause=rejected.cause,
-        remedy=rejected.remedy,
-    )
 
 
 def _without_image(found: NamedFileLists, owned: dict[str, dict[str, list[str]]]) -> Iterator[Quarantined]:

@@ -26,13 +26,14 @@ from components.example_gen.annotations.document import (
     UnusableImage,
     bad_annotation,
 )
-from components.example_gen.annotations.json_file import is_number, read_json, repeated_key
+from components.example_gen.annotations.json_file import read_json, repeated_key
+from components.example_gen.annotations.outlines import ellipse, read_points, turned
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 
 _DRAWN = ("brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels")
 _OF_THE_WHOLE = ("choices", "textarea", "rating", "number", "datetime", "taxonomy", "pairwise", "relation")
-_ELLIPSE_CORNERS = 360
+_NO_NUMBERS = "has coordinates that are not numbers"
 _PERCENT = 100.0
 
 Record = dict[str, Any]
@@ -144,12 +145,12 @@ def _geometry(name: str, region: Record, size: Size) -> Geometry:
         return _brush(name, value, size)
     scale_2 = np.array(size, np.float64) / _PERCENT
     if kind == "polygonlabels":
-        return Polygons((_points(name, value.get("points")) * scale_2,))
+        return Polygons((read_points(name, value.get("points"), _NO_NUMBERS) * scale_2,))
     keys = ("x", "y", "width", "height") if kind == "rectanglelabels" else ("x", "y", "radiusX", "radiusY")
-    x, y, across, down, rotation = _points(
-        name, [[value.get(key), 0] for key in keys] + [[value.get("rotation", 0), 0]]
+    x, y, across, down, rotation = read_points(
+        name, [[value.get(key), 0] for key in keys] + [[value.get("rotation", 0), 0]], _NO_NUMBERS
     )[:, 0]
-    outline_N2 = _rectangle(across, down) if kind == "rectanglelabels" else _ellipse(across, down)
+    outline_N2 = _rectangle(across, down) if kind == "rectanglelabels" else ellipse(across, down)
     return Polygons((_turned(outline_N2 * scale_2, rotation) + np.array([x, y]) * scale_2,))
 
 
@@ -165,31 +166,9 @@ def _brush(name: str, value: Record, size: Size) -> Bitmap:
         raise bad_annotation(name, "has a brush that is not a list of bytes") from error
 
 
-def _points(name: str, points: object) -> np.ndarray:
-    pairs = isinstance(points, list) and all(
-        isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in points
-    )
-    if not pairs:
-        raise bad_annotation(name, "has coordinates that are not numbers")
-    try:
-        return np.array(points, np.float64).reshape(-1, 2)
-    except OverflowError as error:
-        raise bad_annotation(name, "has a coordinate that is not a finite number") from error
-
-
 def _rectangle(across: float, down: float) -> np.ndarray:
     return np.array([[0, 0], [across, 0], [across, down], [0, down]])
 
 
-def _ellipse(across: float, down: float) -> np.ndarray:
-    angles_N = np.arange(_ELLIPSE_CORNERS) * 2 * np.pi / _ELLIPSE_CORNERS
-    return np.stack([across * np.cos(angles_N), down * np.sin(angles_N)], axis=1)
-
-
 def _turned(points_N2: np.ndarray, degrees: float) -> np.ndarray:
-    """Returns the points turned clockwise about the origin, in pixels."""
-    if not math.isfinite(degrees):
-        return points_N2 * np.nan
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turned: np.ndarray = points_N2 @ np.array([[cosine, sine], [-sine, cosine]])
-    return turned
+    return turned(points_N2, degrees) if math.isfinite(degrees) else points_N2 * np.nan

@@ -18,15 +18,16 @@ from components.example_gen.annotations.config import LabelmeSource
 from components.example_gen.annotations.document import Bitmap, Geometry, Points, Polygons, Shape, Size, bad_annotation
 from components.example_gen.annotations.drawn_pairs import DrawnPairs
 from components.example_gen.annotations.files_by_name import list_by_name, refused_file
-from components.example_gen.annotations.json_file import is_number, read_json, repeated_key
+from components.example_gen.annotations.json_file import read_json, repeated_key
 from components.example_gen.annotations.masks import annotated_mask
+from components.example_gen.annotations.outlines import read_points
 from components.example_gen.annotations.unannotated import is_no_mask, no_mask, unannotated
 from components.example_gen.files import FileInfo
 from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.headers import open_image
 from components.example_gen.lazy_pair import read_limited
 from components.example_gen.pairing import Listing, Pair
-from components.example_gen.quarantine import Quarantined, Reason
+from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 
 _IMAGE, _ANNOTATION = "image", "annotation file"
@@ -52,7 +53,8 @@ class LabelmePairs(DrawnPairs):
             try:
                 pairs.append(self._pair(name, *of_name))
             except RejectionError as rejected:
-                quarantined.append(_refused(name, *of_name, rejected))
+                image, annotation = (next((info.path for info in infos), None) for infos in of_name)
+                quarantined.append(rejected.entry(name, image, annotation))
         if not pairs:
             first = "; ".join(f"{entry.id}: {entry.detail}" for entry in quarantined[:1])
             raise UserError(f"no image can be paired with an annotation file of its name; the first: {first}")
@@ -137,7 +139,7 @@ def _shape(record: object, name: str, max_pixels: int) -> Shape:
 
 
 def _geometry(name: str, record: Record, max_pixels: int) -> Geometry:
-    points_N2 = _points(name, record.get("points"))
+    points_N2 = read_points(name, record.get("points"), "has points that are not pairs of x and y")
     if not np.isfinite(points_N2).all():
         raise bad_annotation(name, "has a coordinate that is not a finite number")
     kind = record.get("shape_type") or "polygon"
@@ -176,31 +178,3 @@ def _bitmap(name: str, text: object, points_N2: Points, max_pixels: int) -> Bitm
         raise rejected.within(f"{name}:") from rejected
     left, top = (int(side) for side in points_N2[0])
     return Bitmap(left, top, pixels_HW > 0)
-
-
-def _points(name: str, points: object) -> Points:
-    """The points [N, 2] of a list of pairs; raises `RejectionError` if it is something else."""
-    pairs = isinstance(points, list) and all(
-        isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in points
-    )
-    if not pairs:
-        raise bad_annotation(name, "has points that are not pairs of x and y")
-    try:
-        return np.array(points, np.float64).reshape(-1, 2)
-    except OverflowError as error:
-        raise bad_annotation(name, "has a coordinate that is not a finite number") from error
-
-
-def _refused(
-    name: str, images: Sequence[FileInfo], annotations: Sequence[FileInfo], rejected: RejectionError
-) -> Quarantined:
-    image, annotation = (next((info.path for info in infos), None) for infos in (images, annotations))
-    return Quarantined(
-        id=name,
-        image=image,
-        mask=annotation,
-        reason=rejected.reason,
-        detail=rejected.detail,
-        cause=rejected.cause,
-        remedy=rejected.remedy,
-    )

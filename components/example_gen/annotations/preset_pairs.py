@@ -9,8 +9,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from common.errors import UserError
-from common.records import SPLITS
 from components.example_gen.annotations.config import PresetSource, VocSource
+from components.example_gen.annotations.given_splits import in_split
 from components.example_gen.config import FoldersSource
 from components.example_gen.file_pairs import open_files
 from components.example_gen.files import FileInfo, Folder, names, open_folder
@@ -58,9 +58,12 @@ def _list_voc(folder: Folder, source: PresetSource) -> Listing:
     for theirs, (_, listed) in lists.items():
         for name in dict.fromkeys(listed):
             try:
-                pairs.append(_in_split(_voc_pair(files, name, counts[name]), theirs, source))
+                pairs.append(
+                    in_split(_voc_pair(files, name, counts[name]), source.splits[theirs], source.splits.values())
+                )
             except RejectionError as rejected:
-                quarantined.append(_refused(name, rejected.within(f"{theirs}.txt names {name!r}, which")))
+                placed = rejected.within(f"{theirs}.txt names {name!r}, which")
+                quarantined.append(placed.entry(name, *_voc_paths(name)))
     contents = b"\0".join(data for data, _ in lists.values())
     if not counts:
         raise UserError(f"the lists {names(lists)} in {_LISTS} name no image")
@@ -111,30 +114,8 @@ def _list_cityscapes(folder: Folder, source: PresetSource) -> Listing:
         contents = find_files(folder, globs)
         listing = pair_by_name(contents, globs)
         cities = [replace(pair, group=posixpath.dirname(pair.id)) for pair in listing.pairs]
-        pairs += [_in_split(pair, theirs, source) for pair in cities]
+        pairs += [in_split(pair, source.splits[theirs], source.splits.values()) for pair in cities]
         quarantined += listing.quarantined
         files += contents.files
         ignored += listing.ignored_files
     return Listing(tuple(pairs), tuple(quarantined), ignored, fingerprint_of(files))
-
-
-def _in_split(pair: Pair, theirs: str, source: PresetSource) -> Pair:
-    """Returns the pair in its split; those of train are shared with the splits that the data set does not have."""
-    ours = source.splits[theirs]
-    missing = tuple(split for split in SPLITS if split not in source.splits.values())
-    if ours == "train" and missing:
-        return replace(pair, split=None, among=("train", *missing))
-    return replace(pair, split=ours)
-
-
-def _refused(name: str, rejected: RejectionError) -> Quarantined:
-    image, mask = _voc_paths(name)
-    return Quarantined(
-        id=name,
-        image=image,
-        mask=mask,
-        reason=rejected.reason,
-        detail=rejected.detail,
-        cause=rejected.cause,
-        remedy=rejected.remedy,
-    )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
 
 from common.errors import UserError
-from common.records import SPLITS
 from components.example_gen.annotations.config import YoloSource
 from components.example_gen.annotations.data_yaml import class_names, image_folders, read_data_yaml
 from components.example_gen.annotations.document import Polygons, Shape, Size, bad_annotation
 from components.example_gen.annotations.drawn_pairs import DrawnPairs
+from components.example_gen.annotations.given_splits import in_split
 from components.example_gen.annotations.masks import annotated_mask
 from components.example_gen.annotations.unannotated import is_no_mask, no_mask, unannotated
 from components.example_gen.files import FileInfo, names
@@ -44,9 +43,10 @@ class YoloPairs(DrawnPairs):
             for image, label in self._images(key_folders):
                 files += [image] if label is None else [image, label]
                 try:
-                    pairs.append(_in_split(self._pair(image, label), self._source.splits[key], given))
+                    pairs.append(in_split(self._pair(image, label), self._source.splits[key], given))
                 except RejectionError as rejected:
-                    quarantined.append(_refused(image.path, label, rejected))
+                    mask = None if label is None else label.path
+                    quarantined.append(rejected.entry(posixpath.splitext(image.path)[0], image.path, mask))
         if not pairs and not quarantined:
             where = names(folder for of_key in folders.values() for folder in of_key)
             raise UserError(f"{self._source.file}: no image lies in {where}; set data.source.folders")
@@ -125,23 +125,3 @@ def _label_path(image: str) -> str:
     """Returns the label file of an image: the last folder `images` becomes `labels`, if there is one."""
     above, found, below = f"/{posixpath.splitext(image)[0]}".rpartition("/images/")
     return f"{above}/labels/{below}.txt"[1:] if found else f"{below[1:]}.txt"
-
-
-def _in_split(pair: Pair, split: str, given: set[str]) -> Pair:
-    """Returns the pair in its split; those of train are shared with the splits that the file does not have."""
-    missing = tuple(name for name in SPLITS if name not in given)
-    if split == "train" and missing:
-        return replace(pair, split=None, among=("train", *missing))
-    return replace(pair, split=split)
-
-
-def _refused(image: str, label: FileInfo | None, rejected: RejectionError) -> Quarantined:
-    return Quarantined(
-        id=posixpath.splitext(image)[0],
-        image=image,
-        mask=None if label is None else label.path,
-        reason=rejected.reason,
-        detail=rejected.detail,
-        cause=rejected.cause,
-        remedy=rejected.remedy,
-    )

@@ -16,8 +16,6 @@ from components.transform.config import TransformConfig
 from components.transform.image_ops import images_from_bytes, masks_from_bytes
 from components.transform.picture_statistics import batch_statistics, normalised
 
-COMPRESSION = "GZIP"  # what TFX's Transform writes
-
 
 class Constants(NamedTuple):
     """Results of Transform's analyzers over the training split."""
@@ -89,7 +87,7 @@ def evaluation_dataset(
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(sorted(files), COMPRESSION)
+    return tf.data.TFRecordDataset(sorted(files), features.COMPRESSION)
 
 
 def _held_in_memory(files: Sequence[str], limit: int) -> tuple[int, tf.data.Dataset]:
@@ -101,7 +99,7 @@ def _held_in_memory(files: Sequence[str], limit: int) -> tuple[int, tf.data.Data
         if size > limit:
             shards = tf.data.Dataset.from_tensor_slices(sorted(files)).shuffle(len(files), seed=0)
             return 0, shards.interleave(
-                lambda shard: tf.data.TFRecordDataset(shard, COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
+                lambda shard: tf.data.TFRecordDataset(shard, features.COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
             )
     names = tf.io.parse_example(held, {features.ID: tf.io.FixedLenFeature([], tf.string)})[features.ID].numpy()
     order = np.argsort(names, kind="stable")

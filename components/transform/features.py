@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+COMPRESSION = "GZIP"
+"""Compression of the files that TFX's Transform writes."""
+
 IMAGE = "image"  # bytes: H·W·3 raw uint8, row by row, RGB
 MASK = "mask"  # bytes: H·W raw uint8, class indices and void
 ID = "id"  # bytes: the pair's name

@@ -94,6 +94,13 @@ def _pad(pixels: tf.Tensor, place: Placement, out_height: int, out_width: int, v
     return tf.pad(pixels, padding, constant_values=tf.constant(value, pixels.dtype))
 
 
+def class_pixels(mask_HW: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Pixels of each class [C], int64; void is in none."""
+    flat_N = tf.cast(tf.reshape(mask_HW, [-1]), tf.int32)
+    count_V = tf.math.bincount(flat_N, minlength=VOID + 1, maxlength=VOID + 1)
+    return tf.ensure_shape(tf.cast(count_V[:num_classes], tf.int64), [num_classes])
+
+
 def to_bytes(pixels: tf.Tensor) -> tf.Tensor:
     """The raw bytes of a uint8 tensor, as a string scalar.
 

@@ -12,6 +12,7 @@ from common.errors import UserError
 from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.image_ops import (
+    class_pixels,
     decode_image,
     decode_mask,
     resize_nearest,
@@ -68,13 +69,6 @@ def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, num_cla
             parallel_iterations=1,
         )
     )
-
-
-def class_pixels(mask_HW: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Pixels of each class [C], int64; void is in none."""
-    flat_N = tf.cast(tf.reshape(mask_HW, [-1]), tf.int32)
-    count_V = tf.math.bincount(flat_N, minlength=records.VOID + 1, maxlength=records.VOID + 1)
-    return tf.ensure_shape(tf.cast(count_V[:num_classes], tf.int64), [num_classes])
 
 
 def channel_statistics(native: Native) -> tuple[tf.Tensor, tf.Tensor]:

@@ -6,9 +6,10 @@ import base64
 import io
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,37 +40,33 @@ class Prediction(NamedTuple):
     class_names: tuple[str, ...]
 
 
-class AnswerFiles(Protocol):
-    """Interface of a format.  Pixels of the first class count as background, and are not annotated."""
+class AnswerFiles(ABC):
+    """Writer of a format into a folder.  Pixels of the first class count as background, and are not annotated."""
 
     told: str
     """What is written, for the message: `masks and overlays are in`."""
 
+    def __init__(self, out: Path) -> None:
+        self._out = out
+
+    @abstractmethod
     def add(self, image: ImageFile, found: Prediction) -> None:
         """Writes the files of one image, each atomically; raises `UserError` if that fails."""
 
-    def finish(self) -> None:
-        """Writes what describes all images."""
+    def finish(self) -> None:  # noqa: B027 - most formats have no such file
+        """Writes what describes all images, if the format has such a file."""
 
 
 def answer_files(format: str, out: Path) -> AnswerFiles:
-    """Returns the writer of a format into the folder `out`."""
-    writers: dict[str, type[_Masks | _Coco | _Labelme | _GeoJson]] = {
-        "png": _Masks,
-        "coco": _Coco,
-        "labelme": _Labelme,
-        "geojson": _GeoJson,
-    }
+    """Returns the writer of a format, one of `FORMATS`, into the folder `out`."""
+    writers: dict[str, type[AnswerFiles]] = {"png": _Masks, "coco": _Coco, "labelme": _Labelme, "geojson": _GeoJson}
     return writers[format](out)
 
 
-class _Masks:
+class _Masks(AnswerFiles):
     """`NAME.mask.png` with class indices, and `NAME.overlay.png`."""
 
     told = "masks and overlays are in"
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
 
     def add(self, image: ImageFile, found: Prediction) -> None:
         try:
@@ -79,17 +76,14 @@ class _Masks:
         _write(self._out / f"{image.name}.mask.png", _png(Image.fromarray(found.mask_HW)))
         _write(self._out / f"{image.name}.overlay.png", _png(Image.fromarray(overlay(pixels_HWC, found.mask_HW))))
 
-    def finish(self) -> None:
-        pass
 
-
-class _Coco:
+class _Coco(AnswerFiles):
     """One file of COCO (instances): each region of a class is an annotation with a compressed run-length encoding."""
 
     told = f"annotations for COCO's tools are in {COCO_FILE} in"
 
     def __init__(self, out: Path) -> None:
-        self._out = out
+        super().__init__(out)
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
         self._names: tuple[str, ...] = ()
@@ -108,13 +102,10 @@ class _Coco:
         _write_json(self._out / COCO_FILE, document)
 
 
-class _Labelme:
+class _Labelme(AnswerFiles):
     """`NAME.json`, which LabelMe opens: a polygon for each region, or a mask if the region has holes."""
 
     told = "annotations for LabelMe are in"
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
 
     def add(self, image: ImageFile, found: Prediction) -> None:
         file = self._out / f"{image.name}.json"
@@ -130,25 +121,16 @@ class _Labelme:
         }
         _write_json(file, document)
 
-    def finish(self) -> None:
-        pass
 
-
-class _GeoJson:
+class _GeoJson(AnswerFiles):
     """`NAME.geojson`: a polygon for each region, in pixels from the upper left corner."""
 
     told = "polygons are in"
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
 
     def add(self, image: ImageFile, found: Prediction) -> None:
         classes = range(1, len(found.class_names))
         document = feature_collection(found.mask_HW, found.class_names, tuple(classes), 1)
         _write_json(self._out / f"{image.name}.geojson", document)
-
-    def finish(self) -> None:
-        pass
 
 
 def _file_name(image: ImageFile) -> str:

@@ -99,7 +99,7 @@ def _rehearse(config: RunConfig, status: Status) -> tuple[Rehearsal, list[str]]:
         config.seed,
         _shown_on(status),
         lambda: status.update("computing the statistics"),
-        lambda used: sizes.add(mask_in(used.record), used.slices),
+        None if config.transform.crops else lambda used: sizes.add(mask_in(used.record), used.slices),
     )
     return rehearsal, list(sizes.warnings())
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import tensorflow as tf
 
 from components.trainer.augmentation.augmenter import finisher
 from components.trainer.windows.cutting import Cut, cut_window
 from components.transform.image_ops import (
+    class_pixels,
     decode_image,
     decode_mask,
     resize_image,
@@ -32,8 +32,7 @@ def rows_of_windows(
     """
     num_classes = len(config.data.classes)
     masks = [decode_mask(mask) for mask in mask_B]
-    pixels_BC = [np.bincount(mask.numpy().ravel(), minlength=256)[:num_classes] for mask in masks]
-    common = int(np.sum(pixels_BC, axis=0).argmax())
+    common = int(tf.argmax(tf.add_n([class_pixels(mask, num_classes) for mask in masks])))
     transform, trainer = config.transform, config.trainer
     cut = Cut(
         (transform.height, transform.width),
@@ -58,7 +57,7 @@ def _windows(
     if config.transform.scale != 1:
         size_2 = scaled_size(tf.shape(mask_HW), config.transform.scale)
         image_HWC, mask_HW = resize_pixels(image_HWC, size_2), resize_nearest(mask_HW, size_2)
-    counts_C = tf.math.bincount(tf.cast(tf.reshape(mask_HW, [-1]), tf.int32), minlength=256)[: len(cut.rare_C)]
+    counts_C = class_pixels(mask_HW, len(cut.rare_C))
     finish = finisher(config.trainer.augmentation, config.transform.by_picture)
     for number in range(variants):
         seed_2 = tf.constant([config.seed, number], tf.int64)

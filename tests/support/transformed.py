@@ -59,7 +59,7 @@ def run_transform(
     from tensorflow_transform.coders import example_proto_coder
     from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
-    from components.trainer.input_pipeline import COMPRESSION
+    from components.transform.features import COMPRESSION
     from components.transform.preprocessing import preprocessing_fn
 
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in pairs[0]}

@@ -12,8 +12,6 @@ import tensorflow as tf
 from common.errors import UserError
 from components.transform import features
 
-COMPRESSION = "GZIP"  # what TFX's Transform writes
-
 _SMALL = {
     features.ID: tf.io.FixedLenFeature([], tf.string),
     features.HEIGHT: tf.io.FixedLenFeature([], tf.int64),
@@ -54,9 +52,10 @@ def read_native(files: Sequence[str], num_classes: int, limit: int) -> NativeRec
     spec = _SMALL | {features.CLASS_PIXELS: tf.io.FixedLenFeature([num_classes], tf.int64)}
     held: list[bytes] | None = []
     size, rows = 0, []
-    for record in tf.data.TFRecordDataset(sorted(files), COMPRESSION).as_numpy_iterator():
-        parsed = tf.io.parse_single_example(record, spec)
-        rows.append({name: value.numpy() for name, value in parsed.items()})
+    records = tf.data.TFRecordDataset(sorted(files), features.COMPRESSION)
+    parsed = records.map(lambda record: (record, tf.io.parse_single_example(record, spec)))
+    for record, row in parsed.as_numpy_iterator():
+        rows.append(row)
         size += len(record)
         if held is not None:
             held.append(record)
@@ -78,10 +77,10 @@ def read_native(files: Sequence[str], num_classes: int, limit: int) -> NativeRec
 def streamed(records: NativeRecords, shuffled: bool) -> tf.data.Dataset:
     """Returns the serialised records, read from several files at once, or in order."""
     if not shuffled:
-        return tf.data.TFRecordDataset(list(records.files), COMPRESSION)
+        return tf.data.TFRecordDataset(list(records.files), features.COMPRESSION)
     shards = tf.data.Dataset.from_tensor_slices(list(records.files)).shuffle(len(records.files), seed=0)
     return shards.interleave(
-        lambda shard: tf.data.TFRecordDataset(shard, COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
+        lambda shard: tf.data.TFRecordDataset(shard, features.COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
     )
 
 

@@ -8,12 +8,12 @@ import tensorflow as tf
 from common.errors import UserError
 from components.trainer.config import Augmentation, TrainerConfig
 from components.trainer.input_pipeline import (
-    COMPRESSION,
     count_records,
     evaluation_dataset,
     read_constants,
     training_dataset,
 )
+from components.transform.features import COMPRESSION
 from tests.support.transformed import Transformed
 
 PLAIN = TrainerConfig(batch_size=5, augmentation=Augmentation(flip_horizontal=False))

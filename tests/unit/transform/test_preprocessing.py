@@ -13,9 +13,10 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from common import records
-from components.trainer.input_pipeline import COMPRESSION, read_constants
+from components.trainer.input_pipeline import read_constants
 from components.transform import features
 from components.transform.config import TransformConfig
+from components.transform.features import COMPRESSION
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, run_transform
 
 

@@ -13,12 +13,12 @@ from common.records import VOID
 from components.trainer.architectures import UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.config import TrainerConfig
-from components.trainer.input_pipeline import COMPRESSION
 from components.trainer.training import Places, train
 from components.trainer.windows.config import WindowsConfig
 from components.trainer.windows.dataset import evaluation_windows, training_windows
 from components.trainer.windows.source import NativeRecords, read_native
 from components.transform.config import TransformConfig
+from components.transform.features import COMPRESSION
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, run_transform
 
 CROP = TransformConfig(mode="crop", height=32, width=32)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from grpc import StatusCode
 
-from serving.errors import ServingError
+from serving.errors import ServingError, deadline_passed
 from serving.metrics import Metrics
 from serving.model import Model, Outputs, Signature
 from serving.settings import Batching
@@ -90,9 +90,7 @@ class Batcher:
         try:
             return await asyncio.wait_for(waiting.answer, max(0, waiting.deadline - time.monotonic()))
         except asyncio.TimeoutError:
-            raise ServingError(
-                StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the response was ready"
-            ) from None
+            raise deadline_passed() from None
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)

@@ -99,6 +99,13 @@ def refused(reason: str, index: int, count: int) -> ServingError:
     return invalid(f"{REFUSED}{reason}" if count == 1 else f"{REFUSED}index {index} of {count}: {reason}")
 
 
+def deadline_passed() -> ServingError:
+    """Returns the error of a request that took too long, whichever clock noticed it: the server's or TensorFlow's."""
+    return ServingError(StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the response was ready")
+
+
 def from_tensorflow(code: int, message: str) -> ServingError:
     """Converts TensorFlow's error; of its message only the sentence is kept, not the description of the graph."""
+    if _CODES.get(code) is StatusCode.DEADLINE_EXCEEDED:
+        return deadline_passed()
     return ServingError(_CODES.get(code, StatusCode.UNKNOWN), extract_error_message(message))

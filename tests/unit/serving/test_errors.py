@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from grpc import StatusCode
 
-from serving.errors import ServingError, from_tensorflow
+from serving.errors import ServingError, deadline_passed, from_tensorflow
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_a_long_message_is_cut_for_grpc() -> None:
     error = ServingError(StatusCode.INTERNAL, "x" * 2000)
     assert error.details == "x" * 1024 + "...TRUNCATED"
     assert ServingError(StatusCode.INTERNAL, "short").details == "short"
+
+
+def test_a_deadline_that_tensorflow_notices_first_has_the_server_s_own_sentence() -> None:
+    error = from_tensorflow(4, "Timed out waiting for notification")
+    assert error.message == deadline_passed().message == "the deadline passed before the response was ready"

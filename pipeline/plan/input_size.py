@@ -138,15 +138,26 @@ def _lost(fingerprint: Fingerprint, config: RunConfig, height: int, width: int) 
     transform = TransformConfig(height=height, width=width, aspect=config.transform.aspect)
     for index, name in enumerate(fingerprint.classes):
         for where, images in _parts(fingerprint):
-            shown = [image for image in images if len(image.object_widths.get(index, ()))]
-            if not shown:
-                continue
-            own = float(np.median(np.concatenate([image.object_widths[index] for image in shown])))
-            zoomed = [resized_by(transform, image.height, image.width) * image.object_widths[index] for image in shown]
-            resized = float(np.median(np.concatenate(zoomed)))
+            own, resized = _median_widths(images, index, transform)
             if resized < min(ENOUGH, 0.9 * own):
                 return f"the median object of class {name!r}{where} is {resized:.1f} pixels wide, instead of {own:.1f}"
     return ""
+
+
+def _median_widths(images: list[ImageFacts], index: int, transform: TransformConfig) -> tuple[float, float]:
+    """Returns the median width of a class's objects in the files and after resizing; infinite if there are none.
+
+    Objects that are too small in the files already, such as single pixels of another class, do not count.
+    """
+    own, resized = [], []
+    for image in images:
+        widths = image.object_widths.get(index, np.zeros(0))
+        widths = widths[widths >= SMALLEST]
+        own.append(widths)
+        resized.append(widths * resized_by(transform, image.height, image.width))
+    if not sum(map(len, own)):
+        return float("inf"), float("inf")
+    return float(np.median(np.concatenate(own))), float(np.median(np.concatenate(resized)))
 
 
 def _parts(fingerprint: Fingerprint) -> list[tuple[str, list[ImageFacts]]]:

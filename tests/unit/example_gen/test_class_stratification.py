@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -65,6 +65,7 @@ def test_a_group_stays_in_one_split_and_has_the_classes_of_all_its_images() -> N
     assert counts(pairs, classes, 1) == {"train": 1, "eval": 1, "test": 1}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sets(st.integers(0, 4)), st.integers(0, 9)), max_size=40), st.integers(0, 3))
 def test_every_pair_gets_a_split_and_the_order_of_the_pairs_does_not_matter(
     found: list[tuple[set[int], int]], seed: int

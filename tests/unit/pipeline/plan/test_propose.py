@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,12 @@ def test_a_slice_alone_decides_and_gets_its_share_of_the_windows() -> None:
 
 def test_images_that_are_small_already_are_not_cut() -> None:
     assert planned(fingerprint(*[image(96, 96, 3.0)] * 9))["transform.mode"] == "resize"
+
+
+def test_single_pixels_of_a_class_do_not_decide() -> None:
+    noisy = image(800, 800, 200.0)
+    noisy = replace(noisy, object_widths={0: np.r_[700.0, np.ones(500)], 1: np.array([200.0])})
+    assert planned(fingerprint(*[noisy] * 9))["transform.mode"] == "resize"
 
 
 def test_memory_decides_size_and_batch() -> None:

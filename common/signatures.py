@@ -32,5 +32,4 @@ MEAN_CONFIDENCE = "mean_confidence"
 ERRORS = "errors"
 """Output of `SERVING_EACH`, string [B]: the reason of each rejection, empty for the others."""
 CONFUSION = "confusion"
-"""Output of `EVALUATE`, int64 [B, C·C]: pixels counted as [truth][prediction], at the model's size, or at the image's
-own if the model works in tiles."""
+"""Output of `EVALUATE`, int64 [B, C·C]: pixels counted as [truth][prediction], at the image's own size."""

@@ -62,7 +62,11 @@ def _check_other(summary: IngestionSummary, split: str) -> list[Finding]:
     absent = [name for name in _absent(summary, split) if name not in unseen]
     if not absent:
         return []
-    detail = f"{_classes(absent, _NAMED)} no pixel in {split}, so no metric is computed for {_them(absent)} there"
+    them = _them(absent)
+    detail = (
+        f"{_classes(absent, _NAMED)} no pixel in {split}, so no metric is computed for {them} there: give pairs that "
+        f"hold {them} to {split}, or set data.split.stratify: classes"
+    )
     return [_finding(split, detail, passed=True, warning=True)]
 
 

@@ -14,11 +14,12 @@ from tfx.utils import path_utils
 from common.errors import UserError
 from common.signatures import CONFUSION, EVALUATE
 from components.baseline.fetching import NO_BASELINE_FILE
+from components.evaluator.results import Measured
 
 _NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
 
-Relation = Literal["comparable", "identical", "other classes"]
+Relation = Literal["comparable", "identical", "other classes", "other sizes"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Baseline:
             return f"The model is identical to {name}."
         if self.relation == "other classes":
             return f"Not compared with {name}, which has different classes: only absolute thresholds were checked."
+        if self.relation == "other sizes":
+            return (
+                f"Not compared with {name}, which was exported by an older segpipe and counts pixels at another size "
+                "than the images' own: only absolute thresholds were checked."
+            )
         return None
 
 
@@ -47,6 +53,15 @@ def find(baseline_model: artifact.Artifact, candidate_folder: str, num_classes: 
     version = baseline_model.get_string_custom_property(VERSION_PROPERTY)
     folder = path_utils.serving_model_path(baseline_model.uri)
     return Baseline(folder, int(version) if version else None, _relation(folder, candidate_folder, num_classes))
+
+
+def counts_alike(baseline: Measured, candidate: Measured) -> bool:
+    """Returns whether both models counted the truth at the same sizes, as exports of different releases may not.
+
+    A model's `evaluate` decides the size, and no metadata names it; but at one size the pixels of each class in the
+    truth are the same, whatever the models predict.
+    """
+    return baseline.overall.truth_pixels == candidate.overall.truth_pixels
 
 
 def _relation(folder: str, candidate_folder: str, num_classes: int) -> Relation:

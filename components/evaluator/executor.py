@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from typing import Any
@@ -85,6 +86,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             models[BASELINE] = baseline.model_folder
         measured = self._measure(patterns, models, config, classes, folder)
         reference = measured[CANDIDATE] if relation == "identical" else measured.get(BASELINE)
+        if baseline and reference and not baselines.counts_alike(reference, measured[CANDIDATE]):
+            baseline, reference = dataclasses.replace(baseline, relation="other sizes"), None
         judged = verdict.judge(config, measured[CANDIDATE], reference, baseline.version if baseline else None)
         if baseline and baseline.note:
             judged = judged.model_copy(update={"note": baseline.note})

@@ -265,6 +265,10 @@ class Limits(Settings):
     max_bytes: int = Field(default=64_000_000, ge=1, description="Most bytes of a file.")
 
 
+BY_CLASSES = "classes"
+"""Value of `stratify` that is not a slicing column."""
+
+
 class Split(Settings):
     """Shares of the splits, for pairs whose split is not given; decided by a hash of the group or the content."""
 
@@ -277,7 +281,8 @@ class Split(Settings):
         default=None,
         min_length=1,
         description="Slicing column of the manifest whose values each get these shares, so that a rare value is in "
-        "every split; pairs are then ordered by a hash of their group or id. Default: no stratification.",
+        "every split; or `classes`, so that each class in the masks gets them, which reads all masks once more. Pairs "
+        "are then ordered by a hash of their group or id. Default: no stratification.",
     )
 
     @model_validator(mode="after")

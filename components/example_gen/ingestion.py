@@ -12,14 +12,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from common.errors import UserError
 from common.records import SPLITS
-from components.example_gen.config import DataConfig, Labels, TfdsSource
+from components.example_gen.class_stratification import stratify_by_classes
+from components.example_gen.config import BY_CLASSES, DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure
 from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
 from components.example_gen.lazy_pair import LazyPair
-from components.example_gen.masks import CanonicalMask, canonical_mask
+from components.example_gen.masks import CanonicalMask, canonical_mask, classes_in
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import Quarantined, Reason
 from components.example_gen.rejection import RejectionError
@@ -76,6 +78,20 @@ class Ingestion:
         return self._config.mask_labels
 
     def listing(self) -> Listing:
+        """Lists the source, stratified if configured; raises `UserError` if it is not usable.
+
+        Stratification by classes reads all masks.
+        """
+        listing = self.unsplit_listing()
+        shares = self._config.split
+        if shares.stratify != BY_CLASSES:
+            return replace(listing, pairs=tuple(stratify(listing.pairs, self._seed, shares)))
+        _check_no_column(listing)
+        read = self._each([pair for pair in listing.pairs if pair.split is None], self._classes_in)
+        classes = dict(found for found in read if not isinstance(found, Quarantined))  # They are rejected again later.
+        return replace(listing, pairs=tuple(stratify_by_classes(listing.pairs, classes, self._seed, shares)))
+
+    def unsplit_listing(self) -> Listing:
         """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""
         listing = self._source.listing()
         check_buckets(self._config, listing)
@@ -83,7 +99,6 @@ class Ingestion:
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
             pairs, shared = resolve_files(pairs)
         pairs, leaks = resolve_groups(pairs)
-        pairs = stratify(pairs, self._seed, self._config.split)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
@@ -167,6 +182,10 @@ class Ingestion:
         mask_HW = self._decode(opened)[1].mask_HW
         return opened.pair.id, content_hash(np.ascontiguousarray(mask_HW).tobytes())
 
+    def _classes_in(self, opened: LazyPair) -> tuple[str, frozenset[int]]:
+        """The pair's id and the classes in its mask."""
+        return opened.pair.id, classes_in(opened.mask(), self._label_map, self._config.limits.max_pixels)
+
     def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
@@ -176,6 +195,15 @@ class Ingestion:
         facts = _facts(opened.pair.mask, mask, measures)
         record = example.SerializeToString(deterministic=True)
         return IngestedExample(record, candidate.split, measures, slices, facts, candidate.repeats)
+
+
+def _check_no_column(listing: Listing) -> None:
+    """Raises `UserError` if a slicing column has the name that means the masks' classes."""
+    if any(BY_CLASSES in pair.slices for pair in listing.pairs):
+        raise UserError(
+            f"data.split.stratify: {BY_CLASSES} means the classes in the masks, but the data has a slicing column of "
+            "that name too; rename the column"
+        )
 
 
 def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:

@@ -55,6 +55,12 @@ def canonical_mask(
     return CanonicalMask(png(Image.fromarray(fitted_HW)), fitted_HW, labelled, read.palette)
 
 
+def classes_in(data: bytes, meaning: LabelMap, max_pixels: int) -> frozenset[int]:
+    """Returns the classes in the mask file `data`; raises `RejectionError` if it cannot be read."""
+    mask_HW = meaning.read(read_samples(data, open_image(data, max_pixels), meaning.samples).samples).mask_HW
+    return frozenset(np.unique(mask_HW).tolist()) - {VOID}
+
+
 def _refuse_lossy(data: bytes, encoded_image: EncodedImage, meaning: LabelMap) -> None:
     if meaning.samples == "values" and meaning.exact and is_lossy(data, encoded_image):
         cause = f"the mask's compression ({encoded_image.format}) changes values, which the labels take as they are"

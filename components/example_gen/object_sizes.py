@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy import ndimage
-from tensorflow.core.example import example_pb2
 
-from common import records
 from components.example_gen.label_map import Mask
 from components.transform.config import TransformConfig
 
@@ -33,14 +29,10 @@ class ObjectSizes:
 
     def add(self, mask_HW: Mask, slices: Mapping[str, str]) -> None:
         """Measures the objects of one mask."""
-        zoom = self._zoom(*mask_HW.shape)
-        for index in np.unique(mask_HW).tolist():
-            if index >= len(self._classes):
-                continue
-            components_HW, _ = ndimage.label(mask_HW == index)
-            widths = zoom * np.sqrt(np.bincount(components_HW.ravel())[1:])
+        zoom = resized_by(self._transform, *mask_HW.shape)
+        for index, widths in object_widths(mask_HW, len(self._classes)).items():
             for column, value in (("", ""), *slices.items()):
-                self._widths[index, column, value].append(widths)
+                self._widths[index, column, value].append(zoom * widths)
 
     def warnings(self) -> Iterator[str]:
         """Yields a sentence for each class whose median object is too small, and for slice values if only there."""
@@ -59,22 +51,26 @@ class ObjectSizes:
             where = f" ({', '.join(small)})" if small else ""
             yield (
                 f"transform: resized to {size}, the median object of class {name!r} is {median:.1f} pixels wide"
-                f"{where}; objects under {SMALLEST:g} pixels are lost: use transform.mode crop, or a larger size"
+                f"{where}; objects under {SMALLEST:g} pixels are lost: use transform.mode crop, or a larger size; "
+                "segpipe plan proposes one"
             )
 
     def _median(self, index: int, column: str, value: str) -> float:
         widths = self._widths.get((index, column, value))
         return float(np.median(np.concatenate(widths))) if widths else float("inf")
 
-    def _zoom(self, height: int, width: int) -> float:
-        """Returns the factor on the root of an area."""
-        factors = self._transform.height / height, self._transform.width / width
-        return min(factors) if self._transform.aspect == "letterbox" else float(np.sqrt(np.prod(factors)))
+
+def object_widths(mask_HW: Mask, num_classes: int) -> dict[int, npt.NDArray[np.float64]]:
+    """Returns the width of each object of each class that occurs: the root of a connected component's area."""
+    widths = {}
+    for index in np.unique(mask_HW).tolist():
+        if index < num_classes:
+            components_HW, _ = ndimage.label(mask_HW == index)
+            widths[index] = np.sqrt(np.bincount(components_HW.ravel())[1:])
+    return widths
 
 
-def mask_in(record: bytes) -> Mask:
-    """Returns the mask of a serialised record."""
-    feature = example_pb2.Example.FromString(record).features.feature
-    encoded: bytes = feature[records.MASK_ENCODED].bytes_list.value[0]
-    with Image.open(io.BytesIO(encoded)) as image:
-        return np.asarray(image)
+def resized_by(transform: TransformConfig, height: int, width: int) -> float:
+    """Returns the factor on the root of an area when an image of this size is resized."""
+    factors = transform.height / height, transform.width / width
+    return min(factors) if transform.aspect == "letterbox" else float(np.sqrt(np.prod(factors)))

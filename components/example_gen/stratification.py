@@ -1,4 +1,7 @@
-"""Stratified splits: each value of a slicing column gets its share of every split, and a group stays in one split."""
+"""Stratified splits: each value of a slicing column gets its share of every split, and a group stays in one split.
+
+`class_stratification` does the same for the classes that occur in the masks.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +30,26 @@ def stratify(pairs: Sequence[Pair], seed: int, shares: Split) -> list[Pair]:
         known = ", ".join(sorted({name for pair in pairs for name in pair.slices})) or "none"
         raise UserError(f"data.split.stratify: {column!r} is not a slicing column of the data; there are: {known}")
     units: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for unit, members in _units(pairs).items():
+    for unit, members in units_of(pairs).items():
         units[_value(members, column), members[0].among].append(unit)
     split_of: dict[str, str] = {}
     for (_, among), names in units.items():
         ordered = sorted(names, key=lambda name: (hashed_share(seed, name), name))
-        split_of |= zip(ordered, _quotas(len(ordered), {split: getattr(shares, split) for split in among}), strict=True)
-    return [pair if pair.split is not None else replace(pair, split=split_of[_unit(pair)]) for pair in pairs]
+        split_of |= zip(ordered, quotas(len(ordered), {split: getattr(shares, split) for split in among}), strict=True)
+    return [pair if pair.split is not None else replace(pair, split=split_of[unit_of(pair)]) for pair in pairs]
 
 
-def _unit(pair: Pair) -> str:
+def unit_of(pair: Pair) -> str:
     """Returns the name of what must stay together: a group, or else the pair itself."""
     return f"pair:{pair.id}" if pair.group is None else f"group:{pair.group}"
 
 
-def _units(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+def units_of(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """Returns the pairs without a given split by what must stay together."""
     units: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         if pair.split is None:
-            units[_unit(pair)].append(pair)
+            units[unit_of(pair)].append(pair)
     return units
 
 
@@ -55,7 +59,7 @@ def _value(members: Sequence[Pair], column: str) -> str:
     return min(counts, key=lambda value: (-counts[value], value))
 
 
-def _quotas(count: int, weights: dict[str, float]) -> list[str]:
+def quotas(count: int, weights: dict[str, float]) -> list[str]:
     """Returns the split of each of `count` units: in proportion, the rest by the largest remainders, none empty."""
     total = sum(weights.values())
     if total == 0:

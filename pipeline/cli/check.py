@@ -89,7 +89,8 @@ def infer_schema_file(config: RunConfig, overwrite: bool) -> None:
 def _rehearse(config: RunConfig, status: Status) -> tuple[Rehearsal, list[str]]:
     """Returns the dry run's result, and the warnings of objects that resizing would lose."""
     from components.data_gate.rehearsal import rehearse
-    from components.example_gen.object_sizes import ObjectSizes, mask_in
+    from components.example_gen.object_sizes import ObjectSizes
+    from components.example_gen.recorded_mask import mask_in
     from pipeline.dag.run_state import capture_run_state
 
     capture_run_state(config)

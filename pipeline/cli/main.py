@@ -139,6 +139,41 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
     check_data(load_config(config, overrides), parse_run_date(date))
 
 
+@cli.command()
+@config_argument
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file to write.  [default: build/NAME-plan.yaml]",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=8.0,
+    show_default=True,
+    metavar="GB",
+    help="Memory for a training step, of the GPU if there is one.",
+)
+@set_option
+@date_option
+@handle_errors
+def plan(config: Path, out: Path | None, memory: float, overrides: tuple[str, ...], date: str) -> None:
+    """Propose settings that suit the data of CONFIG, each with its reason, as a patch for --set @FILE.
+
+    \b
+    Example:
+      segpipe plan pipeline/configs/nuclei.yaml
+      segpipe check pipeline/configs/nuclei.yaml --set @build/nuclei-plan.yaml
+    """
+    from pipeline.cli.plan import write_plan
+    from pipeline.config.run_config import load_config
+    from pipeline.dag.run_date import parse_run_date
+
+    settings, day = load_config(config, overrides), parse_run_date(date)
+    write_plan(settings, config, out or Path("build") / f"{settings.name}-plan.yaml", memory, day)
+
+
 @cli.command("compile")
 @config_argument
 @click.option(

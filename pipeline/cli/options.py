@@ -40,8 +40,8 @@ set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key of the configuration; may be repeated.",
+    metavar="KEY=VALUE|@FILE",
+    help="Override a key of the configuration, or those in a YAML file; may be repeated.",
 )
 date_option = click.option(
     "--date",

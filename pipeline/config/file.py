@@ -53,6 +53,14 @@ class Document:
     lines: dict[Loc, int] = field(default_factory=dict)
     overridden: set[Loc] = field(default_factory=set)
 
+    def override(self, loc: Loc, written: dict[Loc, str]) -> None:
+        """Notes that the value at `loc` comes from the command line, with the notation of what is in it."""
+        for places in (self.written, self.lines):
+            for place in [place for place in places if place[: len(loc)] == loc]:
+                del places[place]
+        self.written |= written
+        self.overridden.add(loc)
+
     def where(self, loc: Loc) -> str:
         """Returns `line 7` of the value at `loc`, or of the nearest one around it; `--set`; empty if unknown."""
         for length in range(len(loc) if self.lines else 0, 0, -1):

@@ -48,11 +48,7 @@ def _value(override: str, text: str, document: Document, loc: Loc) -> Any:
     except Mistakes as mistakes:
         reasons = "; ".join(reason for _, reason in mistakes.found)
         raise UserError(f"--set {override!r}: {text!r} is not a valid YAML value: {reasons}") from None
-    for place in [place for place in (*document.written, *document.lines) if place[: len(loc)] == loc]:
-        document.written.pop(place, None)
-        document.lines.pop(place, None)
-    document.written |= inner.written or ({loc: ""} if inner.value is None else {})
-    document.overridden.add(loc)
+    document.override(loc, inner.written or ({loc: ""} if inner.value is None else {}))
     return inner.value
 
 

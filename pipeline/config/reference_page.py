@@ -22,8 +22,9 @@ from pipeline.config.run_config import RunConfig
 _HEAD = """# The configuration, field by field
 
 One YAML file is one use case; `segpipe check FILE` validates it and its data. Any key can be overridden for a run with
-`--set key.path=value`. Unknown keys, duplicate keys, wrong types and impossible combinations are refused before
-anything runs.
+`--set key.path=value`, and several by `--set @FILE`, a YAML file with some of the keys: its sections are merged, all
+other values replace. Unknown keys, duplicate keys, wrong types and impossible combinations are refused before anything
+runs.
 
 Key paths are written as in messages and in `--set`: `[0]` is the first item of a list, as in
 `--set 'evaluator.thresholds[0].at_least=0.6'`, and means each item below; `NAME` means any key; a key with a dot is

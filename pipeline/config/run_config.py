@@ -30,6 +30,7 @@ from components.transform.config import TransformConfig
 from components.tuner.config import TunerConfig, check_search
 from pipeline.config.file import Document, Mistakes, read_document
 from pipeline.config.overrides import apply_override
+from pipeline.config.patch import apply_patch, is_patch
 from pipeline.config.sections import settle_empty_sections
 from pipeline.kubeflow.config import KubeflowConfig
 
@@ -181,7 +182,7 @@ class RunConfig(Settings):
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """Reads a YAML file and applies `key.path=value` overrides, whose values are YAML too.
+    """Reads a YAML file and applies overrides: `key.path=value`, the value being YAML too, or `@FILE`, a patch.
 
     Raises:
         UserError: the file cannot be read, is not a YAML mapping, or is invalid; the text names line, key and value.
@@ -195,7 +196,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
 
 
 def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
-    """Builds the configuration from `raw` and `key.path=value` overrides.
+    """Builds the configuration from `raw` and overrides, `key.path=value` or `@FILE`.
 
     Raises:
         UserError: the configuration is invalid; the text starts with `source` and names the key and its allowed values.
@@ -205,7 +206,7 @@ def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> R
 
 def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfig:
     for override in overrides:
-        apply_override(document, override, RunConfig)
+        (apply_patch if is_patch(override) else apply_override)(document, override, RunConfig)
     found = settle_empty_sections(document, RunConfig)
     try:
         config = RunConfig.model_validate(document.value)

@@ -34,7 +34,7 @@ def _settle(
             _settle(item, what.key_and_value()[1], (*loc, key), (*place, str(key)), document, found)
     elif isinstance(node, dict):
         for key in list(node):
-            inner = _inner(what, node, key)
+            inner = allowed_at(what, node, key)
             if inner is None:
                 continue
             _settle(node[key], inner, (*loc, key), (*place, str(key)), document, found)
@@ -59,7 +59,7 @@ def _settle_empty(
         found.append(Mistake(loc, f"{place_text(place)} is empty; {given}, or write {key}: null for none"))
 
 
-def _inner(what: st.Allowed, node: dict[Any, Any], key: Any) -> st.Allowed | None:
+def allowed_at(what: st.Allowed, node: dict[Any, Any], key: Any) -> st.Allowed | None:
     """Returns what is allowed at a key of a section; of several types of section, in the one that `type` names."""
     sections = [s for s in what.sections if len(what.sections) == 1 or st.type_of(s) == node.get("type")]
     return st.allowed_in(sections[0], key) if sections and isinstance(key, str) else None

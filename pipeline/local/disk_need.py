@@ -88,7 +88,7 @@ def measure_need(config: RunConfig) -> DiskNeed:
     from components.example_gen.ingestion import Ingestion  # Imports Beam.
 
     ingestion = Ingestion(config.data, config.seed)
-    listing = ingestion.listing()
+    listing = ingestion.unsplit_listing()
     source_bytes = ingestion.count_bytes(listing.pairs)
     return estimate(config, len(listing.pairs), source_bytes, num_weights(config))
 

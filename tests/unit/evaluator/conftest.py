@@ -37,11 +37,12 @@ class Picture:
 
 
 class BandModel(tf.Module):
-    """Predicts class k where the grey value is at least the k-th level."""
+    """Predicts class k where the grey value is at least the k-th level, and counts one row and column of `every`."""
 
-    def __init__(self, levels: tuple[int, ...]) -> None:
+    def __init__(self, levels: tuple[int, ...], every: int = 1) -> None:
         super().__init__()
         self.levels = tf.Variable(levels, dtype=tf.int32)
+        self.every = every
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -54,7 +55,8 @@ class BandModel(tf.Module):
         above = tf.cast(image_BHW, tf.int32)[..., None] >= self.levels
         prediction_BHW = tf.reduce_sum(tf.cast(above, tf.int32), axis=-1)
         classes = self.levels.shape[0] + 1
-        counts = confusion_counts_BCC(truth_BHW, prediction_BHW, classes)
+        counted = slice(None, None, self.every)
+        counts = confusion_counts_BCC(truth_BHW[:, counted, counted], prediction_BHW[:, counted, counted], classes)
         return {"confusion": tf.reshape(counts, [-1, classes * classes])}
 
 
@@ -68,9 +70,9 @@ def predict(picture: Picture, levels: tuple[int, ...]) -> np.ndarray:
     return (picture.image_HW[..., None].astype(int) >= np.array(levels)).sum(axis=-1)
 
 
-def save_model(folder: Path, levels: tuple[int, ...]) -> Path:
+def save_model(folder: Path, levels: tuple[int, ...], every: int = 1) -> Path:
     """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder."""
-    model = BandModel(levels)
+    model = BandModel(levels, every)
     tf.saved_model.save(model, str(folder / "Format-Serving"), signatures={"evaluate": model.evaluate})
     return folder
 
@@ -152,6 +154,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[in
         return made[levels]
 
     return make
+
+
+@pytest.fixture
+def shrinking_model(tmp_path: Path) -> Path:
+    """The folder of a good model that counts at half the images' size, as exports once did."""
+    return save_model(tmp_path / "shrinking", GOOD, every=2)
 
 
 @pytest.fixture

@@ -94,6 +94,16 @@ def test_a_baseline_with_other_classes_is_not_compared(evaluate: Callable, pictu
     assert [check.kind for check in evaluation.verdict.checks] == ["at_least"]
 
 
+def test_a_baseline_that_counts_at_another_size_is_not_compared(
+    evaluate: Callable, pictures: list, shrinking_model: Path
+) -> None:
+    config = EvaluatorConfig(thresholds=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.0),), **FAST)
+    evaluation = evaluate(pictures, config, GOOD, shrinking_model).evaluation
+    assert evaluation.baseline is None and evaluation.verdict.baseline_version is None
+    assert "Not compared with version 3, which was exported by an older segpipe" in evaluation.verdict.note
+    assert [check.kind for check in evaluation.verdict.checks] == ["at_least"]
+
+
 def test_a_model_with_other_classes_is_refused(evaluate: Callable, pictures: list) -> None:
     with pytest.raises(UserError, match="was not trained for the 3 classes"):
         evaluate(pictures, EvaluatorConfig(**FAST), (50, 100, 150))

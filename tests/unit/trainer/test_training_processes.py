@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from components.trainer.history import TrainingHistory
+from components.transform.config import TransformConfig
 from tests.support.training_driver import start
-from tests.support.transformed import Transformed
+from tests.support.transformed import Transformed, make_pair, run_transform
 
 PLAIN = {"batch_size": 4, "epochs": 3, "learning_rate": 0.01, "augmentation": {"flip_horizontal": True}}
 TWO_PHASES = {**PLAIN, "epochs": 4, "fine_tuning": {"from_epoch": 3, "learning_rate": 0.001}}
@@ -77,6 +78,22 @@ def test_a_process_that_is_killed_goes_on_where_it_was(trainings: Trainings, ste
     trainings.weights("again", again)
     assert [row.epoch for row in trainings.history("again").epochs] == [1, 2, 3, 4]
     assert [row.seconds for row in trainings.history("again").epochs][: epoch - 1] == [row["seconds"] for row in record]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cache_bytes", [2_000_000_000, 1], ids=["held in memory", "read in pieces"])
+def test_a_training_on_windows_that_is_killed_goes_on_where_it_was(tmp_path: Path, cache_bytes: int) -> None:
+    pairs = [make_pair(index, 40 + 10 * index, 90 - 12 * index) for index in range(5)]
+    crop = TransformConfig(mode="crop", height=32, width=32)
+    trainings = Trainings(run_transform(pairs, crop, tmp_path / "native"), tmp_path)
+    config = {**PLAIN, "windows": {"per_epoch": 8}, "cache_bytes": cache_bytes}
+    killed = trainings.start("killed", resume="shared", config=config, kill_at=4)  # In the second epoch of two steps.
+    assert killed.wait(SECONDS) == -signal.SIGKILL, trainings.log("killed")
+    [first] = json.loads((trainings.folder / "shared" / "course.json").read_text())
+    trainings.weights("again", trainings.start("again", resume="shared", config=config))
+    epochs = trainings.history("again").epochs
+    assert [row.epoch for row in epochs] == [1, 2, 3]
+    assert epochs[0].seconds == first["seconds"]
 
 
 @pytest.mark.slow

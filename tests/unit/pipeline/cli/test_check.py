@@ -103,7 +103,8 @@ def test_a_class_that_test_lacks_is_a_warning(write: Any, capfd: Any) -> None:
     config = write(lambda split, index: square(split, index) * (split != "test"), "validation.skew=false")
     check_data(config)
     out = capfd.readouterr().out
-    assert "! data gate: the class 'thing' has no pixel in test, so no metric is computed for it there" in out
+    assert "! data gate: the class 'thing' has no pixel in test, so no metric is computed for it there: give" in out
+    assert "or set data.split.stratify: classes" in out
 
 
 def test_void_stands_in_the_table_and_stops_in_the_split_that_has_too_much(write: Any, capfd: Any) -> None:

@@ -49,7 +49,7 @@ def read_tiff(data: bytes, bands: int, max_pixels: int) -> StoredSamples:
 def check_count(found: int, bands: int) -> None:
     """Raises `RejectionError` if a file has another number of bands than are named."""
     if found != bands:
-        cause = f"the file has {found} bands, and data.bands.names has {bands}"
+        cause = f"the file has {found} {'band' if found == 1 else 'bands'}, and data.bands.names has {bands}"
         raise RejectionError(Reason.UNSUPPORTED_FORMAT, cause, cause, "name all bands of the files in their order")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 
 from components.example_gen.config import FoldersSource, ManifestSource
 from components.example_gen.dated_manifests import list_manifests
 from components.example_gen.dates import split_root
 from components.example_gen.files import Folder, open_folder
-from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.lazy_pair import LazyPair, read_limited
-from components.example_gen.pairing import Listing, Pair, find_files, pair_by_name
+from components.example_gen.pairing import Listing, Pair, list_folders
 
 
 def open_files(folder: Folder, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
@@ -39,8 +37,7 @@ class FilePairs:
         """See `PairSource.listing`."""
         if isinstance(self._source, ManifestSource):
             return list_manifests(self._source)
-        contents = find_files(self._folder, self._source)
-        return replace(pair_by_name(contents, self._source), fingerprint=fingerprint_of(contents.files))
+        return list_folders(self._folder, self._source)
 
     def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """See `PairSource.open`."""

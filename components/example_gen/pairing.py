@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from common.errors import UserError
@@ -13,6 +13,7 @@ from common.records import SPLITS
 from components.example_gen.config import FoldersSource
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
 from components.example_gen.files import FileInfo, Folder, names
+from components.example_gen.fingerprint import fingerprint_of
 from components.example_gen.globs import Glob
 from components.example_gen.lookalikes import any_case, unicode_form
 from components.example_gen.naming import (
@@ -109,6 +110,12 @@ def is_stray(path: str) -> bool:
     parts = path.split("/")
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return hidden or posixpath.splitext(path)[1].lower() not in PICTURE_SUFFIXES
+
+
+def list_folders(folder: Folder, source: FoldersSource) -> Listing:
+    """Returns the pairs below `folder`; raises `UserError` as `find_files` and `pair_by_name` do."""
+    contents = find_files(folder, source)
+    return replace(pair_by_name(contents, source), fingerprint=fingerprint_of(contents.files))
 
 
 def find_files(folder: Folder, source: FoldersSource) -> FolderContents:

@@ -73,7 +73,7 @@ def run(tmp_path: Path, do: str, **backend: Any) -> tuple[TaskRun, Backend]:
 
 
 @in_pods
-@pytest.mark.parametrize("root", ["minio://b/root", "gs://b/root"])
+@pytest.mark.parametrize("root", ["minio://b/root", pytest.param("gs://b/root", marks=pytest.mark.slow)])
 def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path, root: str) -> None:
     step, backend = run(tmp_path, "write", pipeline_root=root)
     assert step.state == COMPLETE, step.log

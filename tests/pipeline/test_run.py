@@ -121,6 +121,7 @@ def test_tensorboard_finds_the_training(root: Path) -> None:
     assert list((root / "run" / "artifacts" / "Trainer" / "model_run").glob("*/tensorboard/*/events*"))
 
 
+@pytest.mark.slow
 def test_a_second_run_repeats_what_the_new_version_concerns_and_a_third_nothing(
     config: Path, registry: Registry
 ) -> None:

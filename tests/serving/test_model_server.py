@@ -98,6 +98,7 @@ def test_a_tampered_version_never_reaches_the_program(running: Running, registry
     assert "is not the file that was pushed as part of version 2" in running.process.stderr.read()
 
 
+@pytest.mark.slow
 def test_a_canary_is_held_beside_stable_until_it_is_promoted(running: Running, registry: Registry) -> None:
     wait_until(lambda: only(1) in running.told(), 120)
     registry.start_canary(2, 10)
@@ -107,6 +108,7 @@ def test_a_canary_is_held_beside_stable_until_it_is_promoted(running: Running, r
     wait_until(lambda: running.told()[-1] == only(2))
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_by_itself_is_told(registry: Registry, tmp_path: Path) -> None:
     running = Running(registry, tmp_path, "--host", "0.0.0.0", "--batch", "4")
     wait_until(lambda: only(1) in running.told(), 120)

@@ -51,7 +51,7 @@ class Asking(threading.Thread):
             self.code = error.code()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_lets_running_requests_end_and_takes_no_others(process: Served, number: signal.Signals) -> None:
     asking = Asking(process)
     process.send(number)
@@ -65,6 +65,7 @@ def test_a_signal_lets_running_requests_end_and_takes_no_others(process: Served,
     assert "Traceback" not in process.log
 
 
+@pytest.mark.slow
 def test_what_runs_longer_than_the_grace_period_is_cut_off(registry: Registry) -> None:
     with Served(registry.uri, "--grace", "0.2") as process:
         asking = Asking(process, picture(1900, 1900))
@@ -75,6 +76,7 @@ def test_what_runs_longer_than_the_grace_period_is_cut_off(registry: Registry) -
         assert asking.code in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(process: Served) -> None:
     asking = Asking(process)
     process.send(signal.SIGINT)
@@ -87,6 +89,7 @@ def test_a_second_signal_ends_it_at_once(process: Served) -> None:
     assert asking.code == grpc.StatusCode.UNAVAILABLE
 
 
+@pytest.mark.slow
 def test_a_client_of_a_killed_server_sees_unavailable_and_the_next_server_answers(registry: Registry) -> None:
     with Served(registry.uri) as process:
         asking = Asking(process)

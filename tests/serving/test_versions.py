@@ -168,6 +168,7 @@ def test_a_tampered_version_is_refused_and_the_old_one_goes_on(host: Host, regis
     assert server.get("/readyz")[0] == 200
 
 
+@pytest.mark.slow
 def test_a_tampered_version_is_taken_once_it_is_whole_again(host: Host, registry: Registry) -> None:
     server = host(registry)
     tamper(registry, 2)
@@ -248,6 +249,7 @@ def test_a_registry_in_a_bucket_is_watched_as_well(host: Host, registry: Registr
     memory.rm("/watched", recursive=True)
 
 
+@pytest.mark.slow
 def test_the_warm_up_that_a_version_brings_is_run_before_it_is_served(host: Host, exported: Path) -> None:
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2

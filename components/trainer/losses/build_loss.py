@@ -30,9 +30,9 @@ def build_loss(terms: Sequence[Term], class_weight_C: Sequence[float] | np.ndarr
 class _Sum(keras.losses.Loss):
     def __init__(self, terms: Sequence[Term], class_weight_C: np.ndarray) -> None:
         super().__init__(name="loss")
-        self._losses = [(term.factor, term.loss(class_weight_C)) for term in terms]
+        self._terms, self._class_weight_C = tuple(terms), class_weight_C
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns the loss of a batch: a scalar."""
         mask_BHW, logits_BHWK = tf.convert_to_tensor(y_true), tf.cast(y_pred, tf.float32)
-        return tf.add_n([factor * loss(mask_BHW, logits_BHWK) for factor, loss in self._losses])
+        return tf.add_n([term.factor * term.loss(mask_BHW, logits_BHWK, self._class_weight_C) for term in self._terms])

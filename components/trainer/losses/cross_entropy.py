@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from common.records import VOID
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import pixel_weights_BHW, weighted_mean
-from components.trainer.losses.term import Loss, Term
+from components.trainer.losses.term import Term
 
 
 class CrossEntropyTerm(Term):
@@ -23,9 +21,9 @@ class CrossEntropyTerm(Term):
     )
     weighted = True
 
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
-        """Returns `cross_entropy` with its class weights and label smoothing."""
-        return partial(cross_entropy, class_weight_C=class_weight_C, label_smoothing=self.label_smoothing)
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
+        """Returns `cross_entropy` with its label smoothing."""
+        return cross_entropy(mask_BHW, logits_BHWK, class_weight_C, self.label_smoothing)
 
 
 def cross_entropy(

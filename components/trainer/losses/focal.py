@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.cross_entropy import cross_entropy_BHW
 from components.trainer.losses.pixels import pixel_weights_BHW, weighted_mean
-from components.trainer.losses.term import Loss, Term
+from components.trainer.losses.term import Term
 
 _LEAST = 1e-12  # Below it the slope of the power would be infinite for γ < 1, and its product with 0 NaN.
 
@@ -23,9 +21,9 @@ class FocalTerm(Term):
     gamma: float = Field(default=2.0, ge=0, le=10, description="How much less; 0 makes it the cross-entropy.")
     weighted = True
 
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
-        """Returns `focal` with its class weights and exponent."""
-        return partial(focal, class_weight_C=class_weight_C, gamma=self.gamma)
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
+        """Returns `focal` with its exponent."""
+        return focal(mask_BHW, logits_BHWK, class_weight_C, self.gamma)
 
 
 def focal(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor, gamma: float) -> tf.Tensor:

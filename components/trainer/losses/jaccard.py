@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.overlap import soft_overlap, tversky_index_C
 from components.trainer.losses.pixels import mean_over_present
-from components.trainer.losses.term import Loss, Term
+from components.trainer.losses.term import Term
 
 
 class JaccardTerm(Term):
@@ -17,9 +15,9 @@ class JaccardTerm(Term):
 
     type: Literal["jaccard"] = "jaccard"
 
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
         """Returns `jaccard`, which takes no class weights."""
-        return jaccard
+        return jaccard(mask_BHW, logits_BHWK)
 
 
 def jaccard(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor) -> tf.Tensor:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.pixels import mean_over_present, num_classes, one_hot_BHWC
-from components.trainer.losses.term import Loss, Term
+from components.trainer.losses.term import Term
 from components.trainer.predictions import probabilities_BHWC
 
 _LAST = -1.0  # The error of a void pixel: it sorts behind all pixels that count, and being negative adds nothing.
@@ -19,9 +17,9 @@ class LovaszTerm(Term):
 
     type: Literal["lovasz"] = "lovasz"
 
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
         """Returns `lovasz`, which takes no class weights."""
-        return lovasz
+        return lovasz(mask_BHW, logits_BHWK)
 
 
 def lovasz(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor) -> tf.Tensor:

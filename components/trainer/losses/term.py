@@ -1,19 +1,14 @@
-"""The base class of the loss terms: settings, and the function that they configure."""
+"""The base class of the loss terms: settings, and the loss that they configure."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from common.settings import Settings
 from components.trainer.lazy_tensorflow import tf
-
-Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
-"""From `mask_BHW` and `logits_BHWK` to a scalar."""
 
 
 class Term(Settings):
@@ -25,5 +20,5 @@ class Term(Settings):
     """Whether a pixel counts by the weight of its class; the other terms weight all classes equally by construction."""
 
     @abstractmethod
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
-        """Returns the loss function of the term, without its factor."""
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
+        """Returns the term's loss of a batch, a scalar, without its factor."""

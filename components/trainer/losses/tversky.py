@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from components.trainer.lazy_tensorflow import tf
 from components.trainer.losses.overlap import soft_overlap, tversky_index_C
 from components.trainer.losses.pixels import mean_over_present
-from components.trainer.losses.term import Loss, Term
+from components.trainer.losses.term import Term
 
 
 class TverskyTerm(Term):
@@ -21,9 +19,9 @@ class TverskyTerm(Term):
     alpha: float = Field(default=0.3, ge=0, le=1, description="What a false positive weighs.")
     beta: float = Field(default=0.7, ge=0, le=1, description="What a missed pixel weighs.")
 
-    def loss(self, class_weight_C: np.ndarray) -> Loss:
+    def loss(self, mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, class_weight_C: tf.Tensor) -> tf.Tensor:
         """Returns `tversky` with its two weights; it takes no class weights."""
-        return partial(tversky, alpha=self.alpha, beta=self.beta)
+        return tversky(mask_BHW, logits_BHWK, self.alpha, self.beta)
 
 
 def tversky(mask_BHW: tf.Tensor, logits_BHWK: tf.Tensor, alpha: float, beta: float) -> tf.Tensor:

@@ -48,6 +48,7 @@ def test_a_good_model_passes(models: Path, pictures: list[SampleImage], export: 
     assert len(result.refused) == 4
 
 
+@pytest.mark.slow
 def test_a_server_that_gives_other_pixels_is_told_by_picture_and_share(
     models: Path, pictures: list[SampleImage], export: Export
 ) -> None:

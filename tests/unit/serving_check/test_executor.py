@@ -50,6 +50,7 @@ def files(folder: str) -> dict[str, str]:
     return hash_folder(LocalStorage(folder))
 
 
+@pytest.mark.slow
 def test_the_model_that_passed_has_warm_up_requests_and_the_trainer_s_is_as_it_was(
     inputs: Artifacts, outputs: Artifacts, models: Path
 ) -> None:

@@ -69,6 +69,7 @@ def epochs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return trained
 
 
+@pytest.mark.slow
 def test_the_better_of_two_is_trained_on_from_its_weights(
     search: Callable[..., Search], epochs: list[tuple[str, int]]
 ) -> None:

@@ -51,7 +51,7 @@ def edit(path: Path) -> None:
             "registry/store.py",
             {"data-gate", "baseline", "segmentation-evaluator", "serving-check", "registry-pusher", "run-report"},
         ),
-        ("common/errors.py", EVERY_STEP - {"transform"}),
+        ("common/errors.py", EVERY_STEP),
         ("components/__init__.py", EVERY_STEP),
     ],
 )

@@ -6,7 +6,7 @@ Pillow reads neither five bands, nor 16 bits of several, nor big-endian BigTIFF.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import tifffile
 from components.example_gen.headers import check_size
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
-from components.example_gen.tiff import TiffFile
+from components.example_gen.tiff import MAX_DIRECTORIES, TiffFile
 
 
 class StoredSamples(NamedTuple):
@@ -34,10 +34,11 @@ def read_tiff(data: bytes, bands: int, max_pixels: int) -> StoredSamples:
     """
     try:
         own = TiffFile(data)
-        own.images()  # The list of pages is finite.
+        if (images := own.images()) > bands:  # A cycle in their list is an error of its own.
+            check_count(images, bands)
         orientation = own.orientation()
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            pages = [page for page in map(tiff.pages.get, range(len(tiff.pages))) if not _is_copy(page)]
+            pages = [page for page in _pages(tiff) if not _is_copy(page)]
             _check(pages, data, bands, max_pixels)
             return StoredSamples(np.concatenate([_samples(page) for page in pages], axis=-1), orientation)
     except RejectionError:
@@ -51,6 +52,15 @@ def check_count(found: int, bands: int) -> None:
     if found != bands:
         cause = f"the file has {found} {'band' if found == 1 else 'bands'}, and data.bands.names has {bands}"
         raise RejectionError(Reason.UNSUPPORTED_FORMAT, cause, cause, "name all bands of the files in their order")
+
+
+def _pages(tiff: tifffile.TiffFile) -> Iterator[Any]:
+    """Yields the pages one after the other: their number would be found by walking through all of them first."""
+    for index in range(MAX_DIRECTORIES):
+        try:
+            yield tiff.pages.get(index)
+        except IndexError:
+            return
 
 
 def _is_copy(page: Any) -> bool:

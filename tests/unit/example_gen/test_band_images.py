@@ -149,6 +149,7 @@ def with_changed_bytes(data: bytes, first: int, last: int) -> bytes:
 REFUSED = {
     "another number of bands": (tiff(FIVE), 4, "has 5 bands, and data.bands.names has 4"),
     "too few bands": (tiff(noise(1)), 2, "has 1 band, and data.bands.names has 2"),
+    "too many pages": (pages(FIVE), 4, "has 5 bands, and data.bands.names has 4"),
     "another depth": (tiff(noise(2, "uint8")), 2, "has uint8 samples, and data.bands.depth is uint16"),
     "signed samples": (tiff(noise(2, "int16")), 2, "has int16 samples, and data.bands.depth is uint16"),
     "JPEG": (encode(photo(), "JPEG"), 3, "the file is a jpeg, and data.bands reads PNG and TIFF"),

@@ -33,6 +33,7 @@ REQUIREMENTS = [
     "click>=8.1,<9",
     "fsspec>=2024.2",
     "h5py>=3.10,<4",
+    "imagecodecs>=2025.3",
     "jinja2>=3.1,<4",
     "keras-tuner>=1.4,<2",
     "kfp>=2.5,<3",
@@ -55,6 +56,7 @@ REQUIREMENTS = [
     "tensorflow-transform>=1.16,<1.22",
     "tf-keras>=2.16,<2.22",
     "tfx>=1.16,<1.22",
+    "tifffile>=2025.5",
     "urllib3>=1.26,<3",
     # tfx-bsl and TensorFlow Transform 1.16 import dill and pkg_resources without saying so.
     "dill; python_version < '3.11'",

@@ -12,13 +12,13 @@ VOID = 255
 MAX_CLASSES = 255
 """Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
-IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode
-IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"
+IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode, or `common.band_image`
+IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"; "bands" with `data.bands`
 IMAGE_HEIGHT = "image/height"  # int64, pixels
 IMAGE_WIDTH = "image/width"  # int64, pixels
 IMAGE_ID = "image/id"  # bytes: the pair's name, unique in the data set
-IMAGE_BRIGHTNESS = "image/brightness"  # float, mean of luma in [0, 1]
-IMAGE_CONTRAST = "image/contrast"  # float, standard deviation of luma in [0, 1]
+IMAGE_BRIGHTNESS = "image/brightness"  # float, mean of luma (of bands: of all samples) in [0, 1]
+IMAGE_CONTRAST = "image/contrast"  # float, standard deviation of the same in [0, 1]
 MASK_ENCODED = "mask/encoded"  # bytes: 8-bit grey PNG of class indices, image's height and width
 MASK_CLASS_FRACTION = "mask/class_fraction"  # float, C long: share of each class among the pixels that are not void
 MASK_CLASSES = "mask/classes"  # bytes, 0…C long: names of the classes that occur, in the order of their indices

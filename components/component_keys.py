@@ -41,7 +41,9 @@ TRAINER_SETTINGS = "trainer_settings"
 VALIDATION_CONFIG = "validation_config"
 
 # Entries of `custom_config` of Trainer, Tuner and Transform, besides `CLASSES` and `SEED`.
+BANDS = "bands"
 CLASS_WEIGHT = "class_weight"
+DEPTH = "depth"
 RESUME_ROOT = "resume_root"
 SLICE_COLUMN = "slice_column"
 TRAINER = "trainer"

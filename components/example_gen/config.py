@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from common.records import MAX_CLASSES, VOID
 from common.settings import Settings, default_type
 from components.example_gen.annotations.config import VOID_NAME, AnnotatedSource, DrawnSource, PresetSource
+from components.example_gen.bands_config import BandsConfig
 from components.example_gen.dates import check_dates
 from components.example_gen.source_fields import FollowLinks, Globs, ToOurSplit, check_links
 
@@ -322,6 +323,11 @@ class DataConfig(Settings):
         examples=["[background, building]"],
     )
     labels: Labels = Field(default=IndexLabels(), description="What a mask's values mean.")
+    bands: BandsConfig | None = Field(
+        default=None,
+        description="Bands of the images, kept at full depth; null: 8-bit RGB.",
+        examples=["{names: [red, green, blue, nir]}"],
+    )
     limits: Limits = Field(default=Limits(), description="Limits that are checked before a file is decoded.")
     split: Split = Field(default=Split(), description="Shares of the splits, for pairs without a given split.")
     buckets: dict[str, SizeBuckets] = Field(
@@ -352,6 +358,12 @@ class DataConfig(Settings):
                 )
         if isinstance(self.labels, ThresholdLabels) and len(self.classes) != 2:
             raise ValueError(f"threshold labels make two classes, but {len(self.classes)} are named")
+        return self
+
+    @model_validator(mode="after")
+    def _bands_are_read(self) -> DataConfig:
+        if self.bands and not isinstance(self.source, (FoldersSource, ManifestSource, PresetSource)):
+            raise ValueError(f"bands are read from sources with mask files, not from type {self.source.type}")
         return self
 
     @model_validator(mode="after")

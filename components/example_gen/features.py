@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,15 +48,30 @@ class Measures:
         return self.void_pixels / self.image_pixels
 
 
-def measure(image_HWC: npt.NDArray[np.uint8], mask_HW: Mask, classes: int) -> Measures:
-    """Measures an RGB image and its mask of equal size; at least one pixel of the mask must not be void."""
-    luma = np.array(Image.fromarray(image_HWC).convert("L").histogram()) / mask_HW.size
+def rgb_tone(image_HWC: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Returns brightness and contrast of an RGB image."""
+    height, width, _ = image_HWC.shape
+    luma = np.array(Image.fromarray(image_HWC).convert("L").histogram()) / (height * width)
     levels = np.arange(256) / 255
     mean = float(luma @ levels)
+    return mean, float(np.sqrt(luma @ (levels - mean) ** 2))
+
+
+def measure(
+    image_HWC: npt.NDArray[Any],
+    mask_HW: Mask,
+    classes: int,
+    tone: Callable[[npt.NDArray[Any]], tuple[float, float]] = rgb_tone,
+) -> Measures:
+    """Measures an image and its mask of equal size; at least one pixel of the mask must not be void.
+
+    `tone` gives brightness and contrast of the image.
+    """
+    brightness, contrast = tone(image_HWC)
     counts = np.array(Image.fromarray(mask_HW).histogram(), np.int64)
     return Measures(
-        brightness=mean,
-        contrast=float(np.sqrt(luma @ (levels - mean) ** 2)),
+        brightness=brightness,
+        contrast=contrast,
         image_pixels=mask_HW.size,
         class_pixels=counts[:classes],
         void_pixels=int(counts[records.VOID]),

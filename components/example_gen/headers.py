@@ -125,9 +125,9 @@ def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     Raises `RejectionError`: unsupported format, unreadable, more than `max_pixels` (width × height), or a decompression
     bomb.
     """
-    kind = _format(data)
+    kind = image_format(data)
     if kind == "webp":
-        _check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
+        check_size(*_webp_size(data), max_pixels)  # Pillow's plugin allocates two frames when it opens a file.
     tiff = TiffFile(data) if kind == "tiff" else None
     stored = _as_stored(data, tiff)
     try:
@@ -137,7 +137,7 @@ def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     except Exception as error:  # A parser may raise anything on untrusted bytes.
         raise RejectionError(Reason.UNREADABLE, f"the {kind} header cannot be read: {error}") from error
     width, height = lazy.size
-    _check_size(width, height, max_pixels)
+    check_size(width, height, max_pixels)
     _check_demands(lazy, data, kind, max_pixels)
     mode, raw_mode = lazy.mode, _raw_mode(lazy)
     check_single(data, kind)
@@ -148,7 +148,8 @@ def open_image(data: bytes, max_pixels: int) -> EncodedImage:
     return EncodedImage(kind, width, height, turned, mode, raw_mode, lazy, inverted)
 
 
-def _format(data: bytes) -> str:
+def image_format(data: bytes) -> str:
+    """Returns the format by the first bytes of a file; raises `RejectionError` if it is unknown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     for magic, kind in _MAGIC:
@@ -165,7 +166,8 @@ def _format(data: bytes) -> str:
     )
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raises `RejectionError` if a size is not positive or over the limit."""
     if width < 1 or height < 1:
         raise RejectionError(Reason.UNREADABLE, f"the header says {width}×{height} pixels")
     if width * height > max_pixels:
@@ -182,7 +184,7 @@ def _check_demands(lazy: ImageFile.ImageFile, data: bytes, kind: str, max_pixels
         width, length = (lazy.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
         if not isinstance(width, int) or not isinstance(length, int):
             raise RejectionError(Reason.UNREADABLE, "the tiff header has invalid tile sizes")
-        _check_size(width, length, max_pixels)
+        check_size(width, length, max_pixels)
     if kind == "bmp" and lazy.tile and lazy.tile[0][0] == "bmp_rle" and lazy.size[0] > _MAX_RLE_WIDTH:
         # Pillow's decoder fills up to 255 rows at once for four bytes, whatever the height.
         raise RejectionError(

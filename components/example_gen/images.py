@@ -12,6 +12,7 @@ import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +35,8 @@ class CanonicalImage:
 
     encoded: bytes
     format: str
-    image_HWC: npt.NDArray[np.uint8]
-    """RGB, upright."""
+    image_HWC: npt.NDArray[Any]
+    """Upright: RGB, uint8, or with `data.bands` the bands at their depth."""
     file_size: tuple[int, int]
     """Width and height as stored in the original file, before it was turned upright."""
     orientation: int

@@ -14,9 +14,10 @@ import numpy as np
 
 from common.errors import UserError
 from common.records import SPLITS
+from components.example_gen.band_images import canonical_bands, tone
 from components.example_gen.class_stratification import stratify_by_classes
 from components.example_gen.config import BY_CLASSES, DataConfig, Labels, TfdsSource
-from components.example_gen.features import Measures, bucket_slices, build_example, measure
+from components.example_gen.features import Measures, bucket_slices, build_example, measure, rgb_tone
 from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
@@ -162,7 +163,7 @@ class Ingestion:
         limits = self._config.limits
         try:
             image_data = opened.image()
-            image = canonical_image(image_data, limits.max_pixels)
+            image = self._image(image_data)
         except RejectionError as rejected:
             raise rejected.within("image:") from rejected
         try:
@@ -177,6 +178,10 @@ class Ingestion:
             raise rejected.within("mask:") from rejected
         return image, mask
 
+    def _image(self, data: bytes) -> CanonicalImage:
+        bands, max_pixels = self._config.bands, self._config.limits.max_pixels
+        return canonical_bands(data, bands, max_pixels) if bands else canonical_image(data, max_pixels)
+
     def _mask_content(self, opened: LazyPair) -> tuple[str, str]:
         """The pair's id and the hash of its canonical mask."""
         mask_HW = self._decode(opened)[1].mask_HW
@@ -189,7 +194,7 @@ class Ingestion:
     def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
-        measures = measure(image.image_HWC, mask.mask_HW, len(config.classes))
+        measures = measure(image.image_HWC, mask.mask_HW, len(config.classes), tone if config.bands else rgb_tone)
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)
         facts = _facts(opened.pair.mask, mask, measures)

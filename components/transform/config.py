@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from common.settings import Settings
+from components.transform.values_config import FullRange, Values
 
 
 class TransformConfig(Settings):
@@ -35,6 +36,11 @@ class TransformConfig(Settings):
         description="Normalisation of the input: `channel`, (x − mean) / std of each channel over the training data; "
         "`picture`, (x − mean) / (std + 8) of each channel over the whole image; `unit`, x / 255; or `none`, x. With "
         "`trainer.model.encoder` it is `none`, the default there, as the encoder scales images itself, or `picture`.",
+    )
+    values: Values = Field(
+        default=FullRange(),
+        description="How samples become the model's input, 0…255 as floating point, if `data.bands` is set: the "
+        "`full` range of their type, a `fixed` range, or a `percentile` range of each band.",
     )
     class_weights: Literal["none", "inverse_root", "inverse"] = Field(
         default="none",

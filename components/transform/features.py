@@ -5,17 +5,17 @@ from __future__ import annotations
 COMPRESSION = "GZIP"
 """Compression of the files that TFX's Transform writes."""
 
-IMAGE = "image"  # bytes: H·W·3 raw uint8, row by row, RGB
+IMAGE = "image"  # bytes: raw samples, row by row: H·W·3 uint8, RGB; with `data.bands` H·W·C float32 in 0…255
 MASK = "mask"  # bytes: H·W raw uint8, class indices and void
 ID = "id"  # bytes: the pair's name
-CHANNEL_MEAN = "channel_mean"  # float [3]: over the training images, in 0…255; the same in each record
-CHANNEL_STD = "channel_std"  # float [3]: likewise
-CLASS_WEIGHT = "class_weight"  # float [C]: likewise, mean 1
+CHANNEL_MEAN = "channel_mean"  # float [C]: over the training images, in 0…255; the same in each record
+CHANNEL_STD = "channel_std"  # float [C]: likewise
+CLASS_WEIGHT = "class_weight"  # float, one a class: likewise, mean 1
 
 # Only in mode `crop`, where each image has its own size.
 HEIGHT = "height"  # int64: rows of image and mask
 WIDTH = "width"  # int64: their columns
-PICTURE_MEAN = "picture_mean"  # float [3]: of each channel over the whole image, in 0…255
-PICTURE_STD = "picture_std"  # float [3]: likewise
-CLASS_PIXELS = "class_pixels"  # int64 [C]: pixels of each class in the mask
+PICTURE_MEAN = "picture_mean"  # float [C]: of each channel over the whole image, in 0…255
+PICTURE_STD = "picture_std"  # float [C]: likewise
+CLASS_PIXELS = "class_pixels"  # int64, one a class: pixels of each class in the mask
 SLICE = "slice"  # bytes: value of the slicing column that `trainer.windows.shares` names, or ""

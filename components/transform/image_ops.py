@@ -1,7 +1,8 @@
 """Operations on images and masks in the graph: decoding, resizing, padding, and conversion to bytes.
 
 These functions are traced into the transform graph, which is used in training and serving, so preprocessing is the
-same in both.  Shapes are per image: `image_HWC` uint8 RGB, `mask_HW` uint8 class indices.
+same in both.  Shapes are per image: `image_HWC` uint8 RGB, or float32 bands in 0…255; `mask_HW` uint8
+class indices.
 """
 
 from __future__ import annotations
@@ -58,15 +59,17 @@ def placement(image_shape: tf.Tensor, out_height: int, out_width: int, aspect: s
 
 
 def resize_image(image_HWC: tf.Tensor, out_height: int, out_width: int, aspect: str) -> tf.Tensor:
-    """Resizes bilinearly, anti-aliased when shrinking, to uint8 [out_height, out_width, 3]; pads with black."""
+    """Resizes bilinearly, anti-aliased when shrinking, to [out_height, out_width, bands]; pads with black."""
     place = placement(tf.shape(image_HWC), out_height, out_width, aspect)
     pixels = resize_pixels(image_HWC, [place.height, place.width])
-    return tf.ensure_shape(_pad(pixels, place, out_height, out_width, 0), [out_height, out_width, 3])
+    return tf.ensure_shape(_pad(pixels, place, out_height, out_width, 0), [out_height, out_width, image_HWC.shape[-1]])
 
 
 def resize_pixels(image_HWC: tf.Tensor, size_2: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-    """Resizes bilinearly, anti-aliased when shrinking, to uint8 of height and width `size_2`."""
+    """Resizes bilinearly, anti-aliased when shrinking, to height and width `size_2`; uint8 stays uint8."""
     resized = tf.image.resize(image_HWC, size_2, antialias=True)
+    if image_HWC.dtype != tf.uint8:
+        return resized
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
@@ -102,11 +105,12 @@ def class_pixels(mask_HW: tf.Tensor, num_classes: int) -> tf.Tensor:
 
 
 def to_bytes(pixels: tf.Tensor) -> tf.Tensor:
-    """The raw bytes of a uint8 tensor, as a string scalar.
+    """The raw bytes of a tensor, as a string scalar.
 
     TensorFlow has no such op, but a serialized TensorProto ends with its content.
     """
-    return tf.strings.substr(tf.io.serialize_tensor(pixels), -tf.size(pixels), tf.size(pixels))
+    length = tf.size(pixels) * pixels.dtype.size
+    return tf.strings.substr(tf.io.serialize_tensor(pixels), -length, length)
 
 
 def images_from_bytes(raw_B: tf.Tensor, height: int, width: int) -> tf.Tensor:

@@ -13,7 +13,6 @@ from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.image_ops import (
     class_pixels,
-    decode_image,
     decode_mask,
     resize_nearest,
     resize_pixels,
@@ -21,6 +20,7 @@ from components.transform.image_ops import (
     to_bytes,
 )
 from components.transform.picture_statistics import picture_statistics
+from components.transform.pixel_source import PixelSource
 
 
 class Native(NamedTuple):
@@ -31,19 +31,21 @@ class Native(NamedTuple):
     mask: tf.Tensor
     size_2: tf.Tensor
     """Height and width."""
-    mean_3: tf.Tensor
+    mean_C: tf.Tensor
     """Statistics of the whole image."""
-    std_3: tf.Tensor
+    std_C: tf.Tensor
     class_pixels_C: tf.Tensor
 
 
-def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> Native:
+def native_images(
+    inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, source: PixelSource
+) -> Native:
     """Decodes image and mask of each record, one after the other, and scales them by `config.scale`."""
 
     def keep(of_one: tuple[tf.Tensor, tf.Tensor]) -> Native:
         encoded, encoded_mask = of_one
-        image_HWC = decode_image(encoded)
-        mean_3, std_3 = picture_statistics(image_HWC)
+        image_HWC = source.decode(encoded)
+        mean_C, std_C = picture_statistics(image_HWC)
         size_2 = tf.shape(image_HWC)[:2]
         if config.scale != 1:
             size_2 = scaled_size(size_2, config.scale)
@@ -53,33 +55,34 @@ def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, num_cla
             to_bytes(image_HWC),
             to_bytes(mask_HW),
             tf.cast(size_2, tf.int64),
-            mean_3,
-            std_3,
+            mean_C,
+            std_C,
             class_pixels(mask_HW, num_classes),
         )
 
-    string, three = tf.TensorSpec([], tf.string), tf.TensorSpec([3], tf.float32)
+    string, per_band = tf.TensorSpec([], tf.string), tf.TensorSpec([source.bands], tf.float32)
     return Native(
         *tf.map_fn(
             keep,
             (inputs[records.IMAGE_ENCODED], inputs[records.MASK_ENCODED]),
             fn_output_signature=Native(
-                string, string, tf.TensorSpec([2], tf.int64), three, three, tf.TensorSpec([num_classes], tf.int64)
+                string, string, tf.TensorSpec([2], tf.int64), per_band, per_band, tf.TensorSpec([num_classes], tf.int64)
             ),
             parallel_iterations=1,
         )
     )
 
 
-def channel_statistics(native: Native) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation [3] of each channel over all pixels of the training images."""
+def channel_statistics(native: Native, source: PixelSource) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and standard deviation [bands] of each channel over all pixels of the training images."""
     pixels_B1 = tf.cast(tf.reduce_prod(native.size_2, axis=1, keepdims=True), tf.float64)
-    mean_B3, std_B3 = tf.cast(native.mean_3, tf.float64), tf.cast(native.std_3, tf.float64)
+    mean_BC, std_BC = tf.cast(native.mean_C, tf.float64), tf.cast(native.std_C, tf.float64)
     total = tf.maximum(tft.sum(pixels_B1, reduce_instance_dims=False), 1.0)
-    mean_3 = tft.sum(pixels_B1 * mean_B3, reduce_instance_dims=False) / total
-    square_3 = tft.sum(pixels_B1 * (tf.square(std_B3) + tf.square(mean_B3)), reduce_instance_dims=False) / total
-    std_3 = tf.sqrt(tf.maximum(square_3 - tf.square(mean_3), 1.0))
-    return tf.ensure_shape(tf.cast(mean_3, tf.float32), [3]), tf.ensure_shape(tf.cast(std_3, tf.float32), [3])
+    mean_C = tft.sum(pixels_B1 * mean_BC, reduce_instance_dims=False) / total
+    square_C = tft.sum(pixels_B1 * (tf.square(std_BC) + tf.square(mean_BC)), reduce_instance_dims=False) / total
+    std_C = tf.sqrt(tf.maximum(square_C - tf.square(mean_C), source.least_variance))
+    mean_C, std_C = (tf.ensure_shape(tf.cast(value, tf.float32), [source.bands]) for value in (mean_C, std_C))
+    return mean_C, std_C
 
 
 def native_features(native: Native, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -89,8 +92,8 @@ def native_features(native: Native, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
         features.MASK: native.mask,
         features.HEIGHT: native.size_2[:, 0],
         features.WIDTH: native.size_2[:, 1],
-        features.PICTURE_MEAN: native.mean_3,
-        features.PICTURE_STD: native.std_3,
+        features.PICTURE_MEAN: native.mean_C,
+        features.PICTURE_STD: native.std_C,
         features.CLASS_PIXELS: native.class_pixels_C,
         features.SLICE: slice_B,
     }

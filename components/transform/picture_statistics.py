@@ -10,11 +10,13 @@ SMALLEST_STD = 8.0
 
 
 def picture_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns mean and standard deviation [3] of each channel of a uint8 image, in 0…255.
+    """Returns mean and standard deviation [C] of each channel of an image, uint8 or float32, in 0…255.
 
-    They are computed from exact counts, one channel after the other: in float32 an image of 25 megapixels would take
-    300 MB, and its sums would depend on the number of threads.
+    Of uint8 images they are computed from exact counts, one channel after the other: in float32 an image of 25
+    megapixels would take 300 MB, and its sums would depend on the number of threads.
     """
+    if image_HWC.dtype != tf.uint8:
+        return _float_statistics(image_HWC)
     value_V = tf.range(_VALUES, dtype=tf.float64)
     means: list[tf.Tensor] = []
     stds: list[tf.Tensor] = []
@@ -26,6 +28,18 @@ def picture_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mean = tf.reduce_sum(share_V * value_V)
         means.append(mean)
         stds.append(tf.sqrt(tf.reduce_sum(share_V * tf.square(value_V - mean))))
+    return tf.cast(tf.stack(means), tf.float32), tf.cast(tf.stack(stds), tf.float32)
+
+
+def _float_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the same, summed in float64, one channel after the other."""
+    means: list[tf.Tensor] = []
+    stds: list[tf.Tensor] = []
+    for channel in range(image_HWC.shape[-1]):
+        with tf.control_dependencies(stds):
+            value_HW = tf.cast(image_HWC[..., channel], tf.float64)
+        means.append(tf.reduce_mean(value_HW))
+        stds.append(tf.math.reduce_std(value_HW))
     return tf.cast(tf.stack(means), tf.float32), tf.cast(tf.stack(stds), tf.float32)
 
 

@@ -1,8 +1,9 @@
 """The `preprocessing_fn` that TFX's Transform traces: from an ingested record to a compact one.
 
-Image and mask become raw uint8 bytes of the model's size, or keep their own (mode `crop`).  Channel statistics and
-class weights are analyzers over the training split; they are constants of the graph, and repeated in each record only
-because a transform graph has no other outputs.
+Image and mask become raw bytes of the model's size, or keep their own (mode `crop`): uint8, or float32 for an image of
+bands.  Channel statistics, the ranges of bands and class weights are analyzers over the training split; they are
+constants of the graph, and the statistics and weights are repeated in each record only because a transform graph has no
+other outputs.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from components import component_keys as keys
 from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
-from components.transform.image_ops import decode_image, decode_mask, resize_image, resize_mask, to_bytes
+from components.transform.image_ops import decode_mask, resize_image, resize_mask, to_bytes
 from components.transform.native import channel_statistics, native_features, native_images, slice_values
+from components.transform.pixel_source import PixelSource, pixel_source
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -27,68 +29,75 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     Args:
         inputs: Features of the ingested records.
         custom_config: `transform`, the TransformConfig as JSON, `num_classes`, and optionally `slice_column`, whose
-            value is kept in mode `crop`.
+            value is kept in mode `crop`; for images of bands their number, `bands`, and their type, `depth`.
 
     Returns:
         The features named in `components.transform.features`.
     """
     config = TransformConfig.model_validate_json(custom_config[keys.TRANSFORM])
     num_classes = int(custom_config["num_classes"])
+    source = pixel_source(inputs, config, custom_config)
     if config.crops:
-        return _native(inputs, config, num_classes, custom_config.get(keys.SLICE_COLUMN))
-    return _resized(inputs, config, num_classes)
+        return _native(inputs, config, num_classes, source, custom_config.get(keys.SLICE_COLUMN))
+    return _resized(inputs, config, num_classes, source)
 
 
 def _native(
-    inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, slice_column: str | None
+    inputs: dict[str, tf.Tensor],
+    config: TransformConfig,
+    num_classes: int,
+    source: PixelSource,
+    slice_column: str | None,
 ) -> dict[str, tf.Tensor]:
     """Returns the features of images at their own size."""
-    native = native_images(inputs, config, num_classes)
+    native = native_images(inputs, config, num_classes, source)
     pixels_C = tf.ensure_shape(tft.sum(native.class_pixels_C, reduce_instance_dims=False), [num_classes])
-    constants = (*channel_statistics(native), class_weights(pixels_C, config.class_weights))
+    constants = (*channel_statistics(native, source), class_weights(pixels_C, config.class_weights))
     return native_features(native, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
 
 
-def _resized(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> dict[str, tf.Tensor]:
+def _resized(
+    inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, source: PixelSource
+) -> dict[str, tf.Tensor]:
     """Returns the features of images at the model's size."""
     size = (config.height, config.width, config.aspect)
     image_BHWC = tf.map_fn(
-        lambda encoded: resize_image(decode_image(encoded), *size),
+        lambda encoded: resize_image(source.decode(encoded), *size),
         inputs[records.IMAGE_ENCODED],
-        fn_output_signature=tf.TensorSpec([config.height, config.width, 3], tf.uint8),
+        fn_output_signature=tf.TensorSpec([config.height, config.width, source.bands], source.dtype),
     )
     mask_BHW = tf.map_fn(
         lambda encoded: resize_mask(decode_mask(encoded), *size),
         inputs[records.MASK_ENCODED],
         fn_output_signature=tf.TensorSpec([config.height, config.width], tf.uint8),
     )
-    mean_3, std_3 = _channel_statistics(image_BHWC)
+    mean_C, std_C = _channel_statistics(image_BHWC, source.least_variance)
     weight_C = class_weights(_class_pixels(mask_BHW, num_classes), config.class_weights)
     return {
         features.IMAGE: tf.map_fn(to_bytes, image_BHWC, fn_output_signature=tf.TensorSpec([], tf.string)),
         features.MASK: tf.map_fn(to_bytes, mask_BHW, fn_output_signature=tf.TensorSpec([], tf.string)),
-    } | _in_each(inputs, mean_3, std_3, weight_C)
+    } | _in_each(inputs, mean_C, std_C, weight_C)
 
 
 def _in_each(
-    inputs: dict[str, tf.Tensor], mean_3: tf.Tensor, std_3: tf.Tensor, weight_C: tf.Tensor
+    inputs: dict[str, tf.Tensor], mean_C: tf.Tensor, std_C: tf.Tensor, weight_C: tf.Tensor
 ) -> dict[str, tf.Tensor]:
     """Returns the names of the records, and the analyzers' results repeated in each."""
     batch = tf.shape(inputs[records.IMAGE_ENCODED])[0]
     return {
         features.ID: inputs[records.IMAGE_ID],
-        features.CHANNEL_MEAN: _repeat(mean_3, batch),
-        features.CHANNEL_STD: _repeat(std_3, batch),
+        features.CHANNEL_MEAN: _repeat(mean_C, batch),
+        features.CHANNEL_STD: _repeat(std_C, batch),
         features.CLASS_WEIGHT: _repeat(weight_C, batch),
     }
 
 
-def _channel_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation [3] of each channel; exact, as all images have the same number of pixels."""
+def _channel_statistics(image_BHWC: tf.Tensor, least_variance: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and standard deviation [bands] of each channel; exact, as all images have the same number of pixels."""
     pixels = tf.cast(image_BHWC, tf.float32)
-    mean_3 = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
-    square_3 = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
-    return mean_3, tf.sqrt(tf.maximum(square_3 - tf.square(mean_3), 1.0))
+    mean_C = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
+    square_C = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
+    return mean_C, tf.sqrt(tf.maximum(square_C - tf.square(mean_C), least_variance))
 
 
 def _class_pixels(mask_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:

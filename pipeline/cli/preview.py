@@ -14,6 +14,7 @@ from common.records import SPLITS
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 from pipeline.config.run_config import RunConfig
+from pipeline.config.untrained_bands import refuse_bands
 from pipeline.dag.run_date import on_date
 
 IMAGES = 6
@@ -27,8 +28,9 @@ def write_preview(config: RunConfig, out: Path) -> None:
     Only the images that are drawn are read; unreadable ones are skipped.
 
     Raises:
-        UserError: `out` cannot be written, or no image can be used for training.
+        UserError: `out` cannot be written, no image can be used for training, or `data.bands` is set.
     """
+    refuse_bands(config)
     _check_writable(out)
     with quiet_streams(config.workspace_dir / "logs" / "preview.log") as console:
         with console.status("reading images"):

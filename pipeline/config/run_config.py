@@ -27,6 +27,7 @@ from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.trainer.windows.config import WindowsConfig
 from components.transform.config import TransformConfig
+from components.transform.values_config import FullRange
 from components.tuner.config import TunerConfig, check_search
 from pipeline.config.file import Document, Mistakes, read_document
 from pipeline.config.overrides import apply_override
@@ -110,6 +111,7 @@ class RunConfig(Settings):
         self._check_size()
         self._check_scaling()
         self._check_windows()
+        self._check_values()
         check_absent(self.validation, self.data.classes)
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
@@ -155,6 +157,15 @@ class RunConfig(Settings):
             raise ValueError(
                 f"trainer.windows.shares: {windows.column!r} is not a slicing column or bucket; there are: "
                 + (", ".join(sorted(names)) or "none")
+            )
+
+    def _check_values(self) -> None:
+        bands, values = self.data.bands, self.transform.values
+        if bands is None and values != FullRange():
+            raise ValueError("transform.values needs data.bands; 8-bit RGB is the model's input as it is")
+        if bands is not None and bands.depth == "float32" and values == FullRange():
+            raise ValueError(
+                "transform.values must be of type fixed or percentile with data.bands.depth float32, which has no range"
             )
 
     def _slice_names(self) -> set[str] | None:

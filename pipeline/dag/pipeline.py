@@ -28,6 +28,7 @@ from components.statistics import stats_options
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.config.run_config import RunConfig
+from pipeline.config.untrained_bands import refuse_bands
 from pipeline.dag.code_digest import code_digest
 from pipeline.dag.parameters import RunValues, run_values
 from pipeline.dag.run_state import RunState
@@ -76,8 +77,9 @@ def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     """Returns all steps of the pipeline, each connected to its inputs.
 
     Raises:
-        UserError: the curated schema does not exist or cannot be read.
+        UserError: the curated schema does not exist or cannot be read, or `data.bands` is set.
     """
+    refuse_bands(config)
     values = run_values(config, state)
     data = _data_steps(config, values)
     baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -51,7 +51,11 @@ def make_pair(index: int, height: int = 40, width: int = 56) -> dict[str, bytes]
 
 
 def run_transform(
-    pairs: list[dict[str, bytes]], config: TransformConfig, directory: Path, slice_column: str | None = None
+    pairs: list[dict[str, bytes]],
+    config: TransformConfig,
+    directory: Path,
+    slice_column: str | None = None,
+    **more: Any,
 ) -> Transformed:
     """Runs the real `preprocessing_fn` through TensorFlow Transform on Beam and writes its records."""
     import tensorflow as tf
@@ -64,7 +68,12 @@ def run_transform(
 
     spec = {name: tf.io.FixedLenFeature([], tf.string) for name in pairs[0]}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    settings = {"transform": config.model_dump_json(), "num_classes": NUM_CLASSES, "slice_column": slice_column}
+    settings: dict[str, Any] = {
+        "transform": config.model_dump_json(),
+        "num_classes": NUM_CLASSES,
+        "slice_column": slice_column,
+    }
+    settings |= more
     with tft_beam.Context(temp_dir=str(directory / "scratch")):
         (rows, row_metadata), transform_fn = (pairs, metadata) | tft_beam.AnalyzeAndTransformDataset(
             functools.partial(preprocessing_fn, custom_config=settings)

@@ -21,8 +21,8 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 def augmenter(config: Augmentation, by_picture: bool = False) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Batch]:
     """Returns a function of images [B, H, W, 3], masks [B, H, W] and a seed [2] that augments each pair.
 
-    Images and masks are uint8 before, in between and after; with `by_picture` images are normalised by their own
-    statistics at the end, float32.
+    Images are uint8, or float32 in 0…255 if they have bands, before, in between and after; masks are uint8.  With
+    `by_picture` images are normalised by their own statistics at the end, float32.
     """
     if by_picture:
         return _normalising(config)

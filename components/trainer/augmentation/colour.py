@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 
 from components.trainer.augmentation.config import Augmentation
+from components.trainer.augmentation.pixels import as_pixels
 from components.trainer.augmentation.stateless_random import StatelessRandom
 
 
@@ -19,7 +20,7 @@ def changes_colours(config: Augmentation) -> bool:
 
 
 def change_colours(image_BHWC: tf.Tensor, config: Augmentation, rng: StatelessRandom) -> tf.Tensor:
-    """Applies the configured colour changes in the order of the configuration's fields; uint8 to uint8."""
+    """Applies the configured colour changes in the order of the configuration's fields; the type stays the same."""
     value_BHWC = tf.cast(image_BHWC, tf.float32) / 255.0
     if config.brightness:
         extent = config.brightness.range
@@ -37,7 +38,7 @@ def change_colours(image_BHWC: tf.Tensor, config: Augmentation, rng: StatelessRa
         value_BHWC = tinted(value_BHWC, *_draw_tint(config, rng))
     if config.invert:
         value_BHWC = tf.where(_each(rng.chosen_B("invert", config.invert)), 1.0 - value_BHWC, value_BHWC)
-    return tf.cast(tf.round(255.0 * value_BHWC), tf.uint8)
+    return as_pixels(255.0 * value_BHWC, image_BHWC.dtype)
 
 
 def brightened(value_BHWC: tf.Tensor, added_B: tf.Tensor) -> tf.Tensor:

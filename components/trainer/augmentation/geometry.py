@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from common.records import VOID
 from components.trainer.augmentation.config import Augmentation, Crop
+from components.trainer.augmentation.pixels import as_pixels
 from components.trainer.augmentation.stateless_random import StatelessRandom
 from components.trainer.augmentation.symmetry import draw_symmetry, matrix_B22
 
@@ -38,7 +39,7 @@ def interpolates(config: Augmentation) -> bool:
 def warp(
     image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, rng: StatelessRandom
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Maps images bilinearly and masks by nearest neighbour, both uint8.
+    """Maps images bilinearly and masks by nearest neighbour; both keep their type.
 
     Pixels from outside are black in the image and void in the mask.
     """
@@ -51,7 +52,7 @@ def warp(
     mask_BHW2 = tf.stack([mask_BHW, tf.zeros_like(mask_BHW)], axis=-1)
     mask_BHW2 = _resampled(mask_BHW2, transform_B8, "NEAREST", "CONSTANT")
     inside_BHW1 = mask_BHW2[..., 1:] == 0
-    return tf.cast(tf.round(tf.where(inside_BHW1, pixels_BHWC, 0.0)), tf.uint8), mask_BHW2[..., 0]
+    return as_pixels(tf.where(inside_BHW1, pixels_BHWC, 0.0), image_BHWC.dtype), mask_BHW2[..., 0]
 
 
 def draw_window(config: Augmentation, rng: StatelessRandom) -> Window:

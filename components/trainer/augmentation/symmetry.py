@@ -9,6 +9,8 @@ import tensorflow as tf
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.augmentation.stateless_random import StatelessRandom
 
+_RGB = 3
+
 
 class Symmetry(NamedTuple):
     """The symmetry of the square for each image, bool [B]: first the rotations, then the flips."""
@@ -33,22 +35,28 @@ def draw_symmetry(config: Augmentation, rng: StatelessRandom) -> Symmetry:
 def move_pixels(
     image_BHWC: tf.Tensor, mask_BHW: tf.Tensor, config: Augmentation, rng: StatelessRandom
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Applies the same symmetry to images and masks, both uint8; without 90° rotations they need not be square."""
+    """Applies the same symmetry to images and masks; without 90° rotations they need not be square."""
     if not (config.flip_horizontal or config.flip_vertical or config.quarter_turns):
         return image_BHWC, mask_BHW
+    symmetry = draw_symmetry(config, rng)
+    if image_BHWC.dtype != tf.uint8 or image_BHWC.shape[-1] != _RGB:
+        return _moved(image_BHWC, config, symmetry), _moved(mask_BHW[..., tf.newaxis], config, symmetry)[..., 0]
     # Red, green, blue and class in one integer: image and mask are moved together.
     packed_BHW = tf.bitcast(tf.concat([image_BHWC, mask_BHW[..., tf.newaxis]], axis=-1), tf.int32)
-    symmetry = draw_symmetry(config, rng)
-    if config.quarter_turns:
-        packed_BHW = _where(symmetry.rot180_B, tf.reverse(packed_BHW, axis=[1, 2]), packed_BHW)
-        transposed = tf.transpose(packed_BHW, [0, 2, 1])
-        packed_BHW = _where(symmetry.rot90_B, tf.reverse(transposed, axis=[1]), packed_BHW)
-    if config.flip_horizontal:
-        packed_BHW = _where(symmetry.horizontal_B, tf.reverse(packed_BHW, axis=[2]), packed_BHW)
-    if config.flip_vertical:
-        packed_BHW = _where(symmetry.vertical_B, tf.reverse(packed_BHW, axis=[1]), packed_BHW)
-    both_BHW4 = tf.bitcast(packed_BHW, tf.uint8)
+    both_BHW4 = tf.bitcast(_moved(packed_BHW[..., tf.newaxis], config, symmetry)[..., 0], tf.uint8)
     return both_BHW4[..., :3], both_BHW4[..., 3]
+
+
+def _moved(pixels_BHWC: tf.Tensor, config: Augmentation, symmetry: Symmetry) -> tf.Tensor:
+    if config.quarter_turns:
+        pixels_BHWC = _where(symmetry.rot180_B, tf.reverse(pixels_BHWC, axis=[1, 2]), pixels_BHWC)
+        transposed = tf.transpose(pixels_BHWC, [0, 2, 1, 3])
+        pixels_BHWC = _where(symmetry.rot90_B, tf.reverse(transposed, axis=[1]), pixels_BHWC)
+    if config.flip_horizontal:
+        pixels_BHWC = _where(symmetry.horizontal_B, tf.reverse(pixels_BHWC, axis=[2]), pixels_BHWC)
+    if config.flip_vertical:
+        pixels_BHWC = _where(symmetry.vertical_B, tf.reverse(pixels_BHWC, axis=[1]), pixels_BHWC)
+    return pixels_BHWC
 
 
 def matrix_B22(symmetry: Symmetry) -> tf.Tensor:
@@ -67,4 +75,4 @@ def matrix_B22(symmetry: Symmetry) -> tf.Tensor:
 
 
 def _where(chosen_B: tf.Tensor, changed: tf.Tensor, as_is: tf.Tensor) -> tf.Tensor:
-    return tf.where(chosen_B[:, tf.newaxis, tf.newaxis], changed, as_is)
+    return tf.where(chosen_B[:, tf.newaxis, tf.newaxis, tf.newaxis], changed, as_is)

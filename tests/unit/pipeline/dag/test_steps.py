@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from common.errors import UserError
 from pipeline.config.run_config import load_config
 from pipeline.dag.parameters import RunValues
 from pipeline.dag.pipeline import create_steps
@@ -34,6 +35,12 @@ def test_a_step_takes_its_run_values_as_parameters(components: dict[str, object]
 def test_a_step_that_runs_our_code_takes_its_digest(components: dict[str, object], step: StepSpec) -> None:
     properties = components[step.component].exec_properties  # type: ignore[attr-defined]
     assert ("code" in properties or '"code"' in str(properties.get("custom_config"))) == bool(step.entry_points)
+
+
+def test_bands_are_refused_before_a_run_begins() -> None:
+    config = load_config("pipeline/configs/sample.yaml", ["data.bands={names: [red, nir]}"])
+    with pytest.raises(UserError, match=r"data\.bands is read by `segpipe check` only"):
+        create_steps(config, RunState(**placeholders()))
 
 
 def test_each_value_of_a_run_is_taken_by_a_step() -> None:

@@ -75,8 +75,13 @@ def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Makes each worker read all batches and use its part of each.
 
     By default TensorFlow assigns files to workers, which may be fewer than workers, and of unequal sizes.
+
+    Autotuning is off: `AUTOTUNE` then means one call a core, up to 16.  The thread that tunes sleeps for up to a minute
+    at a time, and a cancelled one may miss the signal that wakes it (TensorFlow 2.16, `Model::OptimizeLoop`), so that
+    the end of an epoch waits for it: 8 to 20 s an epoch were measured.
     """
     options = tf.data.Options()
+    options.autotune.enabled = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options)
 

@@ -13,7 +13,7 @@ MAX_CLASSES = 255
 """Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
 IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode, or `common.band_image`
-IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"; "bands" with `data.bands`
+IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"; `BANDS_FORMAT` with `data.bands`
 IMAGE_HEIGHT = "image/height"  # int64, pixels
 IMAGE_WIDTH = "image/width"  # int64, pixels
 IMAGE_ID = "image/id"  # bytes: the pair's name, unique in the data set
@@ -25,6 +25,9 @@ MASK_CLASSES = "mask/classes"  # bytes, 0…C long: names of the classes that oc
 MASK_FOREGROUND_FRACTION = "mask/foreground_fraction"  # float: share of classes ≥ 1 among the pixels that are not void
 MASK_VOID_FRACTION = "mask/void_fraction"  # float: share of void pixels
 SLICE_PREFIX = "slice/"  # bytes, one feature for each slicing column of the manifest or derived bucket
+
+BANDS_FORMAT = "bands"
+"""`IMAGE_FORMAT` of images in the layout of `common.band_image`."""
 
 SPLITS = ("train", "eval", "test")
 """For training; for early stopping and the choice of the best epoch; for the evaluation."""

@@ -14,12 +14,14 @@ segpipe. This folder is the distribution `segpipe-client`.
 from __future__ import annotations
 
 from .answer import VersionState
+from .bands import Bands
 from .clients import AsyncSegmentationClient, SegmentationClient
 from .errors import DeadlineExceededError, PictureRefusedError, SegmentationError, ServerUnavailableError
 from .segmentation import Segmentation
 
 __all__ = [
     "AsyncSegmentationClient",
+    "Bands",
     "DeadlineExceededError",
     "PictureRefusedError",
     "Segmentation",

@@ -69,7 +69,7 @@ class SegmentationClient:
         self._patience = patience
 
     def predict(self, picture: Picture, timeout: float | None = None) -> Segmentation:
-        """Segments one image: a path, a file's bytes, pixels [H, W, 3] as uint8, or a Pillow image.
+        """Segments one image: a path, a file's bytes, pixels [H, W, 3] as uint8, a Pillow image, or `Bands`.
 
         While the server cannot be reached or is too busy, it is tried again, up to the deadline.
 

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from .bands import Bands, as_rgb, is_encoded
 from .orientation import orientation_in_exif, orientation_of, turned
 
-Picture = str | os.PathLike[str] | bytes | BinaryIO | npt.NDArray[np.uint8] | Image.Image
-"""A file's path, its bytes (JPEG, PNG, GIF, BMP), the open file, pixels [H, W, 3] or [H, W], or a Pillow image."""
+Picture = str | os.PathLike[str] | bytes | BinaryIO | npt.NDArray[np.uint8] | Image.Image | Bands
+"""A file's path, its bytes (JPEG, PNG, GIF, BMP), the open file, pixels [H, W, 3] or [H, W], a Pillow image, bands."""
 
 _IN_PNG = ("1", "L", "LA", "P", "RGB", "RGBA")
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
@@ -27,6 +28,7 @@ _REMEDIES = {
     "i": "pixels.astype(np.uint8), if they lie in 0 to 255",
     "f": "np.rint(255 * pixels).astype(np.uint8), if they lie in 0 to 1",
 }
+_OR_BANDS = "; a model for images of bands takes segpipe_client.Bands(pixels)"
 
 
 def encoded(picture: Picture) -> bytes:
@@ -43,6 +45,8 @@ def encoded(picture: Picture) -> bytes:
         return bytes(picture)
     if isinstance(picture, str | os.PathLike):
         return _path(picture).read_bytes()
+    if isinstance(picture, Bands):
+        return picture.encoded()
     if isinstance(picture, np.ndarray):
         return _png(_image(picture))
     if isinstance(picture, Image.Image):
@@ -58,11 +62,13 @@ def encoded(picture: Picture) -> bytes:
 def decoded_rgb(picture: bytes) -> npt.NDArray[np.uint8]:
     """The pixels [H, W, 3] as the server sees them: upright, the first frame, the high byte of 16 bits.
 
-    A GIF's transparent pixels are black.
+    A GIF's transparent pixels are black.  Of bands the first three are shown.
 
     Raises:
         OSError: Pillow cannot decode it.
     """
+    if is_encoded(picture):
+        return as_rgb(picture)
     with Image.open(io.BytesIO(picture)) as image:
         if image.format == "GIF":
             black = Image.new("RGBA", image.size, (0, 0, 0, 255))
@@ -103,7 +109,9 @@ def _read(file: BinaryIO) -> bytes:
 def _image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     if pixels.dtype != np.uint8:
         remedy = _REMEDIES.get(pixels.dtype.kind)
-        raise TypeError(f"pixels are uint8, 0 to 255, not {pixels.dtype}" + (f"; give {remedy}" if remedy else ""))
+        raise TypeError(
+            f"pixels are uint8, 0 to 255, not {pixels.dtype}" + (f"; give {remedy}" if remedy else "") + _OR_BANDS
+        )
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)) or 0 in pixels.shape:
         raise ValueError(f"pixels have the shape [H, W, 3] or [H, W], not {list(pixels.shape)}")
     return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)

@@ -18,8 +18,9 @@ from PIL import Image
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from common.band_image import pack_plain
 from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
-from common.signatures import SERVING_DEFAULT
+from common.signatures import SERVING_DEFAULT, SERVING_PIXELS
 from segpipe_client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.protocol.tensors import strings_from_proto
@@ -70,6 +71,11 @@ class Signature:
             if name in output_filter[:index]:
                 raise invalid(f"duplicate output tensor alias: {shortened(name)}")
         return tuple(output_filter) or self.outputs
+
+    def input_spec(self) -> tf.TensorSpec:
+        """Returns shape and type of the only input, whatever it is."""
+        (found,) = self._definition.inputs.values()
+        return tf.TensorSpec(tf.TensorShape(found.tensor_shape), found.dtype)
 
     def tensor_names(self) -> tuple[str, list[str]]:
         """Returns the graph's tensor names of the input and the outputs."""
@@ -169,7 +175,7 @@ def warm_up(model: Model, folder: str) -> int:
         ServingError: a request fails, so the model would fail for clients too.
     """
     requests = list(_recorded_requests(folder))
-    for signature_name, inputs in requests or [(SERVING_DEFAULT, [_picture()])]:
+    for signature_name, inputs in requests or [(SERVING_DEFAULT, [_picture(model)])]:
         signature = model.signature(signature_name)
         if signature is None:
             raise ServingError(StatusCode.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.')
@@ -198,7 +204,11 @@ def _recorded_requests(folder: str) -> Iterator[tuple[str, list[bytes]]]:
             yield request.model_spec.signature_name, strings_from_proto(name, tensor, _WARMUP_RECORDS)
 
 
-def _picture() -> bytes:
+def _picture(model: Model) -> bytes:
+    """Returns a small image that the model takes."""
+    if of_bands := model.signature(SERVING_PIXELS):
+        spec = of_bands.input_spec()
+        return pack_plain(np.zeros([64, 64, spec.shape[-1]], spec.dtype.as_numpy_dtype))
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "grey").save(out, "PNG")
     return out.getvalue()

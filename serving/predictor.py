@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,8 +57,10 @@ class Predictor:
         """Names of the classes in the order of their indices."""
         return tuple(self.manifest.config["data"]["classes"])
 
-    def predict(self, picture: Path) -> Prediction:
+    def predict(self, picture: Path, encode: Callable[[Path, bytes], bytes] | None = None) -> Prediction:
         """Predicts the mask of an image at its own size; upright, if its Exif data rotates it.
+
+        `encode` makes what the model takes of the file's path and bytes; without it those are the bytes.
 
         Raises:
             RefusedPictureError: the model refuses it.
@@ -66,9 +69,10 @@ class Predictor:
         import tensorflow as tf
 
         try:
-            encoded = picture.read_bytes()
+            data = picture.read_bytes()
         except OSError as error:
             raise FailedPictureError(f"cannot read the image {picture}: {error.strerror}") from None
+        encoded = encode(picture, data) if encode else data
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:

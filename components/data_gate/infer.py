@@ -30,7 +30,7 @@ SLICE_SKEW_DISTANCE = 0.4
 _WIDTH = 116
 _ORDER = {name: place for place, name in enumerate(("name", "type", "presence", "shape", "value_count", "domain"))}
 _CLASS_DOMAIN = "classes"
-_FORMATS = ("bmp", "gif", "jpeg", "png")
+_FILE_FORMATS = ("bmp", "gif", "jpeg", "png")
 
 _HEADER = """\
 Schema of this data set: what a record must hold before training.
@@ -60,15 +60,18 @@ _COMMENTS = {
 }
 
 
-def infer_schema(classes: Sequence[str], slices: Mapping[str, Collection[str]]) -> schema_pb2.Schema:
+def infer_schema(
+    classes: Sequence[str], slices: Mapping[str, Collection[str]], has_bands: bool = False
+) -> schema_pb2.Schema:
     """Returns the schema of records with these classes and slices.
 
     Args:
         classes: Names of the classes.
         slices: Slicing column or bucket → the values that occur; see `IngestionSummary.slices`.
+        has_bands: Whether the images have bands (`data.bands`).
     """
     schema = schema_pb2.Schema()
-    _add_image_features(schema)
+    _add_image_features(schema, (records.BANDS_FORMAT,) if has_bands else _FILE_FORMATS)
     _add_mask_features(schema, classes)
     for name, values in sorted(slices.items()):
         _add_slice(schema, records.slice_feature(name), values)
@@ -107,9 +110,9 @@ def write_schema(schema: schema_pb2.Schema, path: Path, overwrite: bool = False)
         ) from None
 
 
-def _add_image_features(schema: schema_pb2.Schema) -> None:
+def _add_image_features(schema: schema_pb2.Schema, formats: Sequence[str]) -> None:
     _add_fixed(schema, records.IMAGE_ENCODED, schema_pb2.BYTES).image_domain.SetInParent()
-    _add_fixed(schema, records.IMAGE_FORMAT, schema_pb2.BYTES).string_domain.value.extend(_FORMATS)
+    _add_fixed(schema, records.IMAGE_FORMAT, schema_pb2.BYTES).string_domain.value.extend(formats)
     _add_fixed(schema, records.IMAGE_HEIGHT, schema_pb2.INT).int_domain.min = 1
     _add_fixed(schema, records.IMAGE_WIDTH, schema_pb2.INT).int_domain.min = 1
     _add_fixed(schema, records.IMAGE_ID, schema_pb2.BYTES)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from common import records
 from common.band_image import pack_bands
 from components.example_gen.bands_config import BandsConfig
 from components.example_gen.headers import image_format, open_image
@@ -16,9 +17,6 @@ from components.example_gen.images import CanonicalImage
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
 from components.example_gen.tiff_samples import StoredSamples, check_count, read_tiff
-
-BANDS_FORMAT = "bands"
-"""The record's `image/format`."""
 
 _Image = npt.NDArray[Any]
 _TURNS: dict[int, Callable[[_Image], _Image]] = {
@@ -46,7 +44,7 @@ def canonical_bands(data: bytes, bands: BandsConfig, max_pixels: int) -> Canonic
     height, width, _ = stored.samples_HWB.shape
     image_HWC = _at_depth(stored.samples_HWB[..., bands.places], bands.depth)
     image_HWC = np.ascontiguousarray(_TURNS.get(stored.orientation, np.asarray)(image_HWC))
-    return CanonicalImage(pack_bands(image_HWC), BANDS_FORMAT, image_HWC, (width, height), stored.orientation)
+    return CanonicalImage(pack_bands(image_HWC), records.BANDS_FORMAT, image_HWC, (width, height), stored.orientation)
 
 
 def tone(image_HWC: _Image) -> tuple[float, float]:

@@ -21,6 +21,8 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from common import progress, records
+from common.band_image import for_request
+from common.band_picture import viewable
 from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components import component_keys as keys
 from components.data_gate.result import GATE_FILE, GateReport
@@ -137,9 +139,9 @@ def _draw(
             identity=_first(features, records.IMAGE_ID).decode("utf-8", "replace"),
             slices=_slices(features),
             scored=wanted[index],
-            image=image,
+            image=viewable(image),
             truth=_first(features, records.MASK_ENCODED),
-            prediction=predict(image=tf.constant([image]))[MASK_BYTES].numpy()[0],
+            prediction=predict(image=tf.constant([for_request(image)]))[MASK_BYTES].numpy()[0],
             longer_side=longer_side,
         )
     return drawn

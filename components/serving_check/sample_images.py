@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from common import records
+from common.band_image import for_request
 from common.errors import UserError
 
 
@@ -40,7 +41,7 @@ def _sample_image(record: bytes) -> SampleImage:
     feature = tf.train.Example.FromString(record).features.feature
     return SampleImage(
         id=feature[records.IMAGE_ID].bytes_list.value[0].decode("utf-8", "replace"),
-        encoded=feature[records.IMAGE_ENCODED].bytes_list.value[0],
+        encoded=for_request(feature[records.IMAGE_ENCODED].bytes_list.value[0]),
         format=feature[records.IMAGE_FORMAT].bytes_list.value[0].decode(),
         height=feature[records.IMAGE_HEIGHT].int64_list.value[0],
         width=feature[records.IMAGE_WIDTH].int64_list.value[0],

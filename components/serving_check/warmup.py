@@ -11,10 +11,13 @@ import io
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+from common import records
+from common.band_image import pack_plain, unpack_bands
 from common.signatures import SERVING_DEFAULT
 from components.serving_check.sample_images import SampleImage
 from segpipe_client.messages import request_bytes
@@ -30,19 +33,24 @@ def write_warmup(model_dir: str, model_name: str, images: Sequence[SampleImage])
     Returns:
         Their number: one per size and format, at most four.
     """
-    kinds = list(dict.fromkeys((image.format, image.height, image.width) for image in images))[:_MOST]
+    kinds: dict[tuple[str, int, int], SampleImage] = {}
+    for image in images:
+        kinds.setdefault((image.format, image.height, image.width), image)
+    examples = list(kinds.values())[:_MOST]
     path = os.path.join(model_dir, WARMUP_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
-        for kind in kinds:
+        for image in examples:
             log = prediction_log_pb2.PredictionLog()
-            request = request_bytes(_grey(*kind), model_name, signature=SERVING_DEFAULT)
+            request = request_bytes(_grey(image), model_name, signature=SERVING_DEFAULT)
             log.predict_log.request.ParseFromString(request)
             writer.write(log.SerializeToString(deterministic=True))
-    return len(kinds)
+    return len(examples)
 
 
-def _grey(kind: str, height: int, width: int) -> bytes:
+def _grey(image: SampleImage) -> bytes:
+    if image.format == records.BANDS_FORMAT:
+        return pack_plain(np.zeros_like(unpack_bands(image.encoded)))
     out = io.BytesIO()
-    Image.new("RGB", (width, height), "grey").save(out, _KEPT_FORMATS.get(kind, "PNG"))
+    Image.new("RGB", (image.width, image.height), "grey").save(out, _KEPT_FORMATS.get(image.format, "PNG"))
     return out.getvalue()

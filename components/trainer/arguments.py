@@ -16,6 +16,7 @@ from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import Values, searched, with_hyperparameters
 from components.trainer.warm_start import find_warm_start
 from components.transform.config import TransformConfig
+from components.transform.pixel_format import PixelFormat, pixel_format
 
 
 class Arguments(NamedTuple):
@@ -25,6 +26,7 @@ class Arguments(NamedTuple):
     """Configuration, including the values chosen by the search, if any."""
     searched: Values
     transform: TransformConfig
+    pixels: PixelFormat
     classes: tuple[str, ...]
     seed: int
     class_weight_C: Sequence[float] | None
@@ -39,8 +41,9 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
     """Reads `fn_args`, and finds the checkpoint of a killed attempt.
 
     `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `classes` (names), `seed`,
-    `class_weight`, the weight of each class if configured, and `resume_root`, the folder of checkpoints from which a
-    killed attempt is resumed if none of these arguments, nor `more`, has changed.
+    `bands` and `depth` of images of bands, `class_weight`, the weight of each class if configured, and
+    `resume_root`, the folder of checkpoints from which a killed attempt is resumed if none of these arguments, nor
+    `more`, has changed.
 
     Raises:
         UserError: the configured initial model does not exist.
@@ -54,6 +57,7 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
         config=with_hyperparameters(config, values),
         searched=values,
         transform=TransformConfig.model_validate_json(settings[keys.TRANSFORM]),
+        pixels=pixel_format(settings),
         classes=tuple(settings[keys.CLASSES]),
         seed=int(settings[keys.SEED]),
         class_weight_C=settings[keys.CLASS_WEIGHT],

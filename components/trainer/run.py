@@ -14,6 +14,7 @@ from components.trainer.export import export
 from components.trainer.history import HISTORY_FILE
 from components.trainer.hyperparameters import described
 from components.trainer.inference.model import ServedModel
+from components.trainer.input_pipeline import read_source
 from components.trainer.strategy import choose_strategy
 from components.trainer.training import Places, train
 
@@ -34,7 +35,16 @@ def run_fn(fn_args: FnArgs) -> None:
         tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
         initial_model_dir=told.initial_model_dir,
     )
-    result = train(told.config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy)
+    result = train(
+        told.config,
+        told.transform,
+        len(told.classes),
+        told.seed,
+        places,
+        told.class_weight_C,
+        strategy,
+        pixels=told.pixels,
+    )
     if result is None:
         progress.report("trained; the chief writes the model")
         return
@@ -44,7 +54,17 @@ def run_fn(fn_args: FnArgs) -> None:
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
     config = told.config
-    served = ServedModel(result.network, layer, told.transform, told.classes, config.max_pixels, config.inference)
+    source = read_source(told.train_files, told.pixels)
+    served = ServedModel(
+        result.network,
+        layer,
+        told.transform,
+        told.classes,
+        config.max_pixels,
+        config.inference,
+        told.pixels,
+        source,
+    )
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(told.resume_dir)
     best = history.epochs[history.best_epoch - 1]

@@ -47,6 +47,7 @@ from components.trainer.warm_start import load_warm_start
 from components.trainer.windows.dataset import evaluation_windows, training_windows, windows_per_epoch
 from components.trainer.windows.source import read_native
 from components.transform.config import TransformConfig
+from components.transform.pixel_format import RGB, PixelFormat
 
 
 class Places(NamedTuple):
@@ -103,12 +104,14 @@ def train(
     class_weight_C: Sequence[float] | None = None,
     strategy: tf.distribute.Strategy | None = None,
     until: int | None = None,
+    pixels: PixelFormat = RGB,
 ) -> Result | None:
     """Trains, resuming from `places.resume_dir` if an earlier attempt was killed, or paused after epoch `until`.
 
-    `class_weight_C` replaces what Transform computed.  Schedules and phases are those of the whole training, wherever
-    `until` interrupts it: a call with a later one resumes with its weights and optimiser.  With several workers each
-    one calls this with the same arguments, and all must be able to read `places.resume_dir`.
+    `class_weight_C` replaces what Transform computed; `pixels` is what the images are made of.  Schedules and phases
+    are those of the whole training, wherever `until` interrupts it: a call with a later one resumes with its weights
+    and optimiser.  With several workers each one calls this with the same arguments, and all must be able to read
+    `places.resume_dir`.
 
     Returns:
         The network and the history; `None` on a worker that is not the chief.
@@ -119,7 +122,7 @@ def train(
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
-    task = make_task(config, transform, num_classes, seed, places, class_weight_C)._replace(until=until)
+    task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels)._replace(until=until)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     checkpointing = train_phases(network, task, strategy)
@@ -148,6 +151,7 @@ def make_task(
     seed: int,
     places: Places,
     class_weight_C: Sequence[float] | None = None,
+    pixels: PixelFormat = RGB,
 ) -> Task:
     """Opens the data, and seeds all random generators; `class_weight_C` replaces what Transform computed.
 
@@ -159,11 +163,11 @@ def make_task(
     config = config.model_copy(update={"precision": precision_here(config.precision)})
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    constants = read_constants(places.train_files, num_classes)
+    constants = read_constants(places.train_files, num_classes, pixels)
     eval_pictures = count_records(places.eval_files)
     if not eval_pictures:
         raise UserError("the eval split is empty, so the best epoch cannot be chosen: raise data.split.eval")
-    data = _open_data(config, transform, num_classes, places)
+    data = _open_data(config, transform, num_classes, places, pixels)
     return Task(
         config=config,
         places=places,
@@ -172,7 +176,7 @@ def make_task(
         train_pictures=data.train_pictures,
         eval_pictures=eval_pictures,
         build=lambda: build_model(
-            config.model, transform, num_classes, constants.channel_mean_3, constants.channel_std_3
+            config.model, transform, num_classes, constants.channel_mean_C, constants.channel_std_C
         ),
         loss=lambda: build_loss(config.loss, constants.class_weight_C if class_weight_C is None else class_weight_C),
         training=data.training,
@@ -190,22 +194,24 @@ class _Data(NamedTuple):
     samples_per_epoch: int
 
 
-def _open_data(config: TrainerConfig, transform: TransformConfig, num_classes: int, places: Places) -> _Data:
+def _open_data(
+    config: TrainerConfig, transform: TransformConfig, num_classes: int, places: Places, pixels: PixelFormat
+) -> _Data:
     """Opens the batches of whole images, or of windows of images at their own size."""
     if transform.crops:
         train, fixed = (
             read_native(files, num_classes, config.cache_bytes) for files in (places.train_files, places.eval_files)
         )
         return _Data(
-            lambda seed: training_windows(train, config, transform, seed),
-            evaluation_windows(fixed, config, transform),
+            lambda seed: training_windows(train, config, transform, seed, pixels),
+            evaluation_windows(fixed, config, transform, pixels),
             len(train.slice_N),
             windows_per_epoch(train, config),
         )
     train_pictures = count_records(places.train_files)
     return _Data(
-        lambda seed: training_dataset(places.train_files, config, transform, seed),
-        evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes),
+        lambda seed: training_dataset(places.train_files, config, transform, seed, pixels),
+        evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes, pixels),
         train_pictures,
         train_pictures,
     )

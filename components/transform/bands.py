@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from common.band_image import DEPTHS, HEADER_BYTES, MAGIC
+from common.band_image import COMPRESSED, DEPTHS, HEADER_BYTES, MAGIC
 from components.transform.values_config import FixedRange, FullRange, PercentileRange
 
 WHITE = 255.0
@@ -27,6 +27,19 @@ class Range(NamedTuple):
 
     low_C: tf.Tensor
     high_C: tf.Tensor
+    boundary_CK: tf.Tensor | None = None
+    """Samples of each band in the training data, at evenly spaced ranks, from which the range was taken."""
+
+    def statistics(self) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Returns mean and standard deviation [C] of the scaled training data; `None` if the range is not of it.
+
+        An analyzer of what another analyzer has scaled would need a second pass, for which TFX copies the first one
+        by `tensorflow_transform.beam.deep_copy`; that of 1.16 does not run on its Beam.
+        """
+        if self.boundary_CK is None:
+            return None
+        scaled_KC = scaled_values(tf.transpose(self.boundary_CK), self)
+        return tf.reduce_mean(scaled_KC, axis=0), tf.math.reduce_std(scaled_KC, axis=0)
 
 
 def decode_bands(encoded: tf.Tensor, depth: str, bands: int) -> tf.Tensor:
@@ -36,15 +49,26 @@ def decode_bands(encoded: tf.Tensor, depth: str, bands: int) -> tf.Tensor:
         tf.errors.InvalidArgumentError: in the graph, if they have another depth or number of bands.
     """
     dtype = tf.as_dtype(depth)
-    header = tf.strings.substr(encoded, len(MAGIC), HEADER_BYTES - len(MAGIC))
-    header_4 = tf.ensure_shape(tf.io.decode_raw(header, tf.int32), [_HEADER_INTEGERS])
+    header_4 = header_integers(encoded)
     right = tf.reduce_all(header_4[::3] == tf.constant([DEPTHS.index(depth), bands]))
     with tf.control_dependencies([tf.debugging.Assert(right, ["depth and bands of an image", header_4])]):
-        packed = tf.strings.substr(encoded, HEADER_BYTES, tf.strings.length(encoded) - HEADER_BYTES)
-    raw = tf.io.decode_raw(tf.io.decode_compressed(packed, "ZLIB"), tf.uint8)
-    bytes_N = tf.transpose(tf.reshape(raw, [dtype.size, -1]))
-    samples_N = bytes_N[:, 0] if dtype.size == 1 else tf.bitcast(bytes_N, dtype)
+        stored = tf.strings.substr(encoded, HEADER_BYTES, tf.strings.length(encoded) - HEADER_BYTES)
+
+    def unpacked() -> tf.Tensor:
+        raw = tf.io.decode_raw(tf.io.decode_compressed(stored, "ZLIB"), tf.uint8)
+        bytes_N = tf.transpose(tf.reshape(raw, [dtype.size, -1]))
+        return bytes_N[:, 0] if dtype.size == 1 else tf.bitcast(bytes_N, dtype)
+
+    is_compressed = tf.strings.substr(encoded, len(MAGIC), 1) == COMPRESSED
+    samples_N = tf.cond(is_compressed, unpacked, lambda: tf.io.decode_raw(stored, dtype))
     return tf.ensure_shape(tf.reshape(samples_N, header_4[1:]), [None, None, bands])
+
+
+def header_integers(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns index of the depth, height, width and number of bands, int32 [4], of at least `HEADER_BYTES` bytes."""
+    begin = len(MAGIC) + 1
+    header = tf.strings.substr(encoded, begin, HEADER_BYTES - begin)
+    return tf.ensure_shape(tf.io.decode_raw(header, tf.int32), [_HEADER_INTEGERS])
 
 
 def drawn_samples(image_HWC: tf.Tensor) -> tf.Tensor:
@@ -76,7 +100,7 @@ def value_range(
         tf.ensure_shape(boundary_CK[:, round(percent * _BUCKETS / 100) - 1], [bands])
         for percent in (config.low, config.high)
     )
-    return Range(low_C, high_C)
+    return Range(low_C, high_C, tf.ensure_shape(boundary_CK, [bands, None]))
 
 
 def scaled_values(image_HWC: tf.Tensor, limits: Range) -> tf.Tensor:

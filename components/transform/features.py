@@ -12,6 +12,10 @@ CHANNEL_MEAN = "channel_mean"  # float [C]: over the training images, in 0…255
 CHANNEL_STD = "channel_std"  # float [C]: likewise
 CLASS_WEIGHT = "class_weight"  # float, one a class: likewise, mean 1
 
+# Only with `data.bands`, the same in each record.
+BAND_LOW = "band_low"  # float [C]: the sample of each band that becomes 0
+BAND_HIGH = "band_high"  # float [C]: the sample that becomes 255
+
 # Only in mode `crop`, where each image has its own size.
 HEIGHT = "height"  # int64: rows of image and mask
 WIDTH = "width"  # int64: their columns

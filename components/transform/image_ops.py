@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from common.records import VOID
+from components.transform.pixel_format import RGB, PixelFormat
 
 
 class Placement(NamedTuple):
@@ -113,9 +114,11 @@ def to_bytes(pixels: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(tf.io.serialize_tensor(pixels), -length, length)
 
 
-def images_from_bytes(raw_B: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """The inverse of `to_bytes` for a batch of images: uint8 [B, height, width, 3]."""
-    return tf.reshape(tf.io.decode_raw(raw_B, tf.uint8, fixed_length=height * width * 3), [-1, height, width, 3])
+def images_from_bytes(raw_B: tf.Tensor, height: int, width: int, pixels: PixelFormat = RGB) -> tf.Tensor:
+    """The inverse of `to_bytes` for a batch of images: [B, height, width, bands], uint8 or float32."""
+    dtype, samples = tf.as_dtype(pixels.pixel_type), height * width * pixels.bands
+    image_BN = tf.io.decode_raw(raw_B, dtype, fixed_length=samples * dtype.size)
+    return tf.reshape(image_BN, [-1, height, width, pixels.bands])
 
 
 def masks_from_bytes(raw_B: tf.Tensor, height: int, width: int) -> tf.Tensor:

@@ -34,12 +34,9 @@ class Native(NamedTuple):
     mean_C: tf.Tensor
     """Statistics of the whole image."""
     std_C: tf.Tensor
-    class_pixels_C: tf.Tensor
 
 
-def native_images(
-    inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, source: PixelSource
-) -> Native:
+def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, source: PixelSource) -> Native:
     """Decodes image and mask of each record, one after the other, and scales them by `config.scale`."""
 
     def keep(of_one: tuple[tf.Tensor, tf.Tensor]) -> Native:
@@ -57,7 +54,6 @@ def native_images(
             tf.cast(size_2, tf.int64),
             mean_C,
             std_C,
-            class_pixels(mask_HW, num_classes),
         )
 
     string, per_band = tf.TensorSpec([], tf.string), tf.TensorSpec([source.bands], tf.float32)
@@ -65,16 +61,33 @@ def native_images(
         *tf.map_fn(
             keep,
             (inputs[records.IMAGE_ENCODED], inputs[records.MASK_ENCODED]),
-            fn_output_signature=Native(
-                string, string, tf.TensorSpec([2], tf.int64), per_band, per_band, tf.TensorSpec([num_classes], tf.int64)
-            ),
+            fn_output_signature=Native(string, string, tf.TensorSpec([2], tf.int64), per_band, per_band),
             parallel_iterations=1,
         )
     )
 
 
+def native_class_pixels(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> tf.Tensor:
+    """Returns the pixels of each class [B, C], int64, in the masks of `native_images`.
+
+    They are counted apart from the images: a loop that also scales bands would make this sum wait for the analyzer of
+    their range, see `components.transform.bands.Range.statistics`.
+    """
+
+    def count(encoded_mask: tf.Tensor) -> tf.Tensor:
+        mask_HW = decode_mask(encoded_mask)
+        if config.scale != 1:
+            mask_HW = resize_nearest(mask_HW, scaled_size(tf.shape(mask_HW), config.scale))
+        return class_pixels(mask_HW, num_classes)
+
+    spec = tf.TensorSpec([num_classes], tf.int64)
+    return tf.map_fn(count, inputs[records.MASK_ENCODED], fn_output_signature=spec, parallel_iterations=1)
+
+
 def channel_statistics(native: Native, source: PixelSource) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean and standard deviation [bands] of each channel over all pixels of the training images."""
+    if known := source.statistics():
+        return known
     pixels_B1 = tf.cast(tf.reduce_prod(native.size_2, axis=1, keepdims=True), tf.float64)
     mean_BC, std_BC = tf.cast(native.mean_C, tf.float64), tf.cast(native.std_C, tf.float64)
     total = tf.maximum(tft.sum(pixels_B1, reduce_instance_dims=False), 1.0)
@@ -85,7 +98,7 @@ def channel_statistics(native: Native, source: PixelSource) -> tuple[tf.Tensor, 
     return mean_C, std_C
 
 
-def native_features(native: Native, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
+def native_features(native: Native, class_pixels_BC: tf.Tensor, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the features that only records of this mode have, and image and mask."""
     return {
         features.IMAGE: native.image,
@@ -94,7 +107,7 @@ def native_features(native: Native, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
         features.WIDTH: native.size_2[:, 1],
         features.PICTURE_MEAN: native.mean_C,
         features.PICTURE_STD: native.std_C,
-        features.CLASS_PIXELS: native.class_pixels_C,
+        features.CLASS_PIXELS: class_pixels_BC,
         features.SLICE: slice_B,
     }
 

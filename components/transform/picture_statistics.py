@@ -44,20 +44,20 @@ def _float_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def batch_statistics(image_BHWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns `picture_statistics` [B, 3] of each image of a batch."""
-    spec = tf.TensorSpec([3], tf.float32)
-    mean_B3, std_B3 = tf.map_fn(picture_statistics, image_BHWC, fn_output_signature=(spec, spec))
-    return mean_B3, std_B3
+    """Returns `picture_statistics` [B, C] of each image of a batch."""
+    spec = tf.TensorSpec(image_BHWC.shape[-1:], tf.float32)
+    mean_BC, std_BC = tf.map_fn(picture_statistics, image_BHWC, fn_output_signature=(spec, spec))
+    return mean_BC, std_BC
 
 
-def normalised(image_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> tf.Tensor:
+def normalised(image_BHWC: tf.Tensor, mean_BC: tf.Tensor, std_BC: tf.Tensor) -> tf.Tensor:
     """Returns (x − mean) / (std + 8), float32, of images or of windows of them."""
-    mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
-    return (tf.cast(image_BHWC, tf.float32) - mean_B113) / (std_B113 + SMALLEST_STD)
+    mean_B11C, std_B11C = mean_BC[:, tf.newaxis, tf.newaxis], std_BC[:, tf.newaxis, tf.newaxis]
+    return (tf.cast(image_BHWC, tf.float32) - mean_B11C) / (std_B11C + SMALLEST_STD)
 
 
-def denormalised(value_BHWC: tf.Tensor, mean_B3: tf.Tensor, std_B3: tf.Tensor) -> tf.Tensor:
+def denormalised(value_BHWC: tf.Tensor, mean_BC: tf.Tensor, std_BC: tf.Tensor) -> tf.Tensor:
     """Returns the nearest pixels, uint8, of normalised images: the inverse of `normalised`, to look at them."""
-    mean_B113, std_B113 = mean_B3[:, tf.newaxis, tf.newaxis], std_B3[:, tf.newaxis, tf.newaxis]
-    pixels = value_BHWC * (std_B113 + SMALLEST_STD) + mean_B113
+    mean_B11C, std_B11C = mean_BC[:, tf.newaxis, tf.newaxis], std_BC[:, tf.newaxis, tf.newaxis]
+    pixels = value_BHWC * (std_B11C + SMALLEST_STD) + mean_B11C
     return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from common import records
-from components import component_keys as keys
 from components.transform.bands import WHITE, Range, decode_bands, drawn_samples, scaled_values, value_range
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_image
+from components.transform.pixel_format import PixelFormat
 
-_RGB = 3
 _MOST_SAMPLES = 65535
 
 
@@ -25,25 +24,38 @@ class PixelSource(NamedTuple):
     bands: int
     dtype: tf.DType
     """uint8 or float32."""
+    limits: Range | None = None
+    """The samples of each band that become 0 and 255; `None` for RGB."""
 
     @property
     def least_variance(self) -> float:
         """The least variance of a channel over the training data: of neighbouring samples of its type."""
         return 1.0 if self.dtype == tf.uint8 else (WHITE / _MOST_SAMPLES) ** 2
 
+    def statistics(self) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Mean and standard deviation [bands] of the training data, if they follow from the range of values."""
+        known = self.limits.statistics() if self.limits else None
+        return (known[0], tf.maximum(known[1], self.least_variance**0.5)) if known else None
 
-def pixel_source(
-    inputs: dict[str, tf.Tensor], config: TransformConfig, custom_config: Mapping[str, Any]
-) -> PixelSource:
-    """Returns the reader of the images in `inputs`; ranges of values are analyzers over the training split.
 
-    `custom_config` has the number of bands and their depth, or neither for 8-bit RGB.
-    """
-    if keys.BANDS not in custom_config:
-        return PixelSource(decode_image, _RGB, tf.uint8)
-    bands, depth = int(custom_config[keys.BANDS]), str(custom_config[keys.DEPTH])
-    limits = _limits(inputs[records.IMAGE_ENCODED], config, depth, bands)
-    return PixelSource(lambda encoded: scaled_values(decode_bands(encoded, depth, bands), limits), bands, tf.float32)
+def pixel_source(inputs: dict[str, tf.Tensor], config: TransformConfig, pixels: PixelFormat) -> PixelSource:
+    """Returns the reader of the images in `inputs`; ranges of values are analyzers over the training split."""
+    if pixels.depth is None:
+        return scaled_source(pixels, None)
+    return scaled_source(pixels, _limits(inputs[records.IMAGE_ENCODED], config, pixels.depth, pixels.bands))
+
+
+def scaled_source(pixels: PixelFormat, limits: Range | None) -> PixelSource:
+    """Returns the reader of images whose bands are scaled by known limits; RGB has none."""
+    depth = pixels.depth
+    if depth is None or limits is None:
+        return PixelSource(decode_image, pixels.bands, tf.uint8)
+    return PixelSource(
+        lambda encoded: scaled_values(decode_bands(encoded, depth, pixels.bands), limits),
+        pixels.bands,
+        tf.float32,
+        limits,
+    )
 
 
 def _limits(encoded_B: tf.Tensor, config: TransformConfig, depth: str, bands: int) -> Range:

@@ -19,7 +19,14 @@ from components.transform import features
 from components.transform.class_weights import class_weights
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_mask, resize_image, resize_mask, to_bytes
-from components.transform.native import channel_statistics, native_features, native_images, slice_values
+from components.transform.native import (
+    channel_statistics,
+    native_class_pixels,
+    native_features,
+    native_images,
+    slice_values,
+)
+from components.transform.pixel_format import pixel_format
 from components.transform.pixel_source import PixelSource, pixel_source
 
 
@@ -36,10 +43,12 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     """
     config = TransformConfig.model_validate_json(custom_config[keys.TRANSFORM])
     num_classes = int(custom_config["num_classes"])
-    source = pixel_source(inputs, config, custom_config)
+    source = pixel_source(inputs, config, pixel_format(custom_config))
     if config.crops:
-        return _native(inputs, config, num_classes, source, custom_config.get(keys.SLICE_COLUMN))
-    return _resized(inputs, config, num_classes, source)
+        made = _native(inputs, config, num_classes, source, custom_config.get(keys.SLICE_COLUMN))
+    else:
+        made = _resized(inputs, config, num_classes, source)
+    return made | _limits_in_each(inputs, source)
 
 
 def _native(
@@ -50,10 +59,11 @@ def _native(
     slice_column: str | None,
 ) -> dict[str, tf.Tensor]:
     """Returns the features of images at their own size."""
-    native = native_images(inputs, config, num_classes, source)
-    pixels_C = tf.ensure_shape(tft.sum(native.class_pixels_C, reduce_instance_dims=False), [num_classes])
+    native = native_images(inputs, config, source)
+    pixels_BC = native_class_pixels(inputs, config, num_classes)
+    pixels_C = tf.ensure_shape(tft.sum(pixels_BC, reduce_instance_dims=False), [num_classes])
     constants = (*channel_statistics(native, source), class_weights(pixels_C, config.class_weights))
-    return native_features(native, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
+    return native_features(native, pixels_BC, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
 
 
 def _resized(
@@ -71,7 +81,7 @@ def _resized(
         inputs[records.MASK_ENCODED],
         fn_output_signature=tf.TensorSpec([config.height, config.width], tf.uint8),
     )
-    mean_C, std_C = _channel_statistics(image_BHWC, source.least_variance)
+    mean_C, std_C = source.statistics() or _channel_statistics(image_BHWC, source.least_variance)
     weight_C = class_weights(_class_pixels(mask_BHW, num_classes), config.class_weights)
     return {
         features.IMAGE: tf.map_fn(to_bytes, image_BHWC, fn_output_signature=tf.TensorSpec([], tf.string)),
@@ -89,6 +99,17 @@ def _in_each(
         features.CHANNEL_MEAN: _repeat(mean_C, batch),
         features.CHANNEL_STD: _repeat(std_C, batch),
         features.CLASS_WEIGHT: _repeat(weight_C, batch),
+    }
+
+
+def _limits_in_each(inputs: dict[str, tf.Tensor], source: PixelSource) -> dict[str, tf.Tensor]:
+    """Returns the limits of the bands, repeated in each record; RGB has none."""
+    if source.limits is None:
+        return {}
+    batch = tf.shape(inputs[records.IMAGE_ENCODED])[0]
+    return {
+        features.BAND_LOW: _repeat(source.limits.low_C, batch),
+        features.BAND_HIGH: _repeat(source.limits.high_C, batch),
     }
 
 

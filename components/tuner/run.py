@@ -38,7 +38,15 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         events = os.path.join(resume_dir, "events")
         places = Places(told.train_files, told.eval_files, resume_dir, events, told.initial_model_dir)
         result = train(
-            config, told.transform, len(told.classes), told.seed, places, told.class_weight_C, strategy, until
+            config,
+            told.transform,
+            len(told.classes),
+            told.seed,
+            places,
+            told.class_weight_C,
+            strategy,
+            until,
+            told.pixels,
         )
         if result is None:
             raise RuntimeError("one machine is its own chief")

@@ -16,6 +16,7 @@ from rich.text import Text
 from common.errors import UserError
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
+from pipeline.cli.image_encoding import encoding_of
 from pipeline.cli.image_files import ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
@@ -44,9 +45,10 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
     with _prepared(out) as (console, progress):
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
+            encode = encoding_of(predictor.manifest.config)
 
         def ask(image: Path) -> Prediction:
-            prediction = predictor.predict(image)
+            prediction = predictor.predict(image, encode)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
             return Prediction(
                 prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version, predictor.classes

@@ -9,12 +9,12 @@ from pathlib import Path
 from PIL import Image
 
 from common import records
+from common.band_picture import viewable
 from common.errors import UserError
 from common.records import SPLITS
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 from pipeline.config.run_config import RunConfig
-from pipeline.config.untrained_bands import refuse_bands
 from pipeline.dag.run_date import on_date
 
 IMAGES = 6
@@ -28,9 +28,8 @@ def write_preview(config: RunConfig, out: Path) -> None:
     Only the images that are drawn are read; unreadable ones are skipped.
 
     Raises:
-        UserError: `out` cannot be written, no image can be used for training, or `data.bands` is set.
+        UserError: `out` cannot be written, or no image can be used for training.
     """
-    refuse_bands(config)
     _check_writable(out)
     with quiet_streams(config.workspace_dir / "logs" / "preview.log") as console:
         with console.status("reading images"):
@@ -83,6 +82,8 @@ def _rows(config: RunConfig, found: list[bytes]) -> list[Row]:
 
     keys = (records.IMAGE_ENCODED, records.MASK_ENCODED, records.IMAGE_ID)
     parsed = tf.io.parse_example(found, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
+    # Images of bands are shown, and augmented, as the picture that a viewer sees of them.
+    parsed[records.IMAGE_ENCODED] = tf.constant([viewable(one) for one in parsed[records.IMAGE_ENCODED].numpy()])
     if config.transform.crops:
         from pipeline.cli.preview_windows import rows_of_windows
 

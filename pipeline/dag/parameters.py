@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components import component_keys as keys
+from components.example_gen.config import DataConfig
 from components.trainer.losses.config import given_class_weights
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.code_digest import code_digest
@@ -69,11 +70,17 @@ def _as_tfx_writes(settings: dict[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True)
 
 
+def bands_of(data: DataConfig) -> dict[str, Any]:
+    """Returns the entries of a `custom_config` that describe images of bands; RGB has none."""
+    return {keys.BANDS: len(data.bands.used), keys.DEPTH: data.bands.depth} if data.bands else {}
+
+
 def _trainer_settings(config: RunConfig, state: RunState) -> dict[str, Any]:
     """Returns the Trainer's `custom_config`, see `components.trainer.run.run_fn`."""
     return {
         keys.TRAINER: config.trainer.model_dump_json(),
         keys.TRANSFORM: config.transform.model_dump_json(),
+        **bands_of(config.data),
         keys.CLASSES: list(config.data.classes),
         keys.SEED: config.seed,
         keys.CLASS_WEIGHT: given_class_weights(config.trainer.class_weights, config.data.classes),

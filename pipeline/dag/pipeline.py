@@ -28,9 +28,8 @@ from components.statistics import stats_options
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.config.run_config import RunConfig
-from pipeline.config.untrained_bands import refuse_bands
 from pipeline.dag.code_digest import code_digest
-from pipeline.dag.parameters import RunValues, run_values
+from pipeline.dag.parameters import RunValues, bands_of, run_values
 from pipeline.dag.run_state import RunState
 from pipeline.dag.schema_file import read_schema
 from pipeline.dag.steps import (
@@ -77,9 +76,8 @@ def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     """Returns all steps of the pipeline, each connected to its inputs.
 
     Raises:
-        UserError: the curated schema does not exist or cannot be read, or `data.bands` is set.
+        UserError: the curated schema does not exist or cannot be read.
     """
-    refuse_bands(config)
     values = run_values(config, state)
     data = _data_steps(config, values)
     baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
@@ -122,6 +120,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
         custom_config={
             keys.TRANSFORM: config.transform.model_dump_json(),
             "num_classes": len(config.data.classes),
+            **bands_of(config.data),
             **({keys.SLICE_COLUMN: column} if (column := config.trainer.windows.column) else {}),
             "code": code_digest(TRANSFORM),
         },

@@ -75,7 +75,8 @@ def write_first_schema(config: RunConfig, summary: IngestionSummary, overwrite: 
     failures = [finding for finding in check_ingestion(summary, config.validation) if not finding.passed]
     if failures:
         raise _refused(config, failures)
-    write_schema(infer_schema(config.data.classes, summary.slices), config.schema_file, overwrite)
+    schema = infer_schema(config.data.classes, summary.slices, config.data.bands is not None)
+    write_schema(schema, config.schema_file, overwrite)
 
 
 def written(path: Path) -> str:

@@ -16,6 +16,7 @@ from rich.markup import escape
 from common.errors import UserError
 from common.machine_faults import megabytes
 from components.trainer.architectures import Architecture
+from components.transform.pixel_format import RGB
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
 
@@ -100,9 +101,10 @@ def num_weights(config: RunConfig) -> int:
 
     from components.trainer.models import build_model  # Imports TensorFlow.
 
-    model, ones_3 = _untrained(config.trainer.model), np.ones(3)
+    bands = config.data.bands
+    model, ones_C = _untrained(config.trainer.model), np.ones(len(bands.used) if bands else RGB.bands)
     with tf.Graph().as_default():  # A graph of its own does not affect the training's names and random numbers.
-        return int(build_model(model, config.transform, len(config.data.classes), 0 * ones_3, ones_3).count_params())
+        return int(build_model(model, config.transform, len(config.data.classes), 0 * ones_C, ones_C).count_params())
 
 
 def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:

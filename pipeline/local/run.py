@@ -16,7 +16,6 @@ from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
 from pipeline.cli.console import Step, StepWatcher
 from pipeline.config.run_config import RunConfig
-from pipeline.config.untrained_bands import refuse_bands
 from pipeline.dag.run_date import on_date
 from pipeline.dag.skip_policy import needs_training
 from pipeline.dag.steps import display_name
@@ -49,7 +48,6 @@ def run_pipeline(
     Raises:
         UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
-    refuse_bands(config)
     watcher = StepWatcher(console, display_name)
     with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)

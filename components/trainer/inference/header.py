@@ -93,13 +93,13 @@ def _look_at(encoded: tf.Tensor, max_pixels: tf.Tensor) -> Looked:
     pixels = tf.reduce_prod(tf.cast(size_2, tf.int64))
     length = tf.cast(tf.strings.length(encoded), tf.int64)
     refusals = [
-        _unless(tf.reduce_all(size_2 > 0), "it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
+        unless(tf.reduce_all(size_2 > 0), "it is not a JPEG, PNG, GIF or BMP, or its header is broken"),
         over_limit(size_2, max_pixels, "height and width"),
-        _unless(
+        unless(
             ~_starts_with(encoded, _BMP) | _is_plain_bmp(encoded),
             "a BMP must have 24 bits a pixel and no compression; save it as PNG",
         ),
-        _unless(~is_png(encoded) | (length <= png_bytes(pixels)), TOO_MUCH_DATA),
+        unless(~is_png(encoded) | (length <= png_bytes(pixels)), TOO_MUCH_DATA),
         _too_many(encoded, is_jpeg(encoded), SCAN, MAX_SCANS, "scans"),
         _too_many(encoded, is_png(encoded), COMPRESSED_TEXT, MAX_TEXTS, "chunks of compressed text"),
     ]
@@ -125,14 +125,15 @@ def fit_to_decode(encoded: tf.Tensor) -> tf.Tensor:
     return tf.cond(_starts_with(encoded, _GIF), lambda: first_frame_alone(encoded), lambda: encoded)
 
 
-def _unless(fine: tf.Tensor, sentence: str) -> tf.Tensor:
+def unless(fine: tf.Tensor, sentence: str) -> tf.Tensor:
+    """Returns the message with that sentence; empty if it is `fine`."""
     return tf.where(fine, "", REFUSED + sentence)
 
 
 def _too_many(encoded: tf.Tensor, concerned: tf.Tensor, part: bytes, most: int, what: str) -> tf.Tensor:
     """Returns the message for a file that is `concerned` and holds `part` more than `most` times."""
     number = tf.cond(concerned, lambda: occurrences(encoded, part), lambda: tf.constant(0))
-    return _unless(number <= most, f"it has more than {most} {what}")
+    return unless(number <= most, f"it has more than {most} {what}")
 
 
 def _is_plain_bmp(encoded: tf.Tensor) -> tf.Tensor:

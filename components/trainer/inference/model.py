@@ -4,6 +4,7 @@
 and mean confidence out.  One rejected image fails the request.
 A photograph is turned upright by its Exif data, and its mask is upright, as in every viewer.
 `serving_each`: the same, but a rejected image fails no other: `errors` has a message for each.
+`serving_pixels`, of a model for images of bands: as `serving_default`, from raw samples.
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
@@ -28,28 +29,25 @@ from common.signatures import (
     IMAGE,
     MASK_BYTES,
     MEAN_CONFIDENCE,
+    PIXELS,
     PROBABILITIES,
+    SERVING_PIXELS,
+    SIGNATURES,
 )
 from components.trainer.inference.config import InferenceConfig
-from components.trainer.inference.damage import damage, undecodable
 from components.trainer.inference.graph_try import graph_try
-from components.trainer.inference.header import LOOKED, Looked, first_of, fit_to_decode, look_at, over_limit
-from components.trainer.inference.orientation import decode_upright, upright
+from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
+from components.trainer.inference.image_reader import encode_bands, image_reader
 from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, make_answer
 from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.config import TransformConfig
-from components.transform.image_ops import (
-    decode_image,
-    decode_mask,
-    images_from_bytes,
-    placement,
-    resize_image,
-    to_bytes,
-)
+from components.transform.image_ops import decode_mask, images_from_bytes, placement, resize_image, to_bytes
 from components.transform.picture_statistics import batch_statistics, normalised, picture_statistics
+from components.transform.pixel_format import RGB, PixelFormat
+from components.transform.pixel_source import PixelSource, scaled_source
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
@@ -71,7 +69,10 @@ class ServedModel(tf.Module):
         classes: Sequence[str],
         max_pixels: int,
         inference: InferenceConfig = WHOLE,
+        pixels: PixelFormat = RGB,
+        source: PixelSource | None = None,
     ) -> None:
+        """Makes the signatures' functions; `source` is how bands are scaled, for other than RGB."""
         super().__init__(name="segpipe")
         # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
         # each of its layers.
@@ -86,6 +87,8 @@ class ServedModel(tf.Module):
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
+        self._pixels = pixels
+        self._reader = image_reader(pixels, source or scaled_source(RGB, None))
 
     @_graph(IMAGE)
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -109,21 +112,35 @@ class ServedModel(tf.Module):
         """
         size_B2, refusal_B = tf.map_fn(
             lambda encoded: graph_try(
-                self._look_through_one, encoded, Looked(tf.constant([1, 1]), undecodable(encoded))
+                self._look_through_one, encoded, Looked(tf.constant([1, 1]), self._reader.undecodable(encoded))
             ),
             image,
             fn_output_signature=LOOKED,
             parallel_iterations=1,
         )
         fine_B = refusal_B == ""
-        one_pixel = tf.io.encode_png(tf.zeros([1, 1, 3], tf.uint8))
-        answers = self._answers(tf.where(fine_B, image, one_pixel), tf.where(fine_B[:, tf.newaxis], size_B2, 1))
+        answers = self._answers(
+            tf.where(fine_B, image, self._reader.one_pixel()), tf.where(fine_B[:, tf.newaxis], size_B2, 1)
+        )
         kept = Answer(
             tf.where(fine_B, answers.mask, ""),
             tf.where(fine_B[:, tf.newaxis], answers.class_fractions_C, 0),
             tf.where(fine_B, answers.mean_confidence, 0),
         )
         return self._outputs(kept) | {ERRORS: refusal_B}
+
+    def serving_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `serving_default`, of the samples [B, H, W, C] of images of bands, which must have one size."""
+        return self.serving_default(tf.map_fn(encode_bands, pixels, fn_output_signature=tf.string))
+
+    def exported(self) -> dict[str, Any]:
+        """Returns the concrete function of each signature; `serving_pixels` is one of images of bands alone."""
+        functions = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
+        if self._pixels.depth is None:
+            return functions
+        spec = tf.TensorSpec([None, None, None, self._pixels.bands], self._pixels.depth, name=PIXELS)
+        graph = tf.function(self.serving_pixels, input_signature=[spec], autograph=False)
+        return functions | {SERVING_PIXELS: graph.get_concrete_function()}
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -165,18 +182,8 @@ class ServedModel(tf.Module):
         return self._transform.height, self._transform.width
 
     def _look_at_one(self, encoded: tf.Tensor) -> Looked:
-        """Returns an image's size and rejection; damage is reported before the header is read."""
-        damaged = damage(encoded)
-        return Looked(
-            *tf.cond(
-                damaged == "",
-                lambda: self._look_at_whole(encoded),
-                lambda: Looked(tf.zeros([2], tf.int32), damaged),
-            )
-        )
-
-    def _look_at_whole(self, encoded: tf.Tensor) -> Looked:
-        size_2, refusal = look_at(encoded, self._max_pixels)
+        """Returns an image's size and rejection."""
+        size_2, refusal = self._reader.look(encoded, self._max_pixels)
         if not self._is_tiled:
             return Looked(size_2, refusal)
         tiled_2 = tiled_size(size_2, self._tile_2, self._inference.scale)
@@ -187,9 +194,7 @@ class ServedModel(tf.Module):
     def _look_through_one(self, encoded: tf.Tensor) -> Looked:
         """As `_look_at_one`, and decodes an accepted image, which fails if its pixels are damaged."""
         size_2, refusal = self._look_at_one(encoded)
-        decoded = tf.cond(
-            refusal == "", lambda: tf.size(decode_image(fit_to_decode(encoded))) > 0, lambda: tf.constant(False)
-        )
+        decoded = tf.cond(refusal == "", lambda: self._reader.decodes(encoded), lambda: tf.constant(False))
         return Looked(size_2, tf.where(decoded, "", refusal))
 
     def _checked(self, image_B: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -225,20 +230,18 @@ class ServedModel(tf.Module):
         )
 
     def _seen(self, encoded_B: tf.Tensor, size_B2: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the network's input, [B, H, W, 3], and the images' sizes [B, 2], upright.
+        """Returns the network's input, [B, H, W, C], and the images' sizes [B, 2], upright.
 
         Images are decoded one after the other, so that memory is that of the largest, not of all.
         """
 
         def see(of_one: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             encoded, size_2 = of_one
-            upright_file, upright_2 = upright(fit_to_decode(encoded), size_2)
+            upright_file, upright_2 = self._reader.upright(encoded, size_2)
             if self._transform.crops:  # The transform graph keeps the image's own size.
-                image_HWC = resize_image(decode_image(upright_file), *self._tile_2, self._transform.aspect)
+                image_HWC = resize_image(self._reader.decode(upright_file), *self._tile_2, self._transform.aspect)
                 return to_bytes(image_HWC), upright_2
-            return self._transform_layer({records.IMAGE_ENCODED: upright_file[tf.newaxis]})[features.IMAGE][
-                0
-            ], upright_2
+            return self._transformed(upright_file), upright_2
 
         raw_B, upright_B2 = tf.map_fn(
             see,
@@ -246,7 +249,11 @@ class ServedModel(tf.Module):
             fn_output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)),
             parallel_iterations=1,
         )
-        return images_from_bytes(raw_B, *self._tile_2), upright_B2
+        return images_from_bytes(raw_B, *self._tile_2, self._pixels), upright_B2
+
+    def _transformed(self, encoded: tf.Tensor) -> tf.Tensor:
+        """Returns the raw pixels, string, that the transform graph makes of an image."""
+        return self._transform_layer({records.IMAGE_ENCODED: encoded[tf.newaxis]})[features.IMAGE][0]
 
     def _answer_at_own_size(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> Answer:
         best = self._best_at_own_size(probabilities_HWC, size_2)
@@ -259,14 +266,14 @@ class ServedModel(tf.Module):
     def _tiled(self, encoded_B: tf.Tensor) -> Answer:
         """Predicts by sliding window, one image after the other, so that memory is that of the largest."""
         return tf.map_fn(
-            lambda encoded: make_answer(*self._decide_in_tiles(fit_to_decode(encoded)), self._num_classes),
+            lambda encoded: make_answer(*self._decide_in_tiles(encoded), self._num_classes),
             encoded_B,
             fn_output_signature=answer_spec(self._num_classes),
             parallel_iterations=1,
         )
 
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
-        image_HWC = decode_upright(encoded)
+        image_HWC = self._reader.decode(encoded)
         network = self._network
         if self._transform.by_picture:
             mean_13, std_13 = (value[tf.newaxis] for value in picture_statistics(image_HWC))
@@ -278,18 +285,14 @@ class ServedModel(tf.Module):
 
         Ingestion keeps a mask at its image's size.
         """
-        raw_B = tf.map_fn(
-            lambda encoded: self._transform_layer({records.IMAGE_ENCODED: encoded[tf.newaxis]})[features.IMAGE][0],
-            parsed[records.IMAGE_ENCODED],
-            parallel_iterations=1,
-        )
+        raw_B = tf.map_fn(self._transformed, parsed[records.IMAGE_ENCODED], parallel_iterations=1)
 
         def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             probabilities_HWC, encoded_mask = of_one
             mask_HW = decode_mask(encoded_mask)
             return self._counts(mask_HW, self._best_at_own_size(probabilities_HWC, tf.shape(mask_HW)).class_HW)
 
-        probabilities_BHWC = self._whole(images_from_bytes(raw_B, *self._tile_2))
+        probabilities_BHWC = self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
         return self._each(count, (probabilities_BHWC, parsed[records.MASK_ENCODED]))
 
     def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 Network = Callable[[tf.Tensor], tf.Tensor]
-"""A function from images [B, H, W, 3] to probabilities [B, H, W, C]."""
+"""A function from images [B, H, W, bands] to probabilities [B, H, W, C]."""
 
 _HEIGHT, _WIDTH = 1, 2
 _VIEWS: dict[str, tuple[tuple[int, ...], ...]] = {

@@ -37,7 +37,7 @@ def decide_in_tiles(
     """Predicts the classes of an image at its own size.
 
     Args:
-        image_HWC: the image, uint8.
+        image_HWC: the image, uint8, or float32 bands.
         network: gives probabilities of a batch of tiles.
         tile_2: height and width of the network's input.
         num_classes: C.
@@ -149,9 +149,9 @@ class _Walk:
         )[1]
 
     def _probabilities(self, tile_ANBC: tf.Tensor) -> tf.Tensor:
-        """Returns probabilities [N, B, A, C] of tiles that were cut out as [A, N, B, 3]."""
+        """Returns probabilities [N, B, A, C] of tiles that were cut out as [A, N, B, bands]."""
         image_NHWC = tf.transpose(tile_ANBC, self._if_wide([1, 2, 0, 3], [1, 0, 2, 3]))
-        probabilities_NHWC = self._network(tf.ensure_shape(image_NHWC, [None, *self._tile_2, 3]))
+        probabilities_NHWC = self._network(tf.ensure_shape(image_NHWC, [None, *self._tile_2, tile_ANBC.shape[-1]]))
         return tf.transpose(probabilities_NHWC, self._if_wide([0, 1, 2, 3], [0, 2, 1, 3]))
 
     def _interpolated(

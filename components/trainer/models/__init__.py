@@ -1,4 +1,4 @@
-"""The architectures: each maps uint8 images [B, H, W, 3] to logits [B, H, W, K]."""
+"""The architectures: each maps images [B, H, W, C] to logits [B, H, W, K]."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def num_logits(num_classes: int) -> int:
 
 
 def build_model(
-    config: Architecture, transform: TransformConfig, num_classes: int, mean_3: np.ndarray, std_3: np.ndarray
+    config: Architecture, transform: TransformConfig, num_classes: int, mean_C: np.ndarray, std_C: np.ndarray
 ) -> keras.Model:
     """Returns the configured model, with its input scaling in front.
 
     Args:
         config: The architecture.
         transform: Size and normalisation of the input; an encoder scales its input itself.
-        num_classes: C.
-        mean_3: Mean of each channel over the training images, in 0…255.
-        std_3: Standard deviation likewise.
+        num_classes: Number of classes.
+        mean_C: Mean of each channel over the training images, in 0…255; C is the number of channels.
+        std_C: Standard deviation likewise.
 
     Returns:
-        A model from images [B, H, W, 3] in 0…255, or normalised by their own statistics, to logits [B, H, W, K], K as
+        A model from images [B, H, W, C] in 0…255, or normalised by their own statistics, to logits [B, H, W, K], K as
         in `num_logits`.  `encoder_of` finds its encoder.
 
     Raises:
         UserError: the encoder's initial weights cannot be loaded, or do not fit.
     """
-    image_BHWC = keras.Input([transform.height, transform.width, 3], name="image")
-    scaled = _scaled(image_BHWC, config, transform.normalize, mean_3, std_3)
+    image_BHWC = keras.Input([transform.height, transform.width, len(mean_C)], name="image")
+    scaled = _scaled(image_BHWC, config, transform.normalize, mean_C, std_C)
     logits_BHWK = _logits(scaled, config, num_logits(num_classes))
     return keras.Model(image_BHWC, keras.layers.Activation("linear", dtype="float32", name="logits")(logits_BHWK))
 
@@ -63,16 +63,16 @@ def _logits(image_BHWC: tf.Tensor, config: Architecture, num_outputs: int) -> tf
 
 
 def _scaled(
-    image_BHWC: tf.Tensor, config: Architecture, normalize: str, mean_3: np.ndarray, std_3: np.ndarray
+    image_BHWC: tf.Tensor, config: Architecture, normalize: str, mean_C: np.ndarray, std_C: np.ndarray
 ) -> tf.Tensor:
     if not config.encoder:
-        return _scaling(normalize, mean_3, std_3)(image_BHWC)
+        return _scaling(normalize, mean_C, std_C)(image_BHWC)
     if normalize == "picture":
         return keras.layers.Rescaling(_IMAGENET_STD, _IMAGENET_MEAN, name="as_imagenet")(image_BHWC)
     return image_BHWC
 
 
-def _scaling(normalize: str, mean_3: np.ndarray, std_3: np.ndarray) -> keras.layers.Layer:
+def _scaling(normalize: str, mean_C: np.ndarray, std_C: np.ndarray) -> keras.layers.Layer:
     if normalize == "channel":
-        return keras.layers.Rescaling((1.0 / std_3).tolist(), (-mean_3 / std_3).tolist(), name="scaling")
+        return keras.layers.Rescaling((1.0 / std_C).tolist(), (-mean_C / std_C).tolist(), name="scaling")
     return keras.layers.Rescaling(1.0 / 255.0 if normalize == "unit" else 1.0, name="scaling")

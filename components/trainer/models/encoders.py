@@ -12,9 +12,12 @@ from components.trainer.encoder_specs import STRIDES
 from components.trainer.models.blocks import MOMENTUM
 from components.trainer.models.weights import find_weights, load_weights
 from components.transform.config import TransformConfig
+from components.transform.pixel_format import RGB
 
 ENCODER = "encoder"
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+_CAFFE_MEAN_RGB = tuple(mean / 255 for mean in reversed(_CAFFE_MEAN_BGR))
+_CAFFE_STD = (1 / 255,) * 3
 _IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
 _IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 
@@ -33,8 +36,10 @@ def encode(image_BHWC: tf.Tensor, config: Encoder, layer_names: Sequence[str]) -
     Raises:
         UserError: its weights cannot be loaded, or do not fit.
     """
-    _, height, width, _ = image_BHWC.shape
+    _, height, width, bands = image_BHWC.shape
     network = network_with_weights(config, height, width)
+    if bands != RGB.bands:
+        network = for_bands(network, _built(config, height, width, bands), config.spec.preprocessing)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM  # Up to 0.999 there, which fits many thousands of steps.
@@ -64,21 +69,55 @@ def network_with_weights(config: Encoder, height: int, width: int) -> keras.Mode
         UserError: the weights cannot be loaded, or do not fit.
     """
     path = find_weights(config, height, width)
-    build = getattr(keras.applications, config.spec.application)
-    arguments = config.spec.builder_arguments(config.alpha)
-    network = build(include_top=False, weights=None, input_shape=(height, width, 3), **arguments)
+    network = _built(config, height, width, RGB.bands)
     if path is not None:
         load_weights(network, path)
     return network
 
 
+def for_bands(network: keras.Model, bare: keras.Model, preprocessing: str) -> keras.Model:
+    """Gives `bare`, the same network for another number of bands, the weights of `network`, which takes RGB.
+
+    The first convolution repeats the weights of red, green and blue over the bands, times 3 / bands, so that its output
+    keeps its magnitude; statistics of channels are repeated.  segmentation_models.pytorch does the same
+    (`patch_first_conv`, 0.3).
+    """
+    bands = bare.input_shape[-1]
+    # Caffe's networks take BGR, and bands come in the order of RGB.
+    order = [2 - band % 3 if preprocessing == "caffe" else band % 3 for band in range(bands)]
+    adapted = []
+    for old, new in zip(network.get_weights(), bare.get_weights(), strict=True):
+        if old.shape == new.shape:
+            adapted.append(old)
+        elif old.ndim == 1:
+            adapted.append(old[order])
+        else:
+            adapted.append(old[:, :, order] * (RGB.bands / bands))
+    bare.set_weights(adapted)
+    return bare
+
+
+def _built(config: Encoder, height: int, width: int, bands: int) -> keras.Model:
+    build = getattr(keras.applications, config.spec.application)
+    arguments = config.spec.builder_arguments(config.alpha)
+    return build(include_top=False, weights=None, input_shape=(height, width, bands), **arguments)
+
+
 def _preprocessed(image_BHWC: tf.Tensor, mode: str) -> tf.Tensor:
-    """Applies `preprocess_input` of keras.applications as a layer."""
+    """Applies `preprocess_input` of keras.applications as a layer; bands are scaled as red, green, blue, red, ….
+
+    The order of red and blue is the first convolution's matter if there are other than three.
+    """
+    bands = image_BHWC.shape[-1]
     if mode == "tf":
         return keras.layers.Rescaling(1 / 127.5, -1.0, name="scaling")(image_BHWC)
-    if mode == "torch":
-        scale = [1 / (255 * std) for std in _IMAGENET_STD_RGB]
-        offset = [-mean / std for mean, std in zip(_IMAGENET_MEAN_RGB, _IMAGENET_STD_RGB, strict=True)]
+    if mode == "torch" or (mode == "caffe" and bands != RGB.bands):
+        mean_RGB, std_RGB = (
+            (_IMAGENET_MEAN_RGB, _IMAGENET_STD_RGB) if mode == "torch" else (_CAFFE_MEAN_RGB, _CAFFE_STD)
+        )
+        colours = [band % RGB.bands for band in range(bands)]
+        scale = [1 / (255 * std_RGB[colour]) for colour in colours]
+        offset = [-mean_RGB[colour] / std_RGB[colour] for colour in colours]
         return keras.layers.Rescaling(scale, offset, name="scaling")(image_BHWC)
     return CaffeScaling(name="scaling")(image_BHWC) if mode == "caffe" else image_BHWC
 

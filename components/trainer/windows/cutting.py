@@ -10,6 +10,7 @@ import tensorflow as tf
 from common.records import VOID
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.augmentation.geometry import rotation_B22
+from components.trainer.augmentation.pixels import as_pixels
 from components.trainer.augmentation.stateless_random import StatelessRandom
 from components.trainer.augmentation.symmetry import draw_symmetry, matrix_B22
 from components.trainer.windows.config import WindowsConfig
@@ -32,7 +33,7 @@ class Cut(NamedTuple):
 def cut_window(
     image_HWC: tf.Tensor, mask_HW: tf.Tensor, class_pixels_C: tf.Tensor, cut: Cut, seed_2: tf.Tensor
 ) -> Pair:
-    """Returns a random window of an image [H, W, 3] and its mask [H, W], both uint8.
+    """Returns a random window of an image [H, W, C], uint8 or float32 in 0…255, and its mask [H, W], uint8.
 
     Args:
         image_HWC: The image.
@@ -125,7 +126,7 @@ def _warp_part(
     transform_18 = _projective(matrix_22, middle_2[::-1], out_2)
     image = _resampled(image_part, transform_18, out_2, "BILINEAR", "REFLECT")
     mask = _resampled(mask_part, transform_18, out_2, "NEAREST", "CONSTANT")
-    return tf.cast(tf.round(image), tf.uint8), mask[..., 0]
+    return as_pixels(image, image_HWC.dtype), mask[..., 0]
 
 
 def _projective(matrix_22: tf.Tensor, middle_2: tf.Tensor, out_2: tuple[int, int]) -> tf.Tensor:

@@ -6,16 +6,17 @@ import tensorflow as tf
 
 from components.trainer.augmentation.augmenter import finisher
 from components.trainer.config import TrainerConfig
+from components.trainer.input_pipeline import bytes_per_pixel
 from components.trainer.windows.cutting import Cut, cut_window
 from components.trainer.windows.drawing import Rates, draw_images, make_rates
 from components.trainer.windows.fixed import count_fixed, fixed_windows
 from components.trainer.windows.source import NativeRecords, parse_image, parse_small, streamed
 from components.transform.config import TransformConfig
 from components.transform.picture_statistics import normalised
+from components.transform.pixel_format import RGB, PixelFormat
 
 _SHUFFLED = 10_000
 """Most windows in the shuffle buffer, if the images do not fit into memory."""
-_BYTES_PER_PIXEL = 4
 
 
 def windows_per_epoch(records: NativeRecords, config: TrainerConfig) -> int:
@@ -24,7 +25,11 @@ def windows_per_epoch(records: NativeRecords, config: TrainerConfig) -> int:
 
 
 def training_windows(
-    records: NativeRecords, config: TrainerConfig, transform: TransformConfig, seed: int
+    records: NativeRecords,
+    config: TrainerConfig,
+    transform: TransformConfig,
+    seed: int,
+    pixels: PixelFormat = RGB,
 ) -> tf.data.Dataset:
     """Returns one epoch of augmented batches (image_BHWC, mask_BHW), drawn anew each time it is read.
 
@@ -41,15 +46,15 @@ def training_windows(
     rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config))
 
     def window(serialized: tf.Tensor, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        native = parse_image(serialized, num_classes)
+        native = parse_image(serialized, num_classes, pixels)
         pair = cut_window(native.image_HWC, native.mask_HW, native.class_pixels_C, cut, seed_2)
-        return *pair, native.mean_3, native.std_3
+        return *pair, native.mean_C, native.std_C
 
     drawn = _drawn_from_memory(records, rates, seed) if records.held is not None else _drawn(records, rates, seed)
     dataset = tf.data.Dataset.zip((drawn, _seeds(seed)))
     dataset = dataset.map(window, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if records.held is None:
-        buffer = min(_SHUFFLED, config.cache_bytes // (transform.height * transform.width * _BYTES_PER_PIXEL))
+        buffer = min(_SHUFFLED, config.cache_bytes // (transform.height * transform.width * bytes_per_pixel(pixels)))
         dataset = dataset.shuffle(max(buffer, 4 * config.pictures_per_step), seed=seed)
     dataset = tf.data.Dataset.zip((dataset.batch(config.pictures_per_step), _seeds(seed)))
     finish = finisher(config.augmentation, transform.by_picture)
@@ -61,16 +66,18 @@ def training_windows(
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_windows(records: NativeRecords, config: TrainerConfig, transform: TransformConfig) -> tf.data.Dataset:
+def evaluation_windows(
+    records: NativeRecords, config: TrainerConfig, transform: TransformConfig, pixels: PixelFormat = RGB
+) -> tf.data.Dataset:
     """Returns batches of the fixed windows of all images, in one pass; cached if they fit into `cache_bytes`."""
     num_classes = len(records.class_pixels_C)
     size_2, most = (transform.height, transform.width), config.windows.evaluated
 
     def windows(serialized: tf.Tensor) -> tf.data.Dataset:
-        native = parse_image(serialized, num_classes)
+        native = parse_image(serialized, num_classes, pixels)
         image, mask = fixed_windows(native.image_HWC, native.mask_HW, size_2, most)
         if transform.by_picture:
-            image = normalised(image, native.mean_3[tf.newaxis], native.std_3[tf.newaxis])
+            image = normalised(image, native.mean_C[tf.newaxis], native.std_C[tf.newaxis])
         return tf.data.Dataset.from_tensor_slices((image, mask))
 
     held = records.held
@@ -78,8 +85,9 @@ def evaluation_windows(records: NativeRecords, config: TrainerConfig, transform:
     dataset = source.flat_map(windows)
     sizes = zip(records.height_N.tolist(), records.width_N.tolist(), strict=True)
     number = sum(count_fixed(height, width, size_2, most) for height, width in sizes)
-    bytes_of_pixel = 13 if transform.by_picture else _BYTES_PER_PIXEL
-    if number * size_2[0] * size_2[1] * bytes_of_pixel <= config.cache_bytes:
+    if transform.by_picture:
+        pixels = pixels._replace(depth="float32")
+    if number * size_2[0] * size_2[1] * bytes_per_pixel(pixels) <= config.cache_bytes:
         dataset = dataset.cache()
     return dataset.batch(config.batch_size).prefetch(tf.data.AUTOTUNE)
 

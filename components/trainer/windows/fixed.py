@@ -13,7 +13,7 @@ Pair = tuple[tf.Tensor, tf.Tensor]
 
 
 def fixed_windows(image_HWC: tf.Tensor, mask_HW: tf.Tensor, size_2: tuple[int, int], most: int) -> Pair:
-    """Returns windows [N, h, w, 3] that cover the image, or `most` of them, evenly spread, and their masks.
+    """Returns windows [N, h, w, C] that cover the image, or `most` of them, evenly spread, and their masks.
 
     Each pixel counts once: where windows overlap, and outside the image, the mask is void in all but one.
     """
@@ -32,7 +32,7 @@ def fixed_windows(image_HWC: tf.Tensor, mask_HW: tf.Tensor, size_2: tuple[int, i
         own = owns_rows_NT[row][:, tf.newaxis] & owns_columns_NT[column]
         return image, tf.where(own, mask, tf.constant(VOID, tf.uint8))
 
-    spec = tf.TensorSpec([*size_2, 3], tf.uint8), tf.TensorSpec(size_2, tf.uint8)
+    spec = tf.TensorSpec([*size_2, image_HWC.shape[-1]], image_HWC.dtype), tf.TensorSpec(size_2, tf.uint8)
     image, mask = tf.map_fn(window, place_K, fn_output_signature=spec)
     return image, mask
 

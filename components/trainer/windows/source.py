@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from common.errors import UserError
 from components.transform import features
+from components.transform.pixel_format import RGB, PixelFormat
 
 _SMALL = {
     features.ID: tf.io.FixedLenFeature([], tf.string),
@@ -38,8 +39,8 @@ class NativeImage(NamedTuple):
 
     image_HWC: tf.Tensor
     mask_HW: tf.Tensor
-    mean_3: tf.Tensor
-    std_3: tf.Tensor
+    mean_C: tf.Tensor
+    std_C: tf.Tensor
     class_pixels_C: tf.Tensor
 
 
@@ -90,22 +91,23 @@ def parse_small(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return parsed[features.SLICE], parsed[features.HEIGHT] * parsed[features.WIDTH]
 
 
-def parse_image(serialized: tf.Tensor, num_classes: int) -> NativeImage:
+def parse_image(serialized: tf.Tensor, num_classes: int, pixels: PixelFormat = RGB) -> NativeImage:
     """Decodes a record."""
-    three = tf.io.FixedLenFeature([3], tf.float32)
+    per_band = tf.io.FixedLenFeature([pixels.bands], tf.float32)
     spec = {
         features.IMAGE: tf.io.FixedLenFeature([], tf.string),
         features.MASK: tf.io.FixedLenFeature([], tf.string),
         features.HEIGHT: tf.io.FixedLenFeature([], tf.int64),
         features.WIDTH: tf.io.FixedLenFeature([], tf.int64),
-        features.PICTURE_MEAN: three,
-        features.PICTURE_STD: three,
+        features.PICTURE_MEAN: per_band,
+        features.PICTURE_STD: per_band,
         features.CLASS_PIXELS: tf.io.FixedLenFeature([num_classes], tf.int64),
     }
     parsed = tf.io.parse_single_example(serialized, spec)
     height, width = parsed[features.HEIGHT], parsed[features.WIDTH]
+    samples_N = tf.io.decode_raw(parsed[features.IMAGE], tf.as_dtype(pixels.pixel_type))
     return NativeImage(
-        tf.reshape(tf.io.decode_raw(parsed[features.IMAGE], tf.uint8), tf.stack([height, width, 3])),
+        tf.ensure_shape(tf.reshape(samples_N, tf.stack([height, width, pixels.bands])), [None, None, pixels.bands]),
         tf.reshape(tf.io.decode_raw(parsed[features.MASK], tf.uint8), tf.stack([height, width])),
         parsed[features.PICTURE_MEAN],
         parsed[features.PICTURE_STD],

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from common import records
 from common.band_image import DEPTHS, pack_bands
-from components.trainer.input_pipeline import COMPRESSION
 from components.transform import features
 from components.transform.bands import Range, decode_bands, drawn_samples, scaled_values
 from components.transform.config import TransformConfig
+from components.transform.features import COMPRESSION
 from components.transform.image_ops import resize_image
 from components.transform.values_config import FixedRange, PercentileRange
 from tests.support.transformed import Transformed, make_pair, run_transform

@@ -60,6 +60,20 @@ def test_images_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "efficientnet_v2_b0"])
+def test_bands_that_repeat_the_colours_give_the_features_of_the_colours(name: EncoderName) -> None:
+    """EfficientNet is left out: Keras' own scales other than three channels differently (`EfficientNetV2`)."""
+    image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
+    encoder = Encoder(name=name, weights="none")
+    features = []
+    for repeats in (1, 2):
+        keras.utils.set_random_seed(3)  # The same weights for the colours.
+        image = keras.Input([SIDE, SIDE, 3 * repeats])
+        model = keras.Model(image, encode(image, encoder, [skip_layers(encoder)[4]]))
+        features.append(model(np.tile(image_BHWC, repeats), training=False))
+    np.testing.assert_allclose(*features, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ["mobilenet", "mobilenet_v2"])
 def test_alpha_makes_a_mobilenet_narrower(name: EncoderName) -> None:
     network = network_with_weights(Encoder(name=name, weights="none", alpha=0.5), SIDE, SIDE)

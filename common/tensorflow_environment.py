@@ -13,11 +13,8 @@ def set_tensorflow_environment() -> None:
     - `TF_USE_LEGACY_KERAS`: TensorFlow brings tf_keras, which our networks are made of, and not Keras 3, which nobody
       here uses and which takes a third of the import's time.  TensorFlow Transform sets it as well when imported.
 
-    - `TF_ENABLE_ONEDNN_OPTS`: convolutions are computed by oneDNN.  TensorFlow itself uses it only on processors with
-      AVX-512 VNNI, AVX-VNNI or AMX, but with AVX2 alone a training step is faster too.
 
     A variable that is set already stays.
     """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

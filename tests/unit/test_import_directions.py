@@ -45,7 +45,7 @@ SHARED = {
         "strategy",
         "training",
     },
-    "transform": {"config", "features", "image_ops", "picture_statistics"},
+    "transform": {"bands", "config", "features", "image_ops", "picture_statistics", "pixel_format", "pixel_source"},
 }
 """Step → its modules that other steps may import: results, settings, and arithmetic that has to be the same."""
 

@@ -22,6 +22,7 @@ from components.trainer.losses.config import CrossEntropyTerm
 from components.trainer.metrics import SegmentationMetrics
 from components.trainer.training import Places, Result, train
 from components.transform.config import TransformConfig
+from components.transform.pixel_format import PixelFormat
 from tests.support.networks import nested_network, plain_network, tiny_config
 from tests.support.transformed import NUM_CLASSES, Transformed
 
@@ -136,9 +137,11 @@ def test_the_optimiser_goes_on_with_its_state_even_after_two_kills(
 ) -> None:
     config = tiny_config(epochs=4, optimizer="adamw", average=0.9)
 
-    def in_order(files: list[str], config: TrainerConfig, transform: TransformConfig, seed: int) -> tf.data.Dataset:
+    def in_order(
+        files: list[str], config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat
+    ) -> tf.data.Dataset:
         """The same batches in each epoch, so that nothing but a lost state can make a difference."""
-        return evaluation_dataset(files, config.batch_size, transform)
+        return evaluation_dataset(files, config.batch_size, transform, pixels=pixels)
 
     monkeypatch.setattr(training, "training_dataset", in_order)
     for step in (STEPS + 2, STEPS + 1):  # In epochs 2 and 3: the second attempt begins with epoch 2.

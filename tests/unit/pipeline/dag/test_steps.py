@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
-from common.errors import UserError
 from pipeline.config.run_config import load_config
 from pipeline.dag.parameters import RunValues
 from pipeline.dag.pipeline import create_steps
@@ -37,10 +37,12 @@ def test_a_step_that_runs_our_code_takes_its_digest(components: dict[str, object
     assert ("code" in properties or '"code"' in str(properties.get("custom_config"))) == bool(step.entry_points)
 
 
-def test_bands_are_refused_before_a_run_begins() -> None:
-    config = load_config("pipeline/configs/sample.yaml", ["data.bands={names: [red, nir]}"])
-    with pytest.raises(UserError, match=r"data\.bands is read by `segpipe check` only"):
-        create_steps(config, RunState(**placeholders()))
+def test_transform_and_trainer_are_given_the_number_of_bands_and_their_depth() -> None:
+    config = load_config("pipeline/configs/sample.yaml", ["data.bands={names: [red, green, nir], use: [nir, red]}"])
+    steps = {type(step).__name__: step for step in create_steps(config, RunState(**placeholders()))}
+    for name in ("Transform", "Trainer"):
+        given = json.loads(steps[name].exec_properties["custom_config"])  # type: ignore[attr-defined]
+        assert (given["bands"], given["depth"]) == (2, "uint16")
 
 
 def test_each_value_of_a_run_is_taken_by_a_step() -> None:

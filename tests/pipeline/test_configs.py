@@ -72,7 +72,7 @@ MADE_UP = {
         "images/*.png",
         (
             *SMALL,
-            *SMALL_UNET,
+            "trainer.model={type: unet, width: 8, depth: 2}",
             "trainer.windows.per_epoch=64",
             "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.5}]",
         ),

@@ -72,7 +72,8 @@ MADE_UP = {
         "images/*.png",
         (
             *SMALL,
-            "trainer.model={type: unet, width: 8, depth: 2}",
+            "trainer.model={type: unet}",
+            *SMALL_UNET,
             "trainer.windows.per_epoch=64",
             "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.5}]",
         ),

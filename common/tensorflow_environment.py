@@ -13,7 +13,6 @@ def set_tensorflow_environment() -> None:
     - `TF_USE_LEGACY_KERAS`: TensorFlow brings tf_keras, which our networks are made of, and not Keras 3, which nobody
       here uses and which takes a third of the import's time.  TensorFlow Transform sets it as well when imported.
 
-
     A variable that is set already stays.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

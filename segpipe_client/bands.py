@@ -52,7 +52,15 @@ def as_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     depth, *shape = struct.unpack_from("<4I", data, len(_START))
     dtype = np.dtype(_DEPTHS[depth]).newbyteorder("<")
     pixels_HWC = np.frombuffer(data, dtype, offset=len(_START) + 16).reshape(shape)
-    shown_HWC = pixels_HWC[..., : _COLOURS if shape[-1] >= _COLOURS else 1].astype(np.float64)
+    return np.broadcast_to(stretched(pixels_HWC), (*shape[:2], _COLOURS))
+
+
+def stretched(pixels_HWC: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Returns the first three bands [H, W, 3], or the first one [H, W, 1] of fewer, each stretched by itself.
+
+    The percentiles 2 and 98 become 0 and 255.
+    """
+    shown_HWC = pixels_HWC[..., : _COLOURS if pixels_HWC.shape[-1] >= _COLOURS else 1].astype(np.float64)
     low_C, high_C = np.percentile(shown_HWC, [_DARK, _BRIGHT], axis=(0, 1))
     share_HWC = np.clip((shown_HWC - low_C) / np.where(high_C > low_C, high_C - low_C, 1), 0, 1)
-    return np.broadcast_to((share_HWC * 255).round().astype(np.uint8), (*shape[:2], _COLOURS))
+    return (share_HWC * 255).round().astype(np.uint8)

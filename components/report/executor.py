@@ -22,9 +22,9 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress, records
 from common.band_image import for_request
-from common.band_picture import viewable
 from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components import component_keys as keys
+from components.band_picture import viewable
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined

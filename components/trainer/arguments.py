@@ -14,6 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components import component_keys as keys
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import Values, searched, with_hyperparameters
+from components.trainer.training import Places, Result, train
 from components.trainer.warm_start import find_warm_start
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import PixelFormat, pixel_format
@@ -35,6 +36,28 @@ class Arguments(NamedTuple):
     initial_model_dir: str | None
     resume_dir: str
     """Existing checkpoint folder from which a killed attempt is resumed."""
+
+    def train(
+        self,
+        config: TrainerConfig,
+        resume_dir: str,
+        tensorboard_dir: str,
+        strategy: tf.distribute.Strategy,
+        until: int | None = None,
+    ) -> Result | None:
+        """Trains on this data as `config` says; the rest is as in `components.trainer.training.train`."""
+        places = Places(self.train_files, self.eval_files, resume_dir, tensorboard_dir, self.initial_model_dir)
+        return train(
+            config,
+            self.transform,
+            len(self.classes),
+            self.seed,
+            places,
+            self.class_weight_C,
+            strategy,
+            until,
+            self.pixels,
+        )
 
 
 def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:

@@ -17,7 +17,7 @@ from components.transform.config import TransformConfig
 from components.transform.image_ops import images_from_bytes, masks_from_bytes
 from components.transform.picture_statistics import batch_statistics, normalised
 from components.transform.pixel_format import RGB, PixelFormat
-from components.transform.pixel_source import PixelSource, scaled_source
+from components.transform.pixel_source import RGB_SOURCE, PixelSource, scaled_source
 
 
 class Constants(NamedTuple):
@@ -53,7 +53,7 @@ def read_source(files: Sequence[str], pixels: PixelFormat) -> PixelSource:
     The files are those that `read_constants` has read.
     """
     if pixels.depth is None:
-        return scaled_source(pixels, None)
+        return RGB_SOURCE
     spec = {name: tf.io.FixedLenFeature([pixels.bands], tf.float32) for name in (features.BAND_LOW, features.BAND_HIGH)}
     parsed = tf.io.parse_single_example(next(iter(_records(files))), spec)
     # As NumPy arrays: constants of any graph, not tensors of this one.

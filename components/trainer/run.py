@@ -16,7 +16,6 @@ from components.trainer.hyperparameters import described
 from components.trainer.inference.model import ServedModel
 from components.trainer.input_pipeline import read_source
 from components.trainer.strategy import choose_strategy
-from components.trainer.training import Places, train
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -28,23 +27,8 @@ def run_fn(fn_args: FnArgs) -> None:
     told = read_arguments(fn_args)
     if told.searched:
         progress.report(f"chosen by the search: {described(told.searched)}")
-    places = Places(
-        train_files=told.train_files,
-        eval_files=told.eval_files,
-        resume_dir=told.resume_dir,
-        tensorboard_dir=os.path.join(fn_args.model_run_dir, "tensorboard"),
-        initial_model_dir=told.initial_model_dir,
-    )
-    result = train(
-        told.config,
-        told.transform,
-        len(told.classes),
-        told.seed,
-        places,
-        told.class_weight_C,
-        strategy,
-        pixels=told.pixels,
-    )
+    events = os.path.join(fn_args.model_run_dir, "tensorboard")
+    result = told.train(told.config, told.resume_dir, events, strategy)
     if result is None:
         progress.report("trained; the chief writes the model")
         return
@@ -54,7 +38,6 @@ def run_fn(fn_args: FnArgs) -> None:
     progress.update("exporting the model")
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
     config = told.config
-    source = read_source(told.train_files, told.pixels)
     served = ServedModel(
         result.network,
         layer,
@@ -62,8 +45,7 @@ def run_fn(fn_args: FnArgs) -> None:
         told.classes,
         config.max_pixels,
         config.inference,
-        told.pixels,
-        source,
+        read_source(told.train_files, told.pixels),
     )
     export(served, fn_args.serving_model_dir)
     tf.io.gfile.rmtree(told.resume_dir)

@@ -24,11 +24,10 @@ from components.transform.pixel_source import PixelSource
 
 
 class Native(NamedTuple):
-    """Images of a batch and their masks."""
+    """Images of a batch."""
 
     image: tf.Tensor
     """Raw bytes."""
-    mask: tf.Tensor
     size_2: tf.Tensor
     """Height and width."""
     mean_C: tf.Tensor
@@ -36,52 +35,46 @@ class Native(NamedTuple):
     std_C: tf.Tensor
 
 
-def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, source: PixelSource) -> Native:
-    """Decodes image and mask of each record, one after the other, and scales them by `config.scale`."""
+class NativeMasks(NamedTuple):
+    """Masks of a batch, of the sizes of their images."""
 
-    def keep(of_one: tuple[tf.Tensor, tf.Tensor]) -> Native:
-        encoded, encoded_mask = of_one
+    mask: tf.Tensor
+    """Raw bytes."""
+    class_pixels_C: tf.Tensor
+
+
+def native_images(inputs: dict[str, tf.Tensor], config: TransformConfig, source: PixelSource) -> Native:
+    """Decodes the image of each record, one after the other, and scales it by `config.scale`."""
+
+    def keep(encoded: tf.Tensor) -> Native:
         image_HWC = source.decode(encoded)
         mean_C, std_C = picture_statistics(image_HWC)
         size_2 = tf.shape(image_HWC)[:2]
         if config.scale != 1:
             size_2 = scaled_size(size_2, config.scale)
             image_HWC = resize_pixels(image_HWC, size_2)
-        mask_HW = resize_nearest(decode_mask(encoded_mask), size_2)
-        return Native(
-            to_bytes(image_HWC),
-            to_bytes(mask_HW),
-            tf.cast(size_2, tf.int64),
-            mean_C,
-            std_C,
-        )
+        return Native(to_bytes(image_HWC), tf.cast(size_2, tf.int64), mean_C, std_C)
 
-    string, per_band = tf.TensorSpec([], tf.string), tf.TensorSpec([source.bands], tf.float32)
-    return Native(
-        *tf.map_fn(
-            keep,
-            (inputs[records.IMAGE_ENCODED], inputs[records.MASK_ENCODED]),
-            fn_output_signature=Native(string, string, tf.TensorSpec([2], tf.int64), per_band, per_band),
-            parallel_iterations=1,
-        )
-    )
+    per_band = tf.TensorSpec([source.pixels.bands], tf.float32)
+    spec = Native(tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int64), per_band, per_band)
+    return Native(*tf.map_fn(keep, inputs[records.IMAGE_ENCODED], fn_output_signature=spec, parallel_iterations=1))
 
 
-def native_class_pixels(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> tf.Tensor:
-    """Returns the pixels of each class [B, C], int64, in the masks of `native_images`.
+def native_masks(inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int) -> NativeMasks:
+    """Decodes and scales the masks, which ingestion keeps at their images' sizes, and counts their pixels.
 
-    They are counted apart from the images: a loop that also scales bands would make this sum wait for the analyzer of
-    their range, see `components.transform.bands.Range.statistics`.
+    They have a loop of their own: in one that also scales bands the sum of the counts would wait for the analyzer of
+    the bands' range, see `components.transform.bands.Range.statistics`.
     """
 
-    def count(encoded_mask: tf.Tensor) -> tf.Tensor:
+    def keep(encoded_mask: tf.Tensor) -> NativeMasks:
         mask_HW = decode_mask(encoded_mask)
         if config.scale != 1:
             mask_HW = resize_nearest(mask_HW, scaled_size(tf.shape(mask_HW), config.scale))
-        return class_pixels(mask_HW, num_classes)
+        return NativeMasks(to_bytes(mask_HW), class_pixels(mask_HW, num_classes))
 
-    spec = tf.TensorSpec([num_classes], tf.int64)
-    return tf.map_fn(count, inputs[records.MASK_ENCODED], fn_output_signature=spec, parallel_iterations=1)
+    spec = NativeMasks(tf.TensorSpec([], tf.string), tf.TensorSpec([num_classes], tf.int64))
+    return NativeMasks(*tf.map_fn(keep, inputs[records.MASK_ENCODED], fn_output_signature=spec, parallel_iterations=1))
 
 
 def channel_statistics(native: Native, source: PixelSource) -> tuple[tf.Tensor, tf.Tensor]:
@@ -94,20 +87,20 @@ def channel_statistics(native: Native, source: PixelSource) -> tuple[tf.Tensor, 
     mean_C = tft.sum(pixels_B1 * mean_BC, reduce_instance_dims=False) / total
     square_C = tft.sum(pixels_B1 * (tf.square(std_BC) + tf.square(mean_BC)), reduce_instance_dims=False) / total
     std_C = tf.sqrt(tf.maximum(square_C - tf.square(mean_C), source.least_variance))
-    mean_C, std_C = (tf.ensure_shape(tf.cast(value, tf.float32), [source.bands]) for value in (mean_C, std_C))
+    mean_C, std_C = (tf.ensure_shape(tf.cast(value, tf.float32), [source.pixels.bands]) for value in (mean_C, std_C))
     return mean_C, std_C
 
 
-def native_features(native: Native, class_pixels_BC: tf.Tensor, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
+def native_features(native: Native, masks: NativeMasks, slice_B: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the features that only records of this mode have, and image and mask."""
     return {
         features.IMAGE: native.image,
-        features.MASK: native.mask,
+        features.MASK: masks.mask,
         features.HEIGHT: native.size_2[:, 0],
         features.WIDTH: native.size_2[:, 1],
         features.PICTURE_MEAN: native.mean_C,
         features.PICTURE_STD: native.std_C,
-        features.CLASS_PIXELS: class_pixels_BC,
+        features.CLASS_PIXELS: masks.class_pixels_C,
         features.SLICE: slice_B,
     }
 

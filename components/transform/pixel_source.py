@@ -11,7 +11,7 @@ from common import records
 from components.transform.bands import WHITE, Range, decode_bands, drawn_samples, scaled_values, value_range
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_image
-from components.transform.pixel_format import PixelFormat
+from components.transform.pixel_format import RGB, PixelFormat
 
 _MOST_SAMPLES = 65535
 
@@ -20,17 +20,15 @@ class PixelSource(NamedTuple):
     """How an encoded image becomes pixels in 0…255."""
 
     decode: Callable[[tf.Tensor], tf.Tensor]
-    """Encoded image → [H, W, bands] of `dtype`."""
-    bands: int
-    dtype: tf.DType
-    """uint8 or float32."""
+    """Encoded image → [H, W, bands] of the format's `pixel_type`."""
+    pixels: PixelFormat
     limits: Range | None = None
     """The samples of each band that become 0 and 255; `None` for RGB."""
 
     @property
     def least_variance(self) -> float:
         """The least variance of a channel over the training data: of neighbouring samples of its type."""
-        return 1.0 if self.dtype == tf.uint8 else (WHITE / _MOST_SAMPLES) ** 2
+        return 1.0 if self.pixels.depth is None else (WHITE / _MOST_SAMPLES) ** 2
 
     def statistics(self) -> tuple[tf.Tensor, tf.Tensor] | None:
         """Mean and standard deviation [bands] of the training data, if they follow from the range of values."""
@@ -38,23 +36,23 @@ class PixelSource(NamedTuple):
         return (known[0], tf.maximum(known[1], self.least_variance**0.5)) if known else None
 
 
+RGB_SOURCE = PixelSource(decode_image, RGB)
+"""Reader of 8-bit RGB."""
+
+
 def pixel_source(inputs: dict[str, tf.Tensor], config: TransformConfig, pixels: PixelFormat) -> PixelSource:
     """Returns the reader of the images in `inputs`; ranges of values are analyzers over the training split."""
     if pixels.depth is None:
-        return scaled_source(pixels, None)
+        return RGB_SOURCE
     return scaled_source(pixels, _limits(inputs[records.IMAGE_ENCODED], config, pixels.depth, pixels.bands))
 
 
-def scaled_source(pixels: PixelFormat, limits: Range | None) -> PixelSource:
-    """Returns the reader of images whose bands are scaled by known limits; RGB has none."""
+def scaled_source(pixels: PixelFormat, limits: Range) -> PixelSource:
+    """Returns the reader of images of bands that are scaled by known limits."""
     depth = pixels.depth
-    if depth is None or limits is None:
-        return PixelSource(decode_image, pixels.bands, tf.uint8)
+    assert depth is not None
     return PixelSource(
-        lambda encoded: scaled_values(decode_bands(encoded, depth, pixels.bands), limits),
-        pixels.bands,
-        tf.float32,
-        limits,
+        lambda encoded: scaled_values(decode_bands(encoded, depth, pixels.bands), limits), pixels, limits
     )
 
 

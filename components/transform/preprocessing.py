@@ -21,9 +21,9 @@ from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_mask, resize_image, resize_mask, to_bytes
 from components.transform.native import (
     channel_statistics,
-    native_class_pixels,
     native_features,
     native_images,
+    native_masks,
     slice_values,
 )
 from components.transform.pixel_format import pixel_format
@@ -60,21 +60,21 @@ def _native(
 ) -> dict[str, tf.Tensor]:
     """Returns the features of images at their own size."""
     native = native_images(inputs, config, source)
-    pixels_BC = native_class_pixels(inputs, config, num_classes)
-    pixels_C = tf.ensure_shape(tft.sum(pixels_BC, reduce_instance_dims=False), [num_classes])
+    masks = native_masks(inputs, config, num_classes)
+    pixels_C = tf.ensure_shape(tft.sum(masks.class_pixels_C, reduce_instance_dims=False), [num_classes])
     constants = (*channel_statistics(native, source), class_weights(pixels_C, config.class_weights))
-    return native_features(native, pixels_BC, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
+    return native_features(native, masks, slice_values(inputs, slice_column)) | _in_each(inputs, *constants)
 
 
 def _resized(
     inputs: dict[str, tf.Tensor], config: TransformConfig, num_classes: int, source: PixelSource
 ) -> dict[str, tf.Tensor]:
     """Returns the features of images at the model's size."""
-    size = (config.height, config.width, config.aspect)
+    size, bands = (config.height, config.width, config.aspect), source.pixels.bands
     image_BHWC = tf.map_fn(
         lambda encoded: resize_image(source.decode(encoded), *size),
         inputs[records.IMAGE_ENCODED],
-        fn_output_signature=tf.TensorSpec([config.height, config.width, source.bands], source.dtype),
+        fn_output_signature=tf.TensorSpec([config.height, config.width, bands], source.pixels.pixel_type),
     )
     mask_BHW = tf.map_fn(
         lambda encoded: resize_mask(decode_mask(encoded), *size),

@@ -15,7 +15,6 @@ from common.errors import UserError
 from components.trainer.arguments import read_arguments
 from components.trainer.config import TrainerConfig
 from components.trainer.strategy import choose_strategy
-from components.trainer.training import Places, train
 from components.tuner.config import TunerConfig
 from components.tuner.search import Search
 
@@ -36,18 +35,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         keras.backend.clear_session()  # Of the previous trial.
         gc.collect()
         events = os.path.join(resume_dir, "events")
-        places = Places(told.train_files, told.eval_files, resume_dir, events, told.initial_model_dir)
-        result = train(
-            config,
-            told.transform,
-            len(told.classes),
-            told.seed,
-            places,
-            told.class_weight_C,
-            strategy,
-            until,
-            told.pixels,
-        )
+        result = told.train(config, resume_dir, events, strategy, until)
         if result is None:
             raise RuntimeError("one machine is its own chief")
         return result.history.epochs[result.history.best_epoch - 1].score

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.band_image import for_request
+from common.band_image import pack_plain
 from serving.errors import RefusedPictureError
 
 Encode = Callable[[Path, bytes], bytes]
@@ -30,7 +30,7 @@ def encoding_of(config: Mapping[str, Any]) -> Encode:
 
     def encode(path: Path, data: bytes) -> bytes:
         try:
-            return for_request(canonical_bands(data, bands, data_config.limits.max_pixels).encoded)
+            return pack_plain(canonical_bands(data, bands, data_config.limits.max_pixels).image_HWC)
         except RejectionError as rejected:
             raise RefusedPictureError(f"{path}: {rejected.detail}") from None
 

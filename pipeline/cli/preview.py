@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from common import records
-from common.band_picture import viewable
 from common.errors import UserError
 from common.records import SPLITS
+from components.band_picture import viewable
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
 from pipeline.config.run_config import RunConfig

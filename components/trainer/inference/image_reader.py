@@ -13,7 +13,6 @@ from components.trainer.inference.header import Looked, first_of, fit_to_decode,
 from components.trainer.inference.orientation import decode_upright, upright
 from components.transform.bands import header_integers
 from components.transform.image_ops import decode_image, to_bytes
-from components.transform.pixel_format import PixelFormat
 from components.transform.pixel_source import PixelSource
 
 
@@ -75,9 +74,9 @@ class RgbReader:
 class BandReader:
     """Images of bands in the layout of `common.band_image`, not compressed, so that their size is known."""
 
-    def __init__(self, pixels: PixelFormat, source: PixelSource) -> None:
-        assert pixels.depth is not None
-        self._bands, self._depth = pixels.bands, pixels.depth
+    def __init__(self, source: PixelSource) -> None:
+        assert source.pixels.depth is not None
+        self._bands, self._depth = source.pixels
         self._source = source
 
     def look(self, encoded: tf.Tensor, max_pixels: int) -> Looked:
@@ -156,6 +155,6 @@ def encode_bands(image_HWC: tf.Tensor) -> tf.Tensor:
     return tf.strings.join([tf.constant(MAGIC + PLAIN), to_bytes(header_4), to_bytes(image_HWC)])
 
 
-def image_reader(pixels: PixelFormat, source: PixelSource) -> ImageReader:
-    """Returns the reader of images of a format; `source` scales bands as training did."""
-    return RgbReader() if pixels.depth is None else BandReader(pixels, source)
+def image_reader(source: PixelSource) -> ImageReader:
+    """Returns the reader of the images that `source` decodes, with bands scaled as in training."""
+    return RgbReader() if source.pixels.depth is None else BandReader(source)

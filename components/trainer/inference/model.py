@@ -46,8 +46,7 @@ from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_mask, images_from_bytes, placement, resize_image, to_bytes
 from components.transform.picture_statistics import batch_statistics, normalised, picture_statistics
-from components.transform.pixel_format import RGB, PixelFormat
-from components.transform.pixel_source import PixelSource, scaled_source
+from components.transform.pixel_source import RGB_SOURCE, PixelSource
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
@@ -69,10 +68,8 @@ class ServedModel(tf.Module):
         classes: Sequence[str],
         max_pixels: int,
         inference: InferenceConfig = WHOLE,
-        pixels: PixelFormat = RGB,
-        source: PixelSource | None = None,
+        source: PixelSource = RGB_SOURCE,
     ) -> None:
-        """Makes the signatures' functions; `source` is how bands are scaled, for other than RGB."""
         super().__init__(name="segpipe")
         # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
         # each of its layers.
@@ -87,8 +84,8 @@ class ServedModel(tf.Module):
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
-        self._pixels = pixels
-        self._reader = image_reader(pixels, source or scaled_source(RGB, None))
+        self._pixels = source.pixels
+        self._reader = image_reader(source)
 
     @_graph(IMAGE)
     def serving_default(self, image: tf.Tensor) -> dict[str, tf.Tensor]:

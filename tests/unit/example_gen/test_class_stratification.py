@@ -16,6 +16,7 @@ from components.example_gen.check import survey
 from components.example_gen.class_stratification import stratify_by_classes
 from components.example_gen.config import DataConfig, Split
 from components.example_gen.pairing import Pair
+from tests.support.splits import a_rare_stratum
 
 SHARES = Split(train=0.7, eval=0.15, test=0.15, stratify="classes")
 
@@ -36,15 +37,7 @@ def test_each_class_has_its_share_of_every_split() -> None:
     assert counts(pairs, classes, 1)["train"] == pytest.approx(35, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (5, {"train": 3, "eval": 1, "test": 1}),
-        (3, {"train": 1, "eval": 1, "test": 1}),
-        (2, {"train": 1, "test": 1}),
-        (1, {"train": 1}),
-    ],
-)
+@a_rare_stratum
 def test_a_rare_class_is_in_every_split_if_it_has_enough_images(number: int, expected: dict[str, int]) -> None:
     classes = {str(i): {0, 1} if i < number else {0} for i in range(60)}
     assert counts(stratify_by_classes([pair(i) for i in range(60)], classes, 1, SHARES), classes, 1) == expected

@@ -10,6 +10,7 @@ from common.errors import UserError
 from components.example_gen.config import Split
 from components.example_gen.pairing import Pair
 from components.example_gen.stratification import stratify
+from tests.support.splits import a_rare_stratum
 
 SHARES = Split(train=0.7, eval=0.15, test=0.15, stratify="kind")
 
@@ -28,15 +29,7 @@ def test_each_value_has_its_share_of_every_split() -> None:
     assert counts(pairs, "rare") == {"train": 14, "eval": 3, "test": 3}
 
 
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (5, {"train": 3, "eval": 1, "test": 1}),
-        (3, {"train": 1, "eval": 1, "test": 1}),
-        (2, {"train": 1, "test": 1}),
-        (1, {"train": 1}),
-    ],
-)
+@a_rare_stratum
 def test_a_rare_value_is_in_every_split_if_it_has_enough_images(number: int, expected: dict[str, int]) -> None:
     assert counts(stratify([pair(i, "rare") for i in range(number)], 1, SHARES), "rare") == expected
 

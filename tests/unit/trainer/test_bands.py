@@ -80,7 +80,6 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         CLASS_NAMES,
         MAX_PIXELS,
         InferenceConfig(mode=config.inference.mode),
-        PIXELS,
         read_source(files, PIXELS),
     )
     folder = str(scratch / "export")

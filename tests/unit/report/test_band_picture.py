@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from common.band_image import pack_bands
-from common.band_picture import viewable
+from components.band_picture import viewable
 from segpipe_client import Bands
 from segpipe_client.pictures import decoded_rgb
 

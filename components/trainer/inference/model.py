@@ -84,7 +84,7 @@ class ServedModel(tf.Module):
         )
         self._transform_layer = transform_layer
         self._transform = transform
-        self._class_names = tuple(classes)
+        self.class_names = tuple(classes)
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
@@ -217,7 +217,7 @@ class ServedModel(tf.Module):
         return {
             MASK_BYTES: answers.mask,
             CLASS_FRACTIONS: answers.class_fractions_C,
-            CLASS_NAMES: tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            CLASS_NAMES: tf.repeat(tf.constant([self.class_names]), tf.size(answers.mask), axis=0),
             MEAN_CONFIDENCE: answers.mean_confidence,
         }
 

@@ -150,5 +150,6 @@ def test_the_state_of_a_training_of_other_classes_is_refused_and_one_without_a_l
     (tmp_path / "best-00001.index").touch()
     assert find_warm_start(str(tmp_path), None, CLASS_NAMES) == str(tmp_path)
     write_class_list(str(tmp_path), ("sky", "sea"))
-    with pytest.raises(UserError, match=r"only the model has 'sky', 'sea'; only data\.classes has 'background', 'left'"):
+    difference = r"only the model has 'sky', 'sea'; only data\.classes has 'background', 'left'"
+    with pytest.raises(UserError, match=difference):
         find_warm_start(str(tmp_path), None, CLASS_NAMES)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import Any
 
 import hypothesis
 import pytest
 
+from common.beam_inspection import remember_inspections
 from common.tensorflow_environment import set_tensorflow_environment
 from tests.support.process_memory import Releaser, keep_few_arenas, over_limit, peak_megabytes
 
@@ -25,6 +27,13 @@ _PEAK = "peak_megabytes"
 _releaser = Releaser()
 _peaks: dict[str, int] = {}
 """Megabytes by the name of a process."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Prepares Beam as a run does, once a test has imported it."""
+    if "apache_beam.pipeline" in sys.modules:
+        remember_inspections()
 
 
 @pytest.hookimpl(trylast=True)

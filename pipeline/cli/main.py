@@ -16,6 +16,7 @@ import click
 
 from common.errors import UserError
 from common.interruption import interrupted_by_sigterm
+from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
@@ -60,6 +61,7 @@ def cli() -> None:
     segpipe run pipeline/configs/sample.yaml
     segpipe predict image.jpg
     """
+    collect_seldom()
     set_tensorflow_environment()
 
 

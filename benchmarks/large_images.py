@@ -1,10 +1,10 @@
 """Memory and speed of the trainer's input on images of 25 megapixels, from which it cuts windows.
 
-    python -m benchmarks.large_images [--images 6] [--side-length 5000] [--windows 240] [--rounds 3]
+    python -m benchmarks.large_images [--images 6] [--side-length 5000] [--window 256] [--windows 240] [--rounds 3]
 
 Compact records of made-up images are written once.  Sides: records that fit into `trainer.cache_bytes` and are held in
 memory, and records that are read anew in each epoch; each in a process of its own, by the trainer's own functions.  An
-epoch has `--windows` windows of 256², a quarter of them centred on a rare class, at a scale of 0.67 to 1.5.
+epoch has `--windows` windows, a quarter of them centred on a rare class, at a scale of 0.67 to 1.5.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CACHE_BYTES = {"held": 10**10, "streamed": 2 * 10**8}
 """Side → `trainer.cache_bytes`."""
-WINDOW = 256
 CLASSES = 3
 _GRAIN = 10  # Pixels of one random value: what real images compress to.
 
@@ -37,7 +36,7 @@ def main() -> None:
         return
     megabytes = arguments.side_length**2 * 4 / 1e6
     print(
-        f"{arguments.images} images of {arguments.side_length}², {megabytes:.0f} MB each with the mask, as raw pixels"
+        f"{arguments.images} images of {arguments.side_length}², {megabytes:.1f} MB each with the mask, as raw pixels"
     )
     print("side        windows/s   CPU ms/window   peak memory")
     with tempfile.TemporaryDirectory() as folder:
@@ -51,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=6, help="training images")
     parser.add_argument("--side-length", type=int, default=5000, help="height and width of an image")
+    parser.add_argument("--window", type=int, default=256, help="height and width of a window")
     parser.add_argument("--windows", type=int, default=240, help="windows in an epoch")
     parser.add_argument("--rounds", type=int, default=3, help="epochs, after a first one that is not counted")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -73,7 +73,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
     config = TrainerConfig(batch_size=8, windows=windows, cache_bytes=CACHE_BYTES[arguments.side])
     files = sorted(map(str, arguments.folder.iterdir()))
     records = read_native(files, CLASSES, config.cache_bytes)
-    transform = TransformConfig(mode="crop", height=WINDOW, width=WINDOW, normalize="picture")
+    transform = TransformConfig(mode="crop", height=arguments.window, width=arguments.window, normalize="picture")
     epoch = training_windows(records, config, transform, seed=1)
     seconds, cpu = [], []
     for _ in range(arguments.rounds + 1):

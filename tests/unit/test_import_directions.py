@@ -43,6 +43,7 @@ SHARED = {
         "inference",
         "losses",
         "strategy",
+        "tensorboard",
         "training",
     },
     "transform": {"bands", "config", "features", "image_ops", "picture_statistics", "pixel_format", "pixel_source"},

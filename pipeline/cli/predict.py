@@ -16,14 +16,13 @@ from rich.text import Text
 from common.errors import UserError
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.image_encoding import encoding_of
+from pipeline.cli.image_encoding import ServerEncoding, encoding_of
 from pipeline.cli.image_files import ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from registry.store import Registry
 from segpipe_client import SegmentationClient
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
-from serving.remote_predictor import segment
 
 LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
@@ -50,9 +49,9 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
         def ask(image: Path) -> Prediction:
             prediction = predictor.predict(image, encode)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
-            return Prediction(
-                prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version, predictor.classes
-            )
+            version, classes = predictor.manifest.version, predictor.classes
+            confidence = prediction.mean_confidence
+            return Prediction(prediction.mask_HW, shares, confidence, version, classes, prediction.picture)
 
         _predict(found, ask, answer_files(format, out), out, console, progress)
 
@@ -68,12 +67,12 @@ def predict_there(images: Sequence[Path], url: str, out: Path, format: str = "pn
     except ValueError as error:
         raise UserError(str(error)) from None
     found = find_images(images, out)
+    encoding = ServerEncoding(client)
 
     def ask(image: Path) -> Prediction:
-        answer = segment(client, image)
-        return Prediction(
-            answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version, answer.class_names
-        )
+        answer = encoding.segment(image)
+        confidence, version = answer.mean_confidence, answer.model_version
+        return Prediction(answer.mask_HW, answer.fractions, confidence, version, answer.class_names, answer.picture)
 
     with client, _prepared(out) as (console, progress):
         _predict(found, ask, answer_files(format, out), out, console, progress)

@@ -49,7 +49,7 @@ def read_coco(data: bytes, path: str) -> Document:
 
 
 class _Annotations:
-    """The annotations of a file, by image: the places of their texts, which take a fifth of the annotations' memory."""
+    """The annotations of a file, by image: the places of their texts, which take a third of the annotations' memory."""
 
     def __init__(self) -> None:
         self.text = ""

@@ -31,6 +31,8 @@ def scene_registry(
     With `depth` it takes four bands, of which the third, second and fourth are used.  `width` is that of a convolution
     before the classes.
     """
+    import tensorflow as tf
+
     from components.trainer.export import export
     from components.trainer.inference.config import InferenceConfig
     from components.trainer.inference.model import ServedModel
@@ -38,8 +40,6 @@ def scene_registry(
     from components.transform.config import TransformConfig
     from components.transform.pixel_format import PixelFormat
     from components.transform.pixel_source import RGB_SOURCE, scaled_source
-
-    import tensorflow as tf
 
     settings = {"mode": "tile", "batch": 3} | inference
     transform = TransformConfig.model_validate({"height": tile_2[0], "width": tile_2[1], "normalize": normalize})

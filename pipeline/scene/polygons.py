@@ -62,14 +62,12 @@ def regions(mask: Path) -> Iterator[Region]:
     """Yields the regions of a mask; pixels of the first class count as background, and void has no region."""
     rasterio, features = geo_package("rasterio", "polygons"), geo_package("rasterio.features", "polygons")
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES), rasterio.open(mask) as dataset:
-        transform = dataset.transform
-        matrix_22 = np.array([[transform.a, transform.d], [transform.b, transform.e]])
-        offset_2 = np.array([transform.c, transform.f])
+        pixel_area = abs(dataset.transform.determinant)
         for shape, value in features.shapes(rasterio.band(dataset, 1)):
             if int(value) not in (0, VOID):
                 rings = [np.array(ring, np.float64) for ring in shape["coordinates"]]
-                pixels = round(abs(signed_area(rings[0])) - sum(abs(signed_area(hole)) for hole in rings[1:]))
-                yield Region(int(value), pixels, [ring @ matrix_22 + offset_2 for ring in rings])
+                area = abs(signed_area(rings[0])) - sum(abs(signed_area(hole)) for hole in rings[1:])
+                yield Region(int(value), round(area / pixel_area), rings)
 
 
 def signed_area(ring_N2: Ring) -> float:

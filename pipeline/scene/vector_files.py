@@ -79,7 +79,7 @@ def _wgs84_geometry(rings: list[Ring], crs: Any) -> dict[str, Any]:
     if np.ptp(degrees_N2[:, 0]) <= _HALF_TURN:
         return {"type": "Polygon", "coordinates": _oriented(np.split(degrees_N2, lengths))}
     shape = {"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]}
-    cut = warp.transform_geom(crs, _WGS84, shape, antimeridian_cutting=True)
+    cut = warp.transform_geom(crs, _WGS84, shape)
     polygons = cut["coordinates"] if cut["type"] == "MultiPolygon" else [cut["coordinates"]]
     oriented = [_oriented([np.array(ring, np.float64) for ring in polygon]) for polygon in polygons]
     return {"type": "MultiPolygon", "coordinates": oriented}

@@ -57,10 +57,9 @@ class Predictor:
         """Names of the classes in the order of their indices."""
         return tuple(self.manifest.config["data"]["classes"])
 
-    def signature(self, name: str) -> Callable[..., Any] | None:
-        """Returns the function of a signature; None if the model has none of that name."""
-        found: Callable[..., Any] | None = self._model.signatures.get(name)
-        return found
+    def signature(self, name: str) -> Any:
+        """Returns the concrete function of a signature; None if the model has none of that name."""
+        return self._model.signatures.get(name)
 
     def predict(self, picture: Path, encode: Callable[[Path, bytes], bytes] | None = None) -> Prediction:
         """Predicts the mask of an image at its own size; upright, if its Exif data rotates it.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import click
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -154,7 +155,7 @@ def _predict(
                 place = f"image {number} of {progress.total}, " if progress.total > 1 else ""
                 status.update(Text(f"predicting {place}{image.path.name}"))
                 try:
-                    figures = answer(image, lambda text, place=place: status.update(Text(f"predicting {place}{text}")))
+                    figures = answer(image, _teller(status, place))
                 except FailedPictureError as error:
                     progress.failures.append(error)
                     continue
@@ -169,6 +170,10 @@ def _predict(
                 console.print(line, markup=False)
         if found.skipped_text:
             console.print(f"skipped, not images: {found.skipped_text}", markup=False)
+
+
+def _teller(status: Status, place: str) -> _Tell:
+    return lambda text: status.update(Text(f"predicting {place}{text}"))
 
 
 def _failure_error(progress: _Progress) -> UserError:

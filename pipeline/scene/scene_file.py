@@ -27,7 +27,7 @@ class WantedSamples(NamedTuple):
 
     depth: str
     """NumPy's name of their type."""
-    count: int
+    in_file: int
     """Bands of a file, in the order of `data.bands.names`; 3 for 8-bit RGB."""
     places: tuple[int, ...]
     """Positions of the bands that the model gets."""
@@ -142,13 +142,13 @@ class Scene:
     def _picked_bands(self) -> list[int]:
         """Positions in the file of the bands that the model gets; an alpha band beyond them is a mask."""
         count, wanted = self._dataset.count, self._wanted
-        own = count - 1 if self._alpha == [count - 1] and count != wanted.count else count
+        own = count - 1 if self._alpha == [count - 1] and count != wanted.in_file else count
         if wanted.is_rgb and own == 1:
             self._check_no_palette()
             return [0, 0, 0]
-        if own != wanted.count:
+        if own != wanted.in_file:
             hint = "write those three, or train with data.bands" if wanted.is_rgb else "see data.bands.names"
-            raise self.error(f"the scene has {own} bands, and the model takes {wanted.count}; {hint}")
+            raise self.error(f"the scene has {own} bands, and the model takes {wanted.in_file}; {hint}")
         return list(wanted.places)
 
     def _check_no_palette(self) -> None:
@@ -180,7 +180,7 @@ class Scene:
     def _masks(self) -> bool:
         """Whether a mask has to be read; that of an alpha band which the model takes is none."""
         flags = {flag.name for flags in self._dataset.mask_flag_enums for flag in flags}
-        alpha_is_data = set(self._alpha) & set(range(self._wanted.count))
+        alpha_is_data = set(self._alpha) & set(range(self._wanted.in_file))
         return bool(flags - {"all_valid"}) and not ("alpha" in flags and alpha_is_data)
 
     def _finite(self, image_HWC: Samples, window: Window) -> Samples:

@@ -106,9 +106,11 @@ class Scene:
         return list(self._dataset.gcps[0])
 
     @property
-    def has_mask(self) -> bool:
-        """Whether pixels may be without data, by NoData, a mask or an alpha band."""
-        return self._has_mask
+    def is_wide_in_strips(self) -> bool:
+        """Whether every block is as wide as the scene, and the scene wider than high: windows then cut all blocks."""
+        height, width = self.size_2
+        rows, columns = self._dataset.block_shapes[0]
+        return bool(width > height > rows and columns >= width)
 
     def read(self, window: Window) -> Samples:
         """Reads the samples [H, W, bands] that the model takes.

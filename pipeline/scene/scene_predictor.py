@@ -84,14 +84,17 @@ class ScenePredictor:
         return ScenePrediction(dict(zip(self._predictor.classes, shares, strict=False)), confidence, notes)
 
     def _check(self, scene: Scene) -> list[str]:
-        """Returns notes on the scene's georeference; refuses polygons that it does not allow."""
+        """Returns notes on the scene's georeference and storage; refuses polygons that it does not allow."""
         if self._formats and scene.transform is None:
             raise scene.error("polygons need an affine transformation to map coordinates, and the scene has none")
-        if scene.crs is not None:
-            return []
-        if "geojson" in self._formats:
-            raise scene.error("GeoJSON is in WGS 84, and the scene has no coordinate reference system; use gpkg")
-        return [f"{scene.path} has no coordinate reference system, so that what is written has none"]
+        notes = []
+        if scene.crs is None:
+            if "geojson" in self._formats:
+                raise scene.error("GeoJSON is in WGS 84, and the scene has no coordinate reference system; use gpkg")
+            notes.append(f"{scene.path} has no coordinate reference system, so that what is written has none")
+        if scene.is_wide_in_strips:
+            notes.append(f"{scene.path} is stored in rows; `gdal_translate -co TILED=YES` makes it faster to read")
+        return notes
 
     def _decide(self, scene: Scene, writer: MaskWriter) -> _Totals:
         """Predicts the scene window by window, or as a whole if the model cannot do otherwise."""

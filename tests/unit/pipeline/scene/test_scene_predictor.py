@@ -80,6 +80,13 @@ def test_a_missing_crs_is_said(model: Scenes, tmp_path: Path) -> None:
         model.predict(path, "geojson")
 
 
+def test_a_wide_scene_in_rows_is_predicted_and_said(model: Scenes, tmp_path: Path) -> None:
+    image_CHW = blocky_image(3, 40, 60)
+    rows = write_scene(tmp_path / "rows.tif", image_CHW, tiled=False, blockysize=8)
+    assert "is stored in rows" in model.predict(rows).notes[0]
+    np.testing.assert_array_equal(model.mask(rows), model.mask(write_scene(tmp_path / "tiles.tif", image_CHW)))
+
+
 def test_no_data_is_void_and_counts_nowhere(model: Scenes, tmp_path: Path) -> None:
     """By NoData, an internal mask of 1 bit, or an alpha band; the statistics are those of the rest."""
     known_HW = np.zeros([HEIGHT, WIDTH], bool)

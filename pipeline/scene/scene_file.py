@@ -73,6 +73,7 @@ class Scene:
         self._dataset = dataset
         self._wanted = wanted
         self._alpha = [index for index, one in enumerate(dataset.colorinterp) if one.name == "alpha"]
+        self._check_bits()
         self._bands = self._picked_bands()
         self._check_samples()
         self._check_blocks()
@@ -153,6 +154,15 @@ class Scene:
             raise self.error(f"the scene has {own} bands, and the model takes {wanted.in_file}; {hint}")
         return list(wanted.places)
 
+    def _check_bits(self) -> None:
+        """Before the bands, because GDAL gives samples of 1 bit a palette."""
+        bits = self._dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+        if bits and int(bits) < _WHOLE_BYTES:
+            raise self.error(
+                f"the scene has samples of {bits} {'bit' if bits == '1' else 'bits'}, and the model takes "
+                f"{self._wanted.depth}; convert it"
+            )
+
     def _check_no_palette(self) -> None:
         if self._dataset.colorinterp[0].name == "palette":
             raise self.error("the scene has a palette; convert it with `gdal_translate -expand rgb`")
@@ -160,9 +170,6 @@ class Scene:
     def _check_samples(self) -> None:
         depth = self._wanted.depth
         types = {self._dataset.dtypes[place] for place in self._bands}
-        bits = self._dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
-        if bits and int(bits) < _WHOLE_BYTES:
-            raise self.error(f"the scene has samples of {bits} bits, and the model takes {depth}; convert it")
         lossless = {"uint8", "int8", "uint16", "int16"} if depth == "float32" else set()
         if other := types - lossless - {depth}:
             raise self.error(f"the scene has {min(other)} samples, and the model takes {depth}; convert it")

@@ -130,7 +130,7 @@ def test_a_scene_that_the_model_does_not_take_is_refused(model: Scenes, tmp_path
     assert refusal(five).startswith("the scene has 5 bands, and the model takes 3")
     assert refusal(IMAGE_CHW.astype(np.uint16)) == "the scene has uint16 samples, and the model takes uint8; convert it"
     assert (
-        refusal(IMAGE_CHW[:1] % 2, nbits=1) == "the scene has samples of 1 bits, and the model takes uint8; convert it"
+        refusal(IMAGE_CHW[:1] % 2, nbits=1) == "the scene has samples of 1 bit, and the model takes uint8; convert it"
     )
     assert not list(model.out.glob("*")), "nothing is left"
 

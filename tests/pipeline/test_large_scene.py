@@ -13,7 +13,7 @@ import pytest
 import rasterio
 from rasterio.windows import Window
 
-from tests.support.process_memory import peak_memory
+from tests.support.memory import peak_memory
 from tests.support.scenes import CRS, TRANSFORM, blocky_image, scene_registry
 
 SIDE = 12_000

@@ -71,7 +71,7 @@ class Encoder(Settings):
     def _alpha_exists(self) -> Encoder:
         alphas = self.spec.alphas
         if not alphas and self.alpha != 1:
-            scalable = " and ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
+            scalable = ", ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
             raise ValueError(f"alpha is for {scalable}; {self.name} has none")
         if alphas and self.weights == "imagenet" and self.alpha not in alphas:
             raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, alphas))} only")

@@ -19,9 +19,12 @@ _LEVELS_WITH_DROPOUT = 2
 
 def encoder_unet(image_BHWC: tf.Tensor, config: EncoderUNet, num_outputs: int) -> tf.Tensor:
     """Logits [B, H, W, num_outputs] from images in 0…255; height and width must be divisible by 32."""
-    *skips, features = encode(image_BHWC, config.encoder, list(skip_layers(config.encoder).values()))
+    layer_at = skip_layers(config.encoder)
+    *found, features = encode(image_BHWC, config.encoder, list(layer_at.values()))
+    skip_at = dict(zip(layer_at, found, strict=False))
     up = _transposed_level if config.decoder == "pix2pix" else _convolutional_level
-    for level, (skip, channels) in enumerate(zip(reversed(skips), config.widths, strict=True)):
+    for level, channels in enumerate(config.widths):
+        skip = skip_at.get(2 ** (len(config.widths) - level))
         dropout = config.dropout if level < _LEVELS_WITH_DROPOUT else 0.0
         features = up(features, skip, channels, dropout, f"up{level}")
     if config.decoder == "pix2pix":
@@ -30,7 +33,9 @@ def encoder_unet(image_BHWC: tf.Tensor, config: EncoderUNet, num_outputs: int) -
     return layers.Conv2D(num_outputs, 1, name="head")(features)
 
 
-def _transposed_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropout: float, name: str) -> tf.Tensor:
+def _transposed_level(
+    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str
+) -> tf.Tensor:
     features = layers.Conv2DTranspose(
         channels,
         3,
@@ -44,10 +49,16 @@ def _transposed_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropo
     if dropout:
         features = layers.Dropout(dropout, name=f"{name}_dropout")(features)
     features = layers.ReLU(name=f"{name}_relu")(features)
-    return layers.Concatenate(name=f"{name}_skip")([features, skip])
+    return _joined(features, skip, name)
 
 
-def _convolutional_level(features: tf.Tensor, skip: tf.Tensor, channels: int, dropout: float, name: str) -> tf.Tensor:
-    features = layers.Concatenate(name=f"{name}_skip")([enlarged(features, 2, f"{name}_grow"), skip])
+def _convolutional_level(
+    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str
+) -> tf.Tensor:
+    features = _joined(enlarged(features, 2, f"{name}_grow"), skip, name)
     features = double_convolution(features, channels, name)
     return layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(features) if dropout else features
+
+
+def _joined(features: tf.Tensor, skip: tf.Tensor | None, name: str) -> tf.Tensor:
+    return features if skip is None else layers.Concatenate(name=f"{name}_skip")([features, skip])

@@ -60,7 +60,7 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ),
         ("trainer.model={type: fcn8, encoder: {name: resnet50}}", "fcn8 requires the encoder vgg16, not resnet50"),
         ("trainer.model={type: fcn8, encoder: {name: vgg16, weights: a.pkl}}", "'a.pkl' is neither imagenet, nor none"),
-        ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet and mobilenet_v2"),
+        ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet, mobilenet_v2, "),
         (
             "trainer.model={type: deeplabv3plus, encoder: {name: mobilenet, alpha: 0.3}}",
             "for alpha 0.25, 0.5, 0.75, 1.0",

@@ -42,7 +42,15 @@ SMALL: dict[str, Architecture] = {
     "deeplab-at-32": DeepLabV3Plus(encoder=on("mobilenet_v2"), width=16, rates=(1,), output_stride=32),
 }
 
-FAST = ("pix2pix-mobilenet_v2", "pix2pix-vgg16", "convolution-mobilenet", "fcn8", "deeplab-mobilenet", "deeplab-at-32")
+FAST = (
+    "pix2pix-mobilenet_v2",
+    "pix2pix-mobilenet_v3_small",
+    "pix2pix-vgg16",
+    "convolution-mobilenet",
+    "fcn8",
+    "deeplab-mobilenet",
+    "deeplab-at-32",
+)
 
 
 def model_of(config: Architecture, num_classes: int = 3, height: int = SIDE, width: int = SIDE) -> keras.Model:
@@ -130,7 +138,13 @@ def test_a_pyramid_has_a_branch_for_each_rate() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pix2pix-efficientnet_v2_b0", "convolution-densenet121", "fcn8", "deeplab-mobilenet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(name for name in SMALL if name.startswith("pix2pix-")),
+        *("convolution-densenet121", "fcn8", "deeplab-mobilenet"),
+    ],
+)
 def test_the_exported_model_gives_the_trained_ones_probabilities(
     name: str, transformed: Transformed, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from common.settings import Settings, default_type
 from components.trainer.encoder_specs import ENCODERS, EncoderSpec
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     EncoderName = str
 else:
     EncoderName = Literal[tuple(ENCODERS)]
+
+
+def _name_of(value: object) -> object:
+    """Reads true and false, which this key took before it had names."""
+    return {True: "batch", False: "none"}[value] if isinstance(value, bool) else value
+
+
+Normalise = Annotated[Literal["batch", "group", "none"], BeforeValidator(_name_of)]
+
+_NORMALISE = (
+    "Normalisation after each convolution{where}: `batch`, `group` (independent of the batch, for batches of one or "
+    "two images), or `none`."
+)
 
 
 class UNet(Settings):
@@ -27,9 +40,7 @@ class UNet(Settings):
         default=4, ge=1, le=8, description="Number of downsamplings: width 64 and depth 4 give 64…1024 channels."
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate at the bottom.")
-    normalise: bool = Field(
-        default=True, description="Whether batch normalisation follows each convolution; in the paper it does not."
-    )
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where="") + " In the paper: none.")
 
     @property
     def num_downsamples(self) -> int:
@@ -105,6 +116,7 @@ class EncoderUNet(EncoderArchitecture):
         default=(512, 256, 128, 64), description="Channels of the decoder levels, at strides 16, 8, 4 and 2."
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate after the first two decoder levels.")
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where=" of the decoder"))
 
     @field_validator("widths")
     @classmethod
@@ -153,6 +165,9 @@ class DeepLabV3Plus(EncoderArchitecture):
     )
     width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid and of the decoder.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout rate after the pyramid.")
+    normalise: Normalise = Field(
+        default="batch", description=_NORMALISE.format(where=" of the pyramid and the decoder")
+    )
 
     @field_validator("rates")
     @classmethod

@@ -22,6 +22,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
+from components.trainer.batch_statistics import check_batch_statistics
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
@@ -109,6 +110,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
+        check_batch_statistics(self.trainer, self.transform.height, self.transform.width)
         self._check_scaling()
         self._check_windows()
         self._check_values()

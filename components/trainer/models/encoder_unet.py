@@ -9,8 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from components.trainer.architectures import EncoderUNet
-from components.trainer.models.blocks import MOMENTUM, double_convolution, enlarged
+from components.trainer.architectures import EncoderUNet, Normalise
+from components.trainer.models.blocks import double_convolution, enlarged, normalisation
 from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
@@ -26,26 +26,27 @@ def encoder_unet(image_BHWC: tf.Tensor, config: EncoderUNet, num_outputs: int) -
     for level, channels in enumerate(config.widths):
         skip = skip_at.get(2 ** (len(config.widths) - level))
         dropout = config.dropout if level < _LEVELS_WITH_DROPOUT else 0.0
-        features = up(features, skip, channels, dropout, f"up{level}")
+        features = up(features, skip, channels, dropout, f"up{level}", config.normalise)
     if config.decoder == "pix2pix":
         return layers.Conv2DTranspose(num_outputs, 3, strides=2, padding="same", name="head")(features)
-    features = double_convolution(enlarged(features, 2, "up4_grow"), max(1, config.widths[-1] // 2), "up4")
+    features = enlarged(features, 2, "up4_grow")
+    features = double_convolution(features, max(1, config.widths[-1] // 2), "up4", config.normalise)
     return layers.Conv2D(num_outputs, 1, name="head")(features)
 
 
 def _transposed_level(
-    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str
+    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str, normalise: Normalise
 ) -> tf.Tensor:
     features = layers.Conv2DTranspose(
         channels,
         3,
         strides=2,
         padding="same",
-        use_bias=False,
+        use_bias=normalise == "none",
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
         name=f"{name}_grow",
     )(features)
-    features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(features)
+    features = normalisation(features, normalise, f"{name}_norm")
     if dropout:
         features = layers.Dropout(dropout, name=f"{name}_dropout")(features)
     features = layers.ReLU(name=f"{name}_relu")(features)
@@ -53,10 +54,10 @@ def _transposed_level(
 
 
 def _convolutional_level(
-    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str
+    features: tf.Tensor, skip: tf.Tensor | None, channels: int, dropout: float, name: str, normalise: Normalise
 ) -> tf.Tensor:
     features = _joined(enlarged(features, 2, f"{name}_grow"), skip, name)
-    features = double_convolution(features, channels, name)
+    features = double_convolution(features, channels, name, normalise)
     return layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(features) if dropout else features
 
 

@@ -39,6 +39,11 @@ SMALL: dict[str, Architecture] = {
     "convolution-mobilenet": EncoderUNet(encoder=on("mobilenet"), decoder="convolution", widths=(16, 8, 8, 8)),
     "fcn8": FCN8(encoder=on("vgg16"), head_width=16),
     **{f"deeplab-{name}": DeepLabV3Plus(encoder=on(name), width=16, rates=(1, 2)) for name in get_args(EncoderName)},
+    "convolution-group": EncoderUNet(
+        encoder=on("mobilenet"), decoder="convolution", widths=(16, 8, 8, 8), normalise="group"
+    ),
+    "pix2pix-none": EncoderUNet(encoder=on("mobilenet"), widths=(16, 8, 8, 8), normalise="none"),
+    "deeplab-group": DeepLabV3Plus(encoder=on("mobilenet"), width=16, rates=(1, 2), normalise="group"),
     "deeplab-at-32": DeepLabV3Plus(encoder=on("mobilenet_v2"), width=16, rates=(1,), output_stride=32),
 }
 
@@ -50,6 +55,7 @@ FAST = (
     "fcn8",
     "deeplab-mobilenet",
     "deeplab-at-32",
+    "pix2pix-none",
 )
 
 
@@ -92,7 +98,7 @@ def test_pictures_need_not_be_square_and_two_classes_share_a_logit(name: str) ->
 def test_a_unet_without_normalisation_has_biases_instead() -> None:
     """64…1024 with a sigmoid, as in notebooks on aerial pictures: 31,031,745 weights, all of them trained."""
     with tf.Graph().as_default():
-        model = model_of(UNet(normalise=False), 2, 32, 32)
+        model = model_of(UNet(normalise="none"), 2, 32, 32)
     assert model.count_params() == 31_031_745
     assert not model.non_trainable_weights
     assert not [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -41,6 +41,10 @@ class UNet(Settings):
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate at the bottom.")
     normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where="") + " In the paper: none.")
+    attention: bool = Field(
+        default=False,
+        description="Whether attention gates (Oktay et al. 2018) weight the skip connections.",
+    )
 
     @property
     def num_downsamples(self) -> int:
@@ -108,15 +112,28 @@ class EncoderUNet(EncoderArchitecture):
 
     type: Literal["encoder_unet"] = "encoder_unet"
     encoder: Encoder = Field(description="The encoder.", examples=["{name: mobilenet_v2}"])
-    decoder: Literal["pix2pix", "convolution"] = Field(
+    decoder: Literal["pix2pix", "convolution", "unet++"] = Field(
         default="pix2pix",
-        description="The decoder: one transposed convolution per level, or bilinear upsampling and two convolutions.",
+        description="The decoder: one transposed convolution per level; bilinear upsampling and two convolutions; or "
+        "these with the nested skip connections of U-Net++ (Zhou et al. 2018).",
     )
     widths: tuple[int, int, int, int] = Field(
         default=(512, 256, 128, 64), description="Channels of the decoder levels, at strides 16, 8, 4 and 2."
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate after the first two decoder levels.")
     normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where=" of the decoder"))
+    attention: bool = Field(
+        default=False,
+        description="Whether attention gates (Oktay et al. 2018) weight the skip connections; not with unet++.",
+    )
+
+    @model_validator(mode="after")
+    def _gates_single_skips(self) -> EncoderUNet:
+        if self.attention and self.decoder == "unet++":
+            raise ValueError(
+                "attention is for the decoders pix2pix and convolution; unet++ has nested skip connections"
+            )
+        return self
 
     @field_validator("widths")
     @classmethod
@@ -177,9 +194,20 @@ class DeepLabV3Plus(EncoderArchitecture):
         return value
 
 
-Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus
+class FPN(EncoderArchitecture):
+    """The feature pyramid network of Lin et al. (2017) with the semantic branch of Kirillov et al. (2019)."""
+
+    type: Literal["fpn"] = "fpn"
+    encoder: Encoder = Field(description="The encoder.", examples=["{name: resnet50}"])
+    pyramid_width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid.")
+    width: int = Field(default=128, ge=1, le=2048, description="Channels of the branch behind each of its levels.")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="Dropout rate before the last convolution.")
+    normalise: Normalise = Field(default="group", description=_NORMALISE.format(where=" of the branches"))
+
+
+Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus | FPN
 TaggedArchitecture = Annotated[
     Architecture,
     Field(discriminator="type"),
-    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus),
+    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus, FPN),
 ]

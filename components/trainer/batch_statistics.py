@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.trainer.architectures import DeepLabV3Plus, UNet
+from components.trainer.architectures import FPN, DeepLabV3Plus, UNet
 from components.trainer.config import TrainerConfig
 
 _FEW = 2
@@ -46,7 +46,7 @@ def small_batch_warning(config: TrainerConfig, images: int) -> str | None:
 def _remedy(config: TrainerConfig, one_pixel: bool) -> str | None:
     """Returns the setting that helps, if batch normalisation is trained on features of one pixel."""
     averages = isinstance(config.model, DeepLabV3Plus)  # Its pyramid has a branch with the mean of the image.
-    if _in_decoder(config) and (averages or (one_pixel and isinstance(config.model, UNet))):
+    if _in_decoder(config) and (averages or (one_pixel and isinstance(config.model, (UNet, FPN)))):
         return _DECODER
     return _ENCODER if one_pixel and _in_encoder(config) else None
 

@@ -1,8 +1,8 @@
-"""The semantic branch of Kirillov et al., "Panoptic Feature Pyramid Networks" (2019), on the pyramid of Lin et al. (2017).
+"""The semantic branch of Kirillov et al., "Panoptic Feature Pyramid Networks" (2019).
 
-The pyramid adds the enlarged coarse features to the finer ones.  Each level is convolved and enlarged to stride 4, and
-the levels are added.  As in segmentation_models.pytorch, the 3×3 convolution that Lin et al. put behind each level of the
-pyramid is left out: the first convolution of the branch follows in its place.
+The pyramid of Lin et al. (2017) adds the enlarged coarse features to the finer ones.  Each level is convolved and
+enlarged to stride 4, and the levels are added.  As in segmentation_models.pytorch, the 3×3 convolution that Lin et al.
+put behind each level of the pyramid is left out: the first convolution of the branch follows in its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def fpn(image_BHWC: tf.Tensor, config: FPN, num_outputs: int) -> tf.Tensor:
     layer_at = skip_layers(config.encoder)
     features = encode(image_BHWC, config.encoder, [layer_at[stride] for stride in _STRIDES])
     levels = [
-        _at_stride_4(level, doublings, config) for doublings, level in enumerate(_pyramid(features, config.pyramid_width))
+        _at_stride_4(level, doublings, config)
+        for doublings, level in enumerate(_pyramid(features, config.pyramid_width))
     ]
     together = layers.Add(name="branches")(levels)
     together = layers.SpatialDropout2D(config.dropout, name="branches_dropout")(together)

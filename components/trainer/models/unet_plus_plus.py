@@ -1,8 +1,8 @@
 """The decoder of Zhou et al., "UNet++: A Nested U-Net Architecture for Medical Image Segmentation" (2018).
 
 A node X(i, j) of level i has two convolutions over all nodes before it at its level and the enlarged one below:
-X(i, j) = H([X(i, 0), …, X(i, j−1), up(X(i+1, j−1))]), with the encoder's features as X(i, 0).  As in the paper, all nodes
-of a level have the same number of channels.  Deep supervision, an option there, is left out.
+X(i, j) = H([X(i, 0), …, X(i, j−1), up(X(i+1, j−1))]), with the encoder's features as X(i, 0).  As in the paper, all
+nodes of a level have the same number of channels.  Deep supervision, an option there, is left out.
 """
 
 from __future__ import annotations

@@ -52,19 +52,24 @@ class UNet(Settings):
         return self.depth
 
     @property
+    def size_divisor(self) -> int:
+        """Number by which height and width must be divisible."""
+        return 2**self.depth
+
+    @property
     def encoder(self) -> None:
         """It has none."""
         return None
 
 
 class Encoder(Settings):
-    """A classification network of keras.applications without its classifier; it applies its own image scaling."""
+    """A classification network without its classifier; it applies its own image scaling."""
 
     name: EncoderName = Field(description="The network.", examples=["mobilenet_v2"])
     weights: str = Field(
         default="imagenet",
-        description="Initial weights: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
-        "of the network without its top, or `none` (random).",
+        description="Initial weights: `imagenet` (Keras' weights, downloaded once; not for `mit_…`), a local .h5 file "
+        "with weights of the network without its top, or `none` (random).",
     )
     alpha: float = Field(default=1.0, gt=0, le=2, description="Width multiplier of the MobileNets.")
 
@@ -81,6 +86,15 @@ class Encoder(Settings):
         if value not in ("imagenet", "none") and not value.endswith((".h5", ".hdf5")):
             raise ValueError(f"{value!r} is neither imagenet, nor none, nor the path of an .h5 file")
         return value
+
+    @model_validator(mode="after")
+    def _is_published(self) -> Encoder:
+        if self.weights == "imagenet" and self.spec.weights is None:
+            raise ValueError(
+                f"Keras publishes no weights of {self.name}; convert a published .safetensors file with `segpipe "
+                f"convert-weights {self.name} FILE` and name the .h5 file in weights, or write none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _alpha_exists(self) -> Encoder:
@@ -105,6 +119,11 @@ class EncoderArchitecture(Settings):
     def num_downsamples(self) -> int:
         """Number of times that height and width are halved."""
         return 5
+
+    @property
+    def size_divisor(self) -> int:
+        """Number by which height and width must be divisible."""
+        return 2**self.num_downsamples
 
 
 class EncoderUNet(EncoderArchitecture):
@@ -205,9 +224,33 @@ class FPN(EncoderArchitecture):
     normalise: Normalise = Field(default="group", description=_NORMALISE.format(where=" of the branches"))
 
 
-Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus | FPN
+class SegFormer(EncoderArchitecture):
+    """SegFormer of Xie et al. (2021): a Mix Transformer and a decoder of dense layers, for images of any size."""
+
+    type: Literal["segformer"] = "segformer"
+    encoder: Encoder = Field(description="`mit_b0`, `mit_b1` or `mit_b2`.", examples=["{name: mit_b0, weights: none}"])
+    decoder_width: int = Field(
+        default=256, ge=1, le=2048, description="Channels of the decoder; in the paper 256 for B0 and B1, 768 for B2."
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout rate before the last convolution.")
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where=" of the decoder"))
+
+    @field_validator("encoder")
+    @classmethod
+    def _stands_on_a_mix_transformer(cls, value: Encoder) -> Encoder:
+        if not value.name.startswith("mit_"):
+            raise ValueError(f"segformer requires the encoder mit_b0, mit_b1 or mit_b2, not {value.name}")
+        return value
+
+    @property
+    def size_divisor(self) -> int:
+        """Any size will do."""
+        return 1
+
+
+Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus | FPN | SegFormer
 TaggedArchitecture = Annotated[
     Architecture,
     Field(discriminator="type"),
-    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus, FPN),
+    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus, FPN, SegFormer),
 ]

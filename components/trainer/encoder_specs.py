@@ -40,14 +40,15 @@ class PublishedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A classification network of keras.applications, which serves as an encoder.
+    """A classification network, of keras.applications or our own, which serves as an encoder.
 
     Attributes:
-        application: Name of its builder in `keras.applications`.
+        application: Name of its builder in `keras.applications`, or in `models/mix_transformer.py`.
         preprocessing: Mode of its `preprocess_input`: `tf` scales to −1…1, `tf_128` by 1/128 to about the same, `torch`
             by ImageNet's mean and standard deviation, `caffe` to BGR less ImageNet's mean.
         skip_layers: Names of the layers whose features have the strides of `STRIDES`; `None` where there is none.
-        weights: The published file; `{alpha}` and `{side}` in its name stand for the width and the size of the images.
+        weights: The file that Keras publishes, if any; `{alpha}` and `{side}` in its name stand for the width and the
+            size of the images.
         alphas: Width with published weights → how the file's name writes it; empty if the width is fixed.
         sides: Sizes of square images with a file of their own, if there are several.
         scales_itself: Whether the builder puts the preprocessing into the network unless it is told not to.
@@ -57,7 +58,7 @@ class EncoderSpec:
     application: str
     preprocessing: Literal["tf", "tf_128", "torch", "caffe"]
     skip_layers: tuple[str | None, str, str, str, str]
-    weights: PublishedFile
+    weights: PublishedFile | None
     alphas: Mapping[float, str] = field(default_factory=dict)
     sides: tuple[int, ...] = ()
     scales_itself: bool = False
@@ -70,6 +71,7 @@ class EncoderSpec:
 
     def published(self, alpha: float, height: int, width: int) -> PublishedFile:
         """Returns the file for a width and a size of images: that of their size if there is one, else of 224²."""
+        assert self.weights is not None
         side = height if height == width and height in self.sides else _USUAL_SIDE
         name = self.weights.name.format(alpha=self.alphas.get(alpha), side=side)
         return self.weights._replace(name=name)
@@ -202,4 +204,14 @@ ENCODERS: dict[str, EncoderSpec] = {
             "convnext", "convnext_tiny_notop.h5", "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1"
         ),
     ),
+    **{
+        f"mit_{size}": EncoderSpec(
+            f"MixTransformer{size.upper()}",
+            preprocessing="torch",
+            batch_normalised=False,
+            skip_layers=(None, "layer_norm.0", "layer_norm.1", "layer_norm.2", "layer_norm.3"),
+            weights=None,
+        )
+        for size in ("b0", "b1", "b2")
+    },
 }

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.trainer.architectures import FCN8, FPN, Architecture, DeepLabV3Plus, EncoderUNet, UNet
+from components.trainer.architectures import FCN8, FPN, Architecture, DeepLabV3Plus, EncoderUNet, SegFormer, UNet
 from components.trainer.augmentation.strength import with_strength
 from components.trainer.config import TrainerConfig
 from components.trainer.losses.config import LossTerm
@@ -60,6 +60,8 @@ def _of_width(model: Architecture, width: int) -> dict[str, Any]:
     match model:
         case UNet() | DeepLabV3Plus() | FPN():
             return {"width": width}
+        case SegFormer():
+            return {"decoder_width": width}
         case FCN8():
             return {"head_width": width}
         case EncoderUNet(widths=widths):

@@ -123,11 +123,17 @@ class RunConfig(Settings):
         return self
 
     def _check_size(self) -> None:
-        height, width, num_downsamples = self.transform.height, self.transform.width, self.trainer.model.num_downsamples
-        if height % 2**num_downsamples or width % 2**num_downsamples:
+        height, width, model = self.transform.height, self.transform.width, self.trainer.model
+        if height % model.size_divisor or width % model.size_divisor:
             raise ValueError(
-                f"transform.height and width ({height}×{width}) must be divisible by {2**num_downsamples}, "
-                f"as trainer.model.type {self.trainer.model.type} halves them {num_downsamples} times"
+                f"transform.height and width ({height}×{width}) must be divisible by {model.size_divisor}, "
+                f"as trainer.model.type {model.type} halves them {model.num_downsamples} times"
+            )
+        least = 2**model.num_downsamples
+        if min(height, width) < least:
+            raise ValueError(
+                f"transform.height and width ({height}×{width}) must be at least {least} with trainer.model.type "
+                f"{model.type}"
             )
         if self.trainer.augmentation.quarter_turns and height != width and not self.transform.crops:
             raise ValueError(

@@ -12,24 +12,26 @@ MOMENTUM = 0.9
 """Of the moving statistics of normalisation: they follow within tens of steps, and a small data set has few."""
 
 
+_EPSILON = 1e-3
+"""Of batch normalisation: Keras' default."""
 _GROUPS = 32
 _LEAST_CHANNELS = 4
 _GROUP_EPSILON = 1e-5
 
 
-def normalised(features: tf.Tensor, normalise: Normalise, name: str) -> tf.Tensor:
+def normalised(features: tf.Tensor, normalise: Normalise, name: str, epsilon: float = _EPSILON) -> tf.Tensor:
     """Normalisation and ReLU: what follows a convolution, which has a bias only without normalisation."""
-    return layers.ReLU(name=f"{name}_relu")(normalisation(features, normalise, f"{name}_norm"))
+    return layers.ReLU(name=f"{name}_relu")(normalisation(features, normalise, f"{name}_norm", epsilon))
 
 
-def normalisation(features: tf.Tensor, normalise: Normalise, name: str) -> tf.Tensor:
+def normalisation(features: tf.Tensor, normalise: Normalise, name: str, epsilon: float = _EPSILON) -> tf.Tensor:
     """Batch or group normalisation, or the features as they are.
 
     Group normalisation is that of Wu and He, "Group Normalization" (2018); it computes in float32, because its sums
     over a whole image do not fit into 16 bits.
     """
     if normalise == "batch":
-        return layers.BatchNormalization(momentum=MOMENTUM, name=name)(features)
+        return layers.BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=name)(features)
     if normalise == "group":
         groups = num_groups(features.shape[-1])
         return layers.GroupNormalization(groups, epsilon=_GROUP_EPSILON, dtype="float32", name=name)(features)

@@ -1,4 +1,4 @@
-"""Classification networks of keras.applications as encoders, each behind the preprocessing that it was trained with."""
+"""Classification networks as encoders, each behind the preprocessing that it was trained with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tf_keras as keras
 from components.trainer.architectures import Architecture, Encoder
 from components.trainer.encoder_specs import OUTPUT, STRIDES, InputOf
 from components.trainer.models.blocks import MOMENTUM
+from components.trainer.models.mix_transformer import SIZES, mix_transformer
 from components.trainer.models.weights import find_weights, load_weights
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
@@ -132,8 +133,10 @@ def _is_grouped(layer: keras.layers.Layer) -> bool:
 
 
 def _built(config: Encoder, height: int, width: int, bands: int) -> keras.Model:
-    build = getattr(keras.applications, config.spec.application)
-    arguments = config.spec.builder_arguments(config.alpha)
+    application, arguments = config.spec.application, config.spec.builder_arguments(config.alpha)
+    if application in SIZES:
+        return mix_transformer(application, (height, width, bands))
+    build = getattr(keras.applications, application)
     return build(include_top=False, weights=None, input_shape=(height, width, bands), **arguments)
 
 

@@ -21,6 +21,7 @@ from components.trainer.architectures import (
     Encoder,
     EncoderName,
     EncoderUNet,
+    SegFormer,
     UNet,
 )
 from components.trainer.export import export
@@ -62,6 +63,7 @@ SMALL: dict[str, Architecture] = {
     "fpn-mobilenet_v3_small": FPN(encoder=on("mobilenet_v3_small"), pyramid_width=16, width=8),
     "fpn-convnext_tiny": FPN(encoder=on("convnext_tiny"), pyramid_width=16, width=8),
     "fpn-batch": FPN(encoder=on("mobilenet"), pyramid_width=16, width=8, normalise="batch"),
+    "segformer": SegFormer(encoder=on("mit_b0"), decoder_width=16),
     "convolution-group": EncoderUNet(
         encoder=on("mobilenet"), decoder="convolution", widths=(16, 8, 8, 8), normalise="group"
     ),
@@ -77,6 +79,7 @@ LEARNERS = (
     "attention-mobilenet_v3_small",
     "attention-unet",
     "fpn-mobilenet_v3_small",
+    "segformer",
 )
 
 FAST = (
@@ -292,6 +295,7 @@ def test_a_pyramid_has_a_branch_for_each_rate() -> None:
         *(name for name in SMALL if name.startswith("pix2pix-")),
         *("convolution-densenet121", "fcn8", "deeplab-mobilenet"),
         *("unet++-mobilenet_v3_small", "attention-mobilenet_v3_small", "attention-unet", "fpn-mobilenet_v3_small"),
+        "segformer",
     ],
 )
 def test_the_exported_model_gives_the_trained_ones_probabilities(

@@ -197,7 +197,9 @@ ENCODERS: dict[str, EncoderSpec] = {
         batch_normalised=False,
         skip_layers=(
             None,
-            *(InputOf(f"convnext_tiny_downsampling_block_{stage}") for stage in range(3)),
+            InputOf("convnext_tiny_downsampling_block_0"),
+            InputOf("convnext_tiny_downsampling_block_1"),
+            InputOf("convnext_tiny_downsampling_block_2"),
             OUTPUT,
         ),
         weights=PublishedFile(

@@ -23,6 +23,7 @@ _SMALL_CHANGE = 0.01  # smallest extent of the bars of changes
 _MEANS = ("mean_iou", "mean_dice")
 _ASKED = {
     "at_least": "at least",
+    "at_most": "at most",
     "may_drop": "drop of at most",
     "better_than_constant": "better than one class everywhere",
     "measured": "classes with pixels",
@@ -172,6 +173,8 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         columns.setdefault(row.column, []).append(row)
     return {
         "overall": evaluation.candidate.overall,
+        "further": tables.further_rows(evaluation),
+        "has_baseline": evaluation.baseline is not None,
         "classes": [row for row in (rows if few else tables.ranked(rows)) if row.iou.value is not None],
         "constant": evaluation.constant_prediction,
         "classes_absent": [row for row in rows if row.iou.value is None],

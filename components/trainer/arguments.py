@@ -57,6 +57,7 @@ class Arguments(NamedTuple):
             strategy,
             until,
             self.pixels,
+            self.classes,
         )
 
 

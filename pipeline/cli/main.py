@@ -242,6 +242,25 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@config_argument
+@set_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
+@click.option("--port", default=6006, show_default=True, help="Port of the page; 0 means any free port.")
+@handle_errors
+def tensorboard(config: Path, overrides: tuple[str, ...], host: str, port: int) -> None:
+    """Show the trainings of CONFIG in TensorBoard: curves, predictions, hyperparameters; also while they run.
+
+    \b
+    Example:
+      segpipe tensorboard pipeline/configs/sample.yaml
+    """
+    from pipeline.cli.tensorboard import open_tensorboard
+    from pipeline.config.run_config import load_config
+
+    open_tensorboard(load_config(config, overrides), host, port)
+
+
+@cli.command()
 @registry_option
 @handle_errors
 def versions(registry: str | None) -> None:

@@ -31,6 +31,7 @@ SMALL = (
 )
 """Many architectures have hardly begun to learn after so few steps: that they are run through is the point."""
 SMALL_UNET = ("trainer.model.width=8", "trainer.model.depth=3", "trainer.epochs=6", "trainer.learning_rate=0.01")
+TWO_PHASES = ("trainer.fine_tuning.from_epoch=2",)
 UNTRAINED = ("trainer.model.encoder.weights=none",)
 
 
@@ -64,7 +65,7 @@ MADE_UP = {
         "clothing",
         shapes.write_clothing,
         "images/*.jpg",
-        (*SMALL, *UNTRAINED, "trainer.model.widths=[32, 16, 8, 8]", "validation.may_be_absent=all"),
+        (*SMALL, *UNTRAINED, *TWO_PHASES, "trainer.model.widths=[32, 16, 8, 8]", "validation.may_be_absent=all"),
     ),
     "nuclei": Case(
         "nuclei",
@@ -127,7 +128,12 @@ REAL_DATA = {
         "trainer.windows.per_epoch=200",
         "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.3}]",
     ),
-    "clothing": (*UNTRAINED, "trainer.epochs=1", "evaluator.thresholds=[{metric: mean_iou, at_least: 0.001}]"),
+    "clothing": (
+        *UNTRAINED,
+        *TWO_PHASES,
+        "trainer.epochs=2",
+        "evaluator.thresholds=[{metric: mean_iou, at_least: 0.001}]",
+    ),
 }
 
 

@@ -18,7 +18,12 @@ from common.errors import UserError
 _LENGTH_BYTES = 8
 _MOST_HEADER_BYTES = 100_000_000
 """As in the format's own implementation."""
-_TYPES = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+}
 _PICKLES = (b"PK\x03\x04", b"\x80")
 """Beginnings of PyTorch's own files, since 1.6 and before."""
 

@@ -18,6 +18,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(cli, ["convert-weights", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_written_file_is_what_an_encoder_starts_from(tmp_path: Path) -> None:
     network = network_with_weights(Encoder(name="mit_b0", weights="none"), 32, 32)
     arrays = {name: values(name, shape) for name, shape in published_shapes(network)}

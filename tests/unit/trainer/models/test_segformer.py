@@ -93,7 +93,7 @@ def valued(name: str, height: int, width: int) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("name", DECODER_WIDTHS)
+@pytest.mark.parametrize("name", ["mit_b0", *(pytest.param(f"mit_b{i}", marks=pytest.mark.slow) for i in (1, 2))])
 def test_it_has_as_many_weights_as_the_published_implementation(name: str) -> None:
     with tf.Graph().as_default():
         model = model_of(config(name), 150)

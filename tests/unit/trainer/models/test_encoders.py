@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src.applications.convnext import ConvNeXt
 
 from components.trainer.architectures import Encoder, EncoderName, EncoderUNet, UNet
 from components.trainer.encoder_specs import ENCODERS, STRIDES
 from components.trainer.models import build_model, encoder_of
-from components.trainer.models.encoders import encode, features_at, network_with_weights, skip_layers
+from components.trainer.models.encoders import encode, features_at, network_with_weights, skip_layers, with_depthwise
 from components.transform.config import TransformConfig
 
 NAMES = get_args(EncoderName)
@@ -119,6 +120,20 @@ def test_features_are_those_of_the_network_that_scales_its_input_itself(name: En
 
 def _with_shapes(weights: list[np.ndarray], network: keras.Model) -> list[tuple[np.ndarray, tuple[int, ...]]]:
     return [(weight, tuple(other.shape)) for weight, other in zip(weights, network.weights, strict=True)]
+
+
+def test_convolutions_with_a_group_a_channel_become_depthwise_ones_that_compute_the_same() -> None:
+    """On a narrow ConvNeXt, whose features at strides 4 to 32 are those that go into the next stage."""
+    arguments = {"include_preprocessing": False, "include_top": False, "input_shape": (SIDE, SIDE, 3)}
+    theirs = ConvNeXt([1, 1, 1, 1], [8, 12, 16, 24], model_name="convnext_tiny", **arguments)
+    copy = with_depthwise(theirs)
+    image_BHWC = np.random.default_rng(1).normal(size=[1, SIDE, SIDE, 3]).astype(np.float32)
+    names = ENCODERS["convnext_tiny"].skip_layers[1:]
+    *skips, last = keras.Model(copy.input, [features_at(copy, name) for name in names])(image_BHWC)
+    np.testing.assert_allclose(last, theirs(image_BHWC), atol=1e-4)
+    assert [skip.shape[1:] for skip in skips] == [(16, 16, 8), (8, 8, 12), (4, 4, 16)]
+    assert copy.count_params() == theirs.count_params()
+    assert not [layer for layer in copy.layers if getattr(layer, "groups", 1) > 1]
 
 
 @pytest.mark.parametrize("name", marked(NAMES))

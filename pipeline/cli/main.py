@@ -31,6 +31,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.weights_command import convert_weights
 
 
 def main() -> None:
@@ -408,7 +409,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -59,6 +59,10 @@ class Predictor:
         """Names of the classes in the order of their indices."""
         return tuple(self.manifest.config["data"]["classes"])
 
+    def signature(self, name: str) -> Any:
+        """Returns the concrete function of a signature; None if the model has none of that name."""
+        return self._model.signatures.get(name)
+
     def predict(self, picture: Path, encode: Callable[[Path, bytes], bytes] | None = None) -> Prediction:
         """Predicts the mask of an image at its own size; upright, if its Exif data rotates it.
 
@@ -68,13 +72,16 @@ class Predictor:
             RefusedPictureError: the model refuses it.
             FailedPictureError: the file cannot be read.
         """
-        import tensorflow as tf
-
         try:
             data = picture.read_bytes()
         except OSError as error:
             raise FailedPictureError(f"cannot read the image {picture}: {error.strerror}") from None
-        encoded = encode(picture, data) if encode else data
+        return self.predict_encoded(picture, encode(picture, data) if encode else data)
+
+    def predict_encoded(self, picture: Path, encoded: bytes) -> Prediction:
+        """As `predict`, of the bytes that the model takes; an error names the file `picture`."""
+        import tensorflow as tf
+
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:

@@ -17,6 +17,7 @@ from common import progress
 from common.compatibility import skip_autograph_for_keras
 from common.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
+from components.trainer.batch_statistics import small_batch_warning
 from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Situation, StopOnDivergence
@@ -126,6 +127,8 @@ def train(
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
     task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels)._replace(until=until)
+    if few := small_batch_warning(config, config.batch_size // strategy.num_replicas_in_sync):
+        progress.report(few)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     checkpointing = train_phases(network, task, strategy)

@@ -22,7 +22,7 @@ from segpipe_client.pictures import decoded_rgb
 from segpipe_client.polygons import feature_collection, outlines, regions
 from serving.errors import FailedPictureError
 
-FORMATS = ("png", "coco", "labelme", "geojson")
+FORMATS = ("png", "coco", "labelme", "geojson", "gpkg")
 COCO_FILE = "predictions.json"
 LABELME_VERSION = "5.5.0"
 
@@ -61,7 +61,13 @@ class AnswerFiles(ABC):
 
 def answer_files(format: str, out: Path) -> AnswerFiles:
     """Returns the writer of a format, one of `FORMATS`, into the folder `out`."""
-    writers: dict[str, type[AnswerFiles]] = {"png": _Masks, "coco": _Coco, "labelme": _Labelme, "geojson": _GeoJson}
+    writers: dict[str, type[AnswerFiles]] = {
+        "png": _Masks,
+        "coco": _Coco,
+        "labelme": _Labelme,
+        "geojson": _GeoJson,
+        "gpkg": _GeoJson,  # Only scenes have such a file, and are written elsewhere.
+    }
     return writers[format](out)
 
 

@@ -19,6 +19,7 @@ from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import PresetSource, TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.trainer.batch_statistics import small_batch_warning
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
@@ -60,6 +61,8 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         report = _judge(config, rehearsal, console)
         _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
         _print_warnings(console, too_small)
+        few = small_batch_warning(config.trainer, config.trainer.batch_size // config.trainer.workers)
+        _print_warnings(console, [few] if few else [])
         _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
     if not report.passed:
         from components.data_gate.result import told

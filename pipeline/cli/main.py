@@ -31,6 +31,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.weights_command import convert_weights
 
 
 def main() -> None:
@@ -314,10 +315,10 @@ def rollback(version: int | None, registry: str | None) -> None:
 )
 @click.option(
     "--format",
-    type=click.Choice(("png", "coco", "labelme", "geojson")),
+    type=click.Choice(("png", "coco", "labelme", "geojson", "gpkg")),
     default="png",
     show_default=True,
-    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open.",
+    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open; gpkg for GeoTIFFs only.",
 )
 @handle_errors
 def predict(
@@ -327,12 +328,15 @@ def predict(
 
     A refused image does not stop the others: refused images are listed at the end, and the exit status is 1.  In a
     folder and its subfolders, files with an image's suffix are segmented; outputs have the same relative paths in OUT.
+    A GeoTIFF of any size is read by windows, and gets a georeferenced mask, NAME.mask.tif; with --format geojson or
+    gpkg also polygons in map coordinates.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
       segpipe predict build/sample-data/images --out build/masks
       segpipe predict photos --format coco --out photos/predicted
+      segpipe predict scene.tif --format gpkg
       segpipe predict image.png --url http://localhost:8501/v1/models/sample
     """
 
@@ -405,7 +409,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

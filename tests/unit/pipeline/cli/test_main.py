@@ -20,6 +20,7 @@ COMMANDS = [
     "preview",
     "compile",
     "tensorboard",
+    "convert-weights",
     "versions",
     "rollback",
     "predict",

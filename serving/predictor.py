@@ -26,6 +26,8 @@ class Prediction(NamedTuple):
     mask_HW: np.ndarray
     class_fractions_C: np.ndarray
     mean_confidence: float
+    picture: bytes
+    """The image as the model took it."""
 
 
 class Predictor:
@@ -85,4 +87,5 @@ class Predictor:
         except tf.errors.InvalidArgumentError as error:
             raise RefusedPictureError(f"{picture}: {extract_error_message(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])))
-        return Prediction(mask_HW, answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0]))
+        fractions_C, confidence = answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0])
+        return Prediction(mask_HW, fractions_C, confidence, encoded)

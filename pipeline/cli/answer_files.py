@@ -38,6 +38,8 @@ class Prediction(NamedTuple):
     mean_confidence: float
     version: int | None
     class_names: tuple[str, ...]
+    picture: bytes
+    """The image as the model took it."""
 
 
 class AnswerFiles(ABC):
@@ -76,7 +78,7 @@ class _Masks(AnswerFiles):
 
     def add(self, image: ImageFile, found: Prediction) -> None:
         try:
-            pixels_HWC = decoded_rgb(image.path.read_bytes())
+            pixels_HWC = decoded_rgb(found.picture)
         except OSError as error:
             raise FailedPictureError(f"{image.path}: Pillow cannot decode it for the overlay: {error}") from None
         _write(self._out / f"{image.name}.mask.png", _png(Image.fromarray(found.mask_HW)))

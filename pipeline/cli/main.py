@@ -16,6 +16,7 @@ import click
 
 from common.errors import UserError
 from common.interruption import interrupted_by_sigterm
+from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
@@ -30,6 +31,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.weights_command import convert_weights
 
 
 def main() -> None:
@@ -60,6 +62,7 @@ def cli() -> None:
     segpipe run pipeline/configs/sample.yaml
     segpipe predict image.jpg
     """
+    collect_seldom()
     set_tensorflow_environment()
 
 
@@ -241,6 +244,25 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@config_argument
+@set_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
+@click.option("--port", default=6006, show_default=True, help="Port of the page; 0 means any free port.")
+@handle_errors
+def tensorboard(config: Path, overrides: tuple[str, ...], host: str, port: int) -> None:
+    """Show the trainings of CONFIG in TensorBoard: curves, predictions, hyperparameters; also while they run.
+
+    \b
+    Example:
+      segpipe tensorboard pipeline/configs/sample.yaml
+    """
+    from pipeline.cli.tensorboard import open_tensorboard
+    from pipeline.config.run_config import load_config
+
+    open_tensorboard(load_config(config, overrides), host, port)
+
+
+@cli.command()
 @registry_option
 @handle_errors
 def versions(registry: str | None) -> None:
@@ -387,7 +409,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from common.errors import UserError
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.image_encoding import encoding_of
+from pipeline.cli.image_encoding import ServerEncoding, encoding_of
 from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
 from pipeline.cli.scenes import MAP_FORMATS, check_map_format, predict_scene, scenes_among
@@ -26,7 +26,6 @@ from registry.store import Registry
 from segpipe_client import SegmentationClient
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
-from serving.remote_predictor import segment
 
 LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
@@ -73,7 +72,8 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
             prediction = predictor.predict(image.path, encode)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
             confidence, number = prediction.mean_confidence, predictor.manifest.version
-            answers.add(image, Prediction(prediction.mask_HW, shares, confidence, number, predictor.classes))
+            seen = prediction.picture
+            answers.add(image, Prediction(prediction.mask_HW, shares, confidence, number, predictor.classes, seen))
             return _Figures(shares, confidence, number)
 
         told = [answers.told] if len(scenes) < len(found.images) else []
@@ -94,11 +94,13 @@ def predict_there(images: Sequence[Path], url: str, out: Path, format: str = "pn
     except ValueError as error:
         raise UserError(str(error)) from None
     found = find_images(images, out)
-    answers = answer_files(format, out)
+    answers, encoding = answer_files(format, out), ServerEncoding(client)
 
     def answer(image: ImageFile, _: _Tell) -> _Figures:
-        got = segment(client, image.path)
-        prediction = Prediction(got.mask_HW, got.fractions, got.mean_confidence, got.model_version, got.class_names)
+        got = encoding.segment(image.path)
+        prediction = Prediction(
+            got.mask_HW, got.fractions, got.mean_confidence, got.model_version, got.class_names, got.picture
+        )
         answers.add(image, prediction)
         return _Figures(prediction.shares, prediction.mean_confidence, prediction.version)
 

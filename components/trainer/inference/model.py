@@ -10,11 +10,12 @@ out; who calls it walks the scene and blends the tiles as `tiling.py` does.  `se
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
+`evaluate_masks`: the same with the masks, for metrics of boundaries and objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -46,7 +47,7 @@ from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
 from components.trainer.inference.image_reader import encode_bands, image_reader
-from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, make_answer
+from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
 from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
@@ -59,6 +60,9 @@ from components.transform.pixel_source import RGB_SOURCE, PixelSource
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
+
+Judge = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Truth and predicted classes, [H, W] each, to a figure of the image."""
 
 
 def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
@@ -89,7 +93,7 @@ class ServedModel(tf.Module):
         )
         self._transform_layer = transform_layer
         self._transform = transform
-        self._class_names = tuple(classes)
+        self.class_names = tuple(classes)
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
@@ -182,10 +186,14 @@ class ServedModel(tf.Module):
 
         The pixels are those of the image itself, at its own size.
         """
-        keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
-        parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
-        counts_BCC = self._tiled_counts(parsed) if self._is_tiled else self._resized_counts(parsed)
-        return {CONFUSION: tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
+        return self._judged(examples, {CONFUSION: self._counts})
+
+    @_graph(EXAMPLES)
+    def evaluate_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `evaluate`, and `mask_bytes` [B]: the predicted masks as PNG, void pixels of the truth included."""
+        return self._judged(
+            examples, {CONFUSION: self._counts, MASK_BYTES: lambda _mask_HW, class_HW: encode_mask(class_HW)}
+        )
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
         """Objects saved beside the signatures: weights and assets, not the methods.
@@ -240,7 +248,7 @@ class ServedModel(tf.Module):
         return {
             MASK_BYTES: answers.mask,
             CLASS_FRACTIONS: answers.class_fractions_C,
-            CLASS_NAMES: tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            CLASS_NAMES: tf.repeat(tf.constant([self.class_names]), tf.size(answers.mask), axis=0),
             MEAN_CONFIDENCE: answers.mean_confidence,
         }
 
@@ -313,32 +321,39 @@ class ServedModel(tf.Module):
         """Returns the pixels of samples [..., C] as the network gets them: bands are scaled to 0…255."""
         return samples if self._limits is None else scaled_values(samples, self._limits)
 
-    def _resized_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Counts after resizing to the mask's size, one image after the other, so that memory is that of the largest.
+    def _judged(self, examples: tf.Tensor, outputs: Mapping[str, Judge]) -> dict[str, tf.Tensor]:
+        """Compares prediction and truth of ingested records, one after the other: memory is that of the largest."""
+        keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
+        parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
+        predicted = self._decided_in_tiles if self._is_tiled else self._decided_as_a_whole
+        seen = parsed[records.IMAGE_ENCODED] if self._is_tiled else self._seen_by_the_network(parsed)
 
-        Ingestion keeps a mask at its image's size.
-        """
+        def judge(of_one: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+            mask_HW = decode_mask(of_one[1])
+            class_HW = predicted(of_one[0], tf.shape(mask_HW))
+            return {name: compare(mask_HW, class_HW) for name, compare in outputs.items()}
+
+        specs = {CONFUSION: tf.TensorSpec([self._num_classes**2], tf.int64), MASK_BYTES: tf.TensorSpec([], tf.string)}
+        return tf.map_fn(
+            judge,
+            (seen, parsed[records.MASK_ENCODED]),
+            fn_output_signature={name: specs[name] for name in outputs},
+            parallel_iterations=1,
+        )
+
+    def _seen_by_the_network(self, parsed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the probabilities [B, H, W, C] of whole images at the model's size."""
         raw_B = tf.map_fn(self._transformed, parsed[records.IMAGE_ENCODED], parallel_iterations=1)
+        return self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
 
-        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            probabilities_HWC, encoded_mask = of_one
-            mask_HW = decode_mask(encoded_mask)
-            return self._counts(mask_HW, self._best_at_own_size(probabilities_HWC, tf.shape(mask_HW)).class_HW)
+    def _decided_as_a_whole(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
+        """Returns the classes [H, W] at the mask's size; ingestion keeps a mask at its image's size."""
+        return self._best_at_own_size(probabilities_HWC, size_2).class_HW
 
-        probabilities_BHWC = self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
-        return self._each(count, (probabilities_BHWC, parsed[records.MASK_ENCODED]))
-
-    def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image, encoded_mask = of_one
-            return self._counts(decode_mask(encoded_mask), self._decide_in_tiles(image).class_HW)
-
-        return self._each(count, (parsed[records.IMAGE_ENCODED], parsed[records.MASK_ENCODED]))
+    def _decided_in_tiles(self, encoded: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
+        del size_2  # The image's own.
+        return self._decide_in_tiles(encoded).class_HW
 
     def _counts(self, mask_HW: tf.Tensor, class_HW: tf.Tensor) -> tf.Tensor:
-        return confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)[0]
-
-    def _each(self, count: Callable[[tuple[tf.Tensor, tf.Tensor]], tf.Tensor], pairs: Any) -> tf.Tensor:
-        """Returns counts [B, C, C], of one image after the other."""
-        spec = tf.TensorSpec([self._num_classes] * 2, tf.int64)
-        return tf.map_fn(count, pairs, fn_output_signature=spec, parallel_iterations=1)
+        counts_1CC = confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)
+        return tf.reshape(tf.cast(counts_1CC, tf.int64), [self._num_classes**2])

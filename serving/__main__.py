@@ -15,6 +15,7 @@ import sys
 import threading
 
 from common.errors import UserError
+from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from serving.settings import ServerSettings
 
@@ -35,6 +36,7 @@ def _serve(engine: str, settings: ServerSettings) -> None:
     if engine == "auto":
         engine = "tensorflow_model_server" if shutil.which("tensorflow_model_server") else "embedded"
     if engine == "embedded":
+        collect_seldom()
         from serving.server import serve
 
         serve(settings)

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from common.errors import UserError
+from common.start_up import collect_as_usual
 from registry.store import VERSIONS, Registry
 from serving import logs
 from serving.batching import Batcher
@@ -91,6 +92,7 @@ def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) 
     """
     logs.start_log()
     logging.getLogger("aiohttp.server").addFilter(_is_not_invalid_http)
+    collect_as_usual()
     gc.freeze()  # Imported objects stay: scanning them at each garbage collection would delay requests.
     asyncio.run(_serve(settings, pages))
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import Any
 
 import hypothesis
 import pytest
 
+from common.beam_inspection import remember_inspections
+from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
-from tests.support.process_memory import Releaser, keep_few_arenas, over_limit, peak_megabytes
+from tests.support.process_memory import (
+    AFTER_A_MODULE,
+    AFTER_A_TEST,
+    Releaser,
+    keep_few_arenas,
+    over_limit,
+    peak_megabytes,
+)
 
+collect_seldom()
 set_tensorflow_environment()  # As the commands do, for the tests' own processes and those that they start.
 keep_few_arenas()
 # A deadline measures how busy the machine is.
@@ -27,11 +38,18 @@ _peaks: dict[str, int] = {}
 """Megabytes by the name of a process."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Prepares Beam as a run does, once a test has imported it."""
+    if "apache_beam.pipeline" in sys.modules:
+        remember_inspections()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Frees what a module's tests leave behind."""
-    if nextitem is None or nextitem.path != item.path:
-        _releaser.release()
+    """Frees what a test leaves behind, and more readily what a module does."""
+    same_module = nextitem is not None and nextitem.path == item.path
+    _releaser.release(AFTER_A_TEST if same_module else AFTER_A_MODULE)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -152,11 +152,15 @@ def _gate(data: ReportData) -> dict[str, Any]:
 
 
 def _training(data: ReportData) -> dict[str, Any]:
-    best = data.history.best_epoch
-    loss = charts.curves([_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")], best)
+    best, fine_tuned_from = data.history.best_epoch, data.history.fine_tuned_from
+    losses = [_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")]
     iou = [_curve(data, "train", "mean_iou"), _curve(data, "eval", "val_mean_iou")]
     gaps = [epoch.epoch for epoch in data.history.epochs if None in epoch.metrics.values()]
-    return {"gaps": gaps, "loss_curves": loss, "iou_curves": charts.curves(iou, best, ceiling=1.0)}
+    return {
+        "gaps": gaps,
+        "loss_curves": charts.curves(losses, best, fine_tuned_from=fine_tuned_from),
+        "iou_curves": charts.curves(iou, best, ceiling=1.0, fine_tuned_from=fine_tuned_from),
+    }
 
 
 def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:

@@ -151,6 +151,7 @@ def train(
         stopped=checkpointing.stopped,
         train_pictures=task.train_pictures,
         eval_pictures=task.eval_pictures,
+        fine_tuned_from=config.fine_tuning.from_epoch if config.fine_tuning else None,
     )
     return Result(best, history)
 

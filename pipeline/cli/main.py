@@ -16,6 +16,7 @@ import click
 
 from common.errors import UserError
 from common.interruption import interrupted_by_sigterm
+from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
@@ -61,6 +62,7 @@ def cli() -> None:
     segpipe run pipeline/configs/sample.yaml
     segpipe predict image.jpg
     """
+    collect_seldom()
     set_tensorflow_environment()
 
 
@@ -313,10 +315,10 @@ def rollback(version: int | None, registry: str | None) -> None:
 )
 @click.option(
     "--format",
-    type=click.Choice(("png", "coco", "labelme", "geojson")),
+    type=click.Choice(("png", "coco", "labelme", "geojson", "gpkg")),
     default="png",
     show_default=True,
-    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open.",
+    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open; gpkg for GeoTIFFs only.",
 )
 @handle_errors
 def predict(
@@ -326,12 +328,15 @@ def predict(
 
     A refused image does not stop the others: refused images are listed at the end, and the exit status is 1.  In a
     folder and its subfolders, files with an image's suffix are segmented; outputs have the same relative paths in OUT.
+    A GeoTIFF of any size is read by windows, and gets a georeferenced mask, NAME.mask.tif; with --format geojson or
+    gpkg also polygons in map coordinates.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
       segpipe predict build/sample-data/images --out build/masks
       segpipe predict photos --format coco --out photos/predicted
+      segpipe predict scene.tif --format gpkg
       segpipe predict image.png --url http://localhost:8501/v1/models/sample
     """
 

@@ -152,7 +152,7 @@ class RunConfig(Settings):
         windows, augmentation = self.trainer.windows, self.trainer.augmentation
         if not self.transform.crops:
             if windows != WindowsConfig():
-                raise ValueError("trainer.windows needs transform.mode crop")
+                raise ValueError("trainer.windows needs transform.mode crop; leave it out with mode resize")
             return
         for name in ("crop", "central_crop"):
             if getattr(augmentation, name):

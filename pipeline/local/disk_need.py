@@ -6,7 +6,10 @@ space is refused before it starts; one that may not fit gets a warning.
 
 from __future__ import annotations
 
+import functools
 import shutil
+import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +19,7 @@ from rich.markup import escape
 from common.errors import UserError
 from common.machine_faults import megabytes
 from components.trainer.architectures import Architecture
+from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
@@ -96,15 +100,27 @@ def measure_need(config: RunConfig) -> DiskNeed:
 
 def num_weights(config: RunConfig) -> int:
     """Counts the network's weights by building it, untrained."""
+    bands = len(config.data.bands.used) if config.data.bands else RGB.bands
+    return _count_weights(_untrained(config.trainer.model), config.transform, len(config.data.classes), bands)
+
+
+@functools.lru_cache(maxsize=16)
+def _count_weights(model: Architecture, transform: TransformConfig, num_classes: int, bands: int) -> int:
     import numpy as np
     import tensorflow as tf
+    import tf_keras as keras
 
     from components.trainer.models import build_model  # Imports TensorFlow.
 
-    bands = config.data.bands
-    model, ones_C = _untrained(config.trainer.model), np.ones(len(bands.used) if bands else RGB.bands)
-    with tf.Graph().as_default():  # A graph of its own does not affect the training's names and random numbers.
-        return int(build_model(model, config.transform, len(config.data.classes), 0 * ones_C, ones_C).count_params())
+    ones_C = np.ones(bands)
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # Keras deprecates learning phases.
+        # A graph of its own does not affect the training's names and random numbers.
+        stack.enter_context(tf.Graph().as_default())
+        # Otherwise each normalisation is built twice, for training and for prediction, which takes most of the time.
+        stack.enter_context(keras.backend.learning_phase_scope(0))
+        return int(build_model(model, transform, num_classes, 0 * ones_C, ones_C).count_params())
 
 
 def check_disk(config: RunConfig, need: DiskNeed, console: Console) -> None:

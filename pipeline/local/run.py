@@ -125,12 +125,16 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     # Imported here because it takes seconds: errors in the configuration are reported before.
     from tfx.orchestration import metadata, pipeline
 
+    from common.beam_inspection import remember_inspections
+    from common.start_up import collect_as_usual
     from components.trainer.models import check_encoder
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.schema_file import provide_schema
     from pipeline.local.observed_runner import RunRecord, StepwiseRunner
 
+    collect_as_usual()
+    remember_inspections()
     workspace = plain_path(config.workspace_dir)
     connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
     record = RunRecord(connection, config.name)

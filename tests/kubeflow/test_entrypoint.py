@@ -72,10 +72,15 @@ def run(tmp_path: Path, do: str, **backend: Any) -> tuple[TaskRun, Backend]:
     return there.run(compiled(do)).tasks["step"], there
 
 
+@pytest.fixture(scope="module", params=["minio://b/root", pytest.param("gs://b/root", marks=pytest.mark.slow)])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[TaskRun, Backend]:
+    """A step that has left a page, in a bucket of each kind."""
+    return run(tmp_path_factory.mktemp("written"), "write", pipeline_root=request.param)
+
+
 @in_pods
-@pytest.mark.parametrize("root", ["minio://b/root", pytest.param("gs://b/root", marks=pytest.mark.slow)])
-def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path, root: str) -> None:
-    step, backend = run(tmp_path, "write", pipeline_root=root)
+def test_a_step_leaves_a_page_and_its_metadata(written: tuple[TaskRun, Backend]) -> None:
+    step, backend = written
     assert step.state == COMPLETE, step.log
     assert step.execution is not None
     page = backend.store.artifacts[step.execution.artifacts["report"]]
@@ -87,12 +92,12 @@ def test_a_step_leaves_a_page_and_its_metadata(tmp_path: Path, root: str) -> Non
 
 
 @in_pods
-def test_its_log_has_what_it_reports_a_sign_of_life_and_no_noise(tmp_path: Path) -> None:
-    step, _ = run(tmp_path, "write")
+def test_its_log_has_what_it_reports_a_sign_of_life_and_no_noise(written: tuple[TaskRun, Backend]) -> None:
+    step, backend = written
     lines = step.log.splitlines()
     assert "doing write" in lines
     assert [line for line in lines if line.endswith(" done")] == ["0 done"]
-    assert lines[-1].startswith("report: minio://b/root/p/")
+    assert lines[-1].startswith(f"report: {backend.pipeline_root}/p/")
     assert not [line for line in lines if any(noise in line for noise in NOISE)]
 
 

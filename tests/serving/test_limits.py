@@ -6,8 +6,9 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -21,6 +22,13 @@ Host = Callable[..., Hosted]
 Code = grpc.StatusCode
 
 
+@pytest.fixture(scope="module")
+def modest(exported: Path) -> Iterator[Hosted]:
+    """A server that takes two pictures at a time, of 50 kB together."""
+    with Hosted(Registry(str(exported)), limits={"pictures": 2, "body_bytes": 50_000}) as server:
+        yield server
+
+
 def in_progress(server: Hosted) -> int:
     lines = server.get("/monitoring/prometheus/metrics")[1].decode().splitlines()
     return int(sum(float(line.split()[1]) for line in lines if line.startswith("segpipe_requests_in_progress ")))
@@ -32,26 +40,25 @@ def refused(server: Hosted, *pictures: bytes, seconds: float = 60) -> tuple[grpc
     return caught.value.code(), caught.value.details()
 
 
-def test_a_request_of_too_many_pictures_is_refused(host: Host, registry: Registry) -> None:
-    server = host(registry, limits={"pictures": 2})
+def test_a_request_of_too_many_pictures_is_refused(modest: Hosted) -> None:
+    server = modest
     text = "the request holds 3 images, and this server takes 2 at a time: send several requests"
     assert refused(server, *[picture()] * 3) == (Code.INVALID_ARGUMENT, text)
     assert server.predict_json(*[picture()] * 3) == (400, {"error": text})
     assert server.predict_json(*[picture()] * 2)[0] == 200
 
 
-def test_a_body_over_the_limit_is_refused_in_both_protocols(host: Host, registry: Registry) -> None:
-    server = host(registry, limits={"body_bytes": 20_000})
-    status, body = server.post("/v1/models/tiny:predict", b" " * 20_001)
+def test_a_body_over_the_limit_is_refused_in_both_protocols(modest: Hosted) -> None:
+    server = modest
+    status, body = server.post("/v1/models/tiny:predict", b" " * 50_001)
     assert status == 413
     assert b'"error"' in body
-    assert refused(server, b"x" * 20_001)[0] == Code.RESOURCE_EXHAUSTED
+    assert refused(server, b"x" * 50_001)[0] == Code.RESOURCE_EXHAUSTED
     assert server.predict_json(picture())[0] == 200
 
 
-def test_a_body_that_says_it_is_small_and_is_not_is_cut_off(host: Host, registry: Registry) -> None:
-    server = host(registry, limits={"body_bytes": 20_000})
-    address = server.http.removeprefix("http://")
+def test_a_body_that_says_it_is_small_and_is_not_is_cut_off(modest: Hosted) -> None:
+    address = modest.http.removeprefix("http://")
     connection = http.client.HTTPConnection(address, timeout=60)
     connection.request("POST", "/v1/models/tiny:predict", iter([b" " * 1000] * 100), encode_chunked=True)
     assert connection.getresponse().status == 413
@@ -104,8 +111,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(host: Host, registry: Regis
     assert answer.startswith(b"HTTP/1.1 504 ")
 
 
-def test_pictures_that_inflate_to_gigabytes_hold_up_nobody(host: Host, registry: Registry) -> None:
-    server = host(registry)
+def test_pictures_that_inflate_to_gigabytes_hold_up_nobody(server: Hosted) -> None:
     bomb = inflating_png(1200, megabytes=24)
     with ThreadPoolExecutor(4) as pool:
         began = time.monotonic()

@@ -10,22 +10,22 @@ from pathlib import Path
 LIMIT_MEGABYTES = 3000
 """A laptop of 8 GB holds two such processes."""
 
-_WORTH_COLLECTING_MEGABYTES = 100
-"""A collection takes half a second once TensorFlow is there."""
+AFTER_A_TEST, AFTER_A_MODULE = 250, 100
+"""Megabytes by which a process has grown when a collection is worth the half second that it takes with TensorFlow."""
 
 _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2
 
 
 class Releaser:
-    """Frees garbage whenever the process has grown."""
+    """Frees garbage whenever the process has grown since the last time."""
 
     def __init__(self) -> None:
         self._megabytes = resident_megabytes()
 
-    def release(self) -> None:
+    def release(self, worth_megabytes: int) -> None:
         """Collects what only reference cycles keep, as graphs do, and returns free pages to the system."""
-        if resident_megabytes() < self._megabytes + _WORTH_COLLECTING_MEGABYTES:
+        if resident_megabytes() < self._megabytes + worth_megabytes:
             return
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from pipeline.cli.main import cli
 
 CONFIG = """
 name: tiny
@@ -72,3 +75,13 @@ def command(*arguments: object) -> list[str]:
 def segpipe(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs `segpipe` to its end."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def segpipe_here(capfd: pytest.CaptureFixture[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs `segpipe` to its end in this process, which has imported TensorFlow already, or will need it again."""
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*map(str, arguments)], prog_name="segpipe")
+    status = ended.value.code
+    assert isinstance(status, int)
+    return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())

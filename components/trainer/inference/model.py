@@ -5,6 +5,8 @@ and mean confidence out.  One rejected image fails the request.
 A photograph is turned upright by its Exif data, and its mask is upright, as in every viewer.
 `serving_each`: the same, but a rejected image fails no other: `errors` has a message for each.
 `serving_pixels`, of a model for images of bands: as `serving_default`, from raw samples.
+`serving_tiles`, of a model that slides its window at the images' own resolution: tiles of a scene in, probabilities
+out; who calls it walks the scene and blends the tiles as `tiling.py` does.  `serving_values`: see there.
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
@@ -29,21 +31,28 @@ from common.signatures import (
     EXAMPLES,
     IMAGE,
     MASK_BYTES,
+    MEAN,
     MEAN_CONFIDENCE,
     PIXELS,
     PROBABILITIES,
     SERVING_PIXELS,
+    SERVING_TILES,
+    SERVING_VALUES,
     SIGNATURES,
+    STD,
+    TILES,
+    VALUES,
 )
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
 from components.trainer.inference.image_reader import encode_bands, image_reader
 from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
-from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
+from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
+from components.transform.bands import scaled_values
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_mask, images_from_bytes, placement, resize_image, to_bytes
 from components.transform.picture_statistics import batch_statistics, normalised, picture_statistics
@@ -84,11 +93,12 @@ class ServedModel(tf.Module):
         )
         self._transform_layer = transform_layer
         self._transform = transform
-        self._class_names = tuple(classes)
+        self.class_names = tuple(classes)
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
         self._pixels = source.pixels
+        self._limits = source.limits
         self._reader = image_reader(source)
 
     @_graph(IMAGE)
@@ -134,14 +144,35 @@ class ServedModel(tf.Module):
         """As `serving_default`, of the samples [B, H, W, C] of images of bands, which must have one size."""
         return self.serving_default(tf.map_fn(encode_bands, pixels, fn_output_signature=tf.string))
 
+    def serving_tiles(
+        self, tiles: tf.Tensor, mean: tf.Tensor | None = None, std: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """`probabilities` [N, H, W, C] of tiles of a scene, from their samples; `mean` and `std` are the scene's."""
+        network = self._network if mean is None else self._normalising(mean, std)
+        return {PROBABILITIES: network(self._scaled(tiles))}
+
+    def serving_values(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`values` [N, C] in 0…255 that the network gets for the samples of bands, for a scene's statistics."""
+        return {VALUES: self._scaled(pixels)}
+
     def exported(self) -> dict[str, Any]:
-        """Returns the concrete function of each signature; `serving_pixels` is one of images of bands alone."""
+        """Returns the concrete function of each signature: those of every model, and those of its mode and bands."""
         functions = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
-        if self._pixels.depth is None:
-            return functions
-        spec = tf.TensorSpec([None, None, None, self._pixels.bands], self._pixels.depth, name=PIXELS)
-        graph = tf.function(self.serving_pixels, input_signature=[spec], autograph=False)
-        return functions | {SERVING_PIXELS: graph.get_concrete_function()}
+        bands, depth = self._pixels.bands, self._pixels.depth
+        sample_type = depth or tf.uint8
+        tiles = tf.TensorSpec([None, *self._tile_2, bands], sample_type, name=TILES)
+        statistics = [tf.TensorSpec([bands], tf.float32, name=name) for name in (MEAN, STD)]
+        own: dict[str, list[tf.TensorSpec]] = {}
+        if depth is not None:
+            own[SERVING_PIXELS] = [tf.TensorSpec([None, None, None, bands], sample_type, name=PIXELS)]
+        if self._is_tiled and self._inference.scale == 1:
+            own[SERVING_TILES] = [tiles, *(statistics if self._transform.by_picture else [])]
+        if SERVING_TILES in own and self._transform.by_picture and depth is not None:
+            own[SERVING_VALUES] = [tf.TensorSpec([None, bands], sample_type, name=PIXELS)]
+        for name, specs in own.items():
+            graph = tf.function(getattr(self, name), input_signature=specs, autograph=False)
+            functions[name] = graph.get_concrete_function()
+        return functions
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -217,7 +248,7 @@ class ServedModel(tf.Module):
         return {
             MASK_BYTES: answers.mask,
             CLASS_FRACTIONS: answers.class_fractions_C,
-            CLASS_NAMES: tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            CLASS_NAMES: tf.repeat(tf.constant([self.class_names]), tf.size(answers.mask), axis=0),
             MEAN_CONFIDENCE: answers.mean_confidence,
         }
 
@@ -279,11 +310,16 @@ class ServedModel(tf.Module):
 
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
         image_HWC = self._reader.decode(encoded)
-        network = self._network
-        if self._transform.by_picture:
-            mean_13, std_13 = (value[tf.newaxis] for value in picture_statistics(image_HWC))
-            network = lambda tile_BHWC: self._network(normalised(tile_BHWC, mean_13, std_13))  # noqa: E731
+        network = self._normalising(*picture_statistics(image_HWC)) if self._transform.by_picture else self._network
         return decide_in_tiles(image_HWC, network, self._tile_2, self._num_classes, self._inference)
+
+    def _normalising(self, mean_C: tf.Tensor, std_C: tf.Tensor) -> Network:
+        """Returns the network behind a normalisation by the statistics of the image that its tiles are cut from."""
+        return lambda tile_BHWC: self._network(normalised(tile_BHWC, mean_C[tf.newaxis], std_C[tf.newaxis]))
+
+    def _scaled(self, samples: tf.Tensor) -> tf.Tensor:
+        """Returns the pixels of samples [..., C] as the network gets them: bands are scaled to 0…255."""
+        return samples if self._limits is None else scaled_values(samples, self._limits)
 
     def _judged(self, examples: tf.Tensor, outputs: Mapping[str, Judge]) -> dict[str, tf.Tensor]:
         """Compares prediction and truth of ingested records, one after the other: memory is that of the largest."""

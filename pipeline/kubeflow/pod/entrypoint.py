@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from common.compatibility import import_tensorflow
 from common.errors import UserError, user_error_in
 from common.machine_faults import describe, machine_fault_in
+from common.start_up import collect_as_usual, collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.pod.launcher import ArtifactPaths
@@ -48,6 +49,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit status; if it is not 0, the last line of the log has the reason."""
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
+    collect_seldom()
     set_tensorflow_environment()
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -118,6 +120,7 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
     import_tensorflow()
     from pipeline.kubeflow.pod.tfx_step import run_executor
 
+    collect_as_usual()
     inputs_spec = options.json_serialized_inputs_spec_args
     run_executor(options.executor_class_path, executor_input, inputs_spec, paths, beam_arguments)
 

@@ -12,6 +12,7 @@ from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import name_utils
 
+from common.beam_inspection import remember_inspections
 from components.artifacts import OWN_TYPES
 from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.pod.launcher import ArtifactPaths, for_launcher, for_tfx, make_folders, make_single_files
@@ -30,6 +31,7 @@ def run_executor(
         paths: Paths of the step's artifacts.
         beam_arguments: For executors that use Beam.
     """
+    remember_inspections()
     translated = for_tfx(executor_input, inputs_spec, paths)
     inputs = translated["inputs"]
     inputs["parameterValues"] = hand_over(inputs.get("parameterValues", {}))

@@ -44,7 +44,7 @@ class BandModel(tf.Module):
         self.levels = tf.Variable(levels, dtype=tf.int32)
         self.every = every
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"confusion": self._compared(examples)[0]}
 

@@ -114,11 +114,23 @@ def test_in_mode_resize_values_are_scaled_before_the_image_is_resized(tmp_path: 
         np.testing.assert_allclose(pixels(rows[pair[records.IMAGE_ID]], 32, 48), wanted_HWC, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "float32"])
-def test_percentiles_are_those_of_the_training_images(tmp_path: Path, dtype: str) -> None:
-    pairs = [make_band_pair(index, dtype) for index in range(3)]
+@pytest.fixture(scope="module")
+def by_percentiles(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Three images of a type, at their own size, whose values are scaled by the percentiles 2 and 98."""
+    pairs = [make_band_pair(index, request.param) for index in range(3)]
     config = TransformConfig(mode="crop", height=32, width=32, values=PercentileRange(low=2, high=98))
-    transformed = transform(pairs, config, tmp_path, dtype)
+    return transform(pairs, config, tmp_path_factory.mktemp("by_percentiles"), request.param)
+
+
+def of_types(*types: str) -> pytest.MarkDecorator:
+    """Gives a test the images of each type, transformed once for all tests."""
+    pairs = [(dtype, dtype) for dtype in types]
+    return pytest.mark.parametrize(("by_percentiles", "dtype"), pairs, indirect=["by_percentiles"], scope="module")
+
+
+@of_types("uint16", "float32")
+def test_percentiles_are_those_of_the_training_images(by_percentiles: Transformed, dtype: str) -> None:
+    transformed, pairs = by_percentiles, by_percentiles.pairs
     stored = [decode_bands(tf.constant(pair[records.IMAGE_ENCODED]), dtype, BANDS).numpy() for pair in pairs]
     low_C, high_C = np.percentile(np.stack(stored).reshape(-1, BANDS).astype(np.float64), [2, 98], axis=0)
     for pair, image_HWC in zip(pairs, stored, strict=True):
@@ -127,9 +139,9 @@ def test_percentiles_are_those_of_the_training_images(tmp_path: Path, dtype: str
         np.testing.assert_allclose(kept_HWC, wanted_HWC, atol=255 * 0.02)
 
 
-def test_a_class_in_the_low_byte_of_a_band_reaches_the_network(tmp_path: Path) -> None:
-    config = TransformConfig(mode="crop", height=32, width=32, values=PercentileRange())
-    [row] = rows_of(transform([make_band_pair(0)], config, tmp_path)).values()
+@of_types("uint16")
+def test_a_class_in_the_low_byte_of_a_band_reaches_the_network(by_percentiles: Transformed, dtype: str) -> None:
+    row = rows_of(by_percentiles)[by_percentiles.pairs[0][records.IMAGE_ID]]
     mask_HW = np.frombuffer(row[features.MASK], np.uint8).reshape(40, 56)
     band_HW = pixels(row, 40, 56)[..., LOW_BYTE_BAND]
     assert abs(band_HW[mask_HW == 1].mean() - band_HW[mask_HW == 0].mean()) > 30

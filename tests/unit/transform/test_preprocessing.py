@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,22 @@ from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.features import COMPRESSION
 from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, run_transform
+
+Cropped = Callable[[float], Transformed]
+
+
+@pytest.fixture(scope="module")
+def cropped(tmp_path_factory: pytest.TempPathFactory) -> Cropped:
+    """Images at their own size times a scale, with a slice; each scale is transformed once."""
+
+    @functools.cache
+    def transform(scale: float) -> Transformed:
+        pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
+        pairs = [pair | {records.slice_feature("kind"): b"odd"} for pair in pairs]
+        config = TransformConfig(mode="crop", height=32, width=32, scale=scale, class_weights="inverse_root")
+        return run_transform(pairs, config, tmp_path_factory.mktemp("cropped"), slice_column="kind")
+
+    return transform
 
 
 def training_rows(transformed: Transformed) -> dict[bytes, dict[str, np.ndarray]]:
@@ -63,12 +81,10 @@ def test_records_of_resized_images_stay_the_same_byte_for_byte(tmp_path: Path, a
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_in_mode_crop_records_keep_images_at_their_own_size(tmp_path: Path, scale: float) -> None:
-    pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
-    pairs = [pair | {records.slice_feature("kind"): b"odd"} for pair in pairs]
-    config = TransformConfig(mode="crop", height=32, width=32, scale=scale)
-    rows = training_rows(run_transform(pairs, config, tmp_path, slice_column="kind"))
-    for pair in pairs:
+def test_in_mode_crop_records_keep_images_at_their_own_size(cropped: Cropped, scale: float) -> None:
+    transformed = cropped(scale)
+    rows = training_rows(transformed)
+    for pair in transformed.pairs:
         row = rows[pair[records.IMAGE_ID]]
         image_HWC = tf.io.decode_png(pair[records.IMAGE_ENCODED])
         mask_HW1 = tf.io.decode_png(pair[records.MASK_ENCODED])
@@ -87,10 +103,10 @@ def test_in_mode_crop_records_keep_images_at_their_own_size(tmp_path: Path, scal
         np.testing.assert_allclose(row[features.PICTURE_STD], pixels.std(axis=(0, 1)), rtol=1e-5)
 
 
-def test_analyzers_weigh_images_at_their_own_size_by_their_pixels(tmp_path: Path) -> None:
-    pairs = [make_pair(0), make_pair(1, 31, 90), make_pair(2, 200, 70)]
-    config = TransformConfig(mode="crop", height=32, width=32, class_weights="inverse_root")
-    constants = read_constants(run_transform(pairs, config, tmp_path).train_files, NUM_CLASSES)
+def test_analyzers_weigh_images_at_their_own_size_by_their_pixels(cropped: Cropped) -> None:
+    transformed = cropped(1.0)
+    pairs = transformed.pairs
+    constants = read_constants(transformed.train_files, NUM_CLASSES)
     pixels = np.concatenate([tf.io.decode_png(pair[records.IMAGE_ENCODED]).numpy().reshape(-1, 3) for pair in pairs])
     masks = np.concatenate([tf.io.decode_png(pair[records.MASK_ENCODED]).numpy().ravel() for pair in pairs])
     np.testing.assert_allclose(constants.channel_mean_C, pixels.astype(float).mean(axis=0), rtol=1e-4)
@@ -99,11 +115,9 @@ def test_analyzers_weigh_images_at_their_own_size_by_their_pixels(tmp_path: Path
     np.testing.assert_allclose(constants.class_weight_C, share**-0.5 / (share**-0.5).mean(), rtol=1e-4)
 
 
-def test_records_hold_little_more_than_their_pixels(tmp_path: Path) -> None:
-    config = TransformConfig(height=128, width=128)
-    transformed = run_transform([make_pair(0)], config, tmp_path)
-    (record,) = tf.data.TFRecordDataset(transformed.train_files, COMPRESSION)
-    assert len(record.numpy()) <= 1.1 * 128 * 128 * 4
+def test_records_hold_little_more_than_their_pixels(transformed: Transformed) -> None:
+    for record in tf.data.TFRecordDataset(transformed.train_files, COMPRESSION):
+        assert len(record.numpy()) <= 1.1 * 32 * 32 * 4
 
 
 def test_analyzers_give_the_statistics_of_the_resized_training_pictures(transformed: Transformed) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.support.data_set import CLASSES, DataSet, photo
-from tests.support.tiny import segpipe
+from tests.support.tiny import segpipe_here
 
 NAMES = [f"p{number:02d}" for number in range(12)]
 
@@ -25,7 +25,7 @@ def data_set(tmp_path: Path) -> DataSet:
     return DataSet(tmp_path / "data")
 
 
-def check(data: DataSet, table: str) -> str:
+def check(capfd: pytest.CaptureFixture[str], data: DataSet, table: str) -> str:
     data.write("index.csv", table.encode())
     config = {
         "name": "table",
@@ -34,7 +34,7 @@ def check(data: DataSet, table: str) -> str:
     }
     file = data.root.parent / "table.yaml"
     file.write_text(yaml.safe_dump(config))
-    done = segpipe("check", file)
+    done = segpipe_here(capfd, "check", file)
     return done.stdout + done.stderr
 
 
@@ -42,9 +42,9 @@ def rows(values: list[str]) -> str:
     return "".join(f"images/{name}.png;masks/{name}.png;{v};bonn\r\n" for name, v in zip(NAMES, values, strict=True))
 
 
-def test_check_says_which_columns_it_took_for_what(data: DataSet) -> None:
+def test_check_says_which_columns_it_took_for_what(data: DataSet, capfd: pytest.CaptureFixture[str]) -> None:
     splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
-    said = check(data, "Image;Mask;split;place\r\n" + rows(splits))
+    said = check(capfd, data, "Image;Mask;split;place\r\n" + rows(splits))
     assert "index.csv: cells are separated by semicolons" in said
     assert "the column 'Image' is taken for 'image'" in said
     assert "the column 'split' gives the splits (8 train, 2 val → eval, 2 test)" in said
@@ -55,8 +55,10 @@ def test_check_says_which_columns_it_took_for_what(data: DataSet) -> None:
     assert counted == {"train": "8", "eval": "2", "test": "2"}
 
 
-def test_check_tells_a_cause_once_with_its_count_and_the_line_to_paste(data: DataSet) -> None:
-    said = check(data, "image;mask;split;place\n" + rows(["train"] * 3 + ["holdout"] * 9))
+def test_check_tells_a_cause_once_with_its_count_and_the_line_to_paste(
+    data: DataSet, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = check(capfd, data, "image;mask;split;place\n" + rows(["train"] * 3 + ["holdout"] * 9))
     assert (
         said.count("'holdout', but the splits are") == 4
     )  # The cause and its example, here and in the gate's finding.

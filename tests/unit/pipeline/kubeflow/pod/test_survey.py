@@ -135,12 +135,12 @@ def test_outputs_are_written_to_where_the_launcher_reads_them(tmp_path):
     assert len(list((tmp_path / "outputs").iterdir())) == 2
 
 
-def test_the_trainers_settings_are_byte_for_byte_those_of_tfxs_trainer(config):
+def test_the_trainers_settings_are_byte_for_byte_those_of_tfxs_trainer(config, capfd):
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
-    from tests.support.tiny import segpipe
+    from tests.support.tiny import segpipe_here
 
-    assert segpipe("schema", "infer", config.schema_file.with_name("tiny.yaml")).returncode == 0
+    assert segpipe_here(capfd, "schema", "infer", config.schema_file.with_name("tiny.yaml")).returncode == 0
     state = capture_run_state(config)
     trainer = next(step for step in create_steps(config, state) if step.id == "Trainer")
     assert trainer.exec_properties["custom_config"] == run_values(config, state).trainer_settings

@@ -27,7 +27,7 @@ _MOST_DROPPED = 0.1
 """Rate of stochastic depth in the last block; it rises from 0 in the first."""
 _EPSILON = 1e-6
 _EPSILON_AFTER_CONVOLUTION = 1e-5
-_DENSE_START = keras.initializers.TruncatedNormal(stddev=0.02)
+_DENSE_DEVIATION = 0.02
 
 
 class Size(NamedTuple):
@@ -111,7 +111,8 @@ def _mix_ffn(features: tf.Tensor, stage: int, name: str) -> tf.Tensor:
 
 
 def _dense(channels: int, name: str) -> keras.layers.Layer:
-    return layers.Dense(channels, kernel_initializer=_DENSE_START, name=name)
+    start = keras.initializers.TruncatedNormal(stddev=_DENSE_DEVIATION)  # One that is shared repeats its values.
+    return layers.Dense(channels, kernel_initializer=start, name=name)
 
 
 def _convolution_start(fan_out: int) -> keras.initializers.Initializer:

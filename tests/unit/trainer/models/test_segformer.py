@@ -15,6 +15,7 @@ import tf_keras as keras
 
 from components.trainer.architectures import Encoder, SegFormer
 from components.trainer.models import build_model, encoder_of
+from components.trainer.models.encoders import network_with_weights
 from components.trainer.models.weights_conversion import assign_published
 from components.trainer.precision import computing_in
 from components.transform.config import TransformConfig
@@ -130,6 +131,13 @@ def test_other_bands_and_mixed_precision_and_xla_work() -> None:
     compiled = tf.function(valued("mit_b0", 64, 96), jit_compile=True)(pictures, training=False)
     np.testing.assert_allclose(compiled, exact, atol=1e-4)
     assert model_of(config(), bands=5)(np.zeros([1, 64, 96, 5]), training=False).shape == (1, 64, 96, 3)
+
+
+def test_layers_of_the_same_shape_start_differently() -> None:
+    network = network_with_weights(Encoder(name="mit_b0", weights="none"), 32, 32)
+    query, key = (network.get_layer(f"block.0.0.attention.self.{part}").kernel.numpy() for part in ("query", "key"))
+    assert not np.allclose(query, key)
+    assert np.std(query) == pytest.approx(0.02 * 0.88, rel=0.1)  # Cut off at two deviations.
 
 
 def test_the_encoder_must_be_a_mix_transformer() -> None:

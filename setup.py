@@ -64,6 +64,7 @@ REQUIREMENTS = [
 ]
 
 EXTRAS = {
+    "geo": ["pyogrio>=0.12,<1", "rasterio>=1.4.4,<2"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],

@@ -2,7 +2,8 @@
 
 Both get decoded masks and run on one core.  Ours counts the whole confusion matrix of a batch in the graph with one
 `bincount` and adds it up in Beam's combiner; TFMA's `SemanticSegmentationTruePositive` (which brings no IoU, no Dice
-and no false negatives) compares masks class by class in its combiner.
+and no false negatives) compares masks class by class in its combiner.  The families of `evaluator.metrics` come beside
+them, each by itself.
 
     python -m benchmarks.metrics --size 825x550
 """
@@ -24,9 +25,12 @@ from tensorflow_model_analysis.metrics import semantic_segmentation_confusion_ma
 from common.confusion import confusion_counts_BCC
 from common.records import VOID
 from components.evaluator import bootstrap
-from components.evaluator.metrics import FREQUENCIES_FEATURE, ConfusionCombiner
+from components.evaluator.config import EvaluatorConfig
+from components.evaluator.families.build import Families
+from components.evaluator.metrics import FREQUENCIES_FEATURE, CountsCombiner
 
 BATCH = 8
+FAMILIES = ("boundary", "surface", "objects")
 
 
 def main() -> None:
@@ -36,7 +40,8 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     height, width = arguments.size
     print(f"processor ms an image at {height}×{width}, one core, medians of {arguments.repeats}; batch of {BATCH}")
-    print(f"{'classes':>7} {'bincount':>9} {'ours':>9} {'+ intervals':>12} {'TFMA':>9} {'TFMA / ours':>12}")
+    heads = "".join(f" {family:>9}" for family in FAMILIES)
+    print(f"{'classes':>7} {'bincount':>9} {'ours':>9} {'+ intervals':>12} {'TFMA':>9} {'TFMA / ours':>12}{heads}")
     for classes in arguments.classes:
         truth_BHW, prediction_BHW = _masks(height, width, classes)
         bincount = _median_ms(_bincount(truth_BHW, prediction_BHW, classes), arguments.repeats) / BATCH
@@ -44,8 +49,12 @@ def main() -> None:
         intervals = _ours(truth_BHW, prediction_BHW, classes, bootstrap.REPLICATES)
         with_intervals = _median_ms(intervals, arguments.repeats) / BATCH
         theirs = _median_ms(_tfma(truth_BHW[0], prediction_BHW[0], classes), arguments.repeats)
+        further = [
+            _median_ms(_family(truth_BHW, prediction_BHW, classes, family), arguments.repeats) for family in FAMILIES
+        ]
         print(
             f"{classes:>7} {bincount:>9.2f} {ours:>9.2f} {with_intervals:>12.2f} {theirs:>9.2f} {theirs / ours:>11.0f}×"
+            + "".join(f" {milliseconds:>9.2f}" for milliseconds in further)
         )
 
 
@@ -94,7 +103,7 @@ def _ours(truth_BHW: np.ndarray, prediction_BHW: np.ndarray, classes: int, repli
     """What the `evaluate` signature counts and the combiner adds."""
     truth, prediction = tf.constant(truth_BHW), tf.constant(prediction_BHW.astype(np.int32))
     count = tf.function(lambda truth, prediction: confusion_counts_BCC(truth, prediction, classes))
-    combiner = ConfusionCombiner([str(c) for c in range(classes)], replicates, "")
+    combiner = CountsCombiner([str(c) for c in range(classes)], replicates, Families((), ()), "")
 
     def run() -> None:
         sums = combiner.create_accumulator()
@@ -104,6 +113,13 @@ def _ours(truth_BHW: np.ndarray, prediction_BHW: np.ndarray, classes: int, repli
             sums = combiner.add_input(sums, metric_types.StandardMetricInputs(extracts))
 
     return run
+
+
+def _family(truth_BHW: np.ndarray, prediction_BHW: np.ndarray, classes: int, family: str) -> Callable[[], Any]:
+    """What a family of `evaluator.metrics` counts, on blobs in place of noise, which has a boundary everywhere."""
+    families = Families(EvaluatorConfig(metrics=(family,)).metrics, [str(c) for c in range(classes)])  # type: ignore[arg-type]
+    blobs = [np.kron(mask[::16, ::16], np.ones((16, 16), np.uint8)) for mask in (truth_BHW[0], prediction_BHW[0])]
+    return lambda: families.count(*blobs)
 
 
 def _tfma(truth_HW: np.ndarray, prediction_HW: np.ndarray, classes: int) -> Callable[[], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 
 
 def set_tensorflow_environment() -> None:
@@ -10,10 +11,14 @@ def set_tensorflow_environment() -> None:
 
     - `TF_FORCE_GPU_ALLOW_GROWTH`: a GPU's memory is taken as it is needed.  Otherwise the first process takes nearly
       all of each GPU, a server of a small model too, and the next one fails.
+    - `TF_ENABLE_ONEDNN_OPTS`: oneDNN computes convolutions, also on x86 processors on which TensorFlow uses it only if
+      asked (AVX2 without AVX-512's VNNI: `IsMKLEnabled` in `tsl/util/port.cc`).  docs/results.md has the times.
     - `TF_USE_LEGACY_KERAS`: TensorFlow brings tf_keras, which our networks are made of, and not Keras 3, which nobody
       here uses and which takes a third of the import's time.  TensorFlow Transform sets it as well when imported.
 
     A variable that is set already stays.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

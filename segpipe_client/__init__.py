@@ -13,7 +13,7 @@ segpipe. This folder is the distribution `segpipe-client`.
 
 from __future__ import annotations
 
-from .answer import VersionState
+from .answer import ModelBands, VersionState
 from .bands import Bands
 from .clients import AsyncSegmentationClient, SegmentationClient
 from .errors import DeadlineExceededError, PictureRefusedError, SegmentationError, ServerUnavailableError
@@ -23,6 +23,7 @@ __all__ = [
     "AsyncSegmentationClient",
     "Bands",
     "DeadlineExceededError",
+    "ModelBands",
     "PictureRefusedError",
     "Segmentation",
     "SegmentationClient",

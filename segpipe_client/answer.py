@@ -18,6 +18,13 @@ class Answer(NamedTuple):
     version: int | None
 
 
+class ModelBands(NamedTuple):
+    """Images of bands that a model takes: their number, and the type of their samples."""
+
+    number: int
+    depth: str
+
+
 class VersionState(NamedTuple):
     """State of a version of the model: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
 

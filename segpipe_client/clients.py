@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from .address import Address, parse_address
-from .answer import VersionState
+from .answer import ModelBands, VersionState
 from .errors import PictureRefusedError, ServerUnavailableError
 from .pictures import Picture, encoded
 from .rest import AsyncRestTransport, RestTransport
@@ -138,6 +138,14 @@ class SegmentationClient:
         """
         return self._until_answered(self._transport.version, timeout)
 
+    def model_bands(self, timeout: float | None = None) -> ModelBands | None:
+        """Number and depth of the bands that the model takes, as `Bands`; `None` for a model of 8-bit RGB.
+
+        Raises:
+            ServerUnavailableError, DeadlineExceededError, SegmentationError: as `predict`.
+        """
+        return self._until_answered(self._transport.bands, timeout)
+
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
@@ -219,6 +227,10 @@ class AsyncSegmentationClient:
     async def model_version(self, timeout: float | None = None) -> int:
         """As `SegmentationClient.model_version`."""
         return await self._until_answered(lambda seconds: self._connected().version(seconds), timeout)
+
+    async def model_bands(self, timeout: float | None = None) -> ModelBands | None:
+        """As `SegmentationClient.model_bands`."""
+        return await self._until_answered(lambda seconds: self._connected().bands(seconds), timeout)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from .answer import Answer, VersionState
+from .answer import Answer, ModelBands, VersionState
 from .errors import (
     DeadlineExceededError,
     PictureRefusedError,
@@ -34,6 +34,8 @@ _CODES = {
     504: "DEADLINE_EXCEEDED",
 }
 """HTTP status → the code that TensorFlow Serving makes it of (model_servers/http_server.cc), where there is one."""
+
+_DEPTHS = {"DT_UINT8": "uint8", "DT_UINT16": "uint16", "DT_FLOAT": "float32"}
 
 _Content = TypeVar("_Content")
 
@@ -79,12 +81,21 @@ def read_version(response: RestResponse) -> int:
     return _read(response, _version, "the metadata of a model")
 
 
+def read_bands(response: RestResponse) -> ModelBands | None:
+    """The bands that a model takes by its metadata; `None` for 8-bit RGB.
+
+    Raises:
+        SegmentationError: it is an error, or another document.
+    """
+    return _read(response, _bands, "the metadata of a model")
+
+
 def _read(response: RestResponse, read: Callable[[Any, Mapping[str, str]], _Content], expected: str) -> _Content:
     if response.status != _OK:
         raise _error(response)
     try:
         return read(json.loads(response.body), response.headers)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SegmentationError(f"the server's answer is not {expected} ({type(error).__name__}: {error})") from None
 
 
@@ -108,6 +119,14 @@ def _states(document: Any, _: Mapping[str, str]) -> list[VersionState]:
 
 def _version(document: Any, _: Mapping[str, str]) -> int:
     return int(document["model_spec"]["version"])
+
+
+def _bands(document: Any, _: Mapping[str, str]) -> ModelBands | None:
+    signature = document["metadata"]["signature_def"]["signature_def"].get("serving_pixels")
+    if signature is None:
+        return None
+    pixels = signature["inputs"]["pixels"]
+    return ModelBands(int(pixels["tensor_shape"]["dim"][-1]["size"]), _DEPTHS[pixels["dtype"]])
 
 
 def _error(response: RestResponse) -> SegmentationError:

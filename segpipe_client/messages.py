@@ -12,7 +12,7 @@ import functools
 import struct
 from typing import Any
 
-from .answer import Answer, VersionState
+from .answer import Answer, ModelBands, VersionState
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -20,6 +20,7 @@ STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 
 _PACKAGE = "segpipe.client"
 _FLOAT, _STRING = 1, 7  # tensorflow.DataType
+_DEPTHS = {1: "float32", 4: "uint8", 17: "uint16"}  # tensorflow.DataType → name
 _STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
 _FIELDS: dict[str, list[tuple[str, int, str]]] = {
     "Int64Value": [("value", 1, "int64")],
@@ -47,7 +48,14 @@ _FIELDS: dict[str, list[tuple[str, int, str]]] = {
     "ModelVersionStatus": [("version", 1, "int64"), ("state", 2, "int32"), ("status", 3, "StatusProto")],
     "GetModelStatusResponse": [("model_version_status", 1, "ModelVersionStatus*")],
     "GetModelMetadataRequest": [("model_spec", 1, "ModelSpec"), ("metadata_field", 2, "string*")],
-    "GetModelMetadataResponse": [("model_spec", 1, "ModelSpec")],
+    "GetModelMetadataResponse": [("model_spec", 1, "ModelSpec"), ("metadata", 2, "AnyEntry*")],
+    "Any": [("type_url", 1, "string"), ("value", 2, "bytes")],
+    "AnyEntry": [("key", 1, "string"), ("value", 2, "Any")],
+    "TensorInfo": [("dtype", 2, "int32"), ("tensor_shape", 3, "TensorShapeProto")],
+    "TensorInfoEntry": [("key", 1, "string"), ("value", 2, "TensorInfo")],
+    "SignatureDef": [("inputs", 1, "TensorInfoEntry*")],
+    "SignatureDefEntry": [("key", 1, "string"), ("value", 2, "SignatureDef")],
+    "SignatureDefMap": [("signature_def", 1, "SignatureDefEntry*")],
 }
 
 
@@ -99,6 +107,25 @@ def read_version(serialized: bytes) -> int:
     if not spec.HasField("version"):
         raise ValueError("it has no version")
     return int(spec.version.value)
+
+
+def read_bands(serialized: bytes) -> ModelBands | None:
+    """The bands that a model takes by a GetModelMetadataResponse; `None` for 8-bit RGB.
+
+    Raises:
+        ValueError: it is another message.
+    """
+    fields = {entry.key: entry.value for entry in _parsed("GetModelMetadataResponse", serialized).metadata}
+    if "signature_def" not in fields:
+        raise ValueError("it has no signatures")
+    definitions = _parsed("SignatureDefMap", fields["signature_def"].value).signature_def
+    for definition in definitions:
+        if definition.key == "serving_pixels":
+            (pixels,) = (entry.value for entry in definition.value.inputs)
+            if not pixels.tensor_shape.dim or pixels.dtype not in _DEPTHS:
+                raise ValueError("its signature serving_pixels takes no images of bands")
+            return ModelBands(int(pixels.tensor_shape.dim[-1].size), _DEPTHS[pixels.dtype])
+    return None
 
 
 def read_response(serialized: bytes) -> Answer:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .address import Address
-from .answer import Answer, VersionState
-from .documents import RestResponse, read_answer, read_states, read_version, request_json
+from .answer import Answer, ModelBands, VersionState
+from .documents import RestResponse, read_answer, read_bands, read_states, read_version, request_json
 from .errors import DeadlineExceededError, ServerUnavailableError
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class RestTransport:
             SegmentationError: of the kind that fits.
         """
         return read_version(self.request("GET", self._address.metadata_url, None, seconds))
+
+    def bands(self, seconds: float) -> ModelBands | None:
+        """The bands that the model takes; `None` for 8-bit RGB.
+
+        Raises:
+            SegmentationError: of the kind that fits.
+        """
+        return read_bands(self.request("GET", self._address.metadata_url, None, seconds))
 
     def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
         """Sends a request and returns the response, whatever its status.
@@ -107,6 +115,10 @@ class AsyncRestTransport:
     async def version(self, seconds: float) -> int:
         """As `RestTransport.version`."""
         return read_version(await self.request("GET", self._address.metadata_url, None, seconds))
+
+    async def bands(self, seconds: float) -> ModelBands | None:
+        """As `RestTransport.bands`."""
+        return read_bands(await self.request("GET", self._address.metadata_url, None, seconds))
 
     async def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
         """As `RestTransport.request`."""

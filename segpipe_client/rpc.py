@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .address import Address, decoded
-from .answer import Answer, VersionState
+from .answer import Answer, ModelBands, VersionState
 from .errors import (
     DeadlineExceededError,
     PictureRefusedError,
@@ -23,6 +23,7 @@ from .messages import (
     PREDICT,
     STATUS,
     metadata_request_bytes,
+    read_bands,
     read_response,
     read_states,
     read_version,
@@ -106,6 +107,15 @@ class GrpcTransport:
         request = metadata_request_bytes(*_model_spec(self._address))
         return _read(self._call(METADATA, request, seconds), read_version, "the metadata of a model")
 
+    def bands(self, seconds: float) -> ModelBands | None:
+        """The bands that the model takes; `None` for 8-bit RGB.
+
+        Raises:
+            SegmentationError: of the kind that fits.
+        """
+        request = metadata_request_bytes(*_model_spec(self._address))
+        return _read(self._call(METADATA, request, seconds), read_bands, "the metadata of a model")
+
     def close(self) -> None:
         """Closes the channel."""
         self._channel.close()
@@ -151,6 +161,11 @@ class AsyncGrpcTransport:
         """As `GrpcTransport.version`."""
         request = metadata_request_bytes(*_model_spec(self._address))
         return _read(await self._call(METADATA, request, seconds), read_version, "the metadata of a model")
+
+    async def bands(self, seconds: float) -> ModelBands | None:
+        """As `GrpcTransport.bands`."""
+        request = metadata_request_bytes(*_model_spec(self._address))
+        return _read(await self._call(METADATA, request, seconds), read_bands, "the metadata of a model")
 
     async def close(self) -> None:
         """Closes the channel."""

@@ -52,7 +52,8 @@ class Signature:
         if len(names) != 1 or inputs[names[0]].dtype != tf.string.as_datatype_enum:
             raise ServingError(
                 StatusCode.UNIMPLEMENTED,
-                f"signature {self.name} does not take a batch of byte strings, so it cannot be called",
+                f"signature {self.name} does not take a batch of byte strings, so it cannot be called; send encoded "
+                f"images, or samples as segpipe_client.Bands packs them, to {SERVING_DEFAULT}",
             )
         return names[0]
 

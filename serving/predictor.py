@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,8 @@ class Prediction(NamedTuple):
     mask_HW: np.ndarray
     class_fractions_C: np.ndarray
     mean_confidence: float
+    picture: bytes
+    """The image as the model took it."""
 
 
 class Predictor:
@@ -57,6 +59,10 @@ class Predictor:
         """Names of the classes in the order of their indices."""
         return tuple(self.manifest.config["data"]["classes"])
 
+    def signature(self, name: str) -> Any:
+        """Returns the concrete function of a signature; None if the model has none of that name."""
+        return self._model.signatures.get(name)
+
     def predict(self, picture: Path, encode: Callable[[Path, bytes], bytes] | None = None) -> Prediction:
         """Predicts the mask of an image at its own size; upright, if its Exif data rotates it.
 
@@ -66,16 +72,20 @@ class Predictor:
             RefusedPictureError: the model refuses it.
             FailedPictureError: the file cannot be read.
         """
-        import tensorflow as tf
-
         try:
             data = picture.read_bytes()
         except OSError as error:
             raise FailedPictureError(f"cannot read the image {picture}: {error.strerror}") from None
-        encoded = encode(picture, data) if encode else data
+        return self.predict_encoded(picture, encode(picture, data) if encode else data)
+
+    def predict_encoded(self, picture: Path, encoded: bytes) -> Prediction:
+        """As `predict`, of the bytes that the model takes; an error names the file `picture`."""
+        import tensorflow as tf
+
         try:
             answer = self._serve(image=tf.constant([encoded]))
         except tf.errors.InvalidArgumentError as error:
             raise RefusedPictureError(f"{picture}: {extract_error_message(error.message)}") from None
         mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])))
-        return Prediction(mask_HW, answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0]))
+        fractions_C, confidence = answer[CLASS_FRACTIONS].numpy()[0], float(answer[MEAN_CONFIDENCE].numpy()[0])
+        return Prediction(mask_HW, fractions_C, confidence, encoded)

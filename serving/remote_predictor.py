@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import UserError
 from segpipe_client import (
     DeadlineExceededError,
+    ModelBands,
     PictureRefusedError,
     Segmentation,
     SegmentationClient,
@@ -31,8 +33,24 @@ def check_label(url: str, model: str, label: str, version: int) -> None:
         )
 
 
-def segment(client: SegmentationClient, picture: Path) -> Segmentation:
+def bands_of(client: SegmentationClient) -> ModelBands | None:
+    """The bands that the server's model takes; `None` for 8-bit RGB.
+
+    Raises:
+        UserError: the server does not say.
+    """
+    try:
+        return client.model_bands()
+    except SegmentationError as error:
+        raise UserError(str(error)) from None
+
+
+def segment(
+    client: SegmentationClient, picture: Path, encode: Callable[[Path, bytes], bytes] | None = None
+) -> Segmentation:
     """What the server behind `client` finds in a file.
+
+    `encode` makes what the model takes of the file's path and bytes; without it those are the bytes.
 
     Raises:
         RefusedPictureError: the server refuses it.
@@ -40,7 +58,7 @@ def segment(client: SegmentationClient, picture: Path) -> Segmentation:
         UserError: the server does not answer.
     """
     try:
-        return client.predict(picture)
+        return client.predict(encode(picture, picture.read_bytes()) if encode else picture)
     except PictureRefusedError as error:
         raise RefusedPictureError(f"{picture}: {error}") from None
     except DeadlineExceededError as error:

@@ -19,6 +19,9 @@ keeps only so many batches of training images, the same ones on all sides.  Both
 masks at the model's size: ours by its best epoch on eval, as it would be exported, the recipe by its last one, as in
 its source. The test split has chosen nothing on either side.
 
+Ours has the environment that the command `segpipe` sets, the recipe TensorFlow's own; `TF_ENABLE_ONEDNN_OPTS=1` or `=0`
+before the command is for both.
+
 `--curve` adds mean IoU on the eval split against seconds of training (tracing included, evaluation not), by the last
 epoch that had ended, also for ours; median (least–most) over the rounds.
 """
@@ -36,6 +39,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.processes import add_side, peak_bytes, report, run_side
 from benchmarks.seeds.curve import curve_rows
 from benchmarks.seeds.table import print_table, spread
+from common.tensorflow_environment import set_tensorflow_environment
 
 if TYPE_CHECKING:
     from benchmarks.seeds.data import Prepared
@@ -126,7 +130,7 @@ def _overrides(arguments: argparse.Namespace) -> list[str]:
     ]
     if seed.phases != "all":
         fine_tuned_from = epochs // 2 + 1 if seed.phases == "two" else "null"
-        overrides += ["trainer.model.encoder.weights=none", f"trainer.fine_tuning={{from_epoch: {fine_tuned_from}}}"]
+        overrides += ["trainer.model.encoder.weights=none", f"trainer.fine_tuning.from_epoch={fine_tuned_from}"]
     if arguments.weights:
         encoder = f"{{name: mobilenet, alpha: {LOCAL_MOBILENET_ALPHA}, weights: {arguments.weights}}}"
         overrides.append(f"trainer.model.encoder={encoder}")
@@ -151,6 +155,8 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.side != "recipe":
+        set_tensorflow_environment()
     from benchmarks.seeds.data import read_masks, read_prepared
     from benchmarks.seeds.scores import scores
 

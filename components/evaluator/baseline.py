@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from tensorflow.python.saved_model import loader_impl
 from tfx.dsl.io import fileio
@@ -12,14 +13,14 @@ from tfx.types import artifact
 from tfx.utils import path_utils
 
 from common.errors import UserError
-from common.signatures import CONFUSION, EVALUATE
+from common.signatures import CONFUSION, EVALUATE, EVALUATE_MASKS
 from components.baseline.fetching import NO_BASELINE_FILE
 from components.evaluator.results import Measured
 
 _NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
 
-Relation = Literal["comparable", "identical", "other classes", "other sizes"]
+Relation = Literal["comparable", "identical", "other classes", "other sizes", "no masks"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +44,26 @@ class Baseline:
                 f"Not compared with {name}, which was exported by an older segpipe and counts pixels at another size "
                 "than the images' own: only absolute thresholds were checked."
             )
+        if self.relation == "no masks":
+            return (
+                f"Not compared with {name}, which was exported by an older segpipe and gives no masks for "
+                "evaluator.metrics: only absolute thresholds were checked."
+            )
         return None
 
 
-def find(baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int) -> Baseline | None:
+def find(
+    baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int, needs_masks: bool = False
+) -> Baseline | None:
     """Returns the baseline in the artifact; `None` if there is only the marker file."""
     if fileio.exists(os.path.join(baseline_model.uri, NO_BASELINE_FILE)):
         return None
     version = baseline_model.get_string_custom_property(VERSION_PROPERTY)
     folder = path_utils.serving_model_path(baseline_model.uri)
-    return Baseline(folder, int(version) if version else None, _relation(folder, candidate_folder, num_classes))
+    relation = _relation(folder, candidate_folder, num_classes)
+    if relation == "comparable" and needs_masks and not gives_masks(folder):
+        relation = "no masks"
+    return Baseline(folder, int(version) if version else None, relation)
 
 
 def counts_alike(baseline: Measured, candidate: Measured) -> bool:
@@ -76,11 +87,20 @@ def counts_classes(model_folder: str, num_classes: int) -> bool:
     Raises:
         UserError: the model has no such signature.
     """
-    signature = loader_impl.parse_saved_model(model_folder).meta_graphs[0].signature_def.get(EVALUATE)
+    signature = _signatures(model_folder).get(EVALUATE)
     if signature is None or CONFUSION not in signature.outputs:
         raise UserError(f"the model in {model_folder} has no signature {EVALUATE!r}: export it with segpipe.")
     shape = signature.outputs[CONFUSION].tensor_shape
     return not shape.dim or shape.dim[-1].size in (-1, num_classes**2)
+
+
+def gives_masks(model_folder: str) -> bool:
+    """Returns whether the model has the signature that gives the predicted masks to the evaluation."""
+    return EVALUATE_MASKS in _signatures(model_folder)
+
+
+def _signatures(model_folder: str) -> Mapping[str, Any]:
+    return loader_impl.parse_saved_model(model_folder).meta_graphs[0].signature_def
 
 
 def same_files(folder: str, other: str) -> bool:

@@ -7,17 +7,25 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from common.settings import Settings
+from components.evaluator.families.config import Family
+from components.evaluator.families.names import LOWER_IS_BETTER
 
 METRIC_NAMES = ("mean_iou", "mean_dice", "pixel_accuracy", "iou/<class>", "dice/<class>")
+_COUNTED = {name.partition("/")[0] for name in METRIC_NAMES}
 
 
 class Threshold(Settings):
     """A threshold that a metric must meet for the model to be blessed."""
 
     metric: str = Field(
-        description="`mean_iou`, `mean_dice`, `pixel_accuracy`, `iou/<class>` or `dice/<class>`.", examples=["mean_iou"]
+        description="`mean_iou`, `mean_dice`, `pixel_accuracy`, `iou/<class>` or `dice/<class>`, or one of `metrics`, "
+        "such as `boundary_iou/<class>`.",
+        examples=["mean_iou"],
     )
     at_least: float | None = Field(default=None, ge=0, le=1, description="Lowest value that passes.")
+    at_most: float | None = Field(
+        default=None, ge=0, description="Highest value that passes, of a distance (`hd95/<class>`)."
+    )
     may_drop: float | None = Field(
         default=None,
         ge=0,
@@ -38,8 +46,19 @@ class Threshold(Settings):
 
     @model_validator(mode="after")
     def _asks_something(self) -> Threshold:
-        if self.at_least is None and self.may_drop is None and not self.better_than_constant:
+        asked = self.at_least is not None or self.may_drop is not None or self.better_than_constant
+        if self.metric.partition("/")[0] in LOWER_IS_BETTER:
+            if asked or self.at_most is None:
+                raise ValueError(f"{self.metric} is a distance, which is better if it is lower: give at_most alone")
+            return self
+        if self.at_most is not None:
+            raise ValueError(f"at_most is for distances ({', '.join(LOWER_IS_BETTER)}); give {self.metric} at_least")
+        if not asked:
             raise ValueError("give at_least, may_drop or both (or better_than_constant: true)")
+        if self.better_than_constant and self.metric.partition("/")[0] not in _COUNTED:
+            raise ValueError(
+                f"what predicting one class everywhere reaches in {self.metric} is not computed: give at_least"
+            )
         return self
 
 
@@ -49,6 +68,11 @@ class EvaluatorConfig(Settings):
     split: Literal["eval", "test"] = Field(default="test", description="The split that the model is evaluated on.")
     slices: tuple[str, ...] = Field(
         default=(), description="Slicing columns or buckets for whose values metrics are computed."
+    )
+    metrics: tuple[Family, ...] = Field(
+        default=(),
+        description="Further metrics, at the images' own sizes: `boundary` (boundary IoU), `surface` (surface Dice, "
+        "HD95), `objects` (precision, recall, F1, panoptic quality); a name alone is that one with its defaults.",
     )
     thresholds: tuple[Threshold, ...] = Field(
         default=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.01, better_than_constant=True),),

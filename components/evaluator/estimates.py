@@ -10,6 +10,7 @@ from tensorflow_model_analysis.metrics import example_count
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from common.records import SLICE_PREFIX
+from components.evaluator.families.names import LOWER_IS_BETTER
 from components.evaluator.metrics import CONFUSION_METRIC
 from components.evaluator.results import Estimate, Measured, SliceMetrics
 from components.evaluator.thresholds import OVERALL_METRICS
@@ -17,15 +18,16 @@ from components.evaluator.thresholds import OVERALL_METRICS
 _Values = dict[str, metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue]
 
 
-def read(folder: str, classes: Sequence[str], model_name: str = "") -> Measured | None:
+def read(folder: str, classes: Sequence[str], model_name: str = "", further: Sequence[str] = ()) -> Measured | None:
     """Reads what `measuring.measure` wrote to `folder` on one model; `None` if there was no image.
 
     Args:
         folder: the output folder of the measurement.
         classes: names of the classes.
         model_name: the model's name; a model that is evaluated alone has no name in TFMA.
+        further: names of the metrics of `evaluator.metrics`.
     """
-    slices = [_slice_metrics(proto, classes, model_name) for proto in tfma.load_metrics(folder)]
+    slices = [_slice_metrics(proto, classes, model_name, further) for proto in tfma.load_metrics(folder)]
     overall = [metrics for metrics in slices if metrics.column is None and metrics.pictures]
     if not overall:
         return None
@@ -34,7 +36,7 @@ def read(folder: str, classes: Sequence[str], model_name: str = "") -> Measured 
 
 
 def _slice_metrics(
-    proto: metrics_for_slice_pb2.MetricsForSlice, classes: Sequence[str], model_name: str
+    proto: metrics_for_slice_pb2.MetricsForSlice, classes: Sequence[str], model_name: str, further: Sequence[str]
 ) -> SliceMetrics:
     values: _Values = {
         entry.key.name: entry
@@ -49,6 +51,7 @@ def _slice_metrics(
         iou={name: _estimate(values[f"iou/{name}"]) for name in classes},
         dice={name: _estimate(values[f"dice/{name}"]) for name in classes},
         confusion=_matrix(values[CONFUSION_METRIC].value.array_value, len(classes)),
+        further={name: _estimate(values[name]) for name in further},
         **{name: _estimate(values[name]) for name in OVERALL_METRICS},
     )
 
@@ -69,8 +72,9 @@ def _estimate(entry: metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue) ->
     low, high = (_finite(bound.double_value.value) for bound in (interval.lower_bound, interval.upper_bound))
     if low is None or high is None:
         return Estimate(value=value)
-    # The interval is symmetrical about the value, but a ratio of pixels stays in [0, 1].
-    return Estimate(value=value, low=max(0.0, low), high=min(1.0, high))
+    # The interval is symmetrical about the value, but a ratio stays in [0, 1], and a distance is not negative.
+    highest = math.inf if entry.key.name.partition("/")[0] in LOWER_IS_BETTER else 1.0
+    return Estimate(value=value, low=max(0.0, low), high=min(highest, high))
 
 
 def _finite(value: float) -> float | None:

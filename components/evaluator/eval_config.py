@@ -9,7 +9,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from common.records import slice_feature
-from common.signatures import EVALUATE
+from common.signatures import EVALUATE, EVALUATE_MASKS
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.metrics import SegmentationMetrics
@@ -27,7 +27,7 @@ def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_basel
     """
     names = (CANDIDATE, BASELINE) if with_baseline else (CANDIDATE,)
     return config_pb2.EvalConfig(
-        model_specs=[_model_spec(name) for name in names],
+        model_specs=[_model_spec(name, EVALUATE_MASKS if config.metrics else EVALUATE) for name in names],
         slicing_specs=[
             config_pb2.SlicingSpec(),
             *(config_pb2.SlicingSpec(feature_keys=[slice_feature(name)]) for name in config.slices),
@@ -37,9 +37,9 @@ def make_eval_config(config: EvaluatorConfig, classes: Sequence[str], with_basel
     )
 
 
-def _model_spec(name: str) -> config_pb2.ModelSpec:
+def _model_spec(name: str, signature: str) -> config_pb2.ModelSpec:
     return config_pb2.ModelSpec(
-        name=name, signature_name=EVALUATE, model_type=constants.TF_GENERIC, is_baseline=name == BASELINE
+        name=name, signature_name=signature, model_type=constants.TF_GENERIC, is_baseline=name == BASELINE
     )
 
 
@@ -50,7 +50,11 @@ def _metrics(config: EvaluatorConfig, classes: Sequence[str]) -> list[config_pb2
             class_name=SegmentationMetrics.__name__,
             module=SegmentationMetrics.__module__,
             config=json.dumps(
-                {"classes": list(classes), "replicates": bootstrap.REPLICATES if config.confidence_intervals else 0}
+                {
+                    "classes": list(classes),
+                    "replicates": bootstrap.REPLICATES if config.confidence_intervals else 0,
+                    "families": [family.model_dump(mode="json") for family in config.metrics],
+                }
             ),
         ),
     ]

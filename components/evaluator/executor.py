@@ -22,6 +22,7 @@ from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
+from components.evaluator.families.names import metric_names
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
@@ -78,7 +79,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise UserError(
                 f"the model was not trained for the {len(classes)} classes of data.classes: train it again."
             )
-        baseline = baselines.find(baseline_model, candidate_folder, len(classes)) if baseline_model else None
+        if config.metrics and not baselines.gives_masks(candidate_folder):
+            raise UserError("the model gives no masks for evaluator.metrics: train it again with this segpipe.")
+        baseline = (
+            baselines.find(baseline_model, candidate_folder, len(classes), needs_masks=bool(config.metrics))
+            if baseline_model
+            else None
+        )
         relation = baseline.relation if baseline else None
 
         models = {CANDIDATE: candidate_folder}
@@ -104,7 +111,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             measuring.measure(pipeline, patterns, models, config, classes, folder)
         names = {name: name if len(models) > 1 else "" for name in models}
-        measured = {name: estimates.read(folder, classes, tfma_name) for name, tfma_name in names.items()}
+        further = metric_names(config.metrics, classes)
+        measured = {name: estimates.read(folder, classes, tfma_name, further) for name, tfma_name in names.items()}
         if any(model is None for model in measured.values()):
             raise UserError(
                 f"the split {config.split} has no images to evaluate the model on: give it some in data.split."

@@ -7,19 +7,28 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
-from tensorflow_model_analysis.extractors import predictions_extractor, slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.extractors import (
+    extractor,
+    predictions_extractor,
+    slice_key_extractor,
+    unbatch_extractor,
+)
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
 
-from common.records import IMAGE_ID, slice_feature
+from common.records import IMAGE_ID, MASK_ENCODED, slice_feature
+from common.signatures import CONFUSION, MASK_BYTES
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import BASELINE, make_eval_config
-from components.evaluator.metrics import FREQUENCIES_FEATURE
+from components.evaluator.families.build import Families
+from components.evaluator.families.family import Mask, Sums
+from components.evaluator.metrics import FAMILIES, FREQUENCIES_FEATURE
 
 
 def measure(
@@ -63,12 +72,50 @@ def measure(
             eval_config=eval_config,
             extractors=[
                 predictions_extractor.PredictionsExtractor(eval_config, shared_models),
+                *_family_extractors(config, classes, list(models)),
                 unbatch_extractor.UnbatchExtractor(),
                 slice_key_extractor.SliceKeyExtractor(eval_config=eval_config),
             ],
             writers=_writers(eval_config, models, output_folder),
         )
     )
+
+
+def _family_extractors(
+    config: EvaluatorConfig, classes: Sequence[str], model_names: list[str]
+) -> list[extractor.Extractor]:
+    """Returns what counts the further metrics on each image, if there are any; the masks go no further."""
+    if not config.metrics:
+        return []
+    families = Families(config.metrics, classes)
+    names = model_names if len(model_names) > 1 else None
+    return [extractor.Extractor("CountFamilies", beam.Map(_with_family_counts, families, names))]
+
+
+def _with_family_counts(
+    extracts: dict[str, Any], families: Families, model_names: Sequence[str] | None
+) -> dict[str, Any]:
+    """Replaces the predicted masks of a batch by their figures; TFMA names a model only beside another one."""
+    spec = {MASK_ENCODED: tf.io.FixedLenFeature([], tf.string)}
+    truth = tf.io.parse_example(extracts[constants.INPUT_KEY], spec)[MASK_ENCODED].numpy()
+    predictions = extracts[constants.PREDICTIONS_KEY]
+
+    def counted(outputs: Mapping[str, Any]) -> dict[str, Any]:
+        counts = [_count(families, true, predicted) for true, predicted in zip(truth, outputs[MASK_BYTES], strict=True)]
+        return {CONFUSION: outputs[CONFUSION], FAMILIES: np.stack(counts)}
+
+    found = {name: counted(predictions[name]) for name in model_names} if model_names else counted(predictions)
+    return {**extracts, constants.PREDICTIONS_KEY: found}
+
+
+def _count(families: Families, truth: bytes, predicted: bytes) -> Sums:
+    return families.count(_decoded(truth), _decoded(predicted))
+
+
+def _decoded(png: bytes) -> Mask:
+    """Returns the indices [H, W] of a mask; sizes were checked when it was ingested."""
+    mask_HW: npt.NDArray[np.uint8] = tf.io.decode_png(png, channels=1)[..., 0].numpy()
+    return mask_HW
 
 
 def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:

@@ -8,12 +8,17 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
+from pydantic import TypeAdapter
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from common.signatures import CONFUSION
 from components.evaluator import bootstrap
 from components.evaluator.counts import Counts, named_metrics
+from components.evaluator.families.build import Families
+from components.evaluator.families.config import Family
+from components.evaluator.families.family import Sums as FamilySums
 
 CONFUSION_METRIC = "confusion"
 """Name of the array-valued metric [C, C] that holds the counts themselves."""
@@ -21,8 +26,12 @@ CONFUSION_METRIC = "confusion"
 FREQUENCIES_FEATURE = "bootstrap/frequencies"
 """Key of the extract under `features` with how often an image enters each replicate of the bootstrap."""
 
+FAMILIES = "families"
+"""Key of the prediction with an image's figures for the further metrics, [N]."""
+
 # TFMA drops metrics whose names begin with one underscore before it writes.
 _REPLICATES_METRIC = "_replicates"
+_FAMILY_REPLICATES_METRIC = "_family_replicates"
 
 
 class SegmentationMetrics(metric_types.Metric):
@@ -31,15 +40,23 @@ class SegmentationMetrics(metric_types.Metric):
     In an EvalConfig: `MetricConfig(class_name="SegmentationMetrics", module="components.evaluator.metrics",
     config='{"classes": ["background", "nucleus"]}')`.  The metrics have the names that thresholds use (`mean_iou`,
     `iou/<class>` …), and `confusion` is the matrix behind them.  With replicates, for which each image brings its
-    `FREQUENCIES_FEATURE`, every metric and every difference to a baseline's has a 95 % interval.
+    `FREQUENCIES_FEATURE`, every metric and every difference to a baseline's has a 95 % interval.  `families` are the
+    sections of `evaluator.metrics`, for which each image brings its `FAMILIES`.
     """
 
-    def __init__(self, classes: Sequence[str], replicates: int = 0, name: str = "segmentation") -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        replicates: int = 0,
+        families: Sequence[dict[str, Any]] = (),
+        name: str = "segmentation",
+    ) -> None:
         super().__init__(
             metric_util.merge_per_key_computations(_computations),
             name=name,
             classes=[str(c) for c in classes],
             replicates=replicates,
+            families=list(families),
         )
 
 
@@ -47,17 +64,24 @@ metric_types.register_metric(SegmentationMetrics)
 
 
 def _computations(
-    classes: list[str], replicates: int, name: str, eval_config: Any = None, model_name: str = ""
+    classes: list[str],
+    replicates: int,
+    families: list[dict[str, Any]],
+    name: str,
+    eval_config: Any = None,
+    model_name: str = "",
 ) -> metric_types.MetricComputations:
     """Returns the computations for one model: its sums and the intervals; TFMA passes arguments by name."""
     del name  # the metrics have names of their own
-    combiner = ConfusionCombiner(classes, replicates, model_name)
+    further = Families(TypeAdapter(tuple[Family, ...]).validate_python(families), classes)
+    combiner = CountsCombiner(classes, replicates, further, model_name)
     inputs: dict[str, Any] = {constants.PREDICTIONS_KEY: {}}
     if not replicates:
         return [metric_types.MetricComputation(combiner.keys, [_preprocessor(inputs)], combiner)]
     inputs[constants.FEATURES_KEY] = {FREQUENCIES_FEATURE: {}}
     baselines = [spec.name for spec in eval_config.model_specs if spec.is_baseline] if eval_config else []
-    intervals = functools.partial(_with_intervals, classes, model_name, baselines[0] if baselines else model_name)
+    baseline_name = baselines[0] if baselines else model_name
+    intervals = functools.partial(_with_intervals, classes, further, model_name, baseline_name)
     return [
         metric_types.MetricComputation(combiner.keys, [_preprocessor(inputs)], combiner),
         metric_types.CIDerivedMetricComputation(combiner.keys, intervals),
@@ -69,18 +93,21 @@ def _preprocessor(inputs: dict[str, Any]) -> metric_types.Preprocessor:
 
 
 class Sums(NamedTuple):
-    """Accumulator of a slice: its counts, and the marginals of the bootstrap replicates."""
+    """Accumulator of a slice: its counts, and those of the bootstrap replicates."""
 
     confusion_CC: Counts
     replicates_B3C: Counts
+    families_N: FamilySums
+    family_replicates_BN: FamilySums
 
 
-class ConfusionCombiner(beam.CombineFn):
-    """Sums the counts of images; its output is every metric of `counts.named_metrics`, and the sums."""
+class CountsCombiner(beam.CombineFn):
+    """Sums the counts of images; its output is every metric of `counts.named_metrics` and the families, and sums."""
 
-    def __init__(self, classes: Sequence[str], replicates: int, model_name: str) -> None:
+    def __init__(self, classes: Sequence[str], replicates: int, families: Families, model_name: str) -> None:
         self._classes = tuple(classes)
         self._replicates = replicates
+        self._families = families
         self._model_name = model_name
 
     @property
@@ -88,18 +115,28 @@ class ConfusionCombiner(beam.CombineFn):
         return list(self.extract_output(self.create_accumulator()))
 
     def create_accumulator(self) -> Sums:
-        size = len(self._classes)
-        return Sums(np.zeros((size, size), np.int64), np.zeros((self._replicates, 3, size), np.int64))
+        size, further = len(self._classes), self._families.size
+        return Sums(
+            np.zeros((size, size), np.int64),
+            np.zeros((self._replicates, 3, size), np.int64),
+            np.zeros(further),
+            np.zeros((self._replicates, further)),
+        )
 
     def add_input(self, accumulator: Sums, element: metric_types.StandardMetricInputs) -> Sums:
-        counts = np.asarray(element.get_predictions(self._model_name))
+        predictions = element.get_predictions(self._model_name)
+        families_N = np.zeros(0)
+        if self._families.size:
+            predictions, families_N = predictions[CONFUSION], np.asarray(predictions[FAMILIES])
+        counts = np.asarray(predictions)
         if counts.size != accumulator.confusion_CC.size:
             raise ValueError(f"the model gives {counts.size} counts, expected {accumulator.confusion_CC.size}")
         confusion_CC = counts.reshape(accumulator.confusion_CC.shape).astype(np.int64)
+        frequencies_B = np.zeros(0, np.uint8)
         if self._replicates:
             frequencies_B = np.ravel(element.get_features()[FREQUENCIES_FEATURE])
-            return _added(accumulator, Sums(confusion_CC, bootstrap.resampled(frequencies_B, confusion_CC)))
-        return _added(accumulator, Sums(confusion_CC, accumulator.replicates_B3C))
+        replicates_B3C = bootstrap.resampled(frequencies_B, confusion_CC)
+        return _added(accumulator, Sums(confusion_CC, replicates_B3C, families_N, frequencies_B[:, None] * families_N))
 
     def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
         return functools.reduce(_added, accumulators, self.create_accumulator())
@@ -107,16 +144,18 @@ class ConfusionCombiner(beam.CombineFn):
     def extract_output(self, accumulator: Sums) -> dict[metric_types.MetricKey, Any]:
         values: dict[str, Any] = {
             **named_metrics(accumulator.confusion_CC, self._classes),
+            **{name: float(value) for name, value in self._families.values(accumulator.families_N).items()},
             CONFUSION_METRIC: accumulator.confusion_CC,
             _REPLICATES_METRIC: accumulator.replicates_B3C,
+            _FAMILY_REPLICATES_METRIC: accumulator.family_replicates_BN,
         }
         return {_key(name, self._model_name): value for name, value in values.items()}
 
 
 def _added(sums: Sums, more: Sums) -> Sums:
     """Adds in place: Beam allows a combiner to modify its own accumulator, which is not shared."""
-    np.add(sums.confusion_CC, more.confusion_CC, out=sums.confusion_CC)
-    np.add(sums.replicates_B3C, more.replicates_B3C, out=sums.replicates_B3C)
+    for total, addend in zip(sums, more, strict=True):
+        np.add(total, addend, out=total)
     return sums
 
 
@@ -126,20 +165,28 @@ def _key(name: str, model_name: str) -> metric_types.MetricKey:
 
 
 def _with_intervals(
-    classes: list[str], model_name: str, baseline_name: str, metrics: dict[metric_types.MetricKey, Any]
+    classes: list[str],
+    families: Families,
+    model_name: str,
+    baseline_name: str,
+    metrics: dict[metric_types.MetricKey, Any],
 ) -> dict[metric_types.MetricKey, types.ValueWithTDistribution]:
     """The model's metrics, and their differences to the baseline's, with their standard errors."""
-    samples = {_key(name, model_name): values for name, values in _samples(classes, model_name, metrics).items()}
+    of_model = _samples(classes, families, model_name, metrics)
+    samples = {_key(name, model_name): values for name, values in of_model.items()}
     if baseline_name != model_name:
-        reference = _samples(classes, baseline_name, metrics)
+        reference = _samples(classes, families, baseline_name, metrics)
         samples |= {key.make_diff_key(): values - reference[key.name] for key, values in samples.items()}
     return {key: _with_interval(metrics[key], values) for key, values in samples.items()}
 
 
 def _samples(
-    classes: list[str], model_name: str, metrics: dict[metric_types.MetricKey, Any]
+    classes: list[str], families: Families, model_name: str, metrics: dict[metric_types.MetricKey, Any]
 ) -> dict[str, bootstrap.Ratios]:
-    return bootstrap.samples(metrics[_key(_REPLICATES_METRIC, model_name)], classes)
+    return {
+        **bootstrap.samples(metrics[_key(_REPLICATES_METRIC, model_name)], classes),
+        **families.values(metrics[_key(_FAMILY_REPLICATES_METRIC, model_name)]),
+    }
 
 
 def _with_interval(value: float, samples_B: bootstrap.Ratios) -> types.ValueWithTDistribution:

@@ -31,6 +31,9 @@ class SliceMetrics(Settings):
     iou: dict[str, Estimate] = Field(description="Class → IoU.")
     dice: dict[str, Estimate] = Field(description="Class → Dice.")
     confusion: tuple[tuple[int, ...], ...] = Field(description="Pixels, [truth][prediction].")
+    further: dict[str, Estimate] = Field(
+        default={}, description="Metrics of `evaluator.metrics`, such as `boundary_iou/<class>`."
+    )
 
     @property
     def truth_pixels(self) -> dict[str, int]:
@@ -63,7 +66,7 @@ class SliceMetrics(Settings):
             return getattr(self, family)[class_name]
         if name in ("mean_iou", "mean_dice", "pixel_accuracy"):
             return getattr(self, name)
-        raise KeyError(name)
+        return self.further[name]
 
 
 class Measured(Settings):
@@ -78,13 +81,13 @@ class Check(Settings):
 
     metric: str
     slice: str = Field(description="`overall` or `column=value`.")
-    kind: Literal["at_least", "may_drop", "better_than_constant", "measured"] = Field(
+    kind: Literal["at_least", "at_most", "may_drop", "better_than_constant", "measured"] = Field(
         description="What is checked; `measured` is always checked: at least two classes have pixels."
     )
     value: float | None
     bound: float = Field(
-        description="The lowest value that passes: for may_drop, the baseline's value less the drop; for "
-        "better_than_constant, the value that must be exceeded; for measured, a number of classes."
+        description="The lowest value that passes, for at_most the highest: for may_drop, the baseline's value less "
+        "the drop; for better_than_constant, the value that must be exceeded; for measured, a number of classes."
     )
     passed: bool
     detail: str = Field(description="One sentence: `mean_iou 0.412 on overall is below the threshold 0.75`.")

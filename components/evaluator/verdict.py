@@ -18,7 +18,6 @@ from components.evaluator.cautions import cautions
 from components.evaluator.config import EvaluatorConfig, Threshold
 from components.evaluator.constant import constant_prediction
 from components.evaluator.results import Check, Measured, SliceMetrics, Verdict
-from components.evaluator.thresholds import CLASS_METRICS
 
 OVERALL = "overall"
 ROUNDING = 1e-9
@@ -26,7 +25,7 @@ ROUNDING = 1e-9
 LEAST_CLASSES = 2
 """Number of classes with pixels that are needed to distinguish a model from a constant."""
 
-_Kind = Literal["at_least", "may_drop", "better_than_constant"]
+_Kind = Literal["at_least", "at_most", "may_drop", "better_than_constant"]
 _MEANS = {"mean_iou": "iou", "mean_dice": "dice"}
 
 
@@ -45,6 +44,8 @@ def judge(
     for threshold in config.thresholds:
         if threshold.at_least is not None:
             checks += _check(threshold, "at_least", candidate, None)
+        if threshold.at_most is not None:
+            checks += _check(threshold, "at_most", candidate, None)
         if threshold.better_than_constant:
             checks += _check(threshold, "better_than_constant", candidate, None)
         if threshold.may_drop is not None and baseline is not None:
@@ -88,6 +89,8 @@ def _asked(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Meas
     if kind == "better_than_constant":
         constant = _constant(threshold.metric, part)
         return None if constant is None else _compared_with_constant(threshold, part, value, constant)
+    if kind == "at_most":
+        return None if threshold.at_most is None else _bounded_above(threshold, part, value, threshold.at_most)
     if kind == "at_least" or baseline is None:
         return None if threshold.at_least is None else _bounded(threshold, kind, part, value, threshold.at_least)
     other = _same_slice(part, baseline)
@@ -102,8 +105,8 @@ def _asked(threshold: Threshold, kind: _Kind, part: SliceMetrics, baseline: Meas
 
 def _is_measured(metric: str, part: SliceMetrics) -> bool:
     """Returns whether the truth of a slice has the metric's class."""
-    family, _, class_name = metric.partition("/")
-    if class_name and family in CLASS_METRICS:
+    _, _, class_name = metric.partition("/")
+    if class_name:
         return class_name in part.occurring
     return len(part.occurring) >= (LEAST_CLASSES if metric in _MEANS else 1)
 
@@ -173,6 +176,21 @@ def _bounded(
     )
 
 
+def _bounded_above(threshold: Threshold, part: SliceMetrics, value: float, bound: float) -> Check:
+    passed = value <= bound + ROUNDING
+    relation = "meets" if passed else "is above"
+    shown = _distinguishable(value, bound)
+    return Check(
+        metric=threshold.metric,
+        slice=_name(part),
+        kind="at_most",
+        value=value,
+        bound=bound,
+        passed=passed,
+        detail=f"{threshold.metric} {shown[0]} on {_name(part)} {relation} the threshold {shown[1]}.",
+    )
+
+
 def _averaged(metric: str, part: SliceMetrics, common: Sequence[str]) -> str:
     """Formats `, over 3 of 4 classes`; empty if the mean goes over all classes."""
     if common:
@@ -237,7 +255,7 @@ def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check
         slice=where,
         kind=kind,
         value=None,
-        bound=threshold.at_least if kind == "at_least" and threshold.at_least is not None else 0.0,
+        bound=(getattr(threshold, kind, None) or 0.0) if kind in ("at_least", "at_most") else 0.0,
         passed=False,
         detail=f"{threshold.metric} on {where} could not be measured: {why}.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
@@ -10,25 +9,16 @@ from pydantic import Field, field_validator, model_validator
 
 from common.records import MAX_CLASSES, VOID
 from common.settings import Settings, default_type
-from components.example_gen.annotations.config import VOID_NAME, AnnotatedSource, DrawnSource, PresetSource
+from components.example_gen.annotations.config import (
+    VOID_NAME,
+    AnnotatedSource,
+    DrawnSource,
+    PresetSource,
+    RowAnnotations,
+)
 from components.example_gen.bands_config import BandsConfig
-from components.example_gen.dates import check_dates
-from components.example_gen.source_fields import FollowLinks, Globs, ToOurSplit, check_links
-
-Window = Annotated[
-    int,
-    Field(
-        ge=1,
-        description="Number of dates that are read if the paths have `{date}`: the newest up to the day of the run.",
-    ),
-]
-Dates = Annotated[
-    tuple[datetime.date, ...] | None,
-    Field(
-        min_length=1,
-        description="The dates that are read, instead of a window; a run records here which dates it used.",
-    ),
-]
+from components.example_gen.dates import check_dates, is_dated
+from components.example_gen.source_fields import Dates, FollowLinks, Globs, ToOurSplit, Window, check_links
 
 
 class FoldersSource(Settings):
@@ -113,6 +103,11 @@ class ManifestSource(Settings):
     )
     image_column: str = Field(default="image", description="Column with the image's path.")
     mask_column: str = Field(default="mask", description="Column with the mask's path.")
+    annotations: RowAnnotations | None = Field(
+        default=None,
+        description="Format of the annotation files that rows name instead of masks; null: every row names a mask.",
+        examples=["{type: labelme}"],
+    )
     id_column: str | None = Field(
         default=None, description="Column with the pair's name; default: the image's path without its suffix."
     )
@@ -149,6 +144,11 @@ class ManifestSource(Settings):
     @model_validator(mode="after")
     def _dates_fit(self) -> ManifestSource:
         check_dates(self.root, self.dated_paths, self.window, self.dates)
+        if self.annotations and self.annotations.type == "yolo" and is_dated(f"{self.root}/{self.file}"):
+            raise ValueError(
+                "annotations of type yolo need a manifest without {date}, because each date may have names of its own: "
+                "write source: {type: yolo, root: …}"
+            )
         check_links(self.root, self.follow_links)
         return self
 
@@ -364,22 +364,31 @@ class DataConfig(Settings):
     def _bands_are_read(self) -> DataConfig:
         if self.bands and not isinstance(self.source, (FoldersSource, ManifestSource, PresetSource)):
             raise ValueError(f"bands are read from sources with mask files, not from type {self.source.type}")
+        if self.bands and self._row_annotations:
+            raise ValueError("bands are read from sources with mask files, not with source.annotations")
         return self
 
     @model_validator(mode="after")
     def _annotations_name_classes(self) -> DataConfig:
-        if not isinstance(self.source, (DrawnSource, PresetSource)):
+        rows = self._row_annotations
+        if not rows and not isinstance(self.source, (DrawnSource, PresetSource)):
             return self
         if self.labels != IndexLabels():
+            kind, key = ("source.annotations", "annotations.") if rows else (f"a source of type {self.source.type}", "")
             raise ValueError(
-                f"labels are for mask files; a source of type {self.source.type} names its classes: write "
-                "source.class_map instead"
+                f"labels are for mask files; {kind} names its classes: write source.{key}class_map instead"
             )
-        if isinstance(self.source, PresetSource):
+        if rows:
+            rows.source("", follow_links=False).check_classes(self.classes, "annotations.")
+        elif isinstance(self.source, PresetSource):
             self.source.mapped(self.classes)
-        else:
+        elif isinstance(self.source, DrawnSource):
             self.source.check_classes(self.classes)
         return self
+
+    @property
+    def _row_annotations(self) -> RowAnnotations | None:
+        return self.source.annotations if isinstance(self.source, ManifestSource) else None
 
     @property
     def mask_labels(self) -> Labels:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from components.example_gen.config import ManifestSource
+from components.example_gen.dated_listing import moved_listing
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
 from components.example_gen.files import FileInfo, open_folder
 from components.example_gen.fingerprint import fingerprint_of
@@ -67,29 +68,11 @@ def _list_place(place: _Place) -> _Listed:
     folder = open_folder(place.source.root, place.source.follow_links)
     table, data = read_table(folder, place.source)
     listing, files = pair_rows(folder, place.source, table)
-
-    def moved(path: str) -> str:
-        return posixpath.join(place.base, path)
-
-    pairs = [
-        replace(pair, id=f"{place.label}/{pair.id}", image=moved(pair.image), mask=moved(pair.mask))
-        for pair in listing.pairs
-    ]
-    quarantined = [
-        entry.model_copy(
-            update={
-                "id": f"{place.label}/{entry.id}",
-                "image": entry.image and moved(entry.image),
-                "mask": entry.mask and moved(entry.mask),
-                "detail": f"{place.source.file} of {place.label}: {entry.detail}",
-            }
-        )
-        for entry in listing.quarantined
-    ]
-    files = [replace(info, path=moved(info.path)) for info in files]
-    return _Listed(
-        Listing(tuple(pairs), tuple(quarantined), notes=listing.notes), files, f"{place.label}\0".encode() + data
-    )
+    moved = moved_listing(listing, place.label, place.base)
+    told = f"{place.source.file} of {place.label}"
+    quarantined = [entry.model_copy(update={"detail": f"{told}: {entry.detail}"}) for entry in moved.quarantined]
+    files = [replace(info, path=posixpath.join(place.base, info.path)) for info in files]
+    return _Listed(replace(moved, quarantined=tuple(quarantined)), files, f"{place.label}\0".encode() + data)
 
 
 def _merged(listed: Sequence[_Listed]) -> Listing:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from components.example_gen.config import FoldersSource, ManifestSource
+from components.example_gen.annotations.row_annotations import names_annotations, settings_of_rows
+from components.example_gen.config import FoldersSource, Limits, ManifestSource
 from components.example_gen.dated_manifests import list_manifests
 from components.example_gen.dates import split_root
 from components.example_gen.files import Folder, open_folder
 from components.example_gen.lazy_pair import LazyPair, read_limited
 from components.example_gen.pairing import Listing, Pair, list_folders
+
+if TYPE_CHECKING:
+    from components.example_gen.annotations.drawn_pairs import DrawnPairs
 
 
 def open_files(folder: Folder, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
@@ -23,11 +28,23 @@ def open_files(folder: Folder, pairs: Sequence[Pair], max_bytes: int) -> Iterato
         )
 
 
+def _of_rows(read: Callable[[], bytes]) -> bytes:
+    with settings_of_rows():
+        return read()
+
+
 class FilePairs:
     """Pairs of files below a root: folders, or a manifest."""
 
-    def __init__(self, source: FoldersSource | ManifestSource) -> None:
+    def __init__(
+        self, source: FoldersSource | ManifestSource, classes: Sequence[str] = (), max_pixels: int = Limits().max_pixels
+    ) -> None:
         self._source = source
+        self._classes = tuple(classes)
+        self._max_pixels = max_pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("_source", "_classes", "_max_pixels")}
 
     @cached_property
     def _folder(self) -> Folder:
@@ -41,7 +58,24 @@ class FilePairs:
 
     def open(self, pairs: Sequence[Pair], max_bytes: int) -> Iterator[LazyPair]:
         """See `PairSource.open`."""
-        return open_files(self._folder, pairs, max_bytes)
+        if not isinstance(self._source, ManifestSource) or self._source.annotations is None:
+            yield from open_files(self._folder, pairs, max_bytes)
+            return
+        for pair in pairs:
+            if names_annotations(pair.mask, self._source.annotations):
+                [opened] = self._drawn.open([pair], max_bytes)
+                yield opened._replace(mask=partial(_of_rows, opened.mask))
+            else:
+                yield from open_files(self._folder, [pair], max_bytes)
+
+    @cached_property
+    def _drawn(self) -> DrawnPairs:
+        """The source that draws annotations that rows name."""
+        from components.example_gen.annotations.open_annotated import open_drawn  # Imports TensorFlow.
+
+        assert isinstance(self._source, ManifestSource) and self._source.annotations is not None
+        settings = self._source.annotations.source(self._folder.root, self._source.follow_links)
+        return open_drawn(settings, self._classes, self._max_pixels)
 
     def count_bytes(self, pairs: Sequence[Pair]) -> int:
         """See `PairSource.count_bytes`."""

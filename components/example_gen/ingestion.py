@@ -18,6 +18,7 @@ from components.example_gen.band_images import canonical_bands, tone
 from components.example_gen.class_stratification import stratify_by_classes
 from components.example_gen.config import BY_CLASSES, DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure, rgb_tone
+from components.example_gen.georeference import check_same_place
 from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_counts import MaskFacts
 from components.example_gen.label_map import LabelMap, label_map
@@ -174,6 +175,7 @@ class Ingestion:
             mask = canonical_mask(
                 mask_data, image, self._label_map, limits.max_pixels, self._config.max_aspect_difference
             )
+            check_same_place(image_data, mask_data)
         except RejectionError as rejected:
             raise rejected.within("mask:") from rejected
         return image, mask

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.errors import UserError
 from common.records import SPLITS
+from components.example_gen.annotations.row_annotations import open_row_annotations
 from components.example_gen.columns import Columns, choose_columns, describe_columns, split_of
 from components.example_gen.config import ManifestSource
 from components.example_gen.files import FileInfo, Folder, escape_of, names, read_file, top_level
@@ -51,7 +52,7 @@ def pair_rows(folder: Folder, source: ManifestSource, table: Table) -> tuple[Lis
         except RejectionError as rejected:
             quarantined.append(rows.quarantine(row, rejected.within(f"row {row.number}")))
     notes = (*describe_columns(table, source, rows.columns), *rows.files.notes)
-    return Listing(tuple(pairs), tuple(quarantined), notes=notes), list(rows.files.found.values())
+    return Listing(tuple(pairs), tuple(quarantined), notes=notes), [*rows.files.found.values(), *rows.more_files]
 
 
 def _read_manifest(folder: Folder, source: ManifestSource) -> bytes:
@@ -90,6 +91,8 @@ class _Rows:
         self.files = NamedFiles(folder, (path for row in table.rows for path in self._written(row)))
         counts = Counter(self._id(row) for row in table.rows if not row.problem)
         self._twice = {name for name, count in counts.items() if count > 1}
+        self._annotations = open_row_annotations(folder, source)
+        self.more_files: Sequence[FileInfo] = self._annotations.files if self._annotations else []
 
     def pair(self, row: Row) -> Pair:
         """Returns the pair that a row names; raises `RejectionError` if it cannot be used."""
@@ -98,10 +101,13 @@ class _Rows:
         image, mask = self._paths(row)
         image_info = self.files.look_up("image", image)
         mask_info = self.files.look_up("mask", mask)
+        mask_bytes = mask_info.size
         name = self._id(row)
         if name in self._twice:
             detail = f"shares the name {name!r} with another row"
             raise RejectionError(Reason.AMBIGUOUS_NAME, detail, "shares its name with another row")
+        if self._annotations:
+            mask, mask_bytes = self._annotations.place(mask_info, image)
         return Pair(
             name,
             image,
@@ -110,7 +116,7 @@ class _Rows:
             group=row.cells.get(self.columns.group or "") or None,
             slices={name: row.cells.get(column) or NO_VALUE for name, column in self.columns.slices.items()},
             image_bytes=image_info.size,
-            mask_bytes=mask_info.size,
+            mask_bytes=mask_bytes,
         )
 
     def quarantine(self, row: Row, rejected: RejectionError) -> Quarantined:

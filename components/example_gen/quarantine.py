@@ -24,6 +24,7 @@ class Reason(str, enum.Enum):
     TOO_LARGE = "too_large"
     SEVERAL_IMAGES = "several_images"
     SIZE_MISMATCH = "size_mismatch"
+    GEOREFERENCE_MISMATCH = "georeference_mismatch"
     UNKNOWN_LABEL = "unknown_label"
     ALL_VOID = "all_void"
     LEAK = "leak"

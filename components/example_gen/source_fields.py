@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -16,6 +17,22 @@ FollowLinks = Annotated[
         description="Whether links below the root may lead out of it, so that data on a read-only share can be used in "
         "place; the manifest may then be elsewhere too. Without it nothing outside the root is read. Only folders of "
         "this machine have links, buckets have none.",
+    ),
+]
+
+
+Window = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Number of dates that are read if the paths have `{date}`: the newest up to the day of the run.",
+    ),
+]
+Dates = Annotated[
+    tuple[datetime.date, ...] | None,
+    Field(
+        min_length=1,
+        description="The dates that are read, instead of a window; a run records here which dates it used.",
     ),
 ]
 

@@ -44,7 +44,7 @@ def open_source(source: Source, classes: Sequence[str] = (), max_pixels: int = L
         from components.example_gen.annotations.open_annotated import open_annotated  # Imports TensorFlow.
 
         return open_annotated(source, classes, max_pixels)
-    return FilePairs(source)
+    return FilePairs(source, classes, max_pixels)
 
 
 def data_fingerprint(source: Source) -> str:

@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from common.errors import UserError
+from components.example_gen.annotations.config import DrawnSource
 from components.example_gen.config import DataConfig, FoldersSource, ManifestSource
 from components.example_gen.dates import DatedPath, is_dated, split_root
 from components.example_gen.files import Folder, names, open_folder, top_level
+
+_DATED = (FoldersSource, ManifestSource, DrawnSource)
 
 
 def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
@@ -25,7 +28,7 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
     source = data.source
     if not depends_on_date(data):
         return data
-    assert isinstance(source, (FoldersSource, ManifestSource))
+    assert isinstance(source, _DATED)
     above, tail = split_root(source.root)
     paths = [posixpath.join(tail, path) for path in _listed(source)]
     folder = open_folder(above, source.follow_links)
@@ -45,13 +48,15 @@ def resolve_dates(data: DataConfig, date: datetime.date) -> DataConfig:
 def depends_on_date(data: DataConfig) -> bool:
     """Returns whether the date of the run decides which data is read: paths with `{date}`, and no given dates."""
     source = data.source
-    if not isinstance(source, (FoldersSource, ManifestSource)) or source.dates is not None:
+    if not isinstance(source, _DATED) or source.dates is not None:
         return False
     return any(is_dated(posixpath.join(split_root(source.root)[1], path)) for path in _listed(source))
 
 
-def _listed(source: FoldersSource | ManifestSource) -> Iterable[str]:
+def _listed(source: FoldersSource | ManifestSource | DrawnSource) -> Iterable[str]:
     """Returns the paths by which dates are found; a date without masks has images without a partner."""
+    if isinstance(source, DrawnSource):
+        return source.listed_paths
     return (source.file,) if isinstance(source, ManifestSource) else source.images
 
 

@@ -92,6 +92,7 @@ def overall_metrics(evaluation: Evaluation) -> dict[str, float]:
     estimates = {"mean_iou": overall.mean_iou, "mean_dice": overall.mean_dice, "pixel_accuracy": overall.pixel_accuracy}
     estimates |= {f"iou/{name}": estimate for name, estimate in overall.iou.items()}
     estimates |= {f"dice/{name}": estimate for name, estimate in overall.dice.items()}
+    estimates |= overall.further
     return {name: estimate.value for name, estimate in estimates.items() if estimate.value is not None}
 
 

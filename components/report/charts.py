@@ -32,8 +32,10 @@ class Curve:
     kind: str
 
 
-def curves(lines: Sequence[Curve], best: int | None = None, ceiling: float | None = None) -> Markup:
-    """Curves over the epochs, labelled at their ends, with the epoch `best` marked.
+def curves(
+    lines: Sequence[Curve], best: int | None = None, ceiling: float | None = None, fine_tuned_from: int | None = None
+) -> Markup:
+    """Curves over the epochs, labelled at their ends, with the epochs `best` and `fine_tuned_from` marked.
 
     The value axis includes 0, and ends at `ceiling` at most.
     """
@@ -46,6 +48,8 @@ def curves(lines: Sequence[Curve], best: int | None = None, ceiling: float | Non
     ticks = nice_ticks(min(0.0, *values), max(0.0, *values), ceiling)
     plot = _Plot(epochs, ticks[0], ticks[-1])
     parts = [_value_axis(plot, ticks), _epoch_axis(plot)]
+    if fine_tuned_from is not None and 1 < fine_tuned_from <= epochs:
+        parts.append(_phase_mark(plot, fine_tuned_from))
     if best is not None and 1 <= best <= epochs:
         parts.append(_best_mark(plot, best, [dict(points[line]).get(best, 0.0) for line in shown]))
     parts += [_curve(plot, line.kind, points[line]) for line in shown]
@@ -118,6 +122,17 @@ def _best_mark(plot: _Plot, best: int, values: Sequence[float]) -> Markup:
     label = Markup('<text class="best {}" x="{:.1f}" y="{}">best: {}</text>')
     return line.format(_TOP, _HEIGHT - _BOTTOM, x=x) + label.format(
         "end" if left else "", x + (-6 if left else 6), label_y, best
+    )
+
+
+def _phase_mark(plot: _Plot, epoch: int) -> Markup:
+    """A line between the epochs at which the encoder begins to be trained, with its label at the top."""
+    left = epoch > plot.epochs / 2
+    x = (plot.x(epoch - 1) + plot.x(epoch)) / 2
+    line = Markup('<line class="phase" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>')
+    label = Markup('<text class="phase {}" x="{:.1f}" y="{}">encoder trained</text>')
+    return line.format(_TOP, _HEIGHT - _BOTTOM, x=x) + label.format(
+        "end" if left else "", x + (-6 if left else 6), _TOP + 10
     )
 
 

@@ -23,6 +23,7 @@ _SMALL_CHANGE = 0.01  # smallest extent of the bars of changes
 _MEANS = ("mean_iou", "mean_dice")
 _ASKED = {
     "at_least": "at least",
+    "at_most": "at most",
     "may_drop": "drop of at most",
     "better_than_constant": "better than one class everywhere",
     "measured": "classes with pixels",
@@ -151,11 +152,15 @@ def _gate(data: ReportData) -> dict[str, Any]:
 
 
 def _training(data: ReportData) -> dict[str, Any]:
-    best = data.history.best_epoch
-    loss = charts.curves([_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")], best)
+    best, fine_tuned_from = data.history.best_epoch, data.history.fine_tuned_from
+    losses = [_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")]
     iou = [_curve(data, "train", "mean_iou"), _curve(data, "eval", "val_mean_iou")]
     gaps = [epoch.epoch for epoch in data.history.epochs if None in epoch.metrics.values()]
-    return {"gaps": gaps, "loss_curves": loss, "iou_curves": charts.curves(iou, best, ceiling=1.0)}
+    return {
+        "gaps": gaps,
+        "loss_curves": charts.curves(losses, best, fine_tuned_from=fine_tuned_from),
+        "iou_curves": charts.curves(iou, best, ceiling=1.0, fine_tuned_from=fine_tuned_from),
+    }
 
 
 def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:
@@ -172,6 +177,8 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         columns.setdefault(row.column, []).append(row)
     return {
         "overall": evaluation.candidate.overall,
+        "further": tables.further_rows(evaluation),
+        "has_baseline": evaluation.baseline is not None,
         "classes": [row for row in (rows if few else tables.ranked(rows)) if row.iou.value is not None],
         "constant": evaluation.constant_prediction,
         "classes_absent": [row for row in rows if row.iou.value is None],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from components.evaluator.families.names import LABELS, LOWER_IS_BETTER
 from components.evaluator.results import Estimate, Evaluation, Measured, SliceMetrics
 
 NO_ESTIMATE = Estimate(value=None)
@@ -44,6 +45,17 @@ class SliceRow:
 
 
 @dataclasses.dataclass(frozen=True)
+class FurtherRow:
+    """A metric of `evaluator.metrics` on the whole split; `change` is against the baseline."""
+
+    label: str
+    class_name: str
+    estimate: Estimate
+    change: float | None
+    lower_is_better: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Confusion:
     """Pixels of one class that were predicted as another."""
 
@@ -64,6 +76,17 @@ def slice_rows(evaluation: Evaluation) -> list[SliceRow]:
     """Returns one row per slice, in the order of the evaluation."""
     before = _by_slice(evaluation.baseline)
     return [_slice_row(s, before.get((s.column, s.value))) for s in evaluation.candidate.slices]
+
+
+def further_rows(evaluation: Evaluation) -> list[FurtherRow]:
+    """Returns one row per metric of `evaluator.metrics` and class, in the order of the evaluation."""
+    before = evaluation.baseline.overall.further if evaluation.baseline else {}
+    rows = []
+    for metric, estimate in evaluation.candidate.overall.further.items():
+        family, _, class_name = metric.partition("/")
+        change = difference(estimate, before.get(metric, NO_ESTIMATE))
+        rows.append(FurtherRow(LABELS[family], class_name, estimate, change, family in LOWER_IS_BETTER))
+    return rows
 
 
 def ranked(rows: Iterable[ClassRow]) -> list[ClassRow]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from common.settings import Settings, default_type
 from components.trainer.encoder_specs import ENCODERS, EncoderSpec
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     EncoderName = str
 else:
     EncoderName = Literal[tuple(ENCODERS)]
+
+
+def _name_of(value: object) -> object:
+    """Reads true and false, which this key took before it had names."""
+    return {True: "batch", False: "none"}[value] if isinstance(value, bool) else value
+
+
+Normalise = Annotated[Literal["batch", "group", "none"], BeforeValidator(_name_of)]
+
+_NORMALISE = (
+    "Normalisation after each convolution{where}: `batch`, `group` (independent of the batch, for batches of one or "
+    "two images), or `none`."
+)
 
 
 class UNet(Settings):
@@ -27,8 +40,10 @@ class UNet(Settings):
         default=4, ge=1, le=8, description="Number of downsamplings: width 64 and depth 4 give 64…1024 channels."
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate at the bottom.")
-    normalise: bool = Field(
-        default=True, description="Whether batch normalisation follows each convolution; in the paper it does not."
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where="") + " In the paper: none.")
+    attention: bool = Field(
+        default=False,
+        description="Whether attention gates (Oktay et al. 2018) weight the skip connections.",
     )
 
     @property
@@ -37,19 +52,24 @@ class UNet(Settings):
         return self.depth
 
     @property
+    def size_divisor(self) -> int:
+        """Number by which height and width must be divisible."""
+        return 2**self.depth
+
+    @property
     def encoder(self) -> None:
         """It has none."""
         return None
 
 
 class Encoder(Settings):
-    """A classification network of keras.applications without its classifier; it applies its own image scaling."""
+    """A classification network without its classifier; it applies its own image scaling."""
 
     name: EncoderName = Field(description="The network.", examples=["mobilenet_v2"])
     weights: str = Field(
         default="imagenet",
-        description="Initial weights: `imagenet` (Keras' weights, downloaded once), a local .h5 file with weights "
-        "of the network without its top, or `none` (random).",
+        description="Initial weights: `imagenet` (Keras' weights, downloaded once; not for `mit_…`), a local .h5 file "
+        "with weights of the network without its top, or `none` (random).",
     )
     alpha: float = Field(default=1.0, gt=0, le=2, description="Width multiplier of the MobileNets.")
 
@@ -68,10 +88,19 @@ class Encoder(Settings):
         return value
 
     @model_validator(mode="after")
+    def _is_published(self) -> Encoder:
+        if self.weights == "imagenet" and self.spec.weights is None:
+            raise ValueError(
+                f"Keras publishes no weights of {self.name}; convert a published .safetensors file with `segpipe "
+                f"convert-weights {self.name} FILE` and name the .h5 file in weights, or write none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _alpha_exists(self) -> Encoder:
         alphas = self.spec.alphas
         if not alphas and self.alpha != 1:
-            scalable = " and ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
+            scalable = ", ".join(sorted(name for name, spec in ENCODERS.items() if spec.alphas))
             raise ValueError(f"alpha is for {scalable}; {self.name} has none")
         if alphas and self.weights == "imagenet" and self.alpha not in alphas:
             raise ValueError(f"{self.name} has ImageNet weights for alpha {', '.join(map(str, alphas))} only")
@@ -91,20 +120,39 @@ class EncoderArchitecture(Settings):
         """Number of times that height and width are halved."""
         return 5
 
+    @property
+    def size_divisor(self) -> int:
+        """Number by which height and width must be divisible."""
+        return 2**self.num_downsamples
+
 
 class EncoderUNet(EncoderArchitecture):
     """A U-Net with a pretrained encoder and skip connections at strides 2, 4, 8, 16 and 32."""
 
     type: Literal["encoder_unet"] = "encoder_unet"
     encoder: Encoder = Field(description="The encoder.", examples=["{name: mobilenet_v2}"])
-    decoder: Literal["pix2pix", "convolution"] = Field(
+    decoder: Literal["pix2pix", "convolution", "unet++"] = Field(
         default="pix2pix",
-        description="The decoder: one transposed convolution per level, or bilinear upsampling and two convolutions.",
+        description="The decoder: one transposed convolution per level; bilinear upsampling and two convolutions; or "
+        "these with the nested skip connections of U-Net++ (Zhou et al. 2018).",
     )
     widths: tuple[int, int, int, int] = Field(
         default=(512, 256, 128, 64), description="Channels of the decoder levels, at strides 16, 8, 4 and 2."
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout rate after the first two decoder levels.")
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where=" of the decoder"))
+    attention: bool = Field(
+        default=False,
+        description="Whether attention gates (Oktay et al. 2018) weight the skip connections; not with unet++.",
+    )
+
+    @model_validator(mode="after")
+    def _gates_single_skips(self) -> EncoderUNet:
+        if self.attention and self.decoder == "unet++":
+            raise ValueError(
+                "attention is for the decoders pix2pix and convolution; unet++ has nested skip connections"
+            )
+        return self
 
     @field_validator("widths")
     @classmethod
@@ -153,6 +201,9 @@ class DeepLabV3Plus(EncoderArchitecture):
     )
     width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid and of the decoder.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout rate after the pyramid.")
+    normalise: Normalise = Field(
+        default="batch", description=_NORMALISE.format(where=" of the pyramid and the decoder")
+    )
 
     @field_validator("rates")
     @classmethod
@@ -162,9 +213,44 @@ class DeepLabV3Plus(EncoderArchitecture):
         return value
 
 
-Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus
+class FPN(EncoderArchitecture):
+    """The feature pyramid network of Lin et al. (2017) with the semantic branch of Kirillov et al. (2019)."""
+
+    type: Literal["fpn"] = "fpn"
+    encoder: Encoder = Field(description="The encoder.", examples=["{name: resnet50}"])
+    pyramid_width: int = Field(default=256, ge=1, le=2048, description="Channels of the pyramid.")
+    width: int = Field(default=128, ge=1, le=2048, description="Channels of the branch behind each of its levels.")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="Dropout rate before the last convolution.")
+    normalise: Normalise = Field(default="group", description=_NORMALISE.format(where=" of the branches"))
+
+
+class SegFormer(EncoderArchitecture):
+    """SegFormer of Xie et al. (2021): a Mix Transformer and a decoder of dense layers, for images of any size."""
+
+    type: Literal["segformer"] = "segformer"
+    encoder: Encoder = Field(description="`mit_b0`, `mit_b1` or `mit_b2`.", examples=["{name: mit_b0, weights: none}"])
+    decoder_width: int = Field(
+        default=256, ge=1, le=2048, description="Channels of the decoder; in the paper 256 for B0 and B1, 768 for B2."
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout rate before the last convolution.")
+    normalise: Normalise = Field(default="batch", description=_NORMALISE.format(where=" of the decoder"))
+
+    @field_validator("encoder")
+    @classmethod
+    def _stands_on_a_mix_transformer(cls, value: Encoder) -> Encoder:
+        if not value.name.startswith("mit_"):
+            raise ValueError(f"segformer requires the encoder mit_b0, mit_b1 or mit_b2, not {value.name}")
+        return value
+
+    @property
+    def size_divisor(self) -> int:
+        """Any size will do."""
+        return 1
+
+
+Architecture = UNet | EncoderUNet | FCN8 | DeepLabV3Plus | FPN | SegFormer
 TaggedArchitecture = Annotated[
     Architecture,
     Field(discriminator="type"),
-    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus),
+    default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus, FPN, SegFormer),
 ]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components import component_keys as keys
+from components.trainer.class_list import write_class_list
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import Values, searched, with_hyperparameters
 from components.trainer.training import Places, Result, train
@@ -57,6 +58,7 @@ class Arguments(NamedTuple):
             strategy,
             until,
             self.pixels,
+            self.classes,
         )
 
 
@@ -69,24 +71,26 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
     `more`, has changed.
 
     Raises:
-        UserError: the configured initial model does not exist.
+        UserError: the configured initial model does not exist, or has other classes.
     """
     settings: dict[str, Any] = fn_args.custom_config
     config = TrainerConfig.model_validate_json(settings[keys.TRAINER])
     values = searched(fn_args.hyperparameters)
     resume_dir = os.path.join(settings[keys.RESUME_ROOT], _key(fn_args, more))
-    tf.io.gfile.makedirs(resume_dir)
+    classes = tuple(settings[keys.CLASSES])
+    initial_model_dir = find_warm_start(config.warm_start, fn_args.base_model, classes)
+    write_class_list(resume_dir, classes)
     return Arguments(
         config=with_hyperparameters(config, values),
         searched=values,
         transform=TransformConfig.model_validate_json(settings[keys.TRANSFORM]),
         pixels=pixel_format(settings),
-        classes=tuple(settings[keys.CLASSES]),
+        classes=classes,
         seed=int(settings[keys.SEED]),
         class_weight_C=settings[keys.CLASS_WEIGHT],
         train_files=_files(fn_args.train_files),
         eval_files=_files(fn_args.eval_files),
-        initial_model_dir=find_warm_start(config.warm_start, fn_args.base_model),
+        initial_model_dir=initial_model_dir,
         resume_dir=resume_dir,
     )
 

@@ -10,6 +10,7 @@ from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
 from components.trainer.losses.config import ClassWeights, CrossEntropyTerm, LossTerms
+from components.trainer.tensorboard.config import TensorBoardConfig
 from components.trainer.windows.config import WindowsConfig
 
 NONE = "none"
@@ -101,6 +102,9 @@ class TrainerConfig(Settings):
     )
     windows: WindowsConfig = Field(
         default=WindowsConfig(), description="Random windows of images at their own size (`transform.mode: crop`)."
+    )
+    tensorboard: TensorBoardConfig = Field(
+        default=TensorBoardConfig(), description="What TensorBoard shows of the training."
     )
     cache_bytes: int = Field(
         default=2_000_000_000,

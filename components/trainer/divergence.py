@@ -2,6 +2,9 @@
 
 Once a loss is NaN or infinite, so are the gradients, and one step makes every weight NaN.  The remaining epochs are
 then wasted; the masks are class 0 everywhere, whose metrics look like those of a poor model.
+
+The loss alone does not show it: the ReLU of oneDNN, which TensorFlow computes with on many processors, returns 0 for
+NaN (Eigen's returns NaN), so that the loss of a network with NaN weights may be finite.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from components.trainer.config import TrainerConfig
 from components.trainer.phases import Phase
 
 NONFINITE_STEPS = "nonfinite_steps"
-"""Key of the logs: the epoch's steps whose loss was not finite, summed over the replicas."""
+"""Key of the logs: the epoch's steps whose loss or weights were not finite, summed over the replicas."""
 _LOOK_SECONDS = 0.5
+_WEIGHTS = "weights of the network are not finite"
 
 
 class Diverged(UserError):
@@ -46,9 +50,9 @@ class Situation(NamedTuple):
 class StopOnDivergence(keras.callbacks.Callback):
     """Callback that ends a training whose loss or weights are not finite.
 
-    The graph counts the steps whose loss is not finite, and the count is read only when progress is reported, twice a
-    second, and at the end of an epoch: waiting for the device after each step would cost time.  In the list of
-    callbacks it comes before those that keep weights, so that non-finite weights are never kept.
+    The graph counts the steps whose loss or weights are not finite, and the count is read only when progress is
+    reported, twice a second, and at the end of an epoch: waiting for the device after each step would cost time.  In
+    the list of callbacks it comes before those that keep weights, so that non-finite weights are never kept.
 
     With float16 a non-finite loss is tolerated, because loss scaling skips that step; but not in all steps
     of an epoch, and non-finite weights are not tolerated.
@@ -71,10 +75,10 @@ class StopOnDivergence(keras.callbacks.Callback):
         self._epoch, self._steps, self._logs = epoch, 0, {}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the loss from time to time.
+        """Checks the loss and the trained weights from time to time.
 
         Raises:
-            Diverged: it is not finite.
+            Diverged: they are not finite.
         """
         self._steps, self._logs = batch + 1, logs or {}
         now = time.monotonic()
@@ -83,10 +87,10 @@ class StopOnDivergence(keras.callbacks.Callback):
             self._look()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks the loss of all steps of the epoch, before the evaluation.
+        """Checks the loss and the trained weights of all steps of the epoch, before the evaluation.
 
         Raises:
-            Diverged: it is not finite.
+            Diverged: they are not finite.
         """
         self._look()
 
@@ -97,7 +101,7 @@ class StopOnDivergence(keras.callbacks.Callback):
             Diverged: they are not finite.
         """
         if self._weights and not bool(_all_finite(self._weights)):
-            raise self._diverged("weights of the network are not finite", self._steps, untouched=False)
+            raise self._diverged(_WEIGHTS, self._steps, untouched=False)
 
     def _look(self) -> None:
         # With several workers Keras sums over them what is already a sum over all replicas.
@@ -108,7 +112,8 @@ class StopOnDivergence(keras.callbacks.Callback):
         first = first_bad_step(self._steps, bad, self._situation.replicas)
         if not self._skips or first == 1:
             untouched = first == 1 and self._epoch == 0 and not self._skips
-            raise self._diverged(f"the loss is {_shown(loss)}", first, untouched)
+            what = _WEIGHTS if math.isfinite(loss) else f"the loss is {_shown(loss)}"
+            raise self._diverged(what, first, untouched)
 
     def _diverged(self, what: str, step: int, untouched: bool) -> Diverged:
         situation = self._situation
@@ -121,15 +126,18 @@ class StopOnDivergence(keras.callbacks.Callback):
 
 
 class NonFiniteSteps(keras.metrics.Metric):
-    """The number of steps whose loss is not finite, summed over the replicas."""
+    """The number of steps whose loss or weights are not finite, summed over the replicas."""
 
     def __init__(self) -> None:
         super().__init__(name=NONFINITE_STEPS)
         self._number = self.add_weight("number", initializer="zeros", dtype=tf.float32)
 
-    def update_state(self, loss: tf.Tensor) -> None:
-        """Counts a step."""
-        self._number.assign_add(tf.cast(tf.logical_not(tf.math.is_finite(loss)), tf.float32))
+    def update_state(self, loss: tf.Tensor, weights: Sequence[tf.Variable]) -> None:
+        """Counts a step of this loss, made with these weights."""
+        # A sum is finite if all that is summed is, and needs no memory for one answer a weight.
+        sums = [tf.reduce_sum(weight) for weight in weights if weight.dtype.is_floating]
+        finite = tf.reduce_all(tf.math.is_finite(tf.stack([tf.cast(one, tf.float32) for one in [loss, *sums]])))
+        self._number.assign_add(tf.cast(tf.logical_not(finite), tf.float32))
 
     def result(self) -> tf.Tensor:
         """Returns the count so far."""
@@ -137,14 +145,14 @@ class NonFiniteSteps(keras.metrics.Metric):
 
 
 def first_bad_step(steps: int, bad: float, replicas: int) -> int:
-    """The first of `steps` steps, counted from 1, whose loss was not finite.
+    """The first of `steps` steps, counted from 1, whose loss or weights were not finite.
 
-    In float32 a step whose loss is not finite ruins all later ones, on all replicas; in the first one the loss of some
-    replicas may still be finite.
+    In float32 a step whose loss is not finite ruins the weights of all later ones, on all replicas; in the first one
+    the loss of some replicas may still be finite.
 
     Args:
         steps: steps done in the epoch.
-        bad: those whose loss was not finite, summed over the replicas; 0 where only their sum overflowed.
+        bad: those whose loss or weights were not finite, summed over the replicas; 0 where only their sum overflowed.
         replicas: number of replicas.
     """
     return max(1, steps - max(0, math.ceil(bad / replicas) - 1))

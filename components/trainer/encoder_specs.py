@@ -10,10 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 STRIDES = (2, 4, 8, 16, 32)
-"""Strides at which every encoder hands features to a decoder."""
+"""Strides at which an encoder hands features to a decoder; one that begins with stride 4 has none at 2."""
+
+OUTPUT = "(output)"
+"""Stands for the network's last features, whose layer Keras does not name."""
 
 _PUBLISHED_AT = "https://storage.googleapis.com/tensorflow/keras-applications"
 _USUAL_SIDE = 224
+
+
+class InputOf(str):
+    """The features that go into the layer of this name; Keras does not name the layer that they come from."""
+
+    __slots__ = ()
 
 
 class PublishedFile(NamedTuple):
@@ -31,31 +40,38 @@ class PublishedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """A classification network of keras.applications, which serves as an encoder.
+    """A classification network, of keras.applications or our own, which serves as an encoder.
 
     Attributes:
-        application: Name of its builder in `keras.applications`.
-        preprocessing: Mode of its `preprocess_input`: `tf` scales to −1…1, `torch` by ImageNet's mean and standard
-            deviation, `caffe` to BGR less ImageNet's mean; `none` if the network scales its input itself.
-        skip_layers: Names of the layers whose features have the strides of `STRIDES`.
-        weights: The published file; `{alpha}` and `{side}` in its name stand for the width and the size of the images.
+        application: Name of its builder in `keras.applications`, or in `models/mix_transformer.py`.
+        preprocessing: Mode of its `preprocess_input`: `tf` scales to −1…1, `tf_128` by 1/128 to about the same, `torch`
+            by ImageNet's mean and standard deviation, `caffe` to BGR less ImageNet's mean.
+        skip_layers: Names of the layers whose features have the strides of `STRIDES`; `None` where there is none.
+        weights: The file that Keras publishes, if any; `{alpha}` and `{side}` in its name stand for the width and the
+            size of the images.
         alphas: Width with published weights → how the file's name writes it; empty if the width is fixed.
         sides: Sizes of square images with a file of their own, if there are several.
+        scales_itself: Whether the builder puts the preprocessing into the network unless it is told not to.
+        batch_normalised: Whether its convolutions are followed by batch normalisation.
     """
 
     application: str
-    preprocessing: Literal["tf", "torch", "caffe", "none"]
-    skip_layers: tuple[str, str, str, str, str]
-    weights: PublishedFile
+    preprocessing: Literal["tf", "tf_128", "torch", "caffe"]
+    skip_layers: tuple[str | None, str, str, str, str]
+    weights: PublishedFile | None
     alphas: Mapping[float, str] = field(default_factory=dict)
     sides: tuple[int, ...] = ()
+    scales_itself: bool = False
+    batch_normalised: bool = True
 
     def builder_arguments(self, alpha: float) -> dict[str, Any]:
-        """Returns the width as the builder's argument, if the builder takes one."""
-        return {"alpha": alpha} if self.alphas else {}
+        """Returns the builder's arguments: the width if it takes one, and no preprocessing inside the network."""
+        arguments: dict[str, Any] = {"alpha": alpha} if self.alphas else {}
+        return arguments | ({"include_preprocessing": False} if self.scales_itself else {})
 
     def published(self, alpha: float, height: int, width: int) -> PublishedFile:
         """Returns the file for a width and a size of images: that of their size if there is one, else of 224²."""
+        assert self.weights is not None
         side = height if height == width and height in self.sides else _USUAL_SIDE
         name = self.weights.name.format(alpha=self.alphas.get(alpha), side=side)
         return self.weights._replace(name=name)
@@ -89,6 +105,7 @@ ENCODERS: dict[str, EncoderSpec] = {
     "vgg16": EncoderSpec(
         "VGG16",
         preprocessing="caffe",
+        batch_normalised=False,
         # The features before each pool: more layers have seen them than those after the pool of the level above.
         skip_layers=("block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3", "block5_pool"),
         weights=PublishedFile(
@@ -105,7 +122,8 @@ ENCODERS: dict[str, EncoderSpec] = {
     ),
     "efficientnet_v2_b0": EncoderSpec(
         "EfficientNetV2B0",
-        preprocessing="none",
+        preprocessing="torch",
+        scales_itself=True,
         skip_layers=(
             "block1a_project_activation",
             "block2b_expand_activation",
@@ -123,4 +141,79 @@ ENCODERS: dict[str, EncoderSpec] = {
             "resnet", "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"
         ),
     ),
+    "resnet101": EncoderSpec(
+        "ResNet101",
+        preprocessing="caffe",
+        skip_layers=("conv1_relu", "conv2_block3_out", "conv3_block4_out", "conv4_block23_out", "conv5_block3_out"),
+        weights=PublishedFile(
+            "resnet", "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5", "88cf7a10940856eca736dc7b7e228a21"
+        ),
+    ),
+    "mobilenet_v3_small": EncoderSpec(
+        "MobileNetV3Small",
+        preprocessing="tf",
+        scales_itself=True,
+        skip_layers=(
+            InputOf("expanded_conv/depthwise/pad"),
+            "expanded_conv/project/BatchNorm",
+            "expanded_conv_2/Add",
+            "expanded_conv_7/Add",
+            OUTPUT,
+        ),
+        weights=PublishedFile("mobilenet_v3", "weights_mobilenet_v3_small_224_{alpha}_float_no_top_v2.h5"),
+        alphas={0.75: "0.75", 1.0: "1.0"},
+    ),
+    "mobilenet_v3_large": EncoderSpec(
+        "MobileNetV3Large",
+        preprocessing="tf",
+        scales_itself=True,
+        skip_layers=(
+            "expanded_conv/Add",
+            "expanded_conv_2/Add",
+            "expanded_conv_5/Add",
+            "expanded_conv_11/Add",
+            OUTPUT,
+        ),
+        weights=PublishedFile("mobilenet_v3", "weights_mobilenet_v3_large_224_{alpha}_float_no_top_v2.h5"),
+        alphas={0.75: "0.75", 1.0: "1.0"},
+    ),
+    "efficientnet_v2_s": EncoderSpec(
+        "EfficientNetV2S",
+        preprocessing="tf_128",
+        scales_itself=True,
+        skip_layers=(
+            "block1b_add",
+            "block2d_add",
+            "block4a_expand_activation",
+            "block6a_expand_activation",
+            "top_activation",
+        ),
+        weights=PublishedFile("efficientnet_v2", "efficientnetv2-s_notop.h5", "af0682fb74e8c54910f2d4393339c070"),
+    ),
+    "convnext_tiny": EncoderSpec(
+        "ConvNeXtTiny",
+        preprocessing="torch",
+        scales_itself=True,
+        batch_normalised=False,
+        skip_layers=(
+            None,
+            InputOf("convnext_tiny_downsampling_block_0"),
+            InputOf("convnext_tiny_downsampling_block_1"),
+            InputOf("convnext_tiny_downsampling_block_2"),
+            OUTPUT,
+        ),
+        weights=PublishedFile(
+            "convnext", "convnext_tiny_notop.h5", "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1"
+        ),
+    ),
+    **{
+        f"mit_{size}": EncoderSpec(
+            f"MixTransformer{size.upper()}",
+            preprocessing="torch",
+            batch_normalised=False,
+            skip_layers=(None, "layer_norm.0", "layer_norm.1", "layer_norm.2", "layer_norm.3"),
+            weights=None,
+        )
+        for size in ("b0", "b1", "b2")
+    },
 }

@@ -48,6 +48,9 @@ class TrainingHistory(Settings):
     stopped: str = Field(description="Why training ended: `all epochs done`, `no better for 10 epochs`, `time is up`.")
     train_pictures: int
     eval_pictures: int
+    fine_tuned_from: int | None = Field(
+        default=None, description="First epoch, counted from 1, in which a frozen encoder was trained."
+    )
     searched: dict[str, float | int | str] = Field(
         default={}, description="Values chosen by the search in place of the configuration's: `learning_rate`, `loss` …"
     )

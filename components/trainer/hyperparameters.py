@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, EncoderUNet, UNet
+from components.trainer.architectures import FCN8, FPN, Architecture, DeepLabV3Plus, EncoderUNet, SegFormer, UNet
 from components.trainer.augmentation.strength import with_strength
 from components.trainer.config import TrainerConfig
 from components.trainer.losses.config import LossTerm
@@ -58,8 +58,10 @@ def described(values: Values) -> str:
 def _of_width(model: Architecture, width: int) -> dict[str, Any]:
     """Returns the fields that set the width of `model`: U-Net's top level, the first decoder level, or FCN-8's head."""
     match model:
-        case UNet() | DeepLabV3Plus():
+        case UNet() | DeepLabV3Plus() | FPN():
             return {"width": width}
+        case SegFormer():
+            return {"decoder_width": width}
         case FCN8():
             return {"head_width": width}
         case EncoderUNet(widths=widths):

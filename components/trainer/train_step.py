@@ -51,7 +51,7 @@ class TrainStep(keras.Model):
             losses.append(loss)
             total = _weighted_sum(total, gradients, share)
             if len(losses) == self._accumulate:
-                self._nonfinite_steps.update_state(tf.add_n(losses))
+                self._nonfinite_steps.update_state(tf.add_n(losses), self.trainable_variables)
             logs = self.compute_metrics(image_BHWC, mask_BHW, logits_BHWK, None)
         # At the end of the data only ops that depend on it are skipped: without this dependency, weights would decay
         # and steps be counted once more.

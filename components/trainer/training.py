@@ -13,9 +13,11 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from common import progress
 from common.compatibility import skip_autograph_for_keras
 from common.errors import UserError
 from components.trainer.averaging import AverageInUse, WeightAverage
+from components.trainer.batch_statistics import small_batch_warning
 from components.trainer.checkpointing import Checkpointing
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Situation, StopOnDivergence
@@ -42,6 +44,7 @@ from components.trainer.strategy import (
     shared_out,
     worker_count,
 )
+from components.trainer.tensorboard.writing import PredictionGrid, write_curves, write_hyperparameters
 from components.trainer.train_step import TrainStep
 from components.trainer.warm_start import load_warm_start
 from components.trainer.windows.dataset import evaluation_windows, training_windows, windows_per_epoch
@@ -105,13 +108,14 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     until: int | None = None,
     pixels: PixelFormat = RGB,
+    class_names: Sequence[str] | None = None,
 ) -> Result | None:
     """Trains, resuming from `places.resume_dir` if an earlier attempt was killed, or paused after epoch `until`.
 
-    `class_weight_C` replaces what Transform computed; `pixels` is what the images are made of.  Schedules and phases
-    are those of the whole training, wherever `until` interrupts it: a call with a later one resumes with its weights
-    and optimiser.  With several workers each one calls this with the same arguments, and all must be able to read
-    `places.resume_dir`.
+    `class_weight_C` replaces what Transform computed; `pixels` is what the images are made of; `class_names` are shown
+    by TensorBoard.  Schedules and phases are those of the whole training, wherever `until` interrupts it: a call with a
+    later one resumes with its weights and optimiser.  With several workers each one calls this with the same arguments,
+    and all must be able to read `places.resume_dir`.
 
     Returns:
         The network and the history; `None` on a worker that is not the chief.
@@ -123,6 +127,8 @@ def train(
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
     task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels)._replace(until=until)
+    if few := small_batch_warning(config, config.batch_size // strategy.num_replicas_in_sync):
+        progress.report(few)
     network = make_network(task, strategy)
     parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     checkpointing = train_phases(network, task, strategy)
@@ -130,6 +136,11 @@ def train(
         return None
     best = task.build()
     checkpointing.load_best(best)
+    write_hyperparameters(config, places.tensorboard_dir)
+    if config.tensorboard.curves and checkpointing.finished:
+        progress.update("drawing the curves of each class")
+        names = class_names or [f"class {index}" for index in range(num_classes)]
+        write_curves(best, task.evaluation, names, places.tensorboard_dir, checkpointing.best.epoch - 1)
     history = TrainingHistory(
         epochs=tuple(checkpointing.epochs),
         best_epoch=checkpointing.best.epoch,
@@ -140,6 +151,7 @@ def train(
         stopped=checkpointing.stopped,
         train_pictures=task.train_pictures,
         eval_pictures=task.eval_pictures,
+        fine_tuned_from=config.fine_tuning.from_epoch if config.fine_tuning else None,
     )
     return Result(best, history)
 
@@ -265,8 +277,6 @@ def _train_phase(
         kept=lambda: checkpointing.kept,
     )
     callbacks: list[keras.callbacks.Callback] = [StopOnDivergence(situation, network.weights), checkpointing]
-    if learning.average:
-        callbacks.append(AverageInUse(learning.average))
     if isinstance(config.schedule, Plateau):
         reached = lambda: (epoch.score for epoch in checkpointing.epochs)  # noqa: E731
         callbacks.append(LowerOnPlateau(learning.rate, config.schedule, phase.begin, reached))
@@ -274,6 +284,10 @@ def _train_phase(
         events = places.tensorboard_dir
         if not is_chief(strategy):
             events = stack.enter_context(tempfile.TemporaryDirectory())
+        if config.tensorboard.images:
+            callbacks.append(PredictionGrid(network, task.evaluation, config, events))
+        if learning.average:
+            callbacks.append(AverageInUse(learning.average))
         callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
         backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))

@@ -14,6 +14,7 @@ from tensorflow.core.protobuf import trackable_object_graph_pb2
 from common import progress
 from common.errors import UserError
 from common.plain_path import plain_uri
+from components.trainer.class_list import check_class_list
 from components.trainer.config import BLESSED, NONE
 
 _WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.
@@ -27,24 +28,27 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
 
 
-def find_warm_start(warm_start: str, base_model: str | None) -> str | None:
+def find_warm_start(warm_start: str, base_model: str | None, classes: Sequence[str]) -> str | None:
     """Returns the folder of the initial model; `None` to train from scratch.
 
     Args:
         warm_start: `trainer.warm_start` of the configuration.
         base_model: Folder of the served version, from the baseline step.
+        classes: Names of the classes to train for.
 
     Raises:
-        UserError: the configured folder does not hold an exported model.
+        UserError: the configured folder does not hold an exported model, or the model has other classes.
     """
     if warm_start == NONE:
         return None
     if warm_start != BLESSED:
         check_exported(warm_start)
+        check_class_list(warm_start, classes)
         return warm_start
     if base_model is None or not tf.io.gfile.exists(base_model):
         progress.report("warm start: nothing is served yet, so training begins from scratch")
         return None
+    check_class_list(base_model, classes)
     return base_model
 
 

@@ -24,11 +24,17 @@ def picture_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.control_dependencies(stds):
             value_N = tf.cast(tf.reshape(image_HWC[..., channel], [-1]), tf.int32)
         count_V = tf.math.bincount(value_N, minlength=_VALUES, maxlength=_VALUES)
-        share_V = tf.cast(count_V, tf.float64) / tf.cast(tf.maximum(tf.size(value_N), 1), tf.float64)
-        mean = tf.reduce_sum(share_V * value_V)
+        mean, std = counted_statistics(count_V, value_V, tf.size(value_N))
         means.append(mean)
-        stds.append(tf.sqrt(tf.reduce_sum(share_V * tf.square(value_V - mean))))
+        stds.append(std)
     return tf.cast(tf.stack(means), tf.float32), tf.cast(tf.stack(stds), tf.float32)
+
+
+def counted_statistics(count_V: tf.Tensor, value_V: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns mean and standard deviation, float64, of `pixels` pixels of which `count_V` have each value."""
+    share_V = tf.cast(count_V, tf.float64) / tf.cast(tf.maximum(pixels, 1), tf.float64)
+    mean = tf.reduce_sum(share_V * value_V)
+    return mean, tf.sqrt(tf.reduce_sum(share_V * tf.square(value_V - mean)))
 
 
 def _float_statistics(image_HWC: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -15,6 +15,7 @@ from common.errors import UserError
 from components.trainer.arguments import read_arguments
 from components.trainer.config import TrainerConfig
 from components.trainer.strategy import choose_strategy
+from components.trainer.tensorboard.config import NOTHING
 from components.tuner.config import TunerConfig
 from components.tuner.search import Search
 
@@ -35,6 +36,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         keras.backend.clear_session()  # Of the previous trial.
         gc.collect()
         events = os.path.join(resume_dir, "events")
+        config = config.model_copy(update={"tensorboard": NOTHING})  # Nobody looks at a trial.
         result = told.train(config, resume_dir, events, strategy, until)
         if result is None:
             raise RuntimeError("one machine is its own chief")

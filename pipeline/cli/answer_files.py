@@ -22,7 +22,7 @@ from segpipe_client.pictures import decoded_rgb
 from segpipe_client.polygons import feature_collection, outlines, regions
 from serving.errors import FailedPictureError
 
-FORMATS = ("png", "coco", "labelme", "geojson")
+FORMATS = ("png", "coco", "labelme", "geojson", "gpkg")
 COCO_FILE = "predictions.json"
 LABELME_VERSION = "5.5.0"
 
@@ -38,6 +38,8 @@ class Prediction(NamedTuple):
     mean_confidence: float
     version: int | None
     class_names: tuple[str, ...]
+    picture: bytes
+    """The image as the model took it."""
 
 
 class AnswerFiles(ABC):
@@ -59,7 +61,13 @@ class AnswerFiles(ABC):
 
 def answer_files(format: str, out: Path) -> AnswerFiles:
     """Returns the writer of a format, one of `FORMATS`, into the folder `out`."""
-    writers: dict[str, type[AnswerFiles]] = {"png": _Masks, "coco": _Coco, "labelme": _Labelme, "geojson": _GeoJson}
+    writers: dict[str, type[AnswerFiles]] = {
+        "png": _Masks,
+        "coco": _Coco,
+        "labelme": _Labelme,
+        "geojson": _GeoJson,
+        "gpkg": _GeoJson,  # Only scenes have such a file, and are written elsewhere.
+    }
     return writers[format](out)
 
 
@@ -70,7 +78,7 @@ class _Masks(AnswerFiles):
 
     def add(self, image: ImageFile, found: Prediction) -> None:
         try:
-            pixels_HWC = decoded_rgb(image.path.read_bytes())
+            pixels_HWC = decoded_rgb(found.picture)
         except OSError as error:
             raise FailedPictureError(f"{image.path}: Pillow cannot decode it for the overlay: {error}") from None
         _write(self._out / f"{image.name}.mask.png", _png(Image.fromarray(found.mask_HW)))

@@ -17,8 +17,9 @@ from common.errors import UserError
 from common.records import SPLITS
 from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
-from components.example_gen.config import FoldersSource, ManifestSource
+from components.example_gen.config import PresetSource, TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.trainer.batch_statistics import small_batch_warning
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
@@ -60,6 +61,8 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
         report = _judge(config, rehearsal, console)
         _print_warnings(console, [f"data gate: {finding.detail}" for finding in report.warnings])
         _print_warnings(console, too_small)
+        few = small_batch_warning(config.trainer, config.trainer.batch_size // config.trainer.workers)
+        _print_warnings(console, [few] if few else [])
         _print_warnings(console, _unmeasured(config.evaluator, rehearsal.statistics))
     if not report.passed:
         from components.data_gate.result import told
@@ -163,7 +166,7 @@ def _log_file(config: RunConfig, command: str) -> Path:
 
 def _print_dates(console: Console, config: RunConfig) -> None:
     source = config.data.source
-    if isinstance(source, (FoldersSource, ManifestSource)) and source.dates:
+    if not isinstance(source, (TfdsSource, PresetSource)) and source.dates:
         dates = [date.isoformat() for date in source.dates]
         shown = ", ".join(dates) if len(dates) <= _COLUMNS else f"{len(dates)} dates from {dates[0]} to {dates[-1]}"
         console.print(f"[green]✓[/] data of {shown} (window: {source.window})", soft_wrap=True)

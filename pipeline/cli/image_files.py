@@ -14,7 +14,7 @@ from common.errors import UserError
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpe", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Suffixes of images in a folder; the model refuses TIFF and WebP with a message of its own."""
 
-OUTPUT_SUFFIXES = (".mask.png", ".overlay.png")
+OUTPUT_SUFFIXES = (".mask.png", ".overlay.png", ".mask.tif")
 """Suffixes of outputs; in a folder such files are not inputs."""
 
 
@@ -93,7 +93,7 @@ def _kind_of_other(path: Path) -> str:
     if path.name.startswith("."):
         return "hidden"
     if path.name.lower().endswith(OUTPUT_SUFFIXES):
-        return "earlier outputs (.mask.png, .overlay.png)"
+        return "earlier outputs (.mask.png, .overlay.png, .mask.tif)"
     suffix = path.suffix.lower()
     return "" if suffix in SUFFIXES else suffix or "without suffix"
 

@@ -31,6 +31,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.weights_command import convert_weights
 
 
 def main() -> None:
@@ -243,6 +244,25 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@config_argument
+@set_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
+@click.option("--port", default=6006, show_default=True, help="Port of the page; 0 means any free port.")
+@handle_errors
+def tensorboard(config: Path, overrides: tuple[str, ...], host: str, port: int) -> None:
+    """Show the trainings of CONFIG in TensorBoard: curves, predictions, hyperparameters; also while they run.
+
+    \b
+    Example:
+      segpipe tensorboard pipeline/configs/sample.yaml
+    """
+    from pipeline.cli.tensorboard import open_tensorboard
+    from pipeline.config.run_config import load_config
+
+    open_tensorboard(load_config(config, overrides), host, port)
+
+
+@cli.command()
 @registry_option
 @handle_errors
 def versions(registry: str | None) -> None:
@@ -295,10 +315,10 @@ def rollback(version: int | None, registry: str | None) -> None:
 )
 @click.option(
     "--format",
-    type=click.Choice(("png", "coco", "labelme", "geojson")),
+    type=click.Choice(("png", "coco", "labelme", "geojson", "gpkg")),
     default="png",
     show_default=True,
-    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open.",
+    help="Masks and overlays, or annotations that COCO's tools, LabelMe or GIS programs open; gpkg for GeoTIFFs only.",
 )
 @handle_errors
 def predict(
@@ -308,12 +328,15 @@ def predict(
 
     A refused image does not stop the others: refused images are listed at the end, and the exit status is 1.  In a
     folder and its subfolders, files with an image's suffix are segmented; outputs have the same relative paths in OUT.
+    A GeoTIFF of any size is read by windows, and gets a georeferenced mask, NAME.mask.tif; with --format geojson or
+    gpkg also polygons in map coordinates.
 
     \b
     Example:
       segpipe predict build/sample-data/images/scene-000.jpg
       segpipe predict build/sample-data/images --out build/masks
       segpipe predict photos --format coco --out photos/predicted
+      segpipe predict scene.tif --format gpkg
       segpipe predict image.png --url http://localhost:8501/v1/models/sample
     """
 
@@ -386,7 +409,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (*KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

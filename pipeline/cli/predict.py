@@ -3,58 +3,82 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from common.errors import UserError
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.image_encoding import encoding_of
-from pipeline.cli.image_files import ImageFiles, find_images
+from pipeline.cli.image_encoding import ServerEncoding, encoding_of
+from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
 from pipeline.cli.options import INTERRUPTED
+from pipeline.cli.scenes import MAP_FORMATS, check_map_format, predict_scene, scenes_among
 from registry.store import Registry
 from segpipe_client import SegmentationClient
 from serving.errors import FailedPictureError
 from serving.predictor import Predictor
-from serving.remote_predictor import segment
 
 LOG = "predict.log"
 _PATIENCE_SECONDS = 5  # Short: a mistyped port must fail soon.
 
 
-Ask = Callable[[Path], Prediction]
+class _Figures(NamedTuple):
+    """What the table shows of an image, and notes below it."""
+
+    shares: Mapping[str, float]
+    mean_confidence: float
+    version: int | None
+    notes: Sequence[str] = ()
+
+
+_Tell = Callable[[str], None]
+"""Shows what is done at present."""
+_Answer = Callable[[ImageFile, _Tell], _Figures]
+"""Predicts an image and writes its files."""
 
 
 def predict_here(images: Sequence[Path], registry: str, version: int | None, out: Path, format: str = "png") -> None:
     """Writes the answers in one of `answer_files.FORMATS` and prints what was found.
 
-    `images` are files or folders; a refused image does not stop the others.
+    `images` are files or folders; a refused image does not stop the others.  A GeoTIFF gets a georeferenced
+    mask, unless the format is that of a labelling tool.
 
     Raises:
         UserError: the model or an image is missing, or images were refused: the text has the reasons; the others are
             written.
     """
     found = find_images(images, out)
+    scenes = scenes_among(found, format)
     with _prepared(out) as (console, progress):
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
             encode = encoding_of(predictor.manifest.config)
+        answers = answer_files(format, out)
 
-        def ask(image: Path) -> Prediction:
-            prediction = predictor.predict(image, encode)
+        def answer(image: ImageFile, tell: _Tell) -> _Figures:
+            if image in scenes:
+                scene = predict_scene(predictor, image, format, out, tell)
+                return _Figures(scene.shares, scene.mean_confidence, predictor.manifest.version, scene.notes)
+            check_map_format(image, format)
+            prediction = predictor.predict(image.path, encode)
             shares = dict(zip(predictor.classes, prediction.class_fractions_C.tolist(), strict=True))
-            return Prediction(
-                prediction.mask_HW, shares, prediction.mean_confidence, predictor.manifest.version, predictor.classes
-            )
+            confidence, number = prediction.mean_confidence, predictor.manifest.version
+            seen = prediction.picture
+            answers.add(image, Prediction(prediction.mask_HW, shares, confidence, number, predictor.classes, seen))
+            return _Figures(shares, confidence, number)
 
-        _predict(found, ask, answer_files(format, out), out, console, progress)
+        told = [answers.told] if len(scenes) < len(found.images) else []
+        told += [f"georeferenced masks{' and polygons' if format != 'png' else ''} are in"] if scenes else []
+        _predict(found, answer, answers, [f"{line} {out}" for line in told], console, progress)
 
 
 def predict_there(images: Sequence[Path], url: str, out: Path, format: str = "png") -> None:
@@ -63,20 +87,25 @@ def predict_there(images: Sequence[Path], url: str, out: Path, format: str = "pn
     Raises:
         UserError: `url` is not the address of a model, it does not answer, or as `predict_here`.
     """
+    if format in MAP_FORMATS:
+        raise UserError(f"--format {format} needs the model itself, to read scenes by windows; leave --url out")
     try:
         client = SegmentationClient(url, patience=_PATIENCE_SECONDS)
     except ValueError as error:
         raise UserError(str(error)) from None
     found = find_images(images, out)
+    answers, encoding = answer_files(format, out), ServerEncoding(client)
 
-    def ask(image: Path) -> Prediction:
-        answer = segment(client, image)
-        return Prediction(
-            answer.mask_HW, answer.fractions, answer.mean_confidence, answer.model_version, answer.class_names
+    def answer(image: ImageFile, _: _Tell) -> _Figures:
+        got = encoding.segment(image.path)
+        prediction = Prediction(
+            got.mask_HW, got.fractions, got.mean_confidence, got.model_version, got.class_names, got.picture
         )
+        answers.add(image, prediction)
+        return _Figures(prediction.shares, prediction.mean_confidence, prediction.version)
 
     with client, _prepared(out) as (console, progress):
-        _predict(found, ask, answer_files(format, out), out, console, progress)
+        _predict(found, answer, answers, [f"{answers.told} {out}"], console, progress)
 
 
 @dataclass
@@ -112,9 +141,15 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
 
 
 def _predict(
-    found: ImageFiles, ask: Ask, answers: AnswerFiles, out: Path, console: Console, progress: _Progress
+    found: ImageFiles,
+    answer: _Answer,
+    answers: AnswerFiles,
+    told: Sequence[str],
+    console: Console,
+    progress: _Progress,
 ) -> None:
-    table = _table()
+    """Answers one image after the other; `told` says where the files are."""
+    table, notes = _table(), list[str]()
     progress.total = len(found.images)
     try:
         with console.status("") as status:
@@ -122,20 +157,25 @@ def _predict(
                 place = f"image {number} of {progress.total}, " if progress.total > 1 else ""
                 status.update(Text(f"predicting {place}{image.path.name}"))
                 try:
-                    answer = ask(image.path)
-                    answers.add(image, answer)
+                    figures = answer(image, _teller(status, place))
                 except FailedPictureError as error:
                     progress.failures.append(error)
                     continue
                 progress.written += 1
-                _add_row(table, image.path, answer)
+                notes += figures.notes
+                _add_row(table, image.path, figures)
     finally:
         if table.row_count:
             answers.finish()
             console.print(table)
-            console.print(f"{answers.told} {out}", markup=False)
+            for line in (*notes, *told):
+                console.print(line, markup=False)
         if found.skipped_text:
             console.print(f"skipped, not images: {found.skipped_text}", markup=False)
+
+
+def _teller(status: Status, place: str) -> _Tell:
+    return lambda text: status.update(Text(f"predicting {place}{text}"))
 
 
 def _failure_error(progress: _Progress) -> UserError:
@@ -168,7 +208,7 @@ def _table() -> Table:
     return table
 
 
-def _add_row(table: Table, image: Path, found: Prediction) -> None:
+def _add_row(table: Table, image: Path, found: _Figures) -> None:
     shares = sorted(((share, name) for name, share in found.shares.items()), reverse=True)
     text = ", ".join(f"{name} {share:.1%}" for share, name in shares if share > 0)
     version = "–" if found.version is None else str(found.version)

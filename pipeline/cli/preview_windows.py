@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.trainer.augmentation.augmenter import finisher
 from components.trainer.windows.cutting import Cut, cut_window
+from components.trainer.windows.strips import strips_of
 from components.transform.image_ops import (
     class_pixels,
     decode_image,
@@ -57,11 +58,11 @@ def _windows(
     if config.transform.scale != 1:
         size_2 = scaled_size(tf.shape(mask_HW), config.transform.scale)
         image_HWC, mask_HW = resize_pixels(image_HWC, size_2), resize_nearest(mask_HW, size_2)
-    counts_C = class_pixels(mask_HW, len(cut.rare_C))
+    strips = strips_of(image_HWC, mask_HW, len(cut.rare_C))
     finish = finisher(config.trainer.augmentation, config.transform.by_picture)
     for number in range(variants):
         seed_2 = tf.constant([config.seed, number], tf.int64)
-        window_HWC, window_mask_HW = cut_window(image_HWC, mask_HW, counts_C, cut, seed_2)
+        window_HWC, window_mask_HW = cut_window(strips, cut, seed_2)
         window_1HWC, mask_1HW = finish(window_HWC[tf.newaxis], window_mask_HW[tf.newaxis], mean_13, std_13, seed_2)
         if config.transform.by_picture:
             window_1HWC = denormalised(window_1HWC, mean_13, std_13)

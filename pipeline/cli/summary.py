@@ -16,6 +16,7 @@ from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.formats import void_shares
 from components.report.page import REPORT_FILE
+from components.report.tables import further_rows
 from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
 from pipeline.local.run import RunOutcome
 
@@ -27,6 +28,8 @@ def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None
     ingestion = IngestionSummary.model_validate_json(_read(outcome, EXAMPLE_GEN, "quarantine", INGESTION_FILE))
     gate = GateReport.model_validate_json(_read(outcome, DATA_GATE, "gate", GATE_FILE))
     parts: list[RenderableType] = [_steps(outcome), _data(ingestion, gate), _classes(evaluation)]
+    if evaluation.candidate.overall.further:
+        parts.append(_further(evaluation))
     if evaluation.candidate.slices:
         parts.append(_slices(evaluation))
     console.print()
@@ -69,6 +72,13 @@ def _classes(evaluation: Evaluation) -> Table:
     if constant:
         everywhere = (_figure(Estimate(value=constant[name])) for name in ("mean_iou", "mean_dice"))
         table.add_row("one class everywhere", *everywhere)
+    return table
+
+
+def _further(evaluation: Evaluation) -> Table:
+    table = _table("boundaries and objects", "class", "")
+    for row in further_rows(evaluation):
+        table.add_row(row.label, Text(row.class_name), _figure(row.estimate))
     return table
 
 

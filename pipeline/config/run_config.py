@@ -22,6 +22,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
+from components.trainer.batch_statistics import check_batch_statistics
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
@@ -109,6 +110,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> RunConfig:
         self._check_size()
+        check_batch_statistics(self.trainer, self.transform.height, self.transform.width)
         self._check_scaling()
         self._check_windows()
         self._check_values()
@@ -121,11 +123,17 @@ class RunConfig(Settings):
         return self
 
     def _check_size(self) -> None:
-        height, width, num_downsamples = self.transform.height, self.transform.width, self.trainer.model.num_downsamples
-        if height % 2**num_downsamples or width % 2**num_downsamples:
+        height, width, model = self.transform.height, self.transform.width, self.trainer.model
+        if height % model.size_divisor or width % model.size_divisor:
             raise ValueError(
-                f"transform.height and width ({height}×{width}) must be divisible by {2**num_downsamples}, "
-                f"as trainer.model.type {self.trainer.model.type} halves them {num_downsamples} times"
+                f"transform.height and width ({height}×{width}) must be divisible by {model.size_divisor}, "
+                f"as trainer.model.type {model.type} halves them {model.num_downsamples} times"
+            )
+        least = 2**model.num_downsamples
+        if min(height, width) < least:
+            raise ValueError(
+                f"transform.height and width ({height}×{width}) must be at least {least} with trainer.model.type "
+                f"{model.type}"
             )
         if self.trainer.augmentation.quarter_turns and height != width and not self.transform.crops:
             raise ValueError(
@@ -144,7 +152,7 @@ class RunConfig(Settings):
         windows, augmentation = self.trainer.windows, self.trainer.augmentation
         if not self.transform.crops:
             if windows != WindowsConfig():
-                raise ValueError("trainer.windows needs transform.mode crop")
+                raise ValueError("trainer.windows needs transform.mode crop; leave it out with mode resize")
             return
         for name in ("crop", "central_crop"):
             if getattr(augmentation, name):

@@ -77,6 +77,37 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     export(ServedModel(network, transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
 
 
+def export_bands(bands: int, folder: str) -> None:
+    """A model for images of `bands` bands of 16 bits; it finds class 1 where the last band is above a half, else 0."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from common import records
+    from components.trainer.export import export
+    from components.trainer.inference.model import ServedModel
+    from components.transform import features
+    from components.transform.bands import Range
+    from components.transform.config import TransformConfig
+    from components.transform.image_ops import resize_image, to_bytes
+    from components.transform.pixel_format import PixelFormat
+    from components.transform.pixel_source import scaled_source
+
+    limits = Range(np.zeros(bands, np.float32), np.full(bands, 65535, np.float32))
+    source = scaled_source(PixelFormat(bands, "uint16"), limits)
+    image = keras.Input([TILE, TILE, bands])
+    is_bright = keras.layers.Lambda(lambda image_BHWC: image_BHWC[..., -1:] - 127.5)(image)
+    scores = keras.layers.Concatenate()([-is_bright, is_bright, *[-1000 + 0 * is_bright] * (CLASSES - 2)])
+
+    def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        def to_model(encoded: tf.Tensor) -> tf.Tensor:
+            return to_bytes(resize_image(source.decode(encoded), TILE, TILE, "stretch"))
+
+        return {features.IMAGE: tf.map_fn(to_model, parsed[records.IMAGE_ENCODED], fn_output_signature=tf.string)}
+
+    network, transform = keras.Model(image, scores), TransformConfig(height=TILE, width=TILE, normalize="none")
+    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, MAX_PIXELS, source=source), folder)
+
+
 def trainer_settings(mode: str) -> str:
     """What the Trainer is told that exports as `export_network` does, as JSON."""
     from components.trainer.config import TrainerConfig

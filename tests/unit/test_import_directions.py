@@ -29,7 +29,7 @@ MAY_IMPORT = {
 SHARED = {
     "baseline": {"fetching"},
     "data_gate": {"result"},
-    "evaluator": {"counts", "results", "thresholds", "wording"},
+    "evaluator": {"counts", "families", "results", "thresholds", "wording"},
     "example_gen": {"causes", "check", "config", "label_lines", "quarantine"},
     "pusher": {"pushing", "result"},
     "serving_check": {"result"},
@@ -43,6 +43,7 @@ SHARED = {
         "inference",
         "losses",
         "strategy",
+        "tensorboard",
         "training",
     },
     "transform": {"bands", "config", "features", "image_ops", "picture_statistics", "pixel_format", "pixel_source"},

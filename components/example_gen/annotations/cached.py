@@ -14,6 +14,9 @@ _KEPT = 4  # Annotation files; a large one takes gigabytes.
 
 _lock = threading.Lock()
 _documents: OrderedDict[str, Document] = OrderedDict()
+"""By their contents' hash, so that no file is parsed twice."""
+_known: OrderedDict[str, Document] = OrderedDict()
+"""By their files' size and time."""
 
 
 def cached_document(key: str, parse: Callable[[], Document]) -> Document:
@@ -25,6 +28,21 @@ def cached_document(key: str, parse: Callable[[], Document]) -> Document:
                 _documents.popitem(last=False)
         _documents.move_to_end(key)
         return _documents[key]
+
+
+def remember_document(key: str, document: Document) -> None:
+    """Makes a document known by another key, which needs no reading of the file."""
+    with _lock:
+        _known[key] = document
+        _known.move_to_end(key)
+        while len(_known) > _KEPT:
+            _known.popitem(last=False)
+
+
+def known_document(key: str) -> Document | None:
+    """Returns the document of a key that `remember_document` was given, if it is still there."""
+    with _lock:
+        return _known.get(key)
 
 
 def once(read: Callable[[], _T]) -> Callable[[], _T]:

@@ -3,67 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from common.settings import Settings
 from components.example_gen.annotations.class_tables import CITYSCAPES, CITYSCAPES_IGNORED, VOC
-from components.example_gen.dates import is_dated
-from components.example_gen.source_fields import FollowLinks, Globs, ToOurSplit, check_links
+from components.example_gen.dates import check_dates, is_dated
+from components.example_gen.source_fields import Dates, FollowLinks, Globs, ToOurSplit, Window, check_links
 
 VOID_NAME = "void"
 SKIP_NAME = "skip"
 
 
+Background = Annotated[
+    str | None,
+    Field(description="Class of the pixels that no annotation covers, or `void`; default: the first class."),
+]
+Unannotated = Annotated[
+    Literal["quarantine", "background"],
+    Field(
+        description="What to do with an image that has no annotation: quarantine it, or take all of it as background."
+    ),
+]
+Overlap = Annotated[
+    Literal["later", "larger", "smaller", "void"],
+    Field(
+        description="Which of two annotations has the pixels that both cover: the later one in the file, the larger, "
+        "the smaller, or none (they become void if the classes differ)."
+    ),
+]
+DrawOrder = Annotated[
+    tuple[str, ...],
+    Field(
+        description="Classes in the order in which they are drawn, the last on top; classes that are missing here are "
+        "drawn first. `overlap` decides between annotations of one rank."
+    ),
+]
+ClassMap = Annotated[
+    dict[str, str],
+    Field(
+        description="Name in the annotation file → our class, `void` (its pixels are ignored) or `skip` (it is not "
+        "drawn); a name that is missing here must be the name of one of our classes."
+    ),
+]
+Unknown = Annotated[
+    Literal["quarantine", "void", "skip"],
+    Field(
+        description="What to do with an image that has an annotation of an unknown class: quarantine the image, "
+        "or draw the annotation as void, or skip it."
+    ),
+]
+Crowd = Annotated[
+    Literal["void", "class", "skip"],
+    Field(
+        description="How an annotation with `iscrowd: 1` is drawn: as void below all others, as its class, or not at "
+        "all."
+    ),
+]
+ImageKey = Annotated[str, Field(description="Key below a task's `data` with the image's address.")]
+
+
 class DrawnSource(Settings):
-    """Settings that every source has whose annotations are drawn as masks."""
+    """Settings that every source has whose annotations are drawn as masks.
+
+    Root or paths may have `{date}` in them, as in a source of folders.
+    """
 
     root: str = Field(
         description="Folder (local, gs:// or s3://) that holds all files; paths never leave it, except by a link with "
         "`follow_links`.",
         examples=["data/buildings"],
     )
-    background: str | None = Field(
-        default=None,
-        description="Class of the pixels that no annotation covers, or `void`; default: the first class.",
-    )
-    unannotated: Literal["quarantine", "background"] = Field(
-        default="quarantine",
-        description="What to do with an image that has no annotation: quarantine it, or take all of it as background.",
-    )
-    overlap: Literal["later", "larger", "smaller", "void"] = Field(
-        default="later",
-        description="Which of two annotations has the pixels that both cover: the later one in the file, the larger, "
-        "the smaller, or none (they become void if the classes differ).",
-    )
-    draw_order: tuple[str, ...] = Field(
-        default=(),
-        description="Classes in the order in which they are drawn, the last on top; classes that are missing here are "
-        "drawn first. `overlap` decides between annotations of one rank.",
-    )
+    background: Background = None
+    unannotated: Unannotated = "quarantine"
+    overlap: Overlap = "later"
+    draw_order: DrawOrder = ()
     follow_links: FollowLinks = False
+    window: Window = 1
+    dates: Dates = None
 
     @model_validator(mode="after")
     def _root_fits(self) -> DrawnSource:
         check_links(self.root, self.follow_links)
-        if is_dated(self.root):
-            raise ValueError(f"{self.root}: {{date}} is for sources of type folders and manifest")
+        check_dates(self.root, self.dated_paths, self.window, self.dates)
         return self
 
-    def check_classes(self, classes: Sequence[str]) -> None:
-        """Raises `ValueError` if the settings name an unknown class, or one of `classes` has a reserved name."""
+    @property
+    def listed_paths(self) -> Sequence[str]:
+        """The paths by which dates are found."""
+        raise NotImplementedError
+
+    @property
+    def dated_paths(self) -> Sequence[str]:
+        """The paths that must have `{date}` in them if one of them has, besides the root."""
+        return self.listed_paths
+
+    def check_classes(self, classes: Sequence[str], below: str = "") -> None:
+        """Raises `ValueError` if the settings name an unknown class, or one of `classes` has a reserved name.
+
+        `below` is the path of the settings below the source, for messages.
+        """
         for name in (VOID_NAME, SKIP_NAME):
             if name in classes:
                 raise ValueError(
                     f"a class cannot be named {name!r} with annotations, where it has a meaning; rename it"
                 )
         for key, value in self.names.items():
-            _require_class(f"{self.names_key}[{key!r}]", value, (*classes, VOID_NAME, SKIP_NAME))
+            _require_class(f"{below}{self.names_key}[{key!r}]", value, (*classes, VOID_NAME, SKIP_NAME))
         if self.background is not None:
-            _require_class("background", self.background, (*classes, VOID_NAME))
+            _require_class(f"{below}background", self.background, (*classes, VOID_NAME))
         for name in self.draw_order:
-            _require_class("draw_order", name, (*classes, VOID_NAME))
+            _require_class(f"{below}draw_order", name, (*classes, VOID_NAME))
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -89,16 +140,8 @@ class DrawnSource(Settings):
 class NamedSource(DrawnSource):
     """Settings of the formats that name the class of each annotation."""
 
-    class_map: dict[str, str] = Field(
-        default={},
-        description="Name in the annotation file → our class, `void` (its pixels are ignored) or `skip` (it is not "
-        "drawn); a name that is missing here must be the name of one of our classes.",
-    )
-    unknown: Literal["quarantine", "void", "skip"] = Field(
-        default="quarantine",
-        description="What to do with an image that has an annotation of an unknown class: quarantine the image, "
-        "or draw the annotation as void, or skip it.",
-    )
+    class_map: ClassMap = Field(default={})
+    unknown: Unknown = "quarantine"
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -127,6 +170,11 @@ class DocumentSource(NamedSource):
         "hash.",
     )
 
+    @property
+    def listed_paths(self) -> Sequence[str]:
+        """See `DrawnSource.listed_paths`."""
+        return self.files
+
 
 class CocoSource(DocumentSource):
     """Annotation files of COCO: polygons and run-length encodings (instances), or PNGs of segments (panoptic).
@@ -145,11 +193,7 @@ class CocoSource(DocumentSource):
         description="Folder of the PNGs of a panoptic annotation, relative to the root; the annotation files are then "
         "panoptic ones (`segments_info`).",
     )
-    crowd: Literal["void", "class", "skip"] = Field(
-        default="void",
-        description="How an annotation with `iscrowd: 1` is drawn: as void below all others, as its class, or not at "
-        "all.",
-    )
+    crowd: Crowd = "void"
 
     @property
     def crowds(self) -> str:
@@ -177,7 +221,7 @@ class LabelStudioSource(DocumentSource):
     files: Globs = Field(
         default=("*.json",), min_length=1, description="Globs of the annotation files, relative to the root."
     )
-    image_key: str = Field(default="image", description="Key below a task's `data` with the image's address.")
+    image_key: ImageKey = "image"
 
 
 class InstancesSource(DrawnSource):
@@ -196,6 +240,16 @@ class InstancesSource(DrawnSource):
         description="Class → globs of the masks of its objects, relative to the root.",
         examples=["{nucleus: ['*/masks/*']}"],
     )
+
+    @property
+    def listed_paths(self) -> Sequence[str]:
+        """See `DrawnSource.listed_paths`."""
+        return self.images
+
+    @property
+    def dated_paths(self) -> Sequence[str]:
+        """See `DrawnSource.dated_paths`."""
+        return (*self.images, *(glob for globs in self.masks.values() for glob in globs))
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -220,6 +274,16 @@ class LabelmeSource(NamedSource):
         default=("**/*.json",), min_length=1, description="Globs of the annotation files, relative to the root."
     )
 
+    @property
+    def listed_paths(self) -> Sequence[str]:
+        """See `DrawnSource.listed_paths`."""
+        return self.images
+
+    @property
+    def dated_paths(self) -> Sequence[str]:
+        """See `DrawnSource.dated_paths`."""
+        return (*self.images, *self.annotations)
+
 
 class YoloSource(NamedSource):
     """Polygons of YOLO (segmentation): a text file for each image, and `data.yaml` with classes and folders."""
@@ -234,6 +298,11 @@ class YoloSource(NamedSource):
         default={"train": "train", "val": "eval", "test": "test"},
         description="Key of the file → our split; a missing one is taken from train by hash.",
     )
+
+    @property
+    def listed_paths(self) -> Sequence[str]:
+        """See `DrawnSource.listed_paths`."""
+        return (self.file,)
 
 
 class PresetSource(Settings):
@@ -260,6 +329,8 @@ class PresetSource(Settings):
     @model_validator(mode="after")
     def _root_fits(self) -> PresetSource:
         check_links(self.root, self.follow_links)
+        if is_dated(self.root):
+            raise ValueError(f"{self.root}: {{date}} is for sources whose data grows, not for a public data set")
         return self
 
     @property
@@ -328,6 +399,63 @@ class CityscapesSource(PresetSource):
 def _require_class(place: str, name: str, allowed: Iterable[str]) -> None:
     if name not in allowed:
         raise ValueError(f"source.{place} names {name!r}, which is not among {', '.join(allowed)}")
+
+
+_ROW_FORMATS: Mapping[str, tuple[type[NamedSource], str]] = {
+    "coco": (CocoSource, ".json"),
+    "cvat": (CvatSource, ".xml"),
+    "label_studio": (LabelStudioSource, ".json"),
+    "labelme": (LabelmeSource, ".json"),
+    "yolo": (YoloSource, ".txt"),
+}
+"""Format → its source, and the suffix of its files."""
+
+
+class RowAnnotations(Settings):
+    """Annotation files that the rows of a manifest name instead of masks.
+
+    A row whose mask ends with the suffix of the format (`.json`, `.xml` of CVAT, `.txt` of YOLO) is drawn, every other
+    one is a mask of class indices.  A file of COCO, CVAT or Label Studio may be named by many rows: a row's entry in it
+    is the one with whose file name the path of the row's image ends.
+    """
+
+    type: Literal["coco", "cvat", "label_studio", "labelme", "yolo"] = Field(
+        description="Format of the annotation files.", examples=["labelme"]
+    )
+    background: Background = None
+    unannotated: Unannotated = "quarantine"
+    overlap: Overlap = "later"
+    draw_order: DrawOrder = ()
+    class_map: ClassMap = Field(default={})
+    unknown: Unknown = "quarantine"
+    crowd: Crowd = "void"
+    image_key: ImageKey = "image"
+    names_file: str = Field(
+        default="data.yaml", description="With `yolo`: the file with the names of the classes, relative to the root."
+    )
+
+    @model_validator(mode="after")
+    def _fields_are_of_the_format(self) -> RowAnnotations:
+        for key, of in (("crowd", "coco"), ("image_key", "label_studio"), ("names_file", "yolo")):
+            if self.type != of and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} is for annotations of type {of}, not {self.type}")
+        return self
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the annotation files, in lower case."""
+        return _ROW_FORMATS[self.type][1]
+
+    def source(self, root: str, follow_links: bool) -> NamedSource:
+        """Returns the source whose files they are, with the same settings."""
+        shared = self.model_dump(exclude={"crowd", "image_key", "names_file"})
+        own: dict[str, dict[str, str]] = {
+            "coco": {"crowd": self.crowd},
+            "label_studio": {"image_key": self.image_key},
+            "yolo": {"file": self.names_file},
+        }
+        settings = {**shared, **own.get(self.type, {}), "root": root, "follow_links": follow_links}
+        return _ROW_FORMATS[self.type][0].model_validate(settings)
 
 
 AnnotatedSource = (

@@ -11,12 +11,13 @@ from functools import cached_property, partial
 from typing import NamedTuple
 
 from common.errors import UserError
-from components.example_gen.annotations.cached import cached_document
+from components.example_gen.annotations.cached import cached_document, known_document, remember_document
 from components.example_gen.annotations.coco import read_coco
 from components.example_gen.annotations.config import CocoSource, CvatSource, DocumentSource, LabelStudioSource
 from components.example_gen.annotations.cvat import read_cvat
 from components.example_gen.annotations.document import AnnotatedImage, Document
 from components.example_gen.annotations.drawn_pairs import DrawnPairs
+from components.example_gen.annotations.entries import EntriesByImage
 from components.example_gen.annotations.label_studio import read_label_studio
 from components.example_gen.annotations.masks import annotated_mask
 from components.example_gen.annotations.panoptic import read_panoptic
@@ -67,8 +68,8 @@ class DocumentPairs(DrawnPairs):
         more: list[FileInfo] = []
         files = self._annotation_files()
         for info in files:
-            data, document = self._parse(info)
-            digests.append(hashlib.sha256(data).digest())
+            digest, document = self._parse(info)
+            digests.append(digest)
             share = info.size // max(1, len(document.images))
             entries += [_Entry(info, share, image) for image in document.images]
             quarantined += [_unusable(info.path, entry.id, entry.file, entry.rejected) for entry in document.unusable]
@@ -88,6 +89,32 @@ class DocumentPairs(DrawnPairs):
         fingerprint = fingerprint_of([*files, *more, *images], b"".join(digests))
         return Listing(tuple(pairs), tuple(quarantined), fingerprint=fingerprint, notes=(*notes, *found.notes))
 
+    def find(self, info: FileInfo, image: str) -> tuple[str, int]:
+        """Returns the mask's path of the image at `image` whose annotations are in the file `info`, and its bytes.
+
+        Raises `RejectionError` if the file has no entry for it, or several.
+        """
+        entries = self._entries(info.path)
+        found = entries.of_image(image)
+        if len(found) != 1:
+            raise _not_one_entry(info.path, image, found)
+        [name] = found
+        if name in entries.rejected:
+            raise entries.rejected[name].within(f"{name} of {info.path}")
+        document = self._document(info.path)
+        if not document.by_id[name].count and self._source.unannotated == "quarantine":
+            raise unannotated()
+        return f"{info.path}{_SEPARATOR}{name}", info.size // max(1, len(document.images))
+
+    def _entries(self, path: str) -> EntriesByImage:
+        if path not in self._indices:
+            self._indices[path] = EntriesByImage(self._document(path))
+        return self._indices[path]
+
+    @cached_property
+    def _indices(self) -> dict[str, EntriesByImage]:
+        return {}
+
     def _annotation_files(self) -> list[FileInfo]:
         globs = [Glob(pattern) for pattern in self._source.files]
         walked = {info.path: info for glob in globs for info in self._folder.walk(glob.prefix)}
@@ -104,6 +131,7 @@ class DocumentPairs(DrawnPairs):
         return files
 
     def _parse(self, info: FileInfo) -> tuple[bytes, Document]:
+        """Returns the SHA-256 of a file and its content, which this process parses once and finds again by `_key`."""
         if info.size > MAX_BYTES:
             raise UserError(
                 f"the annotation file {info.path} has {info.size} bytes, over the limit of {MAX_BYTES}; split it"
@@ -112,9 +140,15 @@ class DocumentPairs(DrawnPairs):
             data = self._folder.read(info.path, MAX_BYTES)
         except RejectionError as error:
             raise UserError(f"the annotation file {info.path} cannot be used: {error.detail}") from error
-        reader = self._reader()
-        key = f"{self._source.model_dump_json()} {info.path} {hashlib.sha256(data).hexdigest()}"
-        return data, cached_document(key, partial(reader, data, info.path))
+        digest = hashlib.sha256(data)
+        key = f"{self._source.model_dump_json()} {info.path} {digest.hexdigest()}"
+        document = cached_document(key, partial(self._reader(), data, info.path))
+        remember_document(self._key(info), document)
+        return digest.digest(), document
+
+    def _key(self, info: FileInfo) -> str:
+        """What a worker finds a parsed file by without reading it: the fingerprint trusts size and time too."""
+        return f"{self._source.model_dump_json()} {info.path} {info.size} {info.changed!r} {info.target}"
 
     def _reader(self) -> Reader:
         source = self._source
@@ -153,7 +187,8 @@ class DocumentPairs(DrawnPairs):
 
     def _document(self, path: str) -> Document:
         if path not in self._opened:
-            self._opened[path] = self._parse(self._folder.look_up([path])[path])[1]
+            info = self._folder.look_up([path])[path]
+            self._opened[path] = known_document(self._key(info)) or self._parse(info)[1]
         return self._opened[path]
 
     @cached_property
@@ -202,6 +237,15 @@ class _Images:
             plain = file.replace("\\", "/")  # As programs on Windows write it.
             written += [file] if escape_of(file) else [posixpath.join(folder, plain) for folder in folders]
         return list(dict.fromkeys(written))
+
+
+def _not_one_entry(path: str, image: str, found: list[str]) -> RejectionError:
+    if not found:
+        cause = "the annotation file has no entry for the image"
+        return RejectionError(Reason.MISSING_MASK, f"names {path}, which has no entry for the image {image}", cause)
+    cause, remedy = "an image that several entries name", "keep one of them"
+    detail = f"names {path}, in which {len(found)} entries name the image: {names(found)}; {remedy}"
+    return RejectionError(Reason.AMBIGUOUS_NAME, detail, cause, remedy)
 
 
 def _unusable(path: str, name: str, file: str | None, rejected: RejectionError) -> Quarantined:

@@ -27,6 +27,11 @@ class DrawnPairs(abc.ABC):
         kept = ("_settings", "_classes", "_max_pixels")
         return {name: getattr(self, name) for name in kept}
 
+    @property
+    def settings(self) -> DrawnSource:
+        """The settings of the source."""
+        return self._settings
+
     @abc.abstractmethod
     def listing(self) -> Listing:
         """See `PairSource.listing`."""

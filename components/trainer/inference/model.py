@@ -5,14 +5,17 @@ and mean confidence out.  One rejected image fails the request.
 A photograph is turned upright by its Exif data, and its mask is upright, as in every viewer.
 `serving_each`: the same, but a rejected image fails no other: `errors` has a message for each.
 `serving_pixels`, of a model for images of bands: as `serving_default`, from raw samples.
+`serving_tiles`, of a model that slides its window at the images' own resolution: tiles of a scene in, probabilities
+out; who calls it walks the scene and blends the tiles as `tiling.py` does.  `serving_values`: see there.
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
+`evaluate_masks`: the same with the masks, for metrics of boundaries and objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -28,21 +31,28 @@ from common.signatures import (
     EXAMPLES,
     IMAGE,
     MASK_BYTES,
+    MEAN,
     MEAN_CONFIDENCE,
     PIXELS,
     PROBABILITIES,
     SERVING_PIXELS,
+    SERVING_TILES,
+    SERVING_VALUES,
     SIGNATURES,
+    STD,
+    TILES,
+    VALUES,
 )
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
 from components.trainer.inference.image_reader import encode_bands, image_reader
-from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, make_answer
-from components.trainer.inference.test_time_augmentation import with_test_time_augmentation
+from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
+from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
+from components.transform.bands import scaled_values
 from components.transform.config import TransformConfig
 from components.transform.image_ops import decode_mask, images_from_bytes, placement, resize_image, to_bytes
 from components.transform.picture_statistics import batch_statistics, normalised, picture_statistics
@@ -50,6 +60,9 @@ from components.transform.pixel_source import RGB_SOURCE, PixelSource
 
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
+
+Judge = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""Truth and predicted classes, [H, W] each, to a figure of the image."""
 
 
 def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
@@ -80,11 +93,12 @@ class ServedModel(tf.Module):
         )
         self._transform_layer = transform_layer
         self._transform = transform
-        self._class_names = tuple(classes)
+        self.class_names = tuple(classes)
         self._num_classes = len(classes)
         self._max_pixels = max_pixels
         self._inference = inference
         self._pixels = source.pixels
+        self._limits = source.limits
         self._reader = image_reader(source)
 
     @_graph(IMAGE)
@@ -130,14 +144,35 @@ class ServedModel(tf.Module):
         """As `serving_default`, of the samples [B, H, W, C] of images of bands, which must have one size."""
         return self.serving_default(tf.map_fn(encode_bands, pixels, fn_output_signature=tf.string))
 
+    def serving_tiles(
+        self, tiles: tf.Tensor, mean: tf.Tensor | None = None, std: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """`probabilities` [N, H, W, C] of tiles of a scene, from their samples; `mean` and `std` are the scene's."""
+        network = self._network if mean is None else self._normalising(mean, std)
+        return {PROBABILITIES: network(self._scaled(tiles))}
+
+    def serving_values(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`values` [N, C] in 0…255 that the network gets for the samples of bands, for a scene's statistics."""
+        return {VALUES: self._scaled(pixels)}
+
     def exported(self) -> dict[str, Any]:
-        """Returns the concrete function of each signature; `serving_pixels` is one of images of bands alone."""
+        """Returns the concrete function of each signature: those of every model, and those of its mode and bands."""
         functions = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
-        if self._pixels.depth is None:
-            return functions
-        spec = tf.TensorSpec([None, None, None, self._pixels.bands], self._pixels.depth, name=PIXELS)
-        graph = tf.function(self.serving_pixels, input_signature=[spec], autograph=False)
-        return functions | {SERVING_PIXELS: graph.get_concrete_function()}
+        bands, depth = self._pixels.bands, self._pixels.depth
+        sample_type = depth or tf.uint8
+        tiles = tf.TensorSpec([None, *self._tile_2, bands], sample_type, name=TILES)
+        statistics = [tf.TensorSpec([bands], tf.float32, name=name) for name in (MEAN, STD)]
+        own: dict[str, list[tf.TensorSpec]] = {}
+        if depth is not None:
+            own[SERVING_PIXELS] = [tf.TensorSpec([None, None, None, bands], sample_type, name=PIXELS)]
+        if self._is_tiled and self._inference.scale == 1:
+            own[SERVING_TILES] = [tiles, *(statistics if self._transform.by_picture else [])]
+        if SERVING_TILES in own and self._transform.by_picture and depth is not None:
+            own[SERVING_VALUES] = [tf.TensorSpec([None, bands], sample_type, name=PIXELS)]
+        for name, specs in own.items():
+            graph = tf.function(getattr(self, name), input_signature=specs, autograph=False)
+            functions[name] = graph.get_concrete_function()
+        return functions
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -151,10 +186,14 @@ class ServedModel(tf.Module):
 
         The pixels are those of the image itself, at its own size.
         """
-        keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
-        parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
-        counts_BCC = self._tiled_counts(parsed) if self._is_tiled else self._resized_counts(parsed)
-        return {CONFUSION: tf.reshape(tf.cast(counts_BCC, tf.int64), [-1, self._num_classes**2])}
+        return self._judged(examples, {CONFUSION: self._counts})
+
+    @_graph(EXAMPLES)
+    def evaluate_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `evaluate`, and `mask_bytes` [B]: the predicted masks as PNG, void pixels of the truth included."""
+        return self._judged(
+            examples, {CONFUSION: self._counts, MASK_BYTES: lambda _mask_HW, class_HW: encode_mask(class_HW)}
+        )
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
         """Objects saved beside the signatures: weights and assets, not the methods.
@@ -209,7 +248,7 @@ class ServedModel(tf.Module):
         return {
             MASK_BYTES: answers.mask,
             CLASS_FRACTIONS: answers.class_fractions_C,
-            CLASS_NAMES: tf.repeat(tf.constant([self._class_names]), tf.size(answers.mask), axis=0),
+            CLASS_NAMES: tf.repeat(tf.constant([self.class_names]), tf.size(answers.mask), axis=0),
             MEAN_CONFIDENCE: answers.mean_confidence,
         }
 
@@ -271,38 +310,50 @@ class ServedModel(tf.Module):
 
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
         image_HWC = self._reader.decode(encoded)
-        network = self._network
-        if self._transform.by_picture:
-            mean_13, std_13 = (value[tf.newaxis] for value in picture_statistics(image_HWC))
-            network = lambda tile_BHWC: self._network(normalised(tile_BHWC, mean_13, std_13))  # noqa: E731
+        network = self._normalising(*picture_statistics(image_HWC)) if self._transform.by_picture else self._network
         return decide_in_tiles(image_HWC, network, self._tile_2, self._num_classes, self._inference)
 
-    def _resized_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Counts after resizing to the mask's size, one image after the other, so that memory is that of the largest.
+    def _normalising(self, mean_C: tf.Tensor, std_C: tf.Tensor) -> Network:
+        """Returns the network behind a normalisation by the statistics of the image that its tiles are cut from."""
+        return lambda tile_BHWC: self._network(normalised(tile_BHWC, mean_C[tf.newaxis], std_C[tf.newaxis]))
 
-        Ingestion keeps a mask at its image's size.
-        """
+    def _scaled(self, samples: tf.Tensor) -> tf.Tensor:
+        """Returns the pixels of samples [..., C] as the network gets them: bands are scaled to 0…255."""
+        return samples if self._limits is None else scaled_values(samples, self._limits)
+
+    def _judged(self, examples: tf.Tensor, outputs: Mapping[str, Judge]) -> dict[str, tf.Tensor]:
+        """Compares prediction and truth of ingested records, one after the other: memory is that of the largest."""
+        keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
+        parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
+        predicted = self._decided_in_tiles if self._is_tiled else self._decided_as_a_whole
+        seen = parsed[records.IMAGE_ENCODED] if self._is_tiled else self._seen_by_the_network(parsed)
+
+        def judge(of_one: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+            mask_HW = decode_mask(of_one[1])
+            class_HW = predicted(of_one[0], tf.shape(mask_HW))
+            return {name: compare(mask_HW, class_HW) for name, compare in outputs.items()}
+
+        specs = {CONFUSION: tf.TensorSpec([self._num_classes**2], tf.int64), MASK_BYTES: tf.TensorSpec([], tf.string)}
+        return tf.map_fn(
+            judge,
+            (seen, parsed[records.MASK_ENCODED]),
+            fn_output_signature={name: specs[name] for name in outputs},
+            parallel_iterations=1,
+        )
+
+    def _seen_by_the_network(self, parsed: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the probabilities [B, H, W, C] of whole images at the model's size."""
         raw_B = tf.map_fn(self._transformed, parsed[records.IMAGE_ENCODED], parallel_iterations=1)
+        return self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
 
-        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            probabilities_HWC, encoded_mask = of_one
-            mask_HW = decode_mask(encoded_mask)
-            return self._counts(mask_HW, self._best_at_own_size(probabilities_HWC, tf.shape(mask_HW)).class_HW)
+    def _decided_as_a_whole(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
+        """Returns the classes [H, W] at the mask's size; ingestion keeps a mask at its image's size."""
+        return self._best_at_own_size(probabilities_HWC, size_2).class_HW
 
-        probabilities_BHWC = self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
-        return self._each(count, (probabilities_BHWC, parsed[records.MASK_ENCODED]))
-
-    def _tiled_counts(self, parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-        def count(of_one: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image, encoded_mask = of_one
-            return self._counts(decode_mask(encoded_mask), self._decide_in_tiles(image).class_HW)
-
-        return self._each(count, (parsed[records.IMAGE_ENCODED], parsed[records.MASK_ENCODED]))
+    def _decided_in_tiles(self, encoded: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
+        del size_2  # The image's own.
+        return self._decide_in_tiles(encoded).class_HW
 
     def _counts(self, mask_HW: tf.Tensor, class_HW: tf.Tensor) -> tf.Tensor:
-        return confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)[0]
-
-    def _each(self, count: Callable[[tuple[tf.Tensor, tf.Tensor]], tf.Tensor], pairs: Any) -> tf.Tensor:
-        """Returns counts [B, C, C], of one image after the other."""
-        spec = tf.TensorSpec([self._num_classes] * 2, tf.int64)
-        return tf.map_fn(count, pairs, fn_output_signature=spec, parallel_iterations=1)
+        counts_1CC = confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)
+        return tf.reshape(tf.cast(counts_1CC, tf.int64), [self._num_classes**2])

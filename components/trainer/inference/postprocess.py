@@ -63,8 +63,12 @@ def make_answer(class_HW: tf.Tensor, mean_confidence: tf.Tensor, num_classes: in
     # Counted in integers: a float32 count would stop at 2²⁴ pixels.
     flat_N = tf.cast(tf.reshape(class_HW, [-1]), tf.int32)
     pixels_C = tf.cast(tf.math.bincount(flat_N, minlength=num_classes, maxlength=num_classes), tf.float32)
-    png = tf.io.encode_png(class_HW[..., tf.newaxis])
-    return Answer(png, pixels_C / tf.reduce_sum(pixels_C), mean_confidence)
+    return Answer(encode_mask(class_HW), pixels_C / tf.reduce_sum(pixels_C), mean_confidence)
+
+
+def encode_mask(class_HW: tf.Tensor) -> tf.Tensor:
+    """Returns the classes of all pixels as an index PNG."""
+    return tf.io.encode_png(class_HW[..., tf.newaxis])
 
 
 def answer_spec(num_classes: int) -> Answer:

@@ -6,11 +6,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components.trainer.architectures import FCN8, Architecture, DeepLabV3Plus, EncoderUNet, UNet
+from components.trainer.architectures import FCN8, FPN, Architecture, DeepLabV3Plus, EncoderUNet, SegFormer, UNet
 from components.trainer.models.deeplab import deeplabv3plus
 from components.trainer.models.encoder_unet import encoder_unet
 from components.trainer.models.encoders import check_encoder, encoder_of
 from components.trainer.models.fcn8 import fcn8
+from components.trainer.models.fpn import fpn
+from components.trainer.models.segformer import segformer
 from components.trainer.models.unet import unet
 from components.transform.config import TransformConfig
 
@@ -58,6 +60,10 @@ def _logits(image_BHWC: tf.Tensor, config: Architecture, num_outputs: int) -> tf
         return encoder_unet(image_BHWC, config, num_outputs)
     if isinstance(config, FCN8):
         return fcn8(image_BHWC, config, num_outputs)
+    if isinstance(config, FPN):
+        return fpn(image_BHWC, config, num_outputs)
+    if isinstance(config, SegFormer):
+        return segformer(image_BHWC, config, num_outputs)
     assert isinstance(config, DeepLabV3Plus)
     return deeplabv3plus(image_BHWC, config, num_outputs)
 

@@ -5,44 +5,77 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
+from components.trainer.architectures import Normalise
+
 layers = keras.layers
 MOMENTUM = 0.9
 """Of the moving statistics of normalisation: they follow within tens of steps, and a small data set has few."""
 
 
-def normalised(features: tf.Tensor, name: str) -> tf.Tensor:
-    """Batch normalisation and ReLU: what follows a convolution without bias."""
-    features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(features)
-    return layers.ReLU(name=f"{name}_relu")(features)
+_EPSILON = 1e-3
+"""Of batch normalisation: Keras' default."""
+_GROUPS = 32
+_LEAST_CHANNELS = 4
+_GROUP_EPSILON = 1e-5
 
 
-def normalised_convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
-    """A padded convolution, normalised."""
+def normalised(features: tf.Tensor, normalise: Normalise, name: str, epsilon: float = _EPSILON) -> tf.Tensor:
+    """Normalisation and ReLU: what follows a convolution, which has a bias only without normalisation."""
+    return layers.ReLU(name=f"{name}_relu")(normalisation(features, normalise, f"{name}_norm", epsilon))
+
+
+def normalisation(features: tf.Tensor, normalise: Normalise, name: str, epsilon: float = _EPSILON) -> tf.Tensor:
+    """Batch or group normalisation, or the features as they are.
+
+    Group normalisation is that of Wu and He, "Group Normalization" (2018); it computes in float32, because its sums
+    over a whole image do not fit into 16 bits.
+    """
+    if normalise == "batch":
+        return layers.BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=name)(features)
+    if normalise == "group":
+        groups = num_groups(features.shape[-1])
+        return layers.GroupNormalization(groups, epsilon=_GROUP_EPSILON, dtype="float32", name=name)(features)
+    return features
+
+
+def num_groups(channels: int) -> int:
+    """Returns the number of groups of channels: 32 as in the paper, or fewer, with at least 4 channels in each."""
+    most = min(_GROUPS, max(1, channels // _LEAST_CHANNELS))
+    return next(groups for groups in range(most, 0, -1) if channels % groups == 0)
+
+
+def convolution(features: tf.Tensor, channels: int, size: int, name: str, normalise: Normalise = "batch") -> tf.Tensor:
+    """A padded convolution, normalised, and ReLU."""
     features = layers.Conv2D(
-        channels, size, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+        channels,
+        size,
+        padding="same",
+        use_bias=normalise == "none",
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
     )(features)
-    return normalised(features, name)
+    return normalised(features, normalise, name)
 
 
-def plain_convolution(features: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
-    """A padded convolution with bias, and ReLU."""
-    return layers.Conv2D(
-        channels, size, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_conv"
-    )(features)
-
-
-def double_convolution(features: tf.Tensor, channels: int, name: str, normalise: bool = True) -> tf.Tensor:
+def double_convolution(features: tf.Tensor, channels: int, name: str, normalise: Normalise = "batch") -> tf.Tensor:
     """Two of size 3, as in each level of a U-Net."""
-    convolution = normalised_convolution if normalise else plain_convolution
-    return convolution(convolution(features, channels, 3, f"{name}_1"), channels, 3, f"{name}_2")
+    features = convolution(features, channels, 3, f"{name}_1", normalise)
+    return convolution(features, channels, 3, f"{name}_2", normalise)
 
 
-def separable_convolution(features: tf.Tensor, channels: int, rate: int, name: str) -> tf.Tensor:
+def separable_convolution(
+    features: tf.Tensor, channels: int, rate: int, name: str, normalise: Normalise = "batch"
+) -> tf.Tensor:
     """A depthwise convolution of size 3, dilated by `rate`, and a pointwise one; each normalised."""
     features = layers.DepthwiseConv2D(
-        3, padding="same", dilation_rate=rate, use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depth"
+        3,
+        padding="same",
+        dilation_rate=rate,
+        use_bias=normalise == "none",
+        depthwise_initializer="he_normal",
+        name=f"{name}_depth",
     )(features)
-    return normalised_convolution(normalised(features, f"{name}_depth"), channels, 1, name)
+    return convolution(normalised(features, normalise, f"{name}_depth"), channels, 1, name, normalise)
 
 
 def enlarged(features: tf.Tensor, factor: int, name: str) -> tf.Tensor:

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import DeepLabV3Plus
-from components.trainer.models.blocks import enlarged, normalised_convolution, separable_convolution
+from components.trainer.models.blocks import convolution, enlarged, separable_convolution
 from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
@@ -19,23 +19,23 @@ def deeplabv3plus(image_BHWC: tf.Tensor, config: DeepLabV3Plus, num_outputs: int
     layer_at = skip_layers(config.encoder)
     fine, coarse = encode(image_BHWC, config.encoder, [layer_at[_FINE_STRIDE], layer_at[config.output_stride]])
     features = enlarged(_pyramid(coarse, config), config.output_stride // _FINE_STRIDE, "pyramid_grow")
-    fine = normalised_convolution(fine, _FINE_CHANNELS, 1, "fine")
+    fine = convolution(fine, _FINE_CHANNELS, 1, "fine", config.normalise)
     features = layers.Concatenate(name="decoder_skip")([features, fine])
     for i in (1, 2):
-        features = separable_convolution(features, config.width, 1, f"decoder{i}")
+        features = separable_convolution(features, config.width, 1, f"decoder{i}", config.normalise)
     return enlarged(layers.Conv2D(num_outputs, 1, name="head")(features), _FINE_STRIDE, "head_grow")
 
 
 def _pyramid(features: tf.Tensor, config: DeepLabV3Plus) -> tf.Tensor:
     """Atrous spatial pyramid pooling: context at several scales, and that of the whole image."""
     _, height, width, _ = features.shape
-    branches = [normalised_convolution(features, config.width, 1, "pyramid_point")]
+    branches = [convolution(features, config.width, 1, "pyramid_point", config.normalise)]
     for i, rate in enumerate(config.rates):
-        branches.append(separable_convolution(features, config.width, rate, f"pyramid_atrous{i}"))
+        branches.append(separable_convolution(features, config.width, rate, f"pyramid_atrous{i}", config.normalise))
     whole = layers.GlobalAveragePooling2D(keepdims=True, name="pyramid_mean")(features)
-    whole = normalised_convolution(whole, config.width, 1, "pyramid_whole")
+    whole = convolution(whole, config.width, 1, "pyramid_whole", config.normalise)
     branches.append(layers.UpSampling2D((height, width), name="pyramid_spread")(whole))
     together = layers.Concatenate(name="pyramid")(branches)
     return layers.Dropout(config.dropout, name="pyramid_dropout")(
-        normalised_convolution(together, config.width, 1, "pyramid_mix")
+        convolution(together, config.width, 1, "pyramid_mix", config.normalise)
     )

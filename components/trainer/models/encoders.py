@@ -1,4 +1,4 @@
-"""Classification networks of keras.applications as encoders, each behind the preprocessing that it was trained with."""
+"""Classification networks as encoders, each behind the preprocessing that it was trained with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import Architecture, Encoder
-from components.trainer.encoder_specs import STRIDES
+from components.trainer.encoder_specs import OUTPUT, STRIDES, InputOf
 from components.trainer.models.blocks import MOMENTUM
+from components.trainer.models.mix_transformer import SIZES, mix_transformer
 from components.trainer.models.weights import find_weights, load_weights
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
@@ -23,8 +24,17 @@ _IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
 
 
 def skip_layers(config: Encoder) -> dict[int, str]:
-    """Returns for each stride the name of the layer whose output has it."""
-    return dict(zip(STRIDES, config.spec.skip_layers, strict=True))
+    """Returns for each stride the name of the layer whose output has it; some encoders have none at stride 2."""
+    names = zip(STRIDES, config.spec.skip_layers, strict=True)
+    return {stride: name for stride, name in names if name is not None}
+
+
+def features_at(network: keras.Model, name: str) -> tf.Tensor:
+    """Returns the features that a name in `EncoderSpec.skip_layers` stands for."""
+    if name == OUTPUT:
+        return network.output
+    layer = network.get_layer(name)
+    return layer.inbound_nodes[-1].input_tensors if isinstance(name, InputOf) else layer.output
 
 
 def encode(image_BHWC: tf.Tensor, config: Encoder, layer_names: Sequence[str]) -> list[tf.Tensor]:
@@ -40,10 +50,12 @@ def encode(image_BHWC: tf.Tensor, config: Encoder, layer_names: Sequence[str]) -
     network = network_with_weights(config, height, width)
     if bands != RGB.bands:
         network = for_bands(network, _built(config, height, width, bands), config.spec.preprocessing)
+    if any(_is_grouped(layer) for layer in network.layers):
+        network = with_depthwise(network)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM  # Up to 0.999 there, which fits many thousands of steps.
-    outputs = [network.get_layer(name).output for name in layer_names]
+    outputs = [features_at(network, name) for name in layer_names]
     return keras.Model(network.input, outputs, name=ENCODER)(_preprocessed(image_BHWC, config.spec.preprocessing))
 
 
@@ -97,9 +109,34 @@ def for_bands(network: keras.Model, bare: keras.Model, preprocessing: str) -> ke
     return bare
 
 
+def with_depthwise(network: keras.Model) -> keras.Model:
+    """Returns the network with depthwise convolutions in place of convolutions with a group for each channel.
+
+    Both compute the same.  tf_keras compiles grouped convolutions by XLA on every device (`base_conv.py`, 2.16), which
+    a server without XLA cannot run.
+    """
+    copy = keras.models.clone_model(network, clone_function=_depthwise_copy)
+    for old, new in zip(network.weights, copy.weights, strict=True):
+        new.assign(tf.reshape(old, new.shape))  # [H, W, 1, C] and [H, W, C, 1] have the same order.
+    return copy
+
+
+def _depthwise_copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if not _is_grouped(layer):
+        return layer.__class__.from_config(layer.get_config())
+    assert layer.groups == layer.filters
+    return keras.layers.DepthwiseConv2D(layer.kernel_size, padding=layer.padding, name=layer.name)
+
+
+def _is_grouped(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Conv2D) and layer.groups > 1
+
+
 def _built(config: Encoder, height: int, width: int, bands: int) -> keras.Model:
-    build = getattr(keras.applications, config.spec.application)
-    arguments = config.spec.builder_arguments(config.alpha)
+    application, arguments = config.spec.application, config.spec.builder_arguments(config.alpha)
+    if application in SIZES:
+        return mix_transformer(application, (height, width, bands))
+    build = getattr(keras.applications, application)
     return build(include_top=False, weights=None, input_shape=(height, width, bands), **arguments)
 
 
@@ -111,7 +148,9 @@ def _preprocessed(image_BHWC: tf.Tensor, mode: str) -> tf.Tensor:
     bands = image_BHWC.shape[-1]
     if mode == "tf":
         return keras.layers.Rescaling(1 / 127.5, -1.0, name="scaling")(image_BHWC)
-    if mode == "torch" or (mode == "caffe" and bands != RGB.bands):
+    if mode == "tf_128":
+        return keras.layers.Rescaling(1 / 128, -1.0, name="scaling")(image_BHWC)
+    if mode == "torch" or bands != RGB.bands:
         mean_RGB, std_RGB = (
             (_IMAGENET_MEAN_RGB, _IMAGENET_STD_RGB) if mode == "torch" else (_CAFFE_MEAN_RGB, _CAFFE_STD)
         )
@@ -119,7 +158,7 @@ def _preprocessed(image_BHWC: tf.Tensor, mode: str) -> tf.Tensor:
         scale = [1 / (255 * std_RGB[colour]) for colour in colours]
         offset = [-mean_RGB[colour] / std_RGB[colour] for colour in colours]
         return keras.layers.Rescaling(scale, offset, name="scaling")(image_BHWC)
-    return CaffeScaling(name="scaling")(image_BHWC) if mode == "caffe" else image_BHWC
+    return CaffeScaling(name="scaling")(image_BHWC)
 
 
 class CaffeScaling(keras.layers.Layer):

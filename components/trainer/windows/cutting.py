@@ -14,6 +14,8 @@ from components.trainer.augmentation.pixels import as_pixels
 from components.trainer.augmentation.stateless_random import StatelessRandom
 from components.trainer.augmentation.symmetry import draw_symmetry, matrix_B22
 from components.trainer.windows.config import WindowsConfig
+from components.trainer.windows.strips import Strips, find_pixel, read_rows
+from components.transform.pixel_format import RGB, PixelFormat
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 _BORDER = 1  # Pixels around the part of the image that interpolation may read.
@@ -28,36 +30,34 @@ class Cut(NamedTuple):
     windows: WindowsConfig
     rare_C: tuple[bool, ...]
     """Whether a class is one that windows are centred on."""
+    pixels: PixelFormat = RGB
 
 
-def cut_window(
-    image_HWC: tf.Tensor, mask_HW: tf.Tensor, class_pixels_C: tf.Tensor, cut: Cut, seed_2: tf.Tensor
-) -> Pair:
-    """Returns a random window of an image [H, W, C], uint8 or float32 in 0…255, and its mask [H, W], uint8.
+def cut_window(strips: Strips, cut: Cut, seed_2: tf.Tensor) -> Pair:
+    """Returns a random window of an image [h, w, C], uint8 or float32 in 0…255, and its mask [h, w], uint8.
+
+    Only the rows that it touches are read: an image may be far larger than the window.
 
     Args:
-        image_HWC: The image.
-        mask_HW: Its mask.
-        class_pixels_C: Number of pixels of each class in the mask.
+        strips: Image and mask.
         cut: Settings.
         seed_2: Seed of the random numbers.
     """
     rng = StatelessRandom(seed_2, tf.constant(1))
     matrix_22 = _draw_matrix(cut, rng)
     reach_2 = _reach(matrix_22, cut.size_2)
-    size_2 = tf.shape(mask_HW)
-    spare_2 = tf.cast(size_2, tf.float32) - reach_2
+    spare_2 = tf.cast(strips.size_2, tf.float32) - reach_2
     corner_2 = tf.floor(tf.stack([rng.between_B(axis, 0.0, 1.0)[0] for axis in ("y", "x")]) * (spare_2 + 1))
     if cut.windows.foreground:
         corner_2 = tf.cond(
             rng.chosen_B("foreground", cut.windows.foreground)[0],
-            lambda: _around_rare_class(corner_2, mask_HW, class_pixels_C, reach_2, cut, rng),
+            lambda: _around_rare_class(corner_2, strips, reach_2, cut, rng),
             lambda: corner_2,
         )
     # An image that is smaller than the window is in its middle.
     inside_2 = tf.clip_by_value(corner_2, 0.0, tf.maximum(spare_2, 0.0))
     corner_2 = tf.where(spare_2 < 0, tf.math.ceil(spare_2 / 2), inside_2)
-    return _warp_part(image_HWC, mask_HW, matrix_22, corner_2, reach_2, cut.size_2)
+    return _warp_part(strips, matrix_22, corner_2, reach_2, cut)
 
 
 def _draw_matrix(cut: Cut, rng: StatelessRandom) -> tf.Tensor:
@@ -81,52 +81,33 @@ def _reach(matrix_22: tf.Tensor, size_2: tuple[int, int]) -> tf.Tensor:
 
 
 def _around_rare_class(
-    corner_2: tf.Tensor,
-    mask_HW: tf.Tensor,
-    class_pixels_C: tf.Tensor,
-    reach_2: tf.Tensor,
-    cut: Cut,
-    rng: StatelessRandom,
+    corner_2: tf.Tensor, strips: Strips, reach_2: tf.Tensor, cut: Cut, rng: StatelessRandom
 ) -> tf.Tensor:
     """Returns the corner of a box around a pixel of a rare class; `corner_2` if the image has none."""
-    present_C = (class_pixels_C > 0) & tf.constant(cut.rare_C)
+    present_C = (tf.reduce_sum(strips.class_pixels_TC, axis=0) > 0) & tf.constant(cut.rare_C)
     lots_C = tf.stack([rng.between_B(f"class {index}", 0.0, 1.0)[0] for index in range(len(cut.rare_C))])
     chosen = tf.argmax(tf.where(present_C, lots_C, -1.0))
-    width = tf.shape(mask_HW)[1]
 
     def around() -> tf.Tensor:
-        place_N = tf.where(tf.reshape(mask_HW, [-1]) == tf.cast(chosen, tf.uint8))[:, 0]
-        number = tf.cast(tf.size(place_N), tf.float32)
-        drawn = tf.cast(rng.between_B("pixel", 0.0, 1.0)[0] * number, tf.int32)
-        place = tf.cast(place_N[tf.minimum(drawn, tf.size(place_N) - 1)], tf.int32)
-        middle_2 = tf.cast(tf.stack([place // width, place % width]), tf.float32) + 0.5
-        return tf.floor(middle_2 - reach_2 / 2)
+        place_2 = find_pixel(strips, chosen, rng.between_B("pixel", 0.0, 1.0)[0])
+        return tf.floor(tf.cast(place_2, tf.float32) + 0.5 - reach_2 / 2)
 
     return tf.cond(tf.reduce_any(present_C), around, lambda: corner_2)
 
 
-def _warp_part(
-    image_HWC: tf.Tensor,
-    mask_HW: tf.Tensor,
-    matrix_22: tf.Tensor,
-    corner_2: tf.Tensor,
-    reach_2: tf.Tensor,
-    out_2: tuple[int, int],
-) -> Pair:
-    """Maps the box at `corner_2`, of height and width `reach_2`, to the window.
-
-    Only that part of the image is converted to float32: an image may be far larger than the window.
-    """
-    size_2 = tf.shape(mask_HW)
+def _warp_part(strips: Strips, matrix_22: tf.Tensor, corner_2: tf.Tensor, reach_2: tf.Tensor, cut: Cut) -> Pair:
+    """Maps the box at `corner_2`, of height and width `reach_2`, to the window."""
+    size_2 = strips.size_2
     begin_2 = tf.clip_by_value(tf.cast(tf.floor(corner_2), tf.int32) - _BORDER, 0, size_2 - 1)
     end_2 = tf.clip_by_value(tf.cast(tf.math.ceil(corner_2 + reach_2), tf.int32) + _BORDER, begin_2 + 1, size_2)
-    image_part = tf.cast(image_HWC[begin_2[0] : end_2[0], begin_2[1] : end_2[1]], tf.float32)
-    mask_part = mask_HW[begin_2[0] : end_2[0], begin_2[1] : end_2[1], tf.newaxis]
+    image_RWC, mask_RW = read_rows(strips, begin_2[0], end_2[0], cut.pixels)
+    image_part = tf.cast(image_RWC[:, begin_2[1] : end_2[1]], tf.float32)
+    mask_part = mask_RW[:, begin_2[1] : end_2[1], tf.newaxis]
     middle_2 = corner_2 + reach_2 / 2 - 0.5 - tf.cast(begin_2, tf.float32)
-    transform_18 = _projective(matrix_22, middle_2[::-1], out_2)
-    image = _resampled(image_part, transform_18, out_2, "BILINEAR", "REFLECT")
-    mask = _resampled(mask_part, transform_18, out_2, "NEAREST", "CONSTANT")
-    return as_pixels(image, image_HWC.dtype), mask[..., 0]
+    transform_18 = _projective(matrix_22, middle_2[::-1], cut.size_2)
+    image = _resampled(image_part, transform_18, cut.size_2, "BILINEAR", "REFLECT")
+    mask = _resampled(mask_part, transform_18, cut.size_2, "NEAREST", "CONSTANT")
+    return as_pixels(image, image_RWC.dtype), mask[..., 0]
 
 
 def _projective(matrix_22: tf.Tensor, middle_2: tf.Tensor, out_2: tuple[int, int]) -> tf.Tensor:

@@ -10,7 +10,8 @@ from components.trainer.input_pipeline import bytes_per_pixel
 from components.trainer.windows.cutting import Cut, cut_window
 from components.trainer.windows.drawing import Rates, draw_images, make_rates
 from components.trainer.windows.fixed import count_fixed, fixed_windows
-from components.trainer.windows.source import NativeRecords, parse_image, parse_small, streamed
+from components.trainer.windows.source import NativeRecords, parse_small, streamed
+from components.trainer.windows.strips import NativeImage, parse_image, read_whole
 from components.transform.config import TransformConfig
 from components.transform.picture_statistics import normalised
 from components.transform.pixel_format import RGB, PixelFormat
@@ -41,14 +42,15 @@ def training_windows(
     """
     num_classes = len(records.class_pixels_C)
     rare_C = tuple(place != records.class_pixels_C.argmax() for place in range(num_classes))
-    cut = Cut((transform.height, transform.width), config.augmentation, config.windows, rare_C)
+    cut = Cut((transform.height, transform.width), config.augmentation, config.windows, rare_C, pixels)
     area_N = records.height_N * records.width_N
     rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config))
 
-    def window(serialized: tf.Tensor, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        native = parse_image(serialized, num_classes, pixels)
-        pair = cut_window(native.image_HWC, native.mask_HW, native.class_pixels_C, cut, seed_2)
-        return *pair, native.mean_C, native.std_C
+    def window(drawn: tf.Tensor | NativeImage, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        native = drawn if records.held is None else records.held.image(drawn)
+        pair = cut_window(native.strips, cut, seed_2)
+        bands = (pixels.bands,)
+        return *pair, tf.ensure_shape(native.mean_C, bands), tf.ensure_shape(native.std_C, bands)
 
     drawn = _drawn_from_memory(records, rates, seed) if records.held is not None else _drawn(records, rates, seed)
     dataset = tf.data.Dataset.zip((drawn, _seeds(seed)))
@@ -70,18 +72,17 @@ def evaluation_windows(
     records: NativeRecords, config: TrainerConfig, transform: TransformConfig, pixels: PixelFormat = RGB
 ) -> tf.data.Dataset:
     """Returns batches of the fixed windows of all images, in one pass; cached if they fit into `cache_bytes`."""
-    num_classes = len(records.class_pixels_C)
+    num_classes, held = len(records.class_pixels_C), records.held
     size_2, most = (transform.height, transform.width), config.windows.evaluated
 
-    def windows(serialized: tf.Tensor) -> tf.data.Dataset:
-        native = parse_image(serialized, num_classes, pixels)
-        image, mask = fixed_windows(native.image_HWC, native.mask_HW, size_2, most)
+    def windows(stored: tf.Tensor) -> tf.data.Dataset:
+        native = parse_image(stored, num_classes) if held is None else held.image(stored)
+        image, mask = fixed_windows(*read_whole(native.strips, pixels), size_2, most)
         if transform.by_picture:
             image = normalised(image, native.mean_C[tf.newaxis], native.std_C[tf.newaxis])
         return tf.data.Dataset.from_tensor_slices((image, mask))
 
-    held = records.held
-    source = streamed(records, shuffled=False) if held is None else tf.data.Dataset.from_tensor_slices(list(held))
+    source = streamed(records, shuffled=False) if held is None else tf.data.Dataset.range(len(records.slice_N))
     dataset = source.flat_map(windows)
     sizes = zip(records.height_N.tolist(), records.width_N.tolist(), strict=True)
     number = sum(count_fixed(height, width, size_2, most) for height, width in sizes)
@@ -98,19 +99,18 @@ def _seeds(seed: int) -> tf.data.Dataset:
 
 
 def _drawn_from_memory(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
-    """Returns the record of each of an epoch's windows, shuffled."""
+    """Returns the index of the image of each of an epoch's windows, shuffled."""
     expected_N = rates.expected(records.slice_N, records.height_N * records.width_N)
-    record_N = tf.constant(list(records.held or ()))
-    indices = (
-        _seeds(seed)
-        .take(1)
-        .flat_map(lambda seed_2: tf.data.Dataset.from_tensor_slices(draw_images(expected_N, seed_2)))
-    )
-    return indices.map(lambda index: record_N[index])
+    epoch = _seeds(seed).take(1)
+    return epoch.flat_map(lambda seed_2: tf.data.Dataset.from_tensor_slices(draw_images(expected_N, seed_2)))
 
 
 def _drawn(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
-    """Returns the record of each of an epoch's windows in the order of reading, by the same sampling."""
+    """Returns the image of each of an epoch's windows in the order of reading, by the same sampling.
+
+    An image is parsed once for all of its windows.
+    """
+    num_classes = len(records.class_pixels_C)
 
     def count(position: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
         after = position + rates.expected_in_graph(*parse_small(serialized))
@@ -119,7 +119,9 @@ def _drawn(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
 
     def epoch(seed_2: tf.Tensor) -> tf.data.Dataset:
         offset = tf.random.stateless_uniform([], seed_2, dtype=tf.float64)
-        counted = streamed(records, shuffled=True).scan(offset, count)
-        return counted.flat_map(lambda serialized, number: tf.data.Dataset.from_tensors(serialized).repeat(number))
+        counted = streamed(records, shuffled=True).scan(offset, count).filter(lambda _, number: number > 0)
+        return counted.flat_map(
+            lambda serialized, number: tf.data.Dataset.from_tensors(parse_image(serialized, num_classes)).repeat(number)
+        )
 
     return _seeds(seed).take(1).flat_map(epoch)

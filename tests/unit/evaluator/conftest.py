@@ -46,6 +46,15 @@ class BandModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"confusion": self._compared(examples)[0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluate_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        counts, prediction_BHW = self._compared(examples)
+        encoded = tf.map_fn(tf.io.encode_png, prediction_BHW[..., None], fn_output_signature=tf.string)
+        return {"confusion": counts, "mask_bytes": encoded}
+
+    def _compared(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         features = {
             name: tf.io.FixedLenFeature([], tf.string) for name in (records.IMAGE_ENCODED, records.MASK_ENCODED)
         }
@@ -57,7 +66,7 @@ class BandModel(tf.Module):
         classes = self.levels.shape[0] + 1
         counted = slice(None, None, self.every)
         counts = confusion_counts_BCC(truth_BHW[:, counted, counted], prediction_BHW[:, counted, counted], classes)
-        return {"confusion": tf.reshape(counts, [-1, classes * classes])}
+        return tf.reshape(counts, [-1, classes * classes]), tf.cast(prediction_BHW, tf.uint8)
 
 
 def _decode(encoded_B: tf.Tensor) -> tf.Tensor:
@@ -70,10 +79,11 @@ def predict(picture: Picture, levels: tuple[int, ...]) -> np.ndarray:
     return (picture.image_HW[..., None].astype(int) >= np.array(levels)).sum(axis=-1)
 
 
-def save_model(folder: Path, levels: tuple[int, ...], every: int = 1) -> Path:
+def save_model(folder: Path, levels: tuple[int, ...], every: int = 1, masks: bool = True) -> Path:
     """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder."""
     model = BandModel(levels, every)
-    tf.saved_model.save(model, str(folder / "Format-Serving"), signatures={"evaluate": model.evaluate})
+    signatures = {"evaluate": model.evaluate} | ({"evaluate_masks": model.evaluate_masks} if masks else {})
+    tf.saved_model.save(model, str(folder / "Format-Serving"), signatures=signatures)
     return folder
 
 
@@ -160,6 +170,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[in
 def shrinking_model(tmp_path: Path) -> Path:
     """The folder of a good model that counts at half the images' size, as exports once did."""
     return save_model(tmp_path / "shrinking", GOOD, every=2)
+
+
+@pytest.fixture
+def maskless_model(tmp_path: Path) -> Path:
+    """The folder of a model that gives no masks, as exports once did."""
+    return save_model(tmp_path / "maskless", WORSE, masks=False)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,10 +30,16 @@ def coordinates(svg: str) -> list[float]:
     return found
 
 
-@given(train=values, watched=values, best=st.none() | st.integers(0, 70), ceiling=st.sampled_from([None, 1.0]))
-def test_curves_stay_inside_their_frame_whatever_the_figures(train, watched, best, ceiling):
+@given(
+    train=values,
+    watched=values,
+    best=st.none() | st.integers(0, 70),
+    ceiling=st.sampled_from([None, 1.0]),
+    tuned=st.none() | st.integers(0, 70),
+)
+def test_curves_stay_inside_their_frame_whatever_the_figures(train, watched, best, ceiling, tuned):
     lines = [charts.Curve("train", train, "train"), charts.Curve("eval", watched, "eval")]
-    drawn = charts.curves(lines, best, ceiling)
+    drawn = charts.curves(lines, best, ceiling, tuned)
     if drawn.startswith("<svg"):
         assert all(math.isfinite(number) and -1 <= number <= 530 for number in coordinates(drawn))
 
@@ -108,3 +115,9 @@ def test_void_is_hatched_at_the_end_of_a_stacked_bar():
 
 def test_a_name_without_end_is_cut():
     assert charts.shorten("a very long name", 6) == "a ver…"
+
+
+@pytest.mark.parametrize(("tuned", "marked"), [(None, 0), (1, 0), (2, 1), (4, 1), (5, 0)])
+def test_the_epoch_from_which_the_encoder_is_trained_is_marked_if_it_was_reached(tuned, marked):
+    drawn = charts.curves([charts.Curve("eval", (0.5, 0.6, 0.7, 0.8), "eval")], 4, fine_tuned_from=tuned)
+    assert drawn.count("encoder trained") == marked

@@ -194,7 +194,11 @@ def test_warnings_of_the_gate_are_told_apart_from_what_passed(make_report):
 
 @pytest.mark.parametrize(
     ("kind", "asked"),
-    [("better_than_constant", "better than one class everywhere"), ("measured", "classes with pixels")],
+    [
+        ("better_than_constant", "better than one class everywhere"),
+        ("measured", "classes with pixels"),
+        ("at_most", "at most"),
+    ],
 )
 def test_each_kind_of_bound_is_named(make_report, kind, asked):
     data = make_report()
@@ -202,6 +206,20 @@ def test_each_kind_of_bound_is_named(make_report, kind, asked):
     verdict = Verdict(blessed=False, baseline_version=2, note="", checks=(check,))
     evaluation = data.evaluation.model_copy(update={"verdict": verdict})
     assert asked in page.render(dataclasses.replace(data, evaluation=evaluation)).split('id="checks"')[1]
+
+
+def test_boundaries_and_objects_stand_under_the_classes(make_report):
+    data = make_report()
+    measured = data.evaluation.candidate
+    further = {"hd95/class 1": Estimate(value=12.5, low=9.0, high=16.0), "boundary_iou/class 1": Estimate(value=None)}
+    overall = measured.overall.model_copy(update={"further": further})
+    candidate = measured.model_copy(update={"overall": overall})
+    evaluation = data.evaluation.model_copy(update={"candidate": candidate})
+    section = (
+        page.render(dataclasses.replace(data, evaluation=evaluation)).split('id="classes"')[1].split("</section>")[0]
+    )
+    assert "Boundaries and objects" in section and "HD95" in section and "12.500" in section and "9.00–16.00" in section
+    assert "Boundaries and objects" not in page.render(data)
 
 
 def test_epochs_that_are_not_in_the_curves_are_named(make_report):

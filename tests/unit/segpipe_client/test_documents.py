@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from segpipe_client.answer import VersionState
-from segpipe_client.documents import RestResponse, read_states, read_version
+from segpipe_client.answer import ModelBands, VersionState
+from segpipe_client.documents import RestResponse, read_bands, read_states, read_version
 from segpipe_client.errors import (
     DeadlineExceededError,
     PictureRefusedError,
@@ -23,6 +23,17 @@ STATUS = {
     ]
 }
 METADATA = {"model_spec": {"name": "pets", "signature_name": "", "version": "3"}, "metadata": {"signature_def": {}}}
+
+
+def metadata(**signatures: object) -> dict[str, object]:
+    """Signatures as TensorFlow Serving describes them."""
+    return METADATA | {"metadata": {"signature_def": {"signature_def": signatures}}}
+
+
+def takes(dtype: str, *sizes: str) -> dict[str, object]:
+    """A signature with the input `pixels`."""
+    shape = {"dim": [{"size": size, "name": ""} for size in sizes], "unknown_rank": False}
+    return {"inputs": {"pixels": {"dtype": dtype, "tensor_shape": shape, "name": "pixels:0"}}}
 
 
 def response(document: object, status: int = 200) -> RestResponse:
@@ -41,7 +52,22 @@ def test_the_version_of_metadata_is_read() -> None:
     assert read_version(response(METADATA)) == 3
 
 
-@pytest.mark.parametrize("read", [read_states, read_version])
+def test_the_bands_of_a_model_are_read_from_its_signature_for_raw_samples() -> None:
+    described = metadata(serving_default={}, serving_pixels=takes("DT_UINT16", "-1", "-1", "-1", "5"))
+    assert read_bands(response(described)) == ModelBands(5, "uint16")
+
+
+def test_a_model_without_that_signature_takes_8_bit_rgb() -> None:
+    assert read_bands(response(metadata(serving_default={}))) is None
+
+
+@pytest.mark.parametrize("signature", [takes("DT_HALF", "-1", "5"), takes("DT_UINT8"), {"inputs": {}}])
+def test_a_signature_for_other_samples_is_an_error(signature: dict[str, object]) -> None:
+    with pytest.raises(SegmentationError, match="the server's answer is not the metadata of a model"):
+        read_bands(response(metadata(serving_pixels=signature)))
+
+
+@pytest.mark.parametrize("read", [read_states, read_version, read_bands])
 @pytest.mark.parametrize(
     "document", [[], {}, 1, {"model_version_status": 1, "model_spec": 1}, {"model_version_status": [{"status": 1}]}]
 )

@@ -14,12 +14,13 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from segpipe_client.answer import VersionState
+from segpipe_client.answer import ModelBands, VersionState
 from segpipe_client.messages import (
     METADATA,
     PREDICT,
     STATUS,
     metadata_request_bytes,
+    read_bands,
     read_response,
     read_states,
     read_version,
@@ -133,6 +134,34 @@ def test_states_of_tensorflow_serving_are_read(state: str) -> None:
     one = made.model_version_status.add(version=2**40, state=ModelVersionStatus.State.Value(state))
     one.status.error_message = "it is damaged"
     assert read_states(made.SerializeToString()) == [VersionState(2**40, state, "it is damaged")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "depth"),
+    [(types_pb2.DT_UINT8, "uint8"), (types_pb2.DT_UINT16, "uint16"), (types_pb2.DT_FLOAT, "float32")],
+)
+def test_the_bands_of_a_model_are_read_from_its_signature_for_raw_samples(dtype: int, depth: str) -> None:
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    signatures.signature_def["serving_default"].inputs["image"].dtype = types_pb2.DT_STRING
+    assert read_bands(packed(signatures)) is None
+    pixels = signatures.signature_def["serving_pixels"].inputs["pixels"]
+    pixels.dtype = dtype
+    with pytest.raises(ValueError, match="takes no images of bands"):
+        read_bands(packed(signatures))
+    for size in (-1, -1, -1, 5):
+        pixels.tensor_shape.dim.add(size=size)
+    assert read_bands(packed(signatures)) == ModelBands(5, depth)
+
+
+def test_metadata_without_signatures_say_nothing_of_bands() -> None:
+    with pytest.raises(ValueError, match="it has no signatures"):
+        read_bands(get_model_metadata_pb2.GetModelMetadataResponse().SerializeToString())
+
+
+def packed(signatures: get_model_metadata_pb2.SignatureDefMap) -> bytes:
+    made = get_model_metadata_pb2.GetModelMetadataResponse()
+    made.metadata["signature_def"].Pack(signatures)
+    return bytes(made.SerializeToString())
 
 
 def test_the_version_of_metadata_is_read() -> None:

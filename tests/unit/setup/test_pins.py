@@ -79,7 +79,7 @@ def test_all_that_is_installed_for_segpipe_is_pinned(distribution):
     python = default_environment()["python_version"]
     pinned = pins("tfx-1.16" if tfx == "1.16.0" else "tfx-1.21", python)
     extras = distribution["extras_require"]
-    wanted = [*distribution["install_requires"], *extras["test"], *extras["docs"]]
+    wanted = [*distribution["install_requires"], *extras["test"], *extras["docs"], *extras["geo"]]
     unlike = {
         name: version
         for name, version in installed_closure(wanted).items()

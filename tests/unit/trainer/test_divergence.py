@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def test_the_first_bad_step_of_the_second_epoch_is_named_and_the_good_weights_ar
     with pytest.raises(Diverged) as raised:
         run(tiny_config(epochs=4, schedule="constant"))
     said = str(raised.value)
-    assert "the loss is not a number in epoch 2 of 4, step 2 of 3, at learning rate 0.01;" in said
+    # oneDNN's ReLU returns 0 for NaN, and the loss stays finite.
+    what = "(the loss is not a number|weights of the network are not finite)"
+    assert re.search(f"{what} in epoch 2 of 4, step 2 of 3, at learning rate 0.01;", said)
     assert "lower trainer.learning_rate (now 0.01), for example to 0.001" in said
     assert "trainer.clip_norm" in said
     assert "The weights of epoch 1 (eval IoU 0." in said and str(tmp_path / "kept") in said

@@ -82,6 +82,16 @@ def test_evaluate_counts_the_pixels_of_each_record(loaded, keras_model, transfor
         np.testing.assert_array_equal(confusion[index].numpy().reshape(NUM_CLASSES, NUM_CLASSES), expected_CC)
 
 
+def test_evaluate_masks_counts_the_same_and_gives_the_masks_that_are_served(loaded, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
+    pairs = transformed.pairs[:3]
+    examples = tf.constant([as_example(pair) for pair in pairs])
+    found = loaded.signatures["evaluate_masks"](examples=examples)
+    np.testing.assert_array_equal(found["confusion"], loaded.signatures["evaluate"](examples=examples)["confusion"])
+    images = tf.constant([pair[records.IMAGE_ENCODED] for pair in pairs])
+    served = loaded.signatures["serving_default"](image=images)["mask_bytes"]
+    assert found["mask_bytes"].numpy().tolist() == served.numpy().tolist()
+
+
 def test_one_hostile_picture_is_refused_by_name_and_the_next_is_served(loaded) -> None:  # type: ignore[no-untyped-def]
     good = make_pair(0)[records.IMAGE_ENCODED]
     bomb = good[:16] + (20_000).to_bytes(4, "big") * 2 + good[24:]

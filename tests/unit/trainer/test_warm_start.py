@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 import tf_keras as keras
 
 from common.errors import UserError
+from components.trainer.class_list import write_class_list
 from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
@@ -77,7 +78,7 @@ def test_what_was_not_exported_here_is_refused(tmp_path: Path, transformed: Tran
 
 
 def test_a_folder_without_a_model_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    for check in (lambda: find_warm_start(str(tmp_path), None), lambda: exported_state(str(tmp_path))):
+    for check in (lambda: find_warm_start(str(tmp_path), None, CLASS_NAMES), lambda: exported_state(str(tmp_path))):
         with pytest.raises(UserError, match="holds no exported model"):
             check()
 
@@ -93,17 +94,17 @@ def test_the_state_of_an_exported_model_changes_with_it(exported: tuple[keras.Mo
 
 
 def test_nothing_is_looked_for_unless_asked(tmp_path: Path) -> None:
-    assert find_warm_start("none", str(tmp_path)) is None
+    assert find_warm_start("none", str(tmp_path), CLASS_NAMES) is None
 
 
 def test_where_nothing_is_served_training_begins_from_scratch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="segpipe.progress"):
-        assert find_warm_start("blessed", str(tmp_path / "Format-Serving")) is None
+        assert find_warm_start("blessed", str(tmp_path / "Format-Serving"), CLASS_NAMES) is None
     assert "nothing is served yet" in caplog.text
 
 
 def test_the_blessed_model_is_what_the_baseline_brought(tmp_path: Path) -> None:
-    assert find_warm_start("blessed", str(tmp_path)) == str(tmp_path)
+    assert find_warm_start("blessed", str(tmp_path), CLASS_NAMES) == str(tmp_path)
 
 
 def test_the_weights_that_a_training_kept_are_taken_up(transformed: Transformed, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_the_weights_that_a_training_kept_are_taken_up(transformed: Transformed,
     for epoch in (2, 11):
         kept.set_weights([np.full_like(weight, epoch) for weight in kept.get_weights()])
         kept.save_weights(str(folder / f"best-{epoch:05d}"))
-    assert find_warm_start(str(folder), None) == str(folder)
+    assert find_warm_start(str(folder), None, CLASS_NAMES) == str(folder)
     assert "best-00011.index" in exported_state(str(folder))
     load_warm_start(fresh, str(folder))
     assert all((weight == 11).all() for weight in fresh.get_weights())
@@ -126,3 +127,29 @@ def test_kept_weights_of_another_architecture_are_refused(
     network(transformed).save_weights(str(tmp_path / "best-00001"))
     with pytest.raises(UserError, match="have a different architecture"):
         load_warm_start(network(transformed, **other), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("classes", "difference"),
+    [
+        (("background", "left", "up"), "only the model has 'right'; only data.classes has 'up'"),
+        (("background", "right", "left"), "the same names in another order"),
+        (("background", "left", "right", "up"), "only data.classes has 'up'"),
+    ],
+)
+@pytest.mark.parametrize("warm_start", ["blessed", "folder"])
+def test_a_model_of_other_classes_is_refused_by_their_names(
+    exported: tuple[keras.Model, str], classes: tuple[str, ...], difference: str, warm_start: str
+) -> None:
+    configured = exported[1] if warm_start == "folder" else warm_start
+    with pytest.raises(UserError, match=rf"was trained for other classes: {difference}\. Set trainer\.warm_start"):
+        find_warm_start(configured, exported[1], classes)
+
+
+def test_the_state_of_a_training_of_other_classes_is_refused_and_one_without_a_list_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "best-00001.index").touch()
+    assert find_warm_start(str(tmp_path), None, CLASS_NAMES) == str(tmp_path)
+    write_class_list(str(tmp_path), ("sky", "sea"))
+    difference = r"only the model has 'sky', 'sea'; only data\.classes has 'background', 'left'"
+    with pytest.raises(UserError, match=difference):
+        find_warm_start(str(tmp_path), None, CLASS_NAMES)

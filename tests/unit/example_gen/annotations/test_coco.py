@@ -308,7 +308,7 @@ def test_no_annotation_file(annotated: AnnotatedSet) -> None:
         ({"background": "skip"}, "source.background names 'skip'"),
         ({"draw_order": ["cow"]}, "source.draw_order names 'cow'"),
         ({"splits": {"*": "val"}}, "unknown split 'val'"),
-        ({"root": "data/{date}"}, "is for sources of type folders and manifest"),
+        ({"files": ["{date}/*.json", "*.json"]}, "must have the same dates"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(annotated: AnnotatedSet, settings: dict[str, Any], text: str) -> None:

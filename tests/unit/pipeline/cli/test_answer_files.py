@@ -38,7 +38,7 @@ def write(annotated: AnnotatedSet, format: str, out: Path) -> dict[str, np.ndarr
     found = find_images([annotated.root / "photos"], out)
     files = answer_files(format, out)
     for image in found.images:
-        files.add(image, Prediction(masks[f"photos/{image.name}"], {}, 0.9, 1, CLASSES))
+        files.add(image, Prediction(masks[f"photos/{image.name}"], {}, 0.9, 1, CLASSES, image.path.read_bytes()))
     files.finish()
     return masks
 

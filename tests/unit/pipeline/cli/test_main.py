@@ -13,7 +13,19 @@ import pytest
 
 from pipeline.cli.main import cli
 
-COMMANDS = ["run", "sample-data", "check", "preview", "compile", "versions", "rollback", "predict", "serve"]
+COMMANDS = [
+    "run",
+    "sample-data",
+    "check",
+    "preview",
+    "compile",
+    "tensorboard",
+    "convert-weights",
+    "versions",
+    "rollback",
+    "predict",
+    "serve",
+]
 COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]
 
 

@@ -60,7 +60,7 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
         ),
         ("trainer.model={type: fcn8, encoder: {name: resnet50}}", "fcn8 requires the encoder vgg16, not resnet50"),
         ("trainer.model={type: fcn8, encoder: {name: vgg16, weights: a.pkl}}", "'a.pkl' is neither imagenet, nor none"),
-        ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet and mobilenet_v2"),
+        ("trainer.model={type: fcn8, encoder: {name: vgg16, alpha: 2}}", "alpha is for mobilenet, mobilenet_v2, "),
         (
             "trainer.model={type: deeplabv3plus, encoder: {name: mobilenet, alpha: 0.3}}",
             "for alpha 0.25, 0.5, 0.75, 1.0",
@@ -70,6 +70,20 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
             "trainer.model.widths: must be a list of 4 whole numbers, but has 2: [1, 2]",
         ),
         ("trainer.model={type: deeplabv3plus, encoder: {name: vgg16}, rates: [0]}", "rates must be at least 1"),
+        ("trainer.model={type: segformer, encoder: {name: vgg16}}", "segformer requires the encoder mit_b0, mit_b1 or"),
+        (
+            "trainer.model={type: fpn, encoder: {name: mit_b0}}",
+            "Keras publishes no weights of mit_b0; convert a published",
+        ),
+        (
+            "trainer.model={type: encoder_unet, encoder: {name: vgg16}, decoder: unet++, attention: true}",
+            "attention is for the decoders pix2pix and convolution; unet++",
+        ),
+        ("trainer.model.normalise=layer", "trainer.model.normalise: must be 'batch', 'group' or 'none'"),
+        (
+            "trainer={model: {type: deeplabv3plus, encoder: {name: vgg16}}, batch_size: 1}",
+            "trainer.batch_size 1 leaves batch normalisation a single value of each channel",
+        ),
         ("transform.height=100", "must be divisible by 16"),
         ("transform.values={type: percentile}", "transform.values needs data.bands"),
         ("transform.values={type: fixed, low: 3, high: 2}", "low (3) must be below high (2)"),
@@ -110,7 +124,14 @@ def test_a_mistake_is_named_with_its_key_and_what_would_be_right(minimal: Path, 
     assert str(minimal) in str(raised.value)
 
 
-@pytest.mark.parametrize("architecture", ["encoder_unet", "fcn8", "deeplabv3plus"])
+def test_segformer_takes_any_size_from_32_pixels_on(minimal: Path) -> None:
+    model = "trainer.model={type: segformer, encoder: {name: mit_b0, weights: none}}"
+    assert load_config(minimal, [model, "transform.height=50", "transform.width=71"]).transform.width == 71
+    with pytest.raises(UserError, match=r"\(31×71\) must be at least 32 with trainer\.model\.type segformer"):
+        load_config(minimal, [model, "transform.height=31", "transform.width=71"])
+
+
+@pytest.mark.parametrize("architecture", ["encoder_unet", "fcn8", "deeplabv3plus", "fpn"])
 def test_an_encoder_scales_images_itself_and_needs_sizes_divisible_by_32(minimal: Path, architecture: str) -> None:
     model = f"trainer.model={{type: {architecture}, encoder: {{name: vgg16}}}}"
     config = load_config(minimal, [model])

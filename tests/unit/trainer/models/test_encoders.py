@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
+import functools
+from collections.abc import Iterable
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
+from tf_keras.src.applications.convnext import ConvNeXt
 
 from components.trainer.architectures import Encoder, EncoderName, EncoderUNet, UNet
-from components.trainer.encoder_specs import STRIDES
+from components.trainer.encoder_specs import ENCODERS, STRIDES
 from components.trainer.models import build_model, encoder_of
-from components.trainer.models.encoders import encode, network_with_weights, skip_layers
+from components.trainer.models.encoders import encode, features_at, network_with_weights, skip_layers, with_depthwise
 from components.transform.config import TransformConfig
 
 NAMES = get_args(EncoderName)
@@ -23,15 +27,52 @@ PUBLISHED_SIZES = {
     "mobilenet": 3_228_864,
     "efficientnet_v2_b0": 5_919_312,
     "resnet50": 23_587_712,
+    "resnet101": 42_658_176,
+    "mobilenet_v3_small": 939_120,
+    "mobilenet_v3_large": 2_996_352,
+    "efficientnet_v2_s": 20_331_360,
+    "convnext_tiny": 27_820_128,
+    "mit_b0": 3_319_392,
+    "mit_b1": 13_151_424,
+    "mit_b2": 24_196_288,
 }
+"""Without the classifier; those of Mix Transformers as `transformers` 4.46.3 counts them (`SegformerEncoder`)."""
+CLASSIFIERS = {
+    "resnet101": (2048 * 1000 + 1000, 44_707_176),
+    "mobilenet_v3_small": (576 * 1024 + 1024 + 1024 * 1000 + 1000, 2_554_968),
+    "mobilenet_v3_large": (960 * 1280 + 1280 + 1280 * 1000 + 1000, 5_507_432),
+    "efficientnet_v2_s": (1280 * 1000 + 1000, 21_612_360),
+    "convnext_tiny": (768 * 1000 + 1000, 28_589_128),
+}
+"""Weights of the classifier, and of the whole network as Keras publishes it (https://keras.io/api/applications)."""
 PREPROCESSING = {
     "mobilenet_v2": keras.applications.mobilenet_v2.preprocess_input,
     "densenet121": keras.applications.densenet.preprocess_input,
     "vgg16": keras.applications.vgg16.preprocess_input,
     "mobilenet": keras.applications.mobilenet.preprocess_input,
-    "efficientnet_v2_b0": keras.applications.efficientnet_v2.preprocess_input,
     "resnet50": keras.applications.resnet50.preprocess_input,
+    "resnet101": keras.applications.resnet.preprocess_input,
 }
+"""Of the networks that do not scale their input themselves as Keras builds them."""
+AT_4 = ("convnext_tiny", "mit_b0", "mit_b1", "mit_b2")
+"""Encoders that begin with stride 4."""
+LARGE = ("resnet101", "efficientnet_v2_s", "convnext_tiny", "mobilenet_v3_large", "mit_b1", "mit_b2")
+"""Networks that take many seconds to build."""
+
+
+def marked(names: Iterable[str]) -> list[Any]:
+    """Parameters of a test, which is slow for the large networks."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in names]
+
+
+@functools.cache
+def networks(name: EncoderName) -> tuple[keras.Model, keras.Model]:
+    """The model from images to the features at the least and at the last stride, and its encoder."""
+    image = keras.Input([SIDE, SIDE, 3])
+    encoder = Encoder(name=name, weights="none")
+    names = list(skip_layers(encoder).values())
+    model = keras.Model(image, encode(image, encoder, [names[0], names[-1]]))
+    return model, encoder_of(model)
 
 
 def small_unet(encoder: Encoder) -> keras.Model:
@@ -39,39 +80,88 @@ def small_unet(encoder: Encoder) -> keras.Model:
     return build_model(config, TransformConfig(height=SIDE, width=SIDE, normalize="none"), 3, np.ones(3), np.ones(3))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", marked(NAMES))
 def test_an_encoder_has_its_published_size_and_its_skip_layers_have_strides_2_to_32(name: EncoderName) -> None:
     encoder = Encoder(name=name, weights="none")
-    network = network_with_weights(encoder, SIDE, 2 * SIDE)
-    assert network.count_params() == PUBLISHED_SIZES[name]
-    for stride, layer in skip_layers(encoder).items():
-        assert network.get_layer(layer).output.shape[1:3] == (SIDE // stride, 2 * SIDE // stride), layer
+    with tf.Graph().as_default():  # Without the time for random weights.
+        network = network_with_weights(encoder, SIDE, 2 * SIDE)
+        assert network.count_params() == PUBLISHED_SIZES[name]
+        shapes = {stride: features_at(network, layer).shape for stride, layer in skip_layers(encoder).items()}
+    assert {stride: tuple(shape[1:3]) for stride, shape in shapes.items()} == {
+        stride: (SIDE // stride, 2 * SIDE // stride) for stride in STRIDES if stride != 2 or name not in AT_4
+    }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_published_network_is_the_encoder_and_its_classifier(name: str) -> None:
+    classifier, whole = CLASSIFIERS[name]
+    assert PUBLISHED_SIZES[name] + classifier == whole
+
+
+@pytest.mark.parametrize("name", marked(PREPROCESSING))
 def test_images_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None:
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
-    image = keras.Input([SIDE, SIDE, 3])
-    encoder = Encoder(name=name, weights="none")
-    features = encode(image, encoder, [skip_layers(encoder)[2], skip_layers(encoder)[4]])
-    model = keras.Model(image, features)
-    expected = encoder_of(model)(PREPROCESSING[name](image_BHWC.copy()), training=False)
+    model, encoder = networks(name)
+    expected = encoder(PREPROCESSING[name](image_BHWC.copy()), training=False)
     for ours, theirs in zip(model(image_BHWC, training=False), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "efficientnet_v2_b0"])
+@pytest.mark.parametrize("name", marked(name for name in NAMES if ENCODERS[name].scales_itself))
+def test_features_are_those_of_the_network_that_scales_its_input_itself(name: EncoderName) -> None:
+    image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
+    model, encoder = networks(name)
+    build = getattr(keras.applications, ENCODERS[name].application)
+    theirs = build(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
+    theirs.set_weights([np.reshape(*pair) for pair in _with_shapes(encoder.get_weights(), theirs)])
+    expected = theirs(image_BHWC, training=False)
+    np.testing.assert_allclose(model(image_BHWC, training=False)[-1], expected, rtol=1e-3, atol=1e-4)
+
+
+def _with_shapes(weights: list[np.ndarray], network: keras.Model) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+    return [(weight, tuple(other.shape)) for weight, other in zip(weights, network.weights, strict=True)]
+
+
+def test_convolutions_with_a_group_a_channel_become_depthwise_ones_that_compute_the_same() -> None:
+    """On a narrow ConvNeXt, whose features at strides 4 to 32 are those that go into the next stage."""
+    arguments = {"include_preprocessing": False, "include_top": False, "input_shape": (SIDE, SIDE, 3)}
+    theirs = ConvNeXt([1, 1, 1, 1], [8, 12, 16, 24], model_name="convnext_tiny", **arguments)
+    copy = with_depthwise(theirs)
+    image_BHWC = np.random.default_rng(1).normal(size=[1, SIDE, SIDE, 3]).astype(np.float32)
+    names = ENCODERS["convnext_tiny"].skip_layers[1:]
+    *skips, last = keras.Model(copy.input, [features_at(copy, name) for name in names])(image_BHWC)
+    np.testing.assert_allclose(last, theirs(image_BHWC), atol=1e-4)
+    assert [skip.shape[1:] for skip in skips] == [(16, 16, 8), (8, 8, 12), (4, 4, 16)]
+    assert copy.count_params() == theirs.count_params()
+    assert not [layer for layer in copy.layers if getattr(layer, "groups", 1) > 1]
+
+
+@pytest.mark.parametrize("name", marked(NAMES))
 def test_bands_that_repeat_the_colours_give_the_features_of_the_colours(name: EncoderName) -> None:
-    """EfficientNet is left out: Keras' own scales other than three channels differently (`EfficientNetV2`)."""
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
     encoder = Encoder(name=name, weights="none")
     features = []
     for repeats in (1, 2):
         keras.utils.set_random_seed(3)  # The same weights for the colours.
         image = keras.Input([SIDE, SIDE, 3 * repeats])
-        model = keras.Model(image, encode(image, encoder, [skip_layers(encoder)[4]]))
+        model = keras.Model(image, encode(image, encoder, [skip_layers(encoder)[32]]))
         features.append(model(np.tile(image_BHWC, repeats), training=False))
     np.testing.assert_allclose(*features, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_stochastic_depth_follows_the_seed_and_is_off_in_inference() -> None:
+    image_BHWC = np.random.default_rng(1).integers(0, 256, [2, SIDE, SIDE, 3]).astype(np.float32)
+    model, encoder = networks("efficientnet_v2_s")
+    trained = []
+    for seed in (4, 4, 5):
+        keras.utils.set_random_seed(seed)
+        encoder.trainable = False  # Batch normalisation is as in inference then: only dropped blocks differ.
+        trained.append(tf.function(lambda: model(image_BHWC, training=True)[-1])())
+    np.testing.assert_array_equal(trained[0], trained[1])
+    assert not np.allclose(trained[0], trained[2])
+    served = [model(image_BHWC, training=False)[-1] for _ in range(2)]
+    np.testing.assert_array_equal(*served)
 
 
 @pytest.mark.parametrize("name", ["mobilenet", "mobilenet_v2"])

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.trainer.architectures import UNet
 from components.trainer.models import build_model
+from components.trainer.models.blocks import normalisation, num_groups
 from components.transform.config import TransformConfig
 
 
@@ -45,6 +46,38 @@ def test_two_classes_share_one_logit_and_more_have_one_each(num_classes: int, ch
 def test_a_unet_has_the_weights_that_its_paper_implies(width: int, depth: int) -> None:
     model = model_of(UNet(width=width, depth=depth), 2)
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == unet_weights(width, depth, 1)
+
+
+@pytest.mark.parametrize(("written", "read"), [(True, "batch"), (False, "none"), ("group", "group")])
+def test_the_older_true_and_false_of_normalise_are_still_read(written: bool | str, read: str) -> None:
+    assert UNet.model_validate({"normalise": written}).normalise == read
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups"),
+    [(1, 1), (2, 1), (6, 1), (8, 2), (12, 3), (16, 4), (64, 16), (128, 32), (1024, 32)],
+)
+def test_a_group_has_four_channels_or_more(channels: int, groups: int) -> None:
+    assert num_groups(channels) == groups
+
+
+def test_group_normalisation_is_the_formula_of_its_paper() -> None:
+    """Equation 1 of Wu and He (2018): mean and deviation over height, width and the channels of a group."""
+    features_BHWC = np.random.default_rng(2).normal(3, 2, [2, 4, 6, 8]).astype(np.float32)
+    by_group = features_BHWC.reshape(2, 4, 6, 2, 4)
+    mean, variance = (f(by_group, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
+    expected = ((by_group - mean) / np.sqrt(variance + 1e-5)).reshape(features_BHWC.shape)
+    np.testing.assert_allclose(normalisation(features_BHWC, "group", "norm"), expected, atol=1e-5)
+
+
+def test_a_unet_with_group_normalisation_gives_an_image_the_same_logits_in_every_batch() -> None:
+    model = model_of(UNet(width=8, depth=2, normalise="group"), 3)
+    trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    assert trained == model.count_params() == unet_weights(8, 2, 3)  # A scale and an offset, but no moving statistics.
+    image_BHWC = tf.random.stateless_uniform([3, 32, 32, 3], [1, 2], 0, 255)
+    together, alone = model(image_BHWC, training=True), model(image_BHWC[:1], training=True)
+    np.testing.assert_allclose(together[:1], alone, atol=1e-5)
+    np.testing.assert_allclose(model(image_BHWC[:1], training=False), alone, atol=1e-5)
 
 
 def test_the_published_size_is_31_million() -> None:

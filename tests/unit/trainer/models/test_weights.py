@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 from sklearn.datasets import load_sample_images
 
 from common.errors import UserError
-from components.trainer.architectures import Encoder, EncoderUNet, UNet
+from components.trainer.architectures import Encoder, EncoderName, EncoderUNet, UNet
+from components.trainer.encoder_specs import ENCODERS
 from components.trainer.models import check_encoder, encoder_of
-from components.trainer.models.encoders import encode, network_with_weights
+from components.trainer.models.encoders import encode, network_with_weights, skip_layers
 from components.trainer.models.weights import find_weights, load_weights, weights_digest
 from components.transform.config import TransformConfig
 
 SIDE = 64
+SLOW_TO_BUILD = [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in get_args(EncoderName)
+    if name not in ("mobilenet", "mobilenet_v3_small")
+]
 IMAGENET = Path(os.environ.get("SEGPIPE_TEST_WEIGHTS", "../shared/weights")) / "mobilenet_7_5_224_tf_no_top.h5"
 needs_imagenet = pytest.mark.skipif(
     not IMAGENET.is_file(), reason=f"{IMAGENET} is not here; SEGPIPE_TEST_WEIGHTS names a folder that has it"
@@ -133,10 +141,59 @@ def test_without_weights_there_is_nothing_to_check(config: UNet | EncoderUNet) -
             "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.4_96_no_top.h5",
         ),
         (Encoder(name="efficientnet_v2_b0"), 96, "efficientnet_v2/efficientnetv2-b0_notop.h5"),
+        (
+            Encoder(name="mobilenet_v3_small", alpha=0.75),
+            96,
+            "mobilenet_v3/weights_mobilenet_v3_small_224_0.75_float_no_top_v2.h5",
+        ),
     ],
 )
 def test_the_published_file_is_that_of_the_alpha_and_the_nearest_size(encoder: Encoder, side: int, file: str) -> None:
     assert encoder.spec.published(encoder.alpha, side, side).url.endswith(f"/keras-applications/{file}")
+
+
+class Asked(Exception):
+    """Raised in place of a download."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in get_args(EncoderName) if ENCODERS[name].weights])
+def test_the_published_file_is_the_one_that_keras_itself_asks_for(
+    name: EncoderName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name, address and hash, which `keras.applications` has in its own sources."""
+    asked: list[tuple[str, str, str | None]] = []
+
+    def get_file(name: str, address: str, *, file_hash: str | None = None, **_: object) -> str:
+        asked.append((name, address, file_hash))
+        raise Asked
+
+    monkeypatch.setattr("tf_keras.src.utils.data_utils.get_file", get_file)
+    encoder = Encoder(name=name, weights="imagenet")
+    with pytest.raises(Asked), tf.Graph().as_default():
+        getattr(keras.applications, encoder.spec.application)(include_top=False, input_shape=(224, 224, 3))
+    wanted = encoder.spec.published(1.0, 224, 224)
+    assert asked[0][:2] == (wanted.name, wanted.url)
+    assert wanted.md5 in (asked[0][2], None)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", *SLOW_TO_BUILD])
+def test_each_encoder_starts_from_a_local_file(name: EncoderName, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(6)
+    saved = network_with_weights(Encoder(name=name, weights="none"), SIDE, SIDE)
+    saved.save_weights(tmp_path / "some.h5")
+    keras.utils.set_random_seed(7)
+    image = keras.Input([SIDE, SIDE, 3])
+    encoder = Encoder(name=name, weights=str(tmp_path / "some.h5"))
+    model = keras.Model(image, encode(image, encoder, [skip_layers(encoder)[32]]))
+    for loaded, source in zip(encoder_of(model).weights, saved.weights, strict=True):
+        np.testing.assert_array_equal(np.ravel(loaded), np.ravel(source))
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", *SLOW_TO_BUILD])
+def test_each_encoder_refuses_the_file_of_another(name: EncoderName, narrow: tuple[keras.Model, Path]) -> None:
+    with pytest.raises(UserError, match="it holds another network"):
+        network_with_weights(Encoder(name=name, weights=str(narrow[1])), SIDE, SIDE)
 
 
 @pytest.fixture

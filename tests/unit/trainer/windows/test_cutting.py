@@ -12,6 +12,7 @@ from common.records import VOID
 from components.trainer.augmentation.config import Augmentation, Rotate
 from components.trainer.windows.config import WindowsConfig
 from components.trainer.windows.cutting import Cut, cut_window
+from components.trainer.windows.strips import strips_of
 
 PLAIN = Augmentation(flip_horizontal=0.0)
 TURNED = Augmentation(flip_horizontal=0.5, flip_vertical=0.5, quarter_turns=1.0)
@@ -36,7 +37,7 @@ def windows(
     rare_C = tuple(range(4) != counts_C.argmax())
     cut = Cut(size_2, augmentation, WindowsConfig(**{"foreground": 0, **settings}), rare_C)
     made = [
-        cut_window(tf.constant(image_HWC), tf.constant(mask_HW), tf.constant(counts_C), cut, tf.constant([seed, 5]))
+        cut_window(strips_of(tf.constant(image_HWC), tf.constant(mask_HW), 4), cut, tf.constant([seed, 5]))
         for seed in SEEDS
     ]
     return [(image.numpy(), mask.numpy()) for image, mask in made]

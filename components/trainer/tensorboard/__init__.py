@@ -1,0 +1,1 @@
+"""What TensorBoard shows of a training beside Keras' scalars: hyperparameters, predictions, curves."""

@@ -16,6 +16,7 @@ from components.transform.config import TransformConfig
 CLASS_NAMES = ("background", "left", "right")
 NUM_CLASSES = len(CLASS_NAMES)
 TINY = TransformConfig(height=32, width=32, class_weights="inverse_root")
+CROP = TransformConfig(mode="crop", height=32, width=32)
 
 
 class Transformed(NamedTuple):

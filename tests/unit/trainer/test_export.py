@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tf_keras as keras
 from PIL import Image
 
 from common import records
 from common.signatures import SIGNATURES
 from components.evaluator.counts import confusion_counts
-from components.trainer.architectures import UNet
-from components.trainer.export import export
-from components.trainer.inference.model import ServedModel
-from components.trainer.models import build_model
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.image_ops import images_from_bytes
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair
 
-
-@pytest.fixture(scope="module")
-def keras_model(transformed: Transformed):  # type: ignore[no-untyped-def]
-    keras.utils.set_random_seed(3)
-    return build_model(UNet(width=4, depth=2), transformed.config, NUM_CLASSES, np.full(3, 60.0), np.full(3, 50.0))
+RESIZED = {"mode": "resize", "saved": True}
+"""As `test_model` asks for it, so that the model is exported once."""
 
 
-@pytest.fixture(scope="module")
-def loaded(transformed: Transformed, keras_model, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    directory = str(tmp_path_factory.mktemp("export"))
-    export(ServedModel(keras_model, layer, transformed.config, CLASS_NAMES, 100_000), directory)
-    return tf.saved_model.load(directory)
+@pytest.fixture
+def keras_model(exported):  # type: ignore[no-untyped-def]
+    return exported(**RESIZED).network
+
+
+@pytest.fixture
+def loaded(exported):  # type: ignore[no-untyped-def]
+    return exported(**RESIZED).loaded
 
 
 def as_example(pair: dict[str, bytes]) -> bytes:
@@ -107,7 +100,5 @@ def test_one_hostile_picture_is_refused_by_name_and_the_next_is_served(loaded) -
     assert len(loaded.signatures["serving_default"](image=tf.constant([good]))["mask_bytes"].numpy()[0]) > 0
 
 
-def test_the_model_is_written_where_the_folder_says(transformed: Transformed, keras_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(keras_model, layer, transformed.config, CLASS_NAMES, 10), str(tmp_path / "new"))
-    assert (tmp_path / "new" / "saved_model.pb").exists()
+def test_the_model_is_written_where_the_folder_says(exported) -> None:  # type: ignore[no-untyped-def]
+    assert (exported(**RESIZED).folder / "saved_model.pb").exists()

@@ -48,13 +48,13 @@ def turned(side: int) -> bytes:
     return out.getvalue()
 
 
-def megabytes(folder: str, signature: str, count: int, tmp_path: Path) -> int:
+def megabytes(folder: Path, signature: str, count: int, tmp_path: Path) -> int:
     """By how much a process grows that has answered `count` small pictures and is given as many at the limit."""
     paths = []
     for side in (40, SIDE):
         paths.append(tmp_path / f"{side}.jpg")
         paths[-1].write_bytes(turned(side))
-    command = [sys.executable, "-c", SCRIPT, signature, str(count), folder, *map(str, paths)]
+    command = [sys.executable, "-c", SCRIPT, signature, str(count), str(folder), *map(str, paths)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

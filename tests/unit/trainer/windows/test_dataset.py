@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import records
 from common.errors import UserError
 from common.records import VOID
 from components.trainer.architectures import UNet
@@ -17,22 +18,16 @@ from components.trainer.training import Places, train
 from components.trainer.windows.config import WindowsConfig
 from components.trainer.windows.dataset import evaluation_windows, training_windows
 from components.trainer.windows.source import NativeRecords, read_native
+from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.features import COMPRESSION
-from tests.support.transformed import NUM_CLASSES, Transformed, make_pair, run_transform
+from tests.support.transformed import CROP, NUM_CLASSES, Transformed
 
-CROP = TransformConfig(mode="crop", height=32, width=32)
 BY_PICTURE = CROP.model_copy(update={"normalize": "picture"})
 PLAIN = TrainerConfig(
     batch_size=5, augmentation=Augmentation(flip_horizontal=False), windows=WindowsConfig(per_epoch=12)
 )
 IN_PIECES = PLAIN.model_copy(update={"cache_bytes": 1})
-
-
-@pytest.fixture(scope="module")
-def native(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
-    pairs = [make_pair(index, 40 + 10 * index, 90 - 12 * index) for index in range(5)]
-    return run_transform(pairs, CROP, tmp_path_factory.mktemp("native"))
 
 
 def read(native: Transformed, config: TrainerConfig = PLAIN) -> NativeRecords:
@@ -81,9 +76,20 @@ def test_the_order_of_the_records_on_disk_does_not_matter(native: Transformed, t
     assert content(one) == content(other)
 
 
-def test_images_are_normalised_by_the_statistics_of_the_whole_image(tmp_path: Path) -> None:
-    pair = make_pair(3, 40, 90)
-    transformed = run_transform([pair], CROP, tmp_path)
+def only(native: Transformed, pair: dict[str, bytes], folder: Path) -> Transformed:
+    """The record of one of the pairs, in a file of its own."""
+    file = str(folder / "one.gz")
+    with tf.io.TFRecordWriter(file, COMPRESSION) as writer:
+        for record in tf.data.TFRecordDataset(native.train_files, COMPRESSION).as_numpy_iterator():
+            feature = tf.train.Example.FromString(record).features.feature
+            if feature[features.ID].bytes_list.value[0] == pair[records.IMAGE_ID]:
+                writer.write(record)
+    return native._replace(pairs=[pair], train_files=[file])
+
+
+def test_images_are_normalised_by_the_statistics_of_the_whole_image(native: Transformed, tmp_path: Path) -> None:
+    pair = native.pairs[0]
+    transformed = only(native, pair, tmp_path)
     whole = tf.io.decode_png(pair["image/encoded"]).numpy().astype(np.float64)
     mean_3, std_3 = whole.mean(axis=(0, 1)), whole.std(axis=(0, 1))
     seen = {}

@@ -21,6 +21,8 @@ ENOUGH = 2 * SMALLEST
 LEAST_BATCH = 8
 """Below it, batch normalisation is worse (Wu and He 2018); nnU-Net, with instance normalisation, goes down to 2."""
 MOST_BATCH = 32
+SMALLEST_BATCH = 2
+"""Images that each worker needs: of one, batch normalisation may have a single value (`batch_statistics`)."""
 COVERED = 0.05
 """Largest share of the training pixels in a batch, as in nnU-Net."""
 _STEP = 0.97
@@ -85,7 +87,8 @@ def _with_batch(
         fingerprint.pixels(config.transform.scale) / (height * width) if mode == "crop" else len(fingerprint.images)
     )
     covering = round(images * COVERED)
-    batch = max(min(in_memory, MOST_BATCH, max(covering, LEAST_BATCH)), config.trainer.workers)
+    smallest = SMALLEST_BATCH * config.trainer.workers
+    batch = max(min(in_memory, MOST_BATCH, max(covering, LEAST_BATCH)), smallest)
     why_batch = (
         f"a step has memory ({gb:g} GB) for {in_memory}, {covering} are {COVERED:.0%} of the training pixels, and "
         f"{LEAST_BATCH} to {MOST_BATCH} suit batch normalisation"

@@ -143,12 +143,12 @@ def test_a_request_waits_for_others_only_as_long_as_it_is_told() -> None:
         on = servable(graph)
         began = time.monotonic()
         await batcher.run(request(on, b"a"))
-        assert 0.1 <= time.monotonic() - began < 1
+        assert 1 <= time.monotonic() - began < 3
         began = time.monotonic()
         await outcomes(batcher, [request(on, b"b"), request(on, b"c")])
-        assert time.monotonic() - began < 0.1, "a full batch does not wait"
+        assert time.monotonic() - began < 0.9, "a full batch does not wait"
 
-    run(test, wait_seconds=0.1, pictures=2)
+    run(test, wait_seconds=1, pictures=2)
 
 
 def test_a_request_whose_time_is_up_is_told_so_and_not_run() -> None:

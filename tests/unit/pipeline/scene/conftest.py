@@ -34,7 +34,7 @@ class Scenes(NamedTuple):
 
     def served(self, image_HWC: np.ndarray) -> Prediction:
         """The served graph's answer for the image as a whole."""
-        if image_HWC.shape[-1] == 3 and image_HWC.dtype == np.uint8:
+        if not self.predictor.manifest.config["data"].get("bands"):
             buffer = io.BytesIO()
             Image.fromarray(image_HWC).save(buffer, "PNG")
             return self.predictor.predict_encoded(Path("whole"), buffer.getvalue())

@@ -166,6 +166,7 @@ REAL_DATA = {
     "nuclei": (
         "trainer.epochs=3",
         "trainer.windows.per_epoch=200",
+        "trainer.inference.flips=none",
         "evaluator.thresholds=[{metric: dice/nucleus, at_least: 0.3}]",
     ),
     "clothing": (

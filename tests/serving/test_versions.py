@@ -261,7 +261,7 @@ def test_the_warm_up_that_a_version_brings_is_run_before_it_is_served(host: Host
         Registry(str(exported)).fetch(1, str(model))
         log = prediction_log_pb2.PredictionLog()
         log.predict_log.request.CopyFrom(predict_request(encoded))
-        (model / "assets.extra").mkdir()
+        (model / "assets.extra").mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(model / "assets.extra" / "tf_serving_warmup_requests")) as writer:
             writer.write(log.SerializeToString())
         registry = Registry(str(into / "registry"))

@@ -50,6 +50,7 @@ from components.trainer.inference.image_reader import encode_bands, image_reader
 from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
 from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
+from components.trainer.inference.traced_once import traced_once
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
 from components.transform.bands import scaled_values
@@ -87,9 +88,10 @@ class ServedModel(tf.Module):
         # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
         # each of its layers.
         self._weights = model.weights
+        traced = traced_once(tf.TensorSpec([None, transform.height, transform.width, source.pixels.bands], tf.float32))
+        network = traced(lambda image_BHWC: probabilities_BHWC(model(image_BHWC, training=False)))
         self._network = with_test_time_augmentation(
-            lambda image_BHWC: probabilities_BHWC(model(tf.cast(image_BHWC, tf.float32), training=False)),
-            inference.flips,
+            lambda image_BHWC: network(tf.cast(image_BHWC, tf.float32)), inference.flips
         )
         self._transform_layer = transform_layer
         self._transform = transform

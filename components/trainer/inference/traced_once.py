@@ -14,7 +14,8 @@ BYTES = tf.TensorSpec([], tf.string)
 def traced_once(*signature: tf.TensorSpec) -> Callable[[Callable[..., Any]], Any]:
     """Decorates a function of tensors: its ops are traced once a process, and each graph calls the same function.
 
-    The ops that read a header are hundreds, and the signatures of an export need them a dozen times.  Copies of
-    them would double the time of an export and the size of the SavedModel.  TensorFlow inlines the calls.
+    The ops that read a header are hundreds, those of a network thousands, and the signatures of an export need them a
+    dozen times.  Copies of them would be most of the time of an export and of the size of the SavedModel.  TensorFlow
+    inlines the calls.
     """
     return tf.function(input_signature=signature, autograph=False)

@@ -18,6 +18,8 @@ _FIRST = (
     *("#8e6bd0", "#4fd0cf", "#ee86c0", "#8a5a32", "#a8d64a", "#b02a7c"),
 )
 _VOID_DARK, _VOID_LIGHT = (118, 118, 118), (176, 176, 176)
+WRONG = (240, 55, 155)
+"""Of pixels that were predicted wrongly, on pictures of errors."""
 _HATCH = 4  # pixels that a stripe is wide
 
 

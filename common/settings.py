@@ -78,6 +78,11 @@ def matching(pattern: str, otherwise: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def as_section(value: Any) -> Any:
+    """Reads a name alone, such as `cosine`, as a section with its defaults: `{type: cosine}`."""
+    return {"type": value} if isinstance(value, str) else value
+
+
 def default_type(name: str, *types: type[Settings]) -> BeforeValidator:
     """Reads a section without `type` as type `name`, unless it has a key that only others of `types` have."""
     keys = {each.model_fields["type"].default: set(each.model_fields) for each in types}

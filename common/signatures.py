@@ -1,4 +1,4 @@
-"""Names of the exported model's signatures, and of their inputs and outputs.
+"""Names of the exported model's signatures, of their inputs and outputs, and of the files beside them.
 
 `components/trainer/inference/model.py` defines what each does; `segpipe_client` repeats the names that it needs, since
 it imports nothing of the project.
@@ -51,3 +51,8 @@ ERRORS = "errors"
 """Output of `SERVING_EACH`, string [B]: the reason of each rejection, empty for the others."""
 CONFUSION = "confusion"
 """Output of `EVALUATE` and `EVALUATE_MASKS`, int64 [B, C·C]: pixels as [truth][prediction], at the image's own size."""
+
+EXTRA_ASSETS = "assets.extra"
+"""Folder of a SavedModel whose files TensorFlow does not load: warm-up requests, and the class list."""
+WARMUP_FILE = f"{EXTRA_ASSETS}/tf_serving_warmup_requests"
+"""Requests that TensorFlow Serving sends to a version before it serves it."""

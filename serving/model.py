@@ -20,12 +20,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from common.band_image import pack_plain
 from common.decompression_bomb import PNG_START, TOO_MUCH_DATA, inflates_too_far
-from common.signatures import SERVING_DEFAULT, SERVING_PIXELS
+from common.signatures import SERVING_DEFAULT, SERVING_PIXELS, WARMUP_FILE
 from segpipe_client.errors import shortened
 from serving.errors import ServingError, from_tensorflow, invalid, refused
 from serving.protocol.tensors import strings_from_proto
 
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _WARMUP_RECORDS = 1000
 _WARMUP_SECONDS = 120
 

@@ -13,11 +13,11 @@ from tfx.types import artifact
 from tfx.utils import path_utils
 
 from common.errors import UserError
-from common.signatures import CONFUSION, EVALUATE, EVALUATE_MASKS
+from common.signatures import CONFUSION, EVALUATE, EVALUATE_MASKS, EXTRA_ASSETS
 from components.baseline.fetching import NO_BASELINE_FILE
 from components.evaluator.results import Measured
 
-_NOT_LOADED = f"assets.extra{os.sep}"  # Where the serving check puts warm-up requests.
+_NOT_LOADED = f"{EXTRA_ASSETS}{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
 
 Relation = Literal["comparable", "identical", "other classes", "other sizes", "no masks"]

@@ -61,7 +61,7 @@ def pixel_accuracy(confusion_CC: Counts) -> float:
 def mean_over_present(ratios_C: Ratios) -> Ratios:
     """Mean over the classes (last axis) that are present; NaN if none is."""
     present = ~np.isnan(ratios_C)
-    return _ratio(np.where(present, ratios_C, 0).sum(axis=-1), present.sum(axis=-1))
+    return ratio(np.where(present, ratios_C, 0).sum(axis=-1), present.sum(axis=-1))
 
 
 def named_metrics(confusion_CC: Counts, classes: Sequence[str]) -> dict[str, float]:
@@ -89,17 +89,18 @@ def marginals(confusion_CC: Counts) -> tuple[Counts, Counts, Counts]:
 
 
 def _iou(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
-    return _ratio(hits, truth + predicted - hits)
+    return ratio(hits, truth + predicted - hits)
 
 
 def _dice(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
-    return _ratio(2 * hits, truth + predicted)
+    return ratio(2 * hits, truth + predicted)
 
 
 def _pixel_accuracy(hits: Counts, truth: Counts, predicted: Counts) -> Ratios:
-    return _ratio(hits.sum(axis=-1), truth.sum(axis=-1))
+    return ratio(hits.sum(axis=-1), truth.sum(axis=-1))
 
 
-def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Ratios:
+def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Ratios:
+    """Returns `part` / `whole`, NaN where `whole` is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

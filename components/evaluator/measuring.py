@@ -7,7 +7,6 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
@@ -27,8 +26,9 @@ from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import BASELINE, make_eval_config
 from components.evaluator.families.build import Families
-from components.evaluator.families.family import Mask, Sums
+from components.evaluator.families.family import Sums
 from components.evaluator.metrics import FAMILIES, FREQUENCIES_FEATURE
+from components.transform.image_ops import decode_mask
 
 
 def measure(
@@ -109,13 +109,7 @@ def _with_family_counts(
 
 
 def _count(families: Families, truth: bytes, predicted: bytes) -> Sums:
-    return families.count(_decoded(truth), _decoded(predicted))
-
-
-def _decoded(png: bytes) -> Mask:
-    """Returns the indices [H, W] of a mask; sizes were checked when it was ingested."""
-    mask_HW: npt.NDArray[np.uint8] = tf.io.decode_png(png, channels=1)[..., 0].numpy()
-    return mask_HW
+    return families.count(decode_mask(truth).numpy(), decode_mask(predicted).numpy())
 
 
 def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from components.report.data import ShownPrediction
 
 _CLASSES_NAMED = 5
 _SPECKS = 0.005  # share of the pixels up to which a class that the truth lacks is ignored
-_WRONG = (240, 55, 155)
 _JPEG_QUALITY = 84
 
 
@@ -99,7 +98,7 @@ def mark_errors(
     wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)
     strength = Image.fromarray(wrong_HW.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     grey = picture.convert("L").resize(size, Image.Resampling.LANCZOS).point(lambda value: round(value * 0.55) + 50)
-    return Image.composite(Image.new("RGB", size, _WRONG), grey.convert("RGB"), strength)
+    return Image.composite(Image.new("RGB", size, palette.WRONG), grey.convert("RGB"), strength)
 
 
 def largest_classes(confusion_CC: counts.Counts) -> tuple[tuple[int, float], ...]:

@@ -18,11 +18,10 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from common import records
 from common.band_image import pack_plain, unpack_bands
-from common.signatures import SERVING_DEFAULT
+from common.signatures import SERVING_DEFAULT, WARMUP_FILE
 from components.serving_check.sample_images import SampleImage
 from segpipe_client.messages import request_bytes
 
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 4
 _KEPT_FORMATS = {"jpeg": "JPEG", "gif": "GIF"}  # BMP is uncompressed: a grey one would be as large as any other.
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from common.errors import UserError
+from common.signatures import EXTRA_ASSETS
 
 CLASS_LIST = "classes.json"
-EXTRA = "assets.extra"
-"""Folder of a SavedModel whose files TensorFlow does not load."""
 
 
 def write_class_list(folder: str, classes: Sequence[str]) -> None:
@@ -28,7 +27,7 @@ def check_class_list(folder: str, classes: Sequence[str]) -> None:
     Raises:
         UserError: they are others, or in another order; the message names them.
     """
-    for path in (os.path.join(folder, EXTRA, CLASS_LIST), os.path.join(folder, CLASS_LIST)):
+    for path in (os.path.join(folder, EXTRA_ASSETS, CLASS_LIST), os.path.join(folder, CLASS_LIST)):
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path) as file:
                 _compare(folder, json.load(file), classes)

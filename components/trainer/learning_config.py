@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from common.settings import Settings
+from common.settings import Settings, as_section
 
 
 class Adam(Settings):
@@ -72,16 +72,11 @@ class Plateau(Settings):
     factor: float = Field(default=0.5, gt=0, lt=1, description="Factor of a reduction.")
 
 
-def _as_section(value: Any) -> Any:
-    """`cosine` → `{type: cosine}`."""
-    return {"type": value} if isinstance(value, str) else value
-
-
-Optimizer = Annotated[Adam | AdamW | SGD, Field(discriminator="type"), BeforeValidator(_as_section)]
+Optimizer = Annotated[Adam | AdamW | SGD, Field(discriminator="type"), BeforeValidator(as_section)]
 """A section, or a name alone for one with its defaults."""
 
 Schedule = Annotated[
-    Constant | Cosine | Polynomial | Step | Plateau, Field(discriminator="type"), BeforeValidator(_as_section)
+    Constant | Cosine | Polynomial | Step | Plateau, Field(discriminator="type"), BeforeValidator(as_section)
 ]
 """Likewise."""
 

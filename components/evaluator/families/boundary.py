@@ -13,8 +13,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from common.records import VOID
+from components.evaluator.counts import ratio
 from components.evaluator.families.config import Boundary
-from components.evaluator.families.family import Mask, Sums, Values, ratio
+from components.evaluator.families.family import Mask, Sums, Values
 from components.evaluator.families.names import BOUNDARY_IOU
 
 

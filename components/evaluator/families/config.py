@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from common.settings import Settings
+from common.settings import Settings, as_section
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -47,10 +47,5 @@ class Objects(Settings):
     )
 
 
-def _as_section(value: Any) -> Any:
-    """`boundary` → `{type: boundary}`."""
-    return {"type": value} if isinstance(value, str) else value
-
-
-Family = Annotated[Boundary | Surface | Objects, Field(discriminator="type"), BeforeValidator(_as_section)]
+Family = Annotated[Boundary | Surface | Objects, Field(discriminator="type"), BeforeValidator(as_section)]
 """A section, or a name alone for one with its defaults."""

@@ -24,9 +24,3 @@ class Family(Protocol):
 
     def values(self, sums_N: Sums) -> dict[str, Values]:
         """Returns the metrics by name from sums [..., size]; NaN where there is nothing to measure."""
-
-
-def ratio(part: Sums, whole: Sums) -> Values:
-    """`part` / `whole`, NaN where `whole` is 0."""
-    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from common.records import VOID
+from components.evaluator.counts import ratio
 from components.evaluator.families.config import Objects
-from components.evaluator.families.family import Mask, Sums, Values, ratio
+from components.evaluator.families.family import Mask, Sums, Values
 from components.evaluator.families.names import (
     OBJECT_F1,
     OBJECT_PRECISION,
@@ -91,7 +92,7 @@ def match_objects(
     void_P = np.bincount(predicted[void_HW], minlength=shape[1])
     area_P = pixels_TP.sum(axis=0)
     union_TP = pixels_TP.sum(axis=1)[:, None] + (area_P - void_P)[None] - pixels_TP
-    iou_TP = ratio(pixels_TP.astype(np.float64), union_TP.astype(np.float64))[1:, 1:]
+    iou_TP = ratio(pixels_TP, union_TP)[1:, 1:]
     matched_TP = iou_TP > overlap
     ignored_P = ~matched_TP.any(axis=0) & (void_P[1:] > _MOSTLY * area_P[1:])
     found = int(matched_TP.sum())

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from common.records import VOID
+from components.evaluator.counts import ratio
 from components.evaluator.families.config import Surface
-from components.evaluator.families.family import Mask, Sums, Values, ratio
+from components.evaluator.families.family import Mask, Sums, Values
 from components.evaluator.families.names import HD95, SURFACE_DICE
 
 _PERCENTILE = 95

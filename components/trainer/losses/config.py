@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field
 
+from common.settings import as_section
 from components.trainer.losses.cross_entropy import CrossEntropyTerm
 from components.trainer.losses.dice import DiceTerm
 from components.trainer.losses.focal import FocalTerm
@@ -27,7 +28,7 @@ TERM_TYPES: tuple[type[Term], ...] = get_args(get_args(LossTerm)[0])
 def _as_terms(value: Any) -> Any:
     """`dice` → `[{type: dice}]`, and likewise in a list."""
     listed = value if isinstance(value, (list, tuple)) else [value]
-    return [{"type": term} if isinstance(term, str) else term for term in listed]
+    return [as_section(term) for term in listed]
 
 
 LossTerms = Annotated[tuple[LossTerm, ...], BeforeValidator(_as_terms)]

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.palette import Pixels, colourise
+from common.palette import WRONG, Pixels, colourise
 from common.records import VOID
 from segpipe_client.bands import stretched
 
-WRONG = (240, 55, 155)
 _GAP = 4
 _PAPER = 255
 _RIGHT = 0.35

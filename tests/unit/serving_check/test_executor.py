@@ -10,11 +10,11 @@ from tfx.components.util import model_utils
 from tfx.types import artifact, channel_utils, standard_artifacts
 
 from common.errors import UserError
+from common.signatures import WARMUP_FILE
 from components.serving_check.component import ServingCheck
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.executor import Executor
 from components.serving_check.result import RESULT_FILE, ServingCheckResult
-from components.serving_check.warmup import WARMUP_FILE
 from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from tests.support.serving import trainer_settings

@@ -12,9 +12,10 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from common.errors import UserError
+from common.signatures import WARMUP_FILE
 from components.serving_check.hostile import hostile_inputs
 from components.serving_check.sample_images import SampleImage, read_sample_images
-from components.serving_check.warmup import WARMUP_FILE, write_warmup
+from components.serving_check.warmup import write_warmup
 from serving import model
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.palette import class_colours
+from common.palette import WRONG, class_colours
 from common.records import VOID
-from components.trainer.tensorboard.grid import WRONG, draw_grid
+from components.trainer.tensorboard.grid import draw_grid
 
 IMAGE = np.full((1, 6, 5, 3), 40, np.uint8)
 

@@ -57,8 +57,8 @@ def predict_here(images: Sequence[Path], registry: str, version: int | None, out
             written.
     """
     found = find_images(images, out)
-    scenes = scenes_among(found, format)
     with _prepared(out) as (console, progress):
+        scenes = scenes_among(found, format)
         with console.status("loading the model"):
             predictor = Predictor(Registry(registry), version)
             encode = encoding_of(predictor.manifest.config)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
+from common.compatibility import import_tensorflow
 from common.errors import UserError
 from components.trainer.encoder_specs import ENCODERS
+from components.trainer.safetensors_file import read_safetensors
 from pipeline.cli.options import handle_errors
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 
@@ -34,9 +37,12 @@ def convert_weights(encoder: str, source: Path, out: Path | None) -> None:
     if path.suffix not in _SUFFIXES:
         raise UserError(f"{path} does not end in .h5; name another file with --out")
     check_writable(path)
+    arrays = read_safetensors(source)
 
-    from components.trainer.models.weights_conversion import convert_weights as convert  # Imports TensorFlow.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_tensorflow()
+    from components.trainer.models.weights_conversion import convert_weights as convert
 
     with errors_name_the_file(path):
-        count = convert(encoder, source, path)
+        count = convert(encoder, arrays, str(source), path)
     click.echo(f"{path} is written: {count:,} weights of {encoder}; name it in trainer.model.encoder.weights")

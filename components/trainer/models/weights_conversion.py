@@ -11,7 +11,6 @@ import tf_keras as keras
 from common.errors import UserError
 from components.trainer.encoder_specs import ENCODERS
 from components.trainer.models.mix_transformer import mix_transformer
-from components.trainer.safetensors_file import read_safetensors
 
 _FIRST = "patch_embeddings.0.proj.weight"
 _SIDE = 64
@@ -20,8 +19,8 @@ _AXES = {keras.layers.DepthwiseConv2D: (2, 3, 0, 1), keras.layers.Conv2D: (2, 3,
 """Order of PyTorch's axes in Keras' kernels."""
 
 
-def convert_weights(name: str, source: Path, target: Path) -> int:
-    """Writes the weights of the Mix Transformer `name` in `source`, a .safetensors file, to `target`, an .h5 file.
+def convert_weights(name: str, arrays: Mapping[str, np.ndarray], source: str, target: Path) -> int:
+    """Writes the arrays of the Mix Transformer `name`, read from the file `source`, to `target`, an .h5 file.
 
     Arrays have the names of `transformers`; whatever is not the encoder's is ignored.
 
@@ -29,10 +28,10 @@ def convert_weights(name: str, source: Path, target: Path) -> int:
         The number of weights.
 
     Raises:
-        UserError: the source is not such a file, or holds another network.
+        UserError: the source holds another network.
     """
     network = mix_transformer(ENCODERS[name].application, (_SIDE, _SIDE, 3))
-    assign_published(network, read_safetensors(source), name, str(source))
+    assign_published(network, arrays, name, source)
     network.save_weights(target, save_format="h5")
     return int(network.count_params())
 

@@ -13,6 +13,7 @@ from common.errors import UserError
 from components.trainer.architectures import Encoder
 from components.trainer.models.encoders import network_with_weights
 from components.trainer.models.weights_conversion import assign_published, convert_weights
+from components.trainer.safetensors_file import read_safetensors
 from tests.support.safetensors import write_safetensors
 from tests.unit.trainer.models.published_segformer import published_shapes, values
 
@@ -33,7 +34,10 @@ def arrays(network: keras.Model) -> Arrays:
 
 def test_an_encoder_starts_from_the_converted_file(network: keras.Model, arrays: Arrays, tmp_path: Path) -> None:
     source = write_safetensors(tmp_path / "model.safetensors", arrays)
-    assert convert_weights("mit_b0", source, tmp_path / "mit_b0.h5") == network.count_params()
+    assert (
+        convert_weights("mit_b0", read_safetensors(source), str(source), tmp_path / "mit_b0.h5")
+        == network.count_params()
+    )
     loaded = network_with_weights(Encoder(name="mit_b0", weights=str(tmp_path / "mit_b0.h5")), 32, 32)
     query = arrays["segformer.encoder.block.1.0.attention.self.query.weight"]
     np.testing.assert_array_equal(loaded.get_layer("block.1.0.attention.self.query").kernel, query.T)

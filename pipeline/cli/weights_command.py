@@ -10,7 +10,6 @@ import click
 from common.compatibility import import_tensorflow
 from common.errors import UserError
 from components.trainer.encoder_specs import ENCODERS
-from components.trainer.safetensors_file import read_safetensors
 from pipeline.cli.options import handle_errors
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 
@@ -37,8 +36,10 @@ def convert_weights(encoder: str, source: Path, out: Path | None) -> None:
     if path.suffix not in _SUFFIXES:
         raise UserError(f"{path} does not end in .h5; name another file with --out")
     check_writable(path)
-    arrays = read_safetensors(source)
 
+    from components.trainer.safetensors_file import read_safetensors
+
+    arrays = read_safetensors(source)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import_tensorflow()
     from components.trainer.models.weights_conversion import convert_weights as convert

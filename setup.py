@@ -92,7 +92,8 @@ setup(
     packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),
     package_data={
         "pipeline": ["configs/*.yaml"],
-        "components.report": ["templates/*", "*.html"],
+        "components.pusher.card": ["templates/*"],
+        "components.report": ["templates/*"],
         "schemas": ["*.pbtxt"],
         "segpipe_client": ["py.typed"],
         "serving": ["static/*"],

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from registry import statistics
+from registry import cards, statistics
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
@@ -46,6 +46,7 @@ class Registry:
         <registry>/manifests/<n>.json     its `Manifest`; while it is missing, the version does not exist
         <registry>/served.json            which version is served, see `registry.serving_record`
         <registry>/statistics/            see `registry.statistics`
+        <registry>/cards/                 see `registry.cards`
 
     A change is staged in hidden files, then made by one atomic step, and the manifest is written after the files; so
     after a crash at any instruction the old version stays served and no partial version is visible.  The next push
@@ -325,6 +326,24 @@ class Registry:
     def record_statistics(self, fingerprint: str, path: str) -> None:
         """Records the statistics (a file or folder) of data that passed the data gate; repeating it changes nothing."""
         statistics.record_statistics(self._storage, fingerprint, path)
+
+    def write_card(self, version: int, forms: Mapping[cards.CardForm, str]) -> None:
+        """Writes the model card of `version`, in place of an older one.
+
+        Raises:
+            UnknownVersionError: the version does not exist.
+        """
+        self._check_exists(version)
+        cards.write_card(self._storage, version, forms)
+
+    def card(self, version: int, form: cards.CardForm) -> str | None:
+        """Returns the model card of `version`; `None` if it was pushed without one.
+
+        Raises:
+            UnknownVersionError: the version does not exist.
+        """
+        self._check_exists(version)
+        return cards.read_card(self._storage, version, form)
 
     def _numbers(self) -> list[int]:
         matches = (_MANIFEST_NAME.fullmatch(name) for name in self._storage.names(MANIFESTS))

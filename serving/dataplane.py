@@ -12,6 +12,9 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from common.errors import UserError
+from registry.cards import CardForm
+from registry.store import VERSIONS, Registry
 from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Batcher, PendingRequest, Servable
@@ -36,13 +39,16 @@ class Call:
 class Dataplane:
     """Data plane of the one model, used by gRPC and REST."""
 
-    def __init__(self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, base_path: str) -> None:
-        """`base_path` is the registry's folder of versions, the only one that a reload may name."""
+    def __init__(
+        self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, registry: Registry
+    ) -> None:
+        """The registry's folder of versions is the only one that a reload may name."""
         self.limits = limits
         self.metrics = metrics
         self.versions = versions
         self._batcher = batcher
-        self._base_path = base_path
+        self._registry = registry
+        self._base_path = f"{registry.uri.rstrip('/')}/{VERSIONS}"
         self._requests = 0
 
     @contextmanager
@@ -124,6 +130,22 @@ class Dataplane:
         packed.Pack(signatures)
         response.metadata[SIGNATURE_DEF].CopyFrom(packed)
         return response
+
+    def card(self, version: int, form: CardForm) -> str:
+        """Returns the model card of a version; it blocks while the registry is read.
+
+        Raises:
+            ServingError: the version has none, or the registry cannot be read.
+        """
+        try:
+            text = self._registry.card(version, form)
+        except (UserError, OSError) as error:
+            raise ServingError(StatusCode.UNAVAILABLE, f"the registry cannot be read: {error}") from error
+        if text is None:
+            raise ServingError(
+                StatusCode.NOT_FOUND, f"version {version} was pushed without a model card: run the pipeline again"
+            )
+        return text
 
     def status(
         self, request: get_model_status_pb2.GetModelStatusRequest

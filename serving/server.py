@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from common.errors import UserError
 from common.start_up import collect_as_usual
-from registry.store import VERSIONS, Registry
+from registry.store import Registry
 from serving import logs
 from serving.batching import Batcher
 from serving.dataplane import Dataplane
@@ -40,9 +40,7 @@ class Server:
         metrics = Metrics()
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._batcher = Batcher(settings.batching, metrics)
-        dataplane = Dataplane(
-            self._versions, self._batcher, settings.limits, metrics, f"{registry.uri.rstrip('/')}/{VERSIONS}"
-        )
+        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry)
         self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
             make_app(dataplane, pages, settings.allow_origins),

@@ -59,7 +59,7 @@ def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dic
     return Candidate(
         model_dir=path_utils.serving_model_path(model.uri),
         model_name=exec_properties[keys.MODEL_NAME],
-        data_fingerprint=summary.data_fingerprint,
+        data=summary,
         config=json.loads(exec_properties[keys.RUN_CONFIG]),
         evaluation=evaluation,
     )

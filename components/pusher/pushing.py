@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.evaluator.results import Evaluation
+from components.example_gen.quarantine import IngestionSummary
+from components.pusher.card.facts import make_card
+from components.pusher.card.forms import card_forms
 from components.pusher.result import PushResult
 from registry.store import Registry
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model with the content of its manifest."""
+    """A model with the content of its manifest and its card."""
 
     model_dir: str
     model_name: str
-    data_fingerprint: str
+    data: IngestionSummary
     config: Mapping[str, Any]
     evaluation: Evaluation
 
@@ -29,6 +32,7 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
     Repeating the call is safe (idempotent):
 
     - An interrupted push is completed.
+    - The version's card is written again, with the texts that the configuration has now.
     - A model that is already there does not become a second version.
     - A version that was rolled back is not served again: no run undoes a rollback, even if it produces the
       same model and finds it better.
@@ -51,12 +55,14 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
     manifest, created = registry.push(
         candidate.model_dir,
         model_name=candidate.model_name,
-        data_fingerprint=candidate.data_fingerprint,
+        data_fingerprint=candidate.data.data_fingerprint,
         baseline_version=verdict.baseline_version,
         metrics=overall_metrics(candidate.evaluation),
         config=candidate.config,
         software=software_versions(),
     )
+    card = make_card(manifest, candidate.config, candidate.data, candidate.evaluation)
+    registry.write_card(manifest.version, card_forms(card))
     note = _serve(registry, manifest.version, created, served_at_start)
     return PushResult(
         pushed=created, version=manifest.version, served=registry.served(), registry=registry.uri, note=note

@@ -20,6 +20,7 @@ from components.data_gate.config import ValidationConfig, check_absent
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
+from components.pusher.card.config import ModelCardConfig
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
 from components.trainer.batch_statistics import check_batch_statistics
@@ -81,6 +82,9 @@ class RunConfig(Settings):
         description="Test of the exported model behind a server before it is pushed; null: no test.",
     )
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
+    model_card: ModelCardConfig = Field(
+        default=ModelCardConfig(), description="Texts of the model card that comes with each pushed version."
+    )
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 
     @model_validator(mode="after")

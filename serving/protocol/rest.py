@@ -25,6 +25,7 @@ from serving.dataplane import SIGNATURE_DEF, Dataplane
 from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
 from serving.metrics import METRICS_PATH
 from serving.model import Signature
+from serving.protocol.card import asked_form, card_response
 from serving.protocol.cors import allow_origins
 from serving.protocol.http_errors import first_words
 from serving.protocol.rest_json import error_json, parse_predict, predict_json
@@ -33,7 +34,7 @@ from serving.protocol.wrong_bodies import RIGHT_FORM
 _MODEL = r"([^/:]+)"
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _POST = re.compile(rf"/v1/models/{_MODEL}{_VERSION}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
-_GET = re.compile(rf"/v1/models(?:/{_MODEL})?{_VERSION}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
+_GET = re.compile(rf"/v1/models(?:/{_MODEL})?{_VERSION}(?:/(metadata|card))?", re.IGNORECASE | re.ASCII)
 _LARGEST_VERSION = 2**63 - 1
 _LARGE_BYTES = 1 << 18
 
@@ -104,7 +105,10 @@ class RestHandler:
             return await self._post(request, _spec(name, version, label), method.lower())
         if request.method == "GET" and (found := _GET.fullmatch(path)):
             name, version, label, what = found.groups()
-            return _json(self._get(_spec(name or "", version, label), what is not None))
+            spec = _spec(name or "", version, label)
+            if what is not None and what.lower() == "card":
+                return await self._card(request, spec)
+            return _json(self._get(spec, what is not None))
         if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
             raise WrongMethodError("pages of other origins may not call this server: start it with --allow-origin")
         if _POST.fullmatch(path):
@@ -118,6 +122,12 @@ class RestHandler:
             request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=[SIGNATURE_DEF])
             return _metadata_json(self._dataplane.metadata(request))
         return _to_json(self._dataplane.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))).encode()
+
+    async def _card(self, request: web.Request, spec: model_pb2.ModelSpec) -> web.Response:
+        form = asked_form(request)
+        with self._dataplane.find(spec) as servable:
+            version = servable.version
+        return card_response(form, await asyncio.to_thread(self._dataplane.card, version, form))
 
     async def _post(self, request: web.Request, spec: model_pb2.ModelSpec, method: str) -> web.Response:
         if method != "predict":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.evaluator.results import Check, Estimate, Evaluation, Measured, SliceMetrics, Verdict
+from components.example_gen.quarantine import IngestionSummary
 from registry.store import Registry
 
 MakeModel = Callable[[str], str]
@@ -63,3 +64,19 @@ def evaluate() -> Evaluate:
         )
 
     return make
+
+
+@pytest.fixture
+def data() -> IngestionSummary:
+    """The summary of 12 pairs of which 11 are used, in two places, one of them never in the split that judges."""
+    return IngestionSummary(
+        data_fingerprint="d",
+        classes=("ground", "ghost"),
+        found=12,
+        used={"train": 7, "eval": 1, "test": 3},
+        quarantined={"unreadable": 1},
+        class_pixels={"train": (90, 10), "eval": (10, 0), "test": (10, 0)},
+        class_pictures={"train": (7, 2), "eval": (1, 0), "test": (3, 0)},
+        void_pixels={},
+        slices={"place": {"wood": 8, "moor": 3}},
+    )

@@ -5,21 +5,22 @@ from pathlib import Path
 import pytest
 
 from components.pusher.pushing import Candidate, overall_metrics, push_if_blessed, refusal, software_versions
+from registry.cards import FORMS
 from registry.state import registry_state, served_in
 
 
 @pytest.fixture
-def run(registry, make_model, evaluate):
+def run(registry, make_model, evaluate, data):
     """What a run does that makes the model of the given text: judges it against what is served, and pushes it."""
 
-    def judge_and_push(text: str, blessed: bool = True, meanwhile=lambda: None):
+    def judge_and_push(text: str, blessed: bool = True, meanwhile=lambda: None, **config):
         served = served_in(registry_state(registry.uri))
         meanwhile()
         candidate = Candidate(
             model_dir=f"{make_model(text)}/Format-Serving",
             model_name="nuclei",
-            data_fingerprint="d",
-            config={"name": "nuclei"},
+            data=data,
+            config={"name": "nuclei", **config},
             evaluation=evaluate(blessed, served),
         )
         return push_if_blessed(registry, candidate, served)
@@ -48,6 +49,17 @@ def test_the_manifest_says_where_the_version_comes_from(registry, run):
     assert manifest.config == {"name": "nuclei"}
     assert manifest.metrics["mean_iou"] == 0.8
     assert {"tfx", "tensorflow"} <= set(manifest.software)
+
+
+def test_each_version_has_a_card_in_every_form(registry, run):
+    run("a", model_card={"overview": "Finds nuclei."})
+    assert all("Finds nuclei." in registry.card(1, form) for form in FORMS)
+
+
+def test_a_later_text_is_in_the_card_of_the_same_version(registry, run):
+    run("a", model_card={"overview": "Finds nuclei."})
+    assert run("a", model_card={"overview": "Finds cells."}).version == 1
+    assert "Finds cells." in registry.card(1, "html")
 
 
 def test_a_model_that_is_not_blessed_changes_nothing(registry, run):

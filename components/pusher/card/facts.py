@@ -1,0 +1,180 @@
+"""Content of a model card: what people wrote, and what data, training and evaluation show."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.evaluator import wording
+from components.evaluator.families.names import LABELS
+from components.evaluator.results import Estimate, Evaluation, SliceMetrics
+from components.example_gen.quarantine import IngestionSummary
+from components.pusher.card.config import ModelCardConfig
+from registry.manifest import Manifest
+
+FEW_IMAGES = 10
+"""Test images below which a figure of a slice is named as unreliable."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure, of the whole split or of a slice."""
+
+    metric: str
+    """Name as thresholds use it, such as `iou/building`."""
+    label: str
+    slice: str
+    """`column=value`; empty for the whole split."""
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that a card's forms show."""
+
+    version: Manifest
+    texts: ModelCardConfig
+    data: IngestionSummary
+    evaluation: Evaluation
+    architecture: str
+    input: str
+    output: str
+    measured_limits: tuple[str, ...]
+    """Limits that data and evaluation show, one sentence each."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.version.model_name
+
+    @property
+    def created(self) -> datetime.datetime:
+        """Time of the push."""
+        return self.version.created
+
+    @property
+    def overview(self) -> str:
+        """What the model is for; without a text of the configuration, what it does."""
+        return self.texts.overview or (
+            f"Semantic segmentation of images into {len(self.evaluation.classes)} classes: "
+            f"{wording.listed(self.evaluation.classes)}."
+        )
+
+    @property
+    def limitations(self) -> tuple[str, ...]:
+        """Limits that people know, then those that data and evaluation show."""
+        return (*self.texts.limitations, *self.measured_limits)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures that have a value: of the whole split first, then of the slices."""
+        measured = self.evaluation.candidate
+        return tuple(figure for part in (measured.overall, *measured.slices) for figure in _figures(part))
+
+
+def make_card(version: Manifest, config: Mapping[str, Any], data: IngestionSummary, evaluation: Evaluation) -> Card:
+    """Collects the content of a version's card; `config` is the run's configuration, as the manifest keeps it."""
+    return Card(
+        version=version,
+        texts=ModelCardConfig.model_validate(config.get("model_card") or {}),
+        data=data,
+        evaluation=evaluation,
+        architecture=_architecture(config),
+        input=_input(config),
+        output="Per image: a PNG mask of class indices at the image's own size, the share of each class, and the mean "
+        "confidence.",
+        measured_limits=tuple(_limits(data, evaluation)),
+    )
+
+
+_INITIAL = {"none": "random initial weights", "imagenet": "initial weights of ImageNet"}
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    """Describes the network, such as `encoder_unet, encoder mobilenet (random initial weights)`."""
+    model = dict(config.get("trainer", {}).get("model", {}))
+    kind = str(model.get("type", "unknown"))
+    encoder = model.get("encoder")
+    if not encoder:
+        return kind
+    weights = str(encoder.get("weights", "imagenet"))
+    initial = _INITIAL.get(weights, "initial weights from a file")
+    return f"{kind}, encoder {encoder.get('name')} ({initial})"
+
+
+def _input(config: Mapping[str, Any]) -> str:
+    transform = dict(config.get("transform", {}))
+    size = f"{transform.get('height')} × {transform.get('width')}"
+    how = (
+        f"cut into overlapping windows of {size} pixels at its own resolution"
+        if transform.get("mode") == "crop"
+        else f"resized to {size} pixels"
+    )
+    bands = dict(config.get("data", {})).get("bands")
+    files = f"PNG or TIFF of bands ({bands.get('depth')})" if bands else "JPEG, PNG, GIF or BMP"
+    return f"{files}; an image is {how}."
+
+
+def _limits(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
+    yield from evaluation.verdict.warnings
+    split = evaluation.split
+    if evaluation.classes_without_pixels:
+        yield f"No {split} image shows {wording.listed(evaluation.classes_without_pixels)}: nothing is known about it."
+    yield from _seldom(data, evaluation)
+    yield from _slice_limits(data, evaluation)
+    if quarantined := sum(data.quarantined.values()):
+        yield f"{quarantined} of {data.found} pairs of image and mask were set aside and are in no figure."
+
+
+def _seldom(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
+    counts = dict(zip(data.classes, data.class_pictures.get(evaluation.split, ()), strict=False))
+    few = [f"{name} ({counts[name]})" for name in evaluation.classes if 0 < counts.get(name, 0) < FEW_IMAGES]
+    if few:
+        yield f"Fewer than {FEW_IMAGES} {evaluation.split} images show {wording.listed(few)}."
+
+
+def _slice_limits(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
+    measured: dict[str, dict[str, int]] = {}
+    for part in evaluation.candidate.slices:
+        measured.setdefault(part.column or "", {})[part.value or ""] = part.pictures
+    for column, found in measured.items():
+        missing = [value or "no value" for value in data.slices.get(column, {}) if value not in found]
+        few = [f"{value or 'no value'} ({count})" for value, count in found.items() if count < FEW_IMAGES]
+        if missing:
+            yield f"No {evaluation.split} image has {column} {wording.listed(missing)}, which the data holds."
+        if few:
+            yield f"Fewer than {FEW_IMAGES} {evaluation.split} images have {column} {wording.listed(few)}."
+
+
+def _figures(part: SliceMetrics) -> Iterator[Figure]:
+    place = "" if part.column is None else f"{part.column}={part.value}"
+    names: Sequence[str] = (
+        "mean_iou",
+        "mean_dice",
+        "pixel_accuracy",
+        *(f"iou/{name}" for name in part.iou),
+        *(f"dice/{name}" for name in part.dice),
+        *part.further,
+    )
+    for name in names:
+        estimate = part.metric(name)
+        if estimate.value is not None:
+            yield Figure(name, _label(name), place, estimate)
+
+
+_LABELS = {
+    "mean_iou": "Mean IoU",
+    "mean_dice": "Mean Dice",
+    "pixel_accuracy": "Pixel accuracy",
+    "iou": "IoU",
+    "dice": "Dice",
+    **LABELS,
+}
+
+
+def _label(metric: str) -> str:
+    family, _, class_name = metric.partition("/")
+    label = _LABELS.get(family, family.replace("_", " "))
+    return f"{label[:1].upper()}{label[1:]}" + (f", {class_name}" if class_name else "")

@@ -5,31 +5,54 @@ from __future__ import annotations
 import ctypes
 import gc
 import resource
+import sys
 from pathlib import Path
+from types import ModuleType
 
 LIMIT_MEGABYTES = 3000
 """A laptop of 8 GB holds two such processes."""
 
-AFTER_A_TEST, AFTER_A_MODULE = 250, 100
-"""Megabytes by which a process has grown when a collection is worth the half second that it takes with TensorFlow."""
+WORTH_MEGABYTES = 100
+"""Megabytes that a module has left behind when a collection is worth the half second that it takes with TensorFlow."""
+WORTH_WITHIN_MEGABYTES = 250
+"""Megabytes by which a process has grown since the last collection when it is worth it within a module, too."""
 
 _M_ARENA_MAX = -8  # malloc.h
 _ARENAS = 2
 
 
 class Releaser:
-    """Frees garbage whenever the process has grown since the last time."""
+    """Frees garbage whenever a process has grown."""
 
     def __init__(self) -> None:
-        self._megabytes = resident_megabytes()
+        self._at_module_start = self._last = resident_megabytes()
 
-    def release(self, worth_megabytes: int) -> None:
+    def after_test(self) -> None:
+        """Frees garbage if the process has grown much since the last time."""
+        if resident_megabytes() >= self._last + WORTH_WITHIN_MEGABYTES:
+            self._free()
+
+    def after_module(self, module: ModuleType) -> None:
+        """Drops what the module's functions cache, and frees garbage if the process has grown since it began."""
+        drop_caches(module)
+        if resident_megabytes() >= self._at_module_start + WORTH_MEGABYTES:
+            self._free()
+        self._at_module_start = resident_megabytes()
+
+    def _free(self) -> None:
         """Collects what only reference cycles keep, as graphs do, and returns free pages to the system."""
-        if resident_megabytes() < self._megabytes + worth_megabytes:
-            return
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
-        self._megabytes = resident_megabytes()
+        self._last = resident_megabytes()
+
+
+def drop_caches(module: ModuleType) -> None:
+    """Empties what a module's own functions cache, and the names of layers that Keras keeps for the process."""
+    for function in vars(module).values():
+        if hasattr(function, "cache_clear") and getattr(function, "__module__", None) == module.__name__:
+            function.cache_clear()
+    if "tf_keras" in sys.modules:
+        sys.modules["tf_keras"].backend.clear_session()
 
 
 def keep_few_arenas() -> None:

@@ -56,7 +56,7 @@ class Exported(NamedTuple):
 Exporter = Callable[..., Exported]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exporter:
     """Exports a small network with the inference settings that are given; the same ones, once.
 

@@ -18,7 +18,7 @@ from tests.support.process_memory import Releaser, keep_few_arenas, over_limit, 
 
 collect_seldom()
 set_tensorflow_environment()  # As the commands do, for the tests' own processes and those that they start.
-# oneDNN's own allocator keeps the most that it has ever held, 1 GB after the tests of the networks; training is faster with it.
+# oneDNN's own allocator, with which training is faster, keeps the most that it has ever held: 1 GB after many networks.
 os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 keep_few_arenas()
 # A deadline measures how busy the machine is.

@@ -92,6 +92,7 @@ setup(
     packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),
     package_data={
         "pipeline": ["configs/*.yaml"],
+        "pipeline.comparison": ["templates/*"],
         "components.pusher.card": ["templates/*"],
         "components.report": ["templates/*"],
         "schemas": ["*.pbtxt"],

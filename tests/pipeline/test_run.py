@@ -117,6 +117,22 @@ def test_the_version_is_the_model_that_was_served_with_its_warm_up_requests(
     assert "assets.extra/tf_serving_warmup_requests" in registry.verify(1).files
 
 
+def test_the_card_of_the_version_says_how_good_it_is(registry: Registry) -> None:
+    text = segpipe("card", "--registry", registry.uri).stdout
+    assert "# tiny, version 1" in text
+    assert f"| Mean IoU | {registry.manifest(1).metrics['mean_iou']:.3f} |" in text
+
+
+@pytest.mark.slow
+def test_a_run_and_its_version_are_the_same_model(root: Path, registry: Registry) -> None:
+    page = root / "diff.html"
+    done = segpipe("diff", "1", str(root / "run"), "--registry", registry.uri, "--out", str(page))
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("mean_iou ") and "=" not in line]
+    assert line.split()[3] == "±0.000"
+    assert "No key that affects a model differs." in page.read_text(encoding="utf-8")
+
+
 def test_tensorboard_finds_the_training(root: Path) -> None:
     assert list((root / "run" / "artifacts" / "Trainer" / "model_run").glob("*/tensorboard/*/events*"))
 

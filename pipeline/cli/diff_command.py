@@ -1,0 +1,107 @@
+"""CLI command that compares two runs, or a run and a version: `diff`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.errors import UserError
+from pipeline.cli.options import handle_errors, registry_option, registry_uri
+from pipeline.cli.output_file import check_writable, errors_name_the_file
+
+if TYPE_CHECKING:  # Imported when the command runs.
+    from rich.console import Console
+
+    from pipeline.comparison.comparison import Comparison
+    from pipeline.comparison.side import Side
+
+
+@click.command("diff")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@registry_option
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="Most test images that both models are run on.",
+)
+@click.option(
+    "--shown", type=click.IntRange(min=0, max=50), default=8, show_default=True, help="Images drawn on the page."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("diff.html"),
+    show_default=True,
+    help="HTML page to write.",
+)
+@handle_errors
+def diff(a: str, b: str, registry: str | None, images: int, shown: int, out: Path) -> None:
+    """Compare A with B, each a workspace (its newest finished run) or the number of a version.
+
+    Both models are run on the same test images, those of B, or of A if B is a version.  Shown are the metrics by class
+    and slice with the interval of their difference, configuration, data, training, and the images on which the models
+    differ most.
+
+    \b
+    Example:
+      segpipe diff runs/before runs/after
+      segpipe diff 3 runs/after --registry runs/before/registry
+    """
+    check_writable(out)
+    from pipeline.cli.console import quiet_streams
+
+    with tempfile.TemporaryDirectory() as folder, quiet_streams(Path(folder, "diff.log")) as console:
+        from pipeline.comparison.comparison import compare  # Imports TensorFlow, which writes to standard error.
+        from pipeline.comparison.page import comparison_page
+
+        with console.status("comparing") as status:
+            found = compare(_side(a, registry), _side(b, registry), images, shown, status.update)
+        with errors_name_the_file(out):
+            out.write_text(comparison_page(found), "utf-8")
+        _print(console, found)
+        console.print(f"page {out}", markup=False, soft_wrap=True)
+
+
+def _side(name: str, registry: str | None) -> Side:
+    from pipeline.comparison.side import run_side, version_side
+    from registry.store import Registry
+
+    if name.isdecimal() and not Path(name).exists():
+        return version_side(Registry(registry_uri(registry)), int(name))
+    if not Path(name).is_dir():
+        raise UserError(f"{name} is neither the folder of a workspace nor the number of a version")
+    return run_side(Path(name).absolute())
+
+
+def _print(console: Console, found: Comparison) -> None:
+    from rich.table import Table
+
+    from components.report import formats
+    from pipeline.comparison.page import data_changes
+    from pipeline.comparison.paired import OVERALL
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for heading in (f"metric ({found.judged} of {found.available} test images)", "A", "B", "change", "95 % interval"):
+        table.add_column(heading, justify="left" if heading.startswith("metric") else "right")
+    for place, metrics in found.metrics.items():
+        for each in metrics if place == OVERALL else [each for each in metrics if each.metric == "mean_iou"]:
+            interval = "" if each.low is None else f"{formats.change(each.low)} to {formats.change(each.high)}"
+            style = ("green" if each.change > 0 else "red") if each.is_clear else None
+            name = f"{each.metric} {place}".strip()
+            table.add_row(name, f"{each.a:.3f}", f"{each.b:.3f}", formats.change(each.change), interval, style=style)
+    console.print(table)
+    if found.known:
+        console.print(
+            f"[bold yellow]⚠[/] A was trained on, or stopped by, {found.known} of these images: it is flattered"
+        )
+    for setting in found.settings:
+        console.print(f"{setting.key}: {setting.a} → {setting.b}", markup=False, soft_wrap=True)
+    for how, ids in data_changes(found).items():
+        console.print(f"pairs {how}: {len(ids)}", markup=False)

@@ -1,0 +1,72 @@
+"""The comparison as one HTML page, without scripts, files or external URLs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from components.report import charts, formats
+from pipeline.comparison.comparison import Comparison
+from pipeline.comparison.paired import OVERALL, Difference
+
+NAMED = 8
+"""Ids of pairs that are listed; the others are counted."""
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """Renders the page.  Every text is untrusted and escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(ratio=formats.ratio, change=formats.change)
+    overall = comparison.metrics[OVERALL]
+    context: dict[str, Any] = {
+        "c": comparison,
+        "headline": {each.metric: each for each in overall},
+        "overall": overall,
+        "slices": {place: _means(metrics) for place, metrics in comparison.metrics.items() if place != OVERALL},
+        "curves": _curves(comparison),
+        "changes": data_changes(comparison),
+        "named": NAMED,
+    }
+    return environment.get_template("diff.html").render(context).lstrip()
+
+
+def data_changes(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+    """Returns the ids of pairs by how they differ; without those that are none."""
+    if comparison.data is None:
+        return {}
+    data = comparison.data
+    named = {
+        "added": data.added,
+        "removed": data.removed,
+        "another image": data.new_image,
+        "another mask": data.new_mask,
+        "in another split": data.moved,
+    }
+    return {how: ids for how, ids in named.items() if ids}
+
+
+def _means(metrics: Any) -> dict[str, Difference]:
+    return {each.metric: each for each in metrics if each.metric in ("mean_iou", "mean_dice")}
+
+
+def _curves(comparison: Comparison) -> Markup | None:
+    """Returns the mean IoU on eval of both trainings, if both are at hand."""
+    runs = comparison.a.run, comparison.b.run
+    if runs[0] is None or runs[1] is None:
+        return None
+    lines = [
+        charts.Curve(label, tuple(epoch.metrics.get("val_mean_iou") for epoch in run.history.epochs), kind)
+        for label, kind, run in (("A", "eval", runs[0]), ("B", "train", runs[1]))
+        if run is not None
+    ]
+    return charts.curves(lines, ceiling=1.0)

@@ -1,0 +1,137 @@
+"""Two models compared on the same records, and the page that shows it."""
+
+from __future__ import annotations
+
+import html.parser
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from common.errors import UserError
+from common.records import IMAGE_ENCODED, IMAGE_ID, MASK_ENCODED
+from components.trainer.history import Epoch, TrainingHistory
+from pipeline.comparison.comparison import Comparison, compare
+from pipeline.comparison.page import comparison_page
+from pipeline.comparison.paired import OVERALL
+from pipeline.comparison.side import RunResults, Side
+from tests.support.serving import CLASS_NAMES, export_tiny, picture
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def history(*scores: float) -> TrainingHistory:
+    epochs = tuple(
+        Epoch(epoch=n, seconds=1, milliseconds_per_step=1, learning_rate=1, metrics={"val_mean_iou": score})
+        for n, score in enumerate(scores, 1)
+    )
+    return TrainingHistory(
+        epochs=epochs,
+        best_epoch=1,
+        parameters=1,
+        seconds=1,
+        milliseconds_per_step=1,
+        device="2 CPU cores",
+        stopped="all epochs done",
+        train_pictures=1,
+        eval_pictures=1,
+    )
+
+
+def records(folder: Path, number: int) -> Path:
+    """A test split whose truth is class 1, with a strip of class 0 that grows from image to image."""
+    (folder / "Split-test").mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "Split-test" / "data_tfrecord-00000-of-00001")) as writer:
+        for index in range(number):
+            mask_HW = np.ones([40, 56], np.uint8)
+            mask_HW[: 2 * index] = 0
+            out = io.BytesIO()
+            Image.fromarray(mask_HW).save(out, "PNG")
+            values = {
+                IMAGE_ID: f"{HOSTILE}{index}".encode(),
+                IMAGE_ENCODED: picture(),
+                MASK_ENCODED: out.getvalue(),
+                "slice/half": str(index % 2).encode(),
+            }
+            features = {k: tf.train.Feature(bytes_list=tf.train.BytesList(value=[v])) for k, v in values.items()}
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Models that find class 1, and class 2, everywhere."""
+    folders = [str(tmp_path_factory.mktemp("model") / "new") for _ in range(2)]
+    for label, folder in enumerate(folders, 1):
+        export_tiny(label, folder, mode="resize")
+    return folders
+
+
+def side(label: str, model: str, run: RunResults | None = None, **config: Any) -> Side:
+    return Side(label, {"data": {"classes": list(CLASS_NAMES)}, **config}, model, "f", run)
+
+
+@pytest.fixture(scope="module")
+def found(models: list[str], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """The model that is wrong everywhere, compared with the one that is nearly right, on four of five images."""
+    run = RunResults(records(tmp_path_factory.mktemp("records"), 5), history(0.5, 0.9))
+    worse = side(HOSTILE, models[1], RunResults(run.examples, history(0.1)))
+    return compare(worse, side("b", models[0], run, seed=2), images=4, shown=2, report=lambda _: None)
+
+
+def test_both_are_judged_on_the_same_images(found: Comparison) -> None:
+    assert (found.judged, found.available, found.known) == (4, 5, 0)
+    overall = {each.metric: each for each in found.metrics[OVERALL]}
+    assert overall["iou/roof"].a == 0
+    assert overall["iou/roof"].b == pytest.approx(1 - (2 + 4 + 6) / 160, abs=1e-6)
+    assert overall["mean_iou"].is_clear
+    assert set(found.metrics) == {OVERALL, "half=0", "half=1"}
+
+
+def test_settings_and_data_are_compared(found: Comparison) -> None:
+    assert [setting.key for setting in found.settings] == ["seed"]
+    assert found.data is not None
+    assert found.data.total == 0
+
+
+def test_the_most_different_image_is_the_one_with_most_of_the_class(found: Comparison) -> None:
+    assert [image.id for image in found.images] == [f"{HOSTILE}0", f"{HOSTILE}1"]
+    assert (found.images[0].a_right, found.images[0].b_right) == (0, 1)
+
+
+def test_the_page_needs_nothing_else_and_no_text_is_markup(found: Comparison) -> None:
+    tags: list[tuple[str, dict[str, str | None]]] = []
+
+    class Tags(html.parser.HTMLParser):
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            tags.append((tag, dict(attrs)))
+
+    Tags().feed(comparison_page(found))
+    assert {tag for tag, _ in tags}.isdisjoint({"script", "link", "iframe", "a"})
+    images = [attributes for tag, attributes in tags if tag == "img"]
+    assert len(images) == 10
+    assert all(str(each["src"]).startswith("data:image/") and "onerror" not in each for each in images)
+
+
+def test_the_curves_of_both_trainings_are_in_one_chart(found: Comparison) -> None:
+    assert comparison_page(found).count('class="curve ') == 2
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sentence"),
+    [
+        (side("version 1", "m"), side("version 2", "m"), "both sides are versions"),
+        (
+            side("a", "m", data={"classes": ["x", "y"]}),
+            side("b", "m", RunResults(Path("r"), history(0.1))),
+            "the classes differ, so metrics cannot be compared: x, y in a, ground, roof, tree, wäter in b",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_said(a: Side, b: Side, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        compare(a, b, images=1, shown=1, report=lambda _: None)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from components.evaluator.families.names import LABELS
 from components.evaluator.results import Estimate, Evaluation
+
+_LABELS = {
+    "mean_iou": "Mean IoU",
+    "mean_dice": "Mean Dice",
+    "pixel_accuracy": "Pixel accuracy",
+    "iou": "IoU",
+    "dice": "Dice",
+    **LABELS,
+}
 
 _NAMED = 8  # classes in a list; the others are counted
 
@@ -48,3 +58,10 @@ def listed(names: Sequence[str]) -> str:
     """Joins the names by commas; of many, only the first are listed and the others counted."""
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def metric_label(metric: str) -> str:
+    """Returns how a metric is called where people read it: `iou/building` → `IoU, building`."""
+    family, _, class_name = metric.partition("/")
+    label = _LABELS.get(family, family.replace("_", " "))
+    return f"{label[:1].upper()}{label[1:]}" + (f", {class_name}" if class_name else "")

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from components.evaluator.wording import metric_label
 from components.report import charts, formats
 from pipeline.comparison.comparison import Comparison
 from pipeline.comparison.paired import OVERALL, Difference
@@ -26,7 +27,7 @@ def comparison_page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ratio=formats.ratio, change=formats.change)
+    environment.filters.update(ratio=formats.ratio, change=formats.change, label=metric_label)
     overall = comparison.metrics[OVERALL]
     context: dict[str, Any] = {
         "c": comparison,

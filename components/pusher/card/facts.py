@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.evaluator import wording
-from components.evaluator.families.names import LABELS
 from components.evaluator.results import Estimate, Evaluation, SliceMetrics
 from components.example_gen.quarantine import IngestionSummary
 from components.pusher.card.config import ModelCardConfig
@@ -161,20 +160,4 @@ def _figures(part: SliceMetrics) -> Iterator[Figure]:
     for name in names:
         estimate = part.metric(name)
         if estimate.value is not None:
-            yield Figure(name, _label(name), place, estimate)
-
-
-_LABELS = {
-    "mean_iou": "Mean IoU",
-    "mean_dice": "Mean Dice",
-    "pixel_accuracy": "Pixel accuracy",
-    "iou": "IoU",
-    "dice": "Dice",
-    **LABELS,
-}
-
-
-def _label(metric: str) -> str:
-    family, _, class_name = metric.partition("/")
-    label = _LABELS.get(family, family.replace("_", " "))
-    return f"{label[:1].upper()}{label[1:]}" + (f", {class_name}" if class_name else "")
+            yield Figure(name, wording.metric_label(name), place, estimate)

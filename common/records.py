@@ -24,6 +24,7 @@ MASK_CLASS_FRACTION = "mask/class_fraction"  # float, C long: share of each clas
 MASK_CLASSES = "mask/classes"  # bytes, 0…C long: names of the classes that occur, in the order of their indices
 MASK_FOREGROUND_FRACTION = "mask/foreground_fraction"  # float: share of classes ≥ 1 among the pixels that are not void
 MASK_VOID_FRACTION = "mask/void_fraction"  # float: share of void pixels
+FOLD = "fold"  # int64, only with `data.split.folds`: the pair's fold, 1…K; 0 in test
 SLICE_PREFIX = "slice/"  # bytes, one feature for each slicing column of the manifest or derived bucket
 
 BANDS_FORMAT = "bands"

@@ -12,6 +12,9 @@ VOID = 255
 MAX_CLASSES = 255
 """Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
+MAX_FOLDS = 10
+"""Most folds of cross-validation, because each is a training."""
+
 IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode, or `common.band_image`
 IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"; `BANDS_FORMAT` with `data.bands`
 IMAGE_HEIGHT = "image/height"  # int64, pixels

@@ -40,7 +40,7 @@ def _classes_of_one_fold(summary: IngestionSummary, config: ValidationConfig) ->
         places = [number for number, fold in enumerate(summary.folds, 1) if fold.class_pixels[index]]
         if len(places) != 1 or places == [1]:
             continue
-        detail = f"the class {name!r} has pixels in fold {places[0]} alone, so the model of that fold is trained without"
+        detail = f"the class {name!r} has pixels in fold {places[0]} alone, so one model is trained without it"
         if config.may_be_absent == "all" or name in config.may_be_absent:
             yield _finding(f"{detail}, as validation.may_be_absent allows", passed=True)
         else:

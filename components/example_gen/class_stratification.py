@@ -75,7 +75,7 @@ def count_classes(classes_of: Mapping[str, frozenset[int]]) -> Counter[int]:
 
 
 def _wanted(classes_of: Mapping[str, frozenset[int]], weights: dict[str, float]) -> Wanted[str]:
-    wanted: Wanted[str] = {split: Counter() for split in weights}
+    wanted: Wanted[str] = {split: {} for split in weights}
     for index, count in count_classes(classes_of).items():
         for split, number in Counter(quotas(count, weights)).items():
             wanted[split][index] = number

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from common.records import MAX_CLASSES, VOID
+from common.records import MAX_CLASSES, MAX_FOLDS, VOID
 from common.settings import Settings, default_type
 from components.example_gen.annotations.config import (
     VOID_NAME,
@@ -268,9 +268,6 @@ class Limits(Settings):
 
 BY_CLASSES = "classes"
 """Value of `stratify` that is not a slicing column."""
-
-MAX_FOLDS = 10
-"""Most folds of cross-validation: each is a training."""
 
 
 class Split(Settings):

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from common.errors import UserError
 from common.machine_faults import megabytes
-from components.trainer.architectures import Architecture
+from components.trainer.architectures import Architecture, untrained
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
 from pipeline.config.run_config import RunConfig
@@ -101,7 +101,7 @@ def measure_need(config: RunConfig) -> DiskNeed:
 def num_weights(config: RunConfig) -> int:
     """Counts the network's weights by building it, untrained."""
     bands = len(config.data.bands.used) if config.data.bands else RGB.bands
-    return _count_weights(_untrained(config.trainer.model), config.transform, len(config.data.classes), bands)
+    return _count_weights(untrained(config.trainer.model), config.transform, len(config.data.classes), bands)
 
 
 @functools.lru_cache(maxsize=16)
@@ -173,9 +173,3 @@ def _by_disk(config: RunConfig, need: DiskNeed) -> dict[Path, int]:
         first, before = disks.get(folder.stat().st_dev, (folder, 0))
         disks[folder.stat().st_dev] = first, before + size
     return dict(disks.values())
-
-
-def _untrained(model: Architecture) -> Architecture:
-    if model.encoder is None:
-        return model
-    return model.model_copy(update={"encoder": model.encoder.model_copy(update={"weights": "none"})})

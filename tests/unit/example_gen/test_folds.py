@@ -15,14 +15,14 @@ from PIL import Image
 from common import records
 from components.example_gen.check import IngestedExample, survey
 from components.example_gen.class_stratification import stratify_by_classes
-from components.example_gen.config import MAX_FOLDS, DataConfig, Split
+from components.example_gen.config import DataConfig, Split
 from components.example_gen.folds import fold_by_classes, fold_by_strata, with_fold, without_eval
 from components.example_gen.pairing import Pair
 from components.example_gen.splits import Candidate, choose_split, resolve_duplicates, resolve_groups
 from components.example_gen.stratification import stratify
 
 SHARES = Split(train=0.6, eval=0.2, test=0.2, stratify="kind")
-FOLDS = st.integers(2, MAX_FOLDS)
+FOLDS = st.integers(2, records.MAX_FOLDS)
 GIVEN = st.sampled_from([None, None, "train", "eval", "test"])
 DATA = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30), GIVEN), max_size=60)
 """Of each pair its kind, its group (above 15: none), and its given split."""

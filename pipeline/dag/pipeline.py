@@ -44,12 +44,12 @@ from pipeline.dag.steps import (
     ENSEMBLE,
     EVALUATOR,
     EXAMPLE_GEN,
-    FOLD_TRAINERS,
     PUSHER,
     REPORT,
     SCHEMA_IMPORTER,
     SERVING_CHECK,
     TRANSFORM,
+    trainers_of,
 )
 
 _RUN_FN = "components.trainer.run.run_fn"
@@ -196,7 +196,7 @@ def _fold_steps(
     settings = json.loads(values.trainer_settings)
     trainers = tuple(
         FoldTrainer(fold=fold, run_fn=_RUN_FN, custom_config=settings, **inputs).with_id(step.component)
-        for fold, step in enumerate(FOLD_TRAINERS[:folds], 1)
+        for fold, step in enumerate(trainers_of(folds), 1)
     )
     models = [trainer.outputs["model"] for trainer in trainers]
     cross_validator = CrossValidator(

@@ -34,7 +34,7 @@ class StepSpec:
 
     @property
     def task(self) -> str:
-        """Task name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`, `TrainerFold2` → `trainer-fold-2`."""
+        """Task name on a cluster: `DataGate` → `data-gate`, `TrainerFold2` → `trainer-fold-2`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])", "-", self.component).lower()
 
 
@@ -80,7 +80,6 @@ FOLD_TRAINERS = tuple(
     for fold in range(1, MAX_FOLDS + 1)
 )
 """The Trainers of a cross-validation, from fold 1; they take the place of `TRAINER`."""
-TRAINERS = (TRAINER, *FOLD_TRAINERS)
 CROSS_VALIDATOR = StepSpec("CrossValidator", "Evaluate folds", entry_points=("components.cross_validator.executor",))
 ENSEMBLE = StepSpec(
     "Ensemble",
@@ -129,7 +128,8 @@ STEPS = (
     DATA_GATE,
     TRANSFORM,
     TUNER,
-    *TRAINERS,
+    TRAINER,
+    *FOLD_TRAINERS,
     CROSS_VALIDATOR,
     ENSEMBLE,
     BASELINE,
@@ -139,6 +139,12 @@ STEPS = (
     REPORT,
 )
 """All steps, in the order of the pipeline."""
+
+
+def trainers_of(folds: int | None) -> tuple[StepSpec, ...]:
+    """Returns the trainings of a pipeline: one, or that of each fold."""
+    return FOLD_TRAINERS[:folds] if folds else (TRAINER,)
+
 
 _BY_COMPONENT = {step.component: step for step in STEPS}
 

@@ -126,7 +126,7 @@ def _report(classes: tuple[str, ...] = ("ground", "roof"), epochs: int = 5, **pa
         ingestion=_ingestion(classes),
         quarantined=(Quarantined(id="a17", image="images/a17.png", reason=Reason.MISSING_MASK, detail="no mask a17"),),
         gate=GateReport(passed=True, findings=(Finding(check="size", split="train", passed=True, detail="80 pairs"),)),
-        history=_history(epochs),
+        trainings=(_history(epochs),),
         evaluation=_evaluation(classes),
         serving=ServingCheckResult(
             engine="the embedded server",

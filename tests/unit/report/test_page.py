@@ -226,7 +226,6 @@ def test_epochs_that_are_not_in_the_curves_are_named(make_report):
     data = make_report()
     epochs = list(data.trainings[0].epochs)
     epochs[2] = epochs[2].model_copy(update={"metrics": {**epochs[2].metrics, "loss": None}})
-    text = page.render(
-        dataclasses.replace(data, trainings=(data.trainings[0].model_copy(update={"epochs": tuple(epochs)}),))
-    )
+    run = data.trainings[0].model_copy(update={"epochs": tuple(epochs)})
+    text = page.render(dataclasses.replace(data, trainings=(run,)))
     assert "a metric of epoch 3." in text

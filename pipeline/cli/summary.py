@@ -15,7 +15,7 @@ from components.evaluator.wording import coverage
 from components.example_gen.quarantine import SUMMARY_FILE as INGESTION_FILE
 from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
-from components.report.formats import void_shares
+from components.report.formats import ratio, void_shares
 from components.report.page import REPORT_FILE
 from components.report.tables import fold_table, further_rows
 from pipeline.dag.steps import (
@@ -104,15 +104,18 @@ def _cross_validation(outcome: RunOutcome) -> CrossValidation | None:
 
 
 def _folds(result: CrossValidation, evaluation: Evaluation) -> Table:
-    """Returns the metrics of the folds, their mean and deviation, the pooled ones, and the ensemble's beside them."""
-    rows = fold_table(result, evaluation)
-    table = _table("cross-validation", "images", "best epoch", *(metric.replace("_", " ") for metric in rows.metrics))
-    for row in rows.folds:
-        table.add_row(row.name, str(row.pictures), str(row.best_epoch), *map(_figure, row.estimates))
-    table.add_row("mean ± deviation", "", "", *map(_spread, rows.spreads))
-    table.add_section()
-    for row in (rows.pooled, rows.ensemble):
-        table.add_row(row.name, str(row.pictures), "", *map(_figure, row.estimates))
+    """Returns a row for each metric: the folds, their mean and deviation, the pooled value, the ensemble's on test."""
+    found = fold_table(result, evaluation)
+    last = (found.pooled, found.ensemble)
+    names = [*(row.name for row in found.folds), "mean ± deviation", *(row.name for row in last)]
+    table = _table("cross-validation", *names)
+    images = [*(row.pictures for row in found.folds), "", *(row.pictures for row in last)]
+    table.add_row("images", *map(str, images))
+    table.add_row("best epoch", *(str(row.best_epoch) for row in found.folds))
+    for place, metric in enumerate(found.metrics):
+        of_folds = [ratio(row.estimates[place].value) for row in found.folds]
+        both = [_figure(row.estimates[place]) for row in last]
+        table.add_row(Text(metric), *of_folds, _spread(found.spreads[place]), *both)
     return table
 
 

@@ -33,7 +33,7 @@ def compile_pipeline(config: RunConfig) -> str:
     there = with_workers(with_fold_steps(on_cluster(config)))
     spec = cluster_spec(tfx_spec(there), there)
     tasks = sorted(executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"])
-    check_step_names(config.kubeflow, tasks)
+    check_step_names(there.kubeflow, tasks)
     platform = platform_spec(there, tasks)
     check_spec(spec)
     check_platform(platform, spec)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Any
 
+import tf_keras as keras
 from tfx import types
 from tfx.components.trainer import executor
 from tfx.types import standard_component_specs
@@ -26,6 +28,8 @@ class FoldExecutor(executor.GenericExecutor):
         Raises:
             UserError: see `components.trainer.training.train`.
         """
+        keras.backend.clear_session()  # Of the previous fold, if it was trained in this process.
+        gc.collect()
         settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         settings[keys.FOLD] = int(exec_properties[keys.FOLD])
         custom_config = json.dumps(settings, sort_keys=True)

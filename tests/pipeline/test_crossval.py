@@ -38,8 +38,8 @@ def test_the_average_of_the_folds_models_is_judged_pushed_and_served(tmp_path: P
     assert [fold.history.train_pictures for fold in result.folds] == [sum(pictures) - own for own in pictures]
 
     registry = Registry(str(tmp_path / "run" / "registry"))
-    extra = Path(registry.uri) / "versions" / "1"
-    [members] = extra.rglob("ensemble.json")
+    version = Path(registry.uri) / "versions" / "1"
+    [members] = version.rglob("ensemble.json")
     assert json.loads(members.read_text()) == {"members": 3}
 
     picture, masks = tmp_path / "data" / "images" / "0-001.png", tmp_path / "masks"
@@ -52,6 +52,6 @@ def test_the_average_of_the_folds_models_is_judged_pushed_and_served(tmp_path: P
     assert len(re.findall(r"^✓ Train fold \d · cached$", again.stdout, re.MULTILINE)) == 3
     assert "identical to version 1" in again.stdout
 
-    single = segpipe("run", config, "--set", "trainer.warm_start=blessed", "--set", "trainer.epochs=1")
+    single = segpipe("run", config, "--set", f"trainer.warm_start={members.parents[1]}")
     assert single.returncode == 1
     assert "is an ensemble of 3 networks, from which a single one cannot start" in single.stderr

@@ -46,7 +46,7 @@ def test_the_average_of_the_folds_models_is_judged_pushed_and_served(tmp_path: P
     assert segpipe("predict", picture, "--registry", registry.uri, "--out", masks).returncode == 0
     mask_HW = np.asarray(Image.open(masks / "0-001.mask.png"))
     truth_HW = np.asarray(Image.open(tmp_path / "data" / "masks" / "0-001.png"))
-    assert (mask_HW == truth_HW).mean() > 0.9
+    assert (mask_HW == truth_HW).mean() > 0.85
 
     again = segpipe(*folds)
     assert len(re.findall(r"^✓ Train fold \d · cached$", again.stdout, re.MULTILINE)) == 3

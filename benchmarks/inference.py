@@ -53,7 +53,7 @@ def main() -> None:
     print("way                 side  tiles       ms  ms, network alone")
     for way, inference in WAYS.items():
         layer = transform_layer(transform)
-        served = ServedModel(network, layer, transform, names, max(arguments.sides) ** 2, inference)
+        served = ServedModel([network], layer, transform, names, max(arguments.sides) ** 2, inference)
         for side in arguments.sides:
             request, tiles = tf.constant([picture(side)]), _tiles(side, arguments.tile, inference)
             taken = _milliseconds(lambda: served.serving_default(request), arguments.repeat)  # noqa: B023

@@ -118,7 +118,7 @@ def _push_model(kind: Kind, scratch: Path, arguments: argparse.Namespace) -> Non
         resized = lambda one: to_bytes(resize_image(source.decode(one), arguments.tile, arguments.tile, "stretch"))  # noqa: E731
         return {features.IMAGE: tf.map_fn(resized, parsed[records.IMAGE_ENCODED])}
 
-    served = ServedModel(network, layer, transform, CLASSES, 25_000_000, inference, source)
+    served = ServedModel([network], layer, transform, CLASSES, 25_000_000, inference, source)
     export(served, str(scratch / "export"))
     bands = {"bands": {"names": NAMES, "depth": kind.depth}} if kind.depth else {}
     config = {

@@ -149,7 +149,7 @@ def _make_registry(folder: Path) -> str:
     transform = TransformConfig(height=TILE, width=TILE)
     network = build_model(UNet(width=16, depth=3), transform, CLASSES, np.full(3, 120.0), np.full(3, 60.0))
     with tempfile.TemporaryDirectory() as model:
-        export(ServedModel(network, transform_layer(transform), transform, NAMES, 100_000_000), model)
+        export(ServedModel([network], transform_layer(transform), transform, NAMES, 100_000_000), model)
         registry = Registry(str(folder))
         manifest, _ = registry.push(
             model,

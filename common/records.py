@@ -12,6 +12,9 @@ VOID = 255
 MAX_CLASSES = 255
 """Classes are 0…254, because an index has eight bits and `VOID` is taken."""
 
+MAX_FOLDS = 10
+"""Most folds of cross-validation, because each is a training."""
+
 IMAGE_ENCODED = "image/encoded"  # bytes: JPEG, PNG, BMP or GIF, which TensorFlow can decode, or `common.band_image`
 IMAGE_FORMAT = "image/format"  # bytes: "jpeg", "png", "bmp" or "gif"; `BANDS_FORMAT` with `data.bands`
 IMAGE_HEIGHT = "image/height"  # int64, pixels
@@ -24,6 +27,7 @@ MASK_CLASS_FRACTION = "mask/class_fraction"  # float, C long: share of each clas
 MASK_CLASSES = "mask/classes"  # bytes, 0…C long: names of the classes that occur, in the order of their indices
 MASK_FOREGROUND_FRACTION = "mask/foreground_fraction"  # float: share of classes ≥ 1 among the pixels that are not void
 MASK_VOID_FRACTION = "mask/void_fraction"  # float: share of void pixels
+FOLD = "fold"  # int64, only with `data.split.folds`: the pair's fold, 1…K; 0 in test
 SLICE_PREFIX = "slice/"  # bytes, one feature for each slicing column of the manifest or derived bucket
 
 BANDS_FORMAT = "bands"

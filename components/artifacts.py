@@ -25,6 +25,12 @@ class GateResult(artifact.Artifact):
     TYPE_NAME = "segpipe.GateResult"
 
 
+class CrossValidationResult(artifact.Artifact):
+    """Metrics of each fold's model: `cross_validation.json`, a `components.cross_validator.result.CrossValidation`."""
+
+    TYPE_NAME = "segpipe.CrossValidationResult"
+
+
 class Report(artifact.Artifact):
     """One self-contained HTML page, `report.html`."""
 
@@ -49,4 +55,4 @@ class ConfusionMatrix(artifact.Artifact):
     TYPE_NAME = "system.ClassificationMetrics"
 
 
-OWN_TYPES = (Quarantine, GateResult, Report, Summary, Metrics, ConfusionMatrix)
+OWN_TYPES = (Quarantine, GateResult, CrossValidationResult, Report, Summary, Metrics, ConfusionMatrix)

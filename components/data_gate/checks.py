@@ -12,6 +12,7 @@ from common.records import SPLITS, slice_feature
 from components.data_gate import null_distribution
 from components.data_gate.class_checks import check_classes, check_void
 from components.data_gate.config import ValidationConfig
+from components.data_gate.fold_checks import check_folds
 from components.data_gate.label_checks import check_labels
 from components.data_gate.result import Finding
 from components.example_gen.causes import describe_cause
@@ -36,6 +37,7 @@ def check_ingestion(summary: IngestionSummary, config: ValidationConfig) -> list
     return [
         *check_labels(summary),  # First, because they name the cause of the other findings.
         *check_size(summary, config.min_pairs),
+        *check_folds(summary, config),
         *check_quarantine(summary, config.max_quarantined),
         *check_classes(summary, config),
         *check_void(summary, config.max_void),

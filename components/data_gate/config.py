@@ -37,7 +37,7 @@ class ValidationConfig(Settings):
     max_quarantined: float = Field(
         default=0.05, ge=0, le=1, description="Share of the pairs found that may be quarantined."
     )
-    min_pairs: int = Field(default=1, ge=1, description="Pairs that each split must have.")
+    min_pairs: int = Field(default=1, ge=1, description="Pairs that each split, and each fold, must have.")
     max_void: float = Field(
         default=0.5, ge=0, le=1, description="Share of the pixels of a split that may be void (ignored)."
     )

@@ -65,23 +65,23 @@ def measure(
         records
         | "Flatten" >> beam.Flatten(pipeline=pipeline)
         | "Batch" >> beam.BatchElements(min_batch_size=config.batch_size, max_batch_size=config.batch_size)
-        | "ParseSlices" >> beam.Map(_to_extracts, features, config.confidence_intervals)
+        | "ParseSlices" >> beam.Map(to_extracts, features, config.confidence_intervals)
         | "Evaluate"
         >> tfma.ExtractEvaluateAndWriteResults(
             eval_shared_model=shared_models,
             eval_config=eval_config,
             extractors=[
                 predictions_extractor.PredictionsExtractor(eval_config, shared_models),
-                *_family_extractors(config, classes, list(models)),
+                *family_extractors(config, classes, list(models)),
                 unbatch_extractor.UnbatchExtractor(),
                 slice_key_extractor.SliceKeyExtractor(eval_config=eval_config),
             ],
-            writers=_writers(eval_config, models, output_folder),
+            writers=result_writers(eval_config, models, output_folder),
         )
     )
 
 
-def _family_extractors(
+def family_extractors(
     config: EvaluatorConfig, classes: Sequence[str], model_names: list[str]
 ) -> list[extractor.Extractor]:
     """Returns what counts the further metrics on each image, if there are any; the masks go no further."""
@@ -112,7 +112,7 @@ def _count(families: Families, truth: bytes, predicted: bytes) -> Sums:
     return families.count(decode_mask(truth).numpy(), decode_mask(predicted).numpy())
 
 
-def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:
+def to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:
     """Converts a batch to TFMA's extracts: the records, and what slices and intervals need."""
     serialized = np.array(records, dtype=object)
     wanted = {name: tf.io.VarLenFeature(tf.string) for name in slices}
@@ -127,7 +127,7 @@ def _to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: boo
     return {constants.INPUT_KEY: serialized, constants.FEATURES_KEY: features}
 
 
-def _writers(eval_config: config_pb2.EvalConfig, models: Mapping[str, str], folder: str) -> list[Any]:
+def result_writers(eval_config: config_pb2.EvalConfig, models: Mapping[str, str], folder: str) -> list[Any]:
     """Writers of metrics and configuration, without TFMA's verdict: ours is `metrics.json`."""
     return [
         eval_config_writer.EvalConfigWriter(folder, eval_config=eval_config, model_locations=dict(models)),

@@ -48,10 +48,11 @@ def survey(
         if isinstance(loaded, Quarantined):
             quarantined.append(loaded)
         else:
-            counts.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats)
+            counts.add(loaded.split, loaded.measures, loaded.slices, loaded.mask, loaded.repeats, loaded.fold)
             if on_used is not None:
                 on_used(loaded)
         if on_progress is not None:
             on_progress(done, len(kept))
     quarantined.sort(key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
-    return summarise(counts, quarantined, listing, config.classes, config.labels), quarantined
+    summary = summarise(counts, quarantined, listing, config.classes, config.labels, config.split.folds)
+    return summary, quarantined

@@ -8,8 +8,9 @@ that class most.  A group is one unit, with all classes of its images.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import TypeVar
 
 from components.example_gen.config import Split
 from components.example_gen.pairing import Pair
@@ -19,10 +20,11 @@ from components.example_gen.stratification import quotas, unit_of, units_of
 ClassesById = Mapping[str, Set[int]]
 """Pair's id → classes in its mask."""
 
-_Wanted = dict[str, Counter[int]]
-"""Split → class → number of units that it still lacks; negative if it has more than its share."""
-_ANY = -1
-"""Place of the number of all units in `_Wanted`."""
+_Part = TypeVar("_Part", bound=Hashable)
+Wanted = dict[_Part, dict[int, float]]
+"""Split or fold → class → number of units that it still lacks; negative if it has more than its share."""
+ANY = -1
+"""Place of the number of all units in `Wanted`."""
 
 
 def stratify_by_classes(pairs: Sequence[Pair], classes: ClassesById, seed: int, shares: Split) -> list[Pair]:
@@ -33,39 +35,48 @@ def stratify_by_classes(pairs: Sequence[Pair], classes: ClassesById, seed: int, 
     """
     units: defaultdict[tuple[str, ...], dict[str, frozenset[int]]] = defaultdict(dict)
     for unit, members in units_of(pairs).items():
-        found = frozenset[int]().union(*(classes.get(pair.id, ()) for pair in members))
-        units[members[0].among][unit] = found
+        units[members[0].among][unit] = classes_in_unit(members, classes)
     split_of: dict[str, str] = {}
     for among, classes_of in units.items():
         ordered = sorted(classes_of, key=lambda unit: (hashed_share(seed, unit), unit))
-        split_of |= _distribute({unit: classes_of[unit] for unit in ordered}, {s: getattr(shares, s) for s in among})
+        weights = {split: getattr(shares, split) for split in among}
+        allowed = [split for split in PROTECTED if weights.get(split)] or list(weights)[:1]
+        ordered_classes = {unit: classes_of[unit] for unit in ordered}
+        split_of |= distribute(ordered_classes, _wanted(classes_of, weights), allowed)
     return [pair if pair.split is not None else replace(pair, split=split_of[unit_of(pair)]) for pair in pairs]
 
 
-def _distribute(classes_of: Mapping[str, frozenset[int]], weights: dict[str, float]) -> dict[str, str]:
-    """Returns the split of each unit."""
-    wanted, left = _wanted(classes_of, weights), dict(classes_of)
-    split_of: dict[str, str] = {}
+def classes_in_unit(members: Iterable[Pair], classes: ClassesById) -> frozenset[int]:
+    """Returns the classes in the masks of all pairs of a unit."""
+    return frozenset[int]().union(*(classes.get(pair.id, ()) for pair in members))
+
+
+def distribute(
+    classes_of: Mapping[str, frozenset[int]], wanted: Wanted[_Part], allowed: Sequence[_Part]
+) -> dict[str, _Part]:
+    """Returns the part (split or fold) of each unit; of parts that lack as much, the first of `allowed`."""
+    left = dict(classes_of)
+    part_of: dict[str, _Part] = {}
     while left:
         counts = Counter(index for classes in left.values() for index in classes)
-        rarest = min(counts, key=lambda index: (counts[index], index), default=_ANY)
-        for unit in [unit for unit, classes in left.items() if rarest == _ANY or rarest in classes]:
-            split = split_of[unit] = _lacking_most(wanted, rarest, weights)
-            wanted[split].subtract([_ANY, *left.pop(unit)])
-    return split_of
+        rarest = min(counts, key=lambda index: (counts[index], index), default=ANY)
+        for unit in [unit for unit, classes in left.items() if rarest == ANY or rarest in classes]:
+            part = part_of[unit] = max(allowed, key=lambda part: (wanted[part][rarest], wanted[part][ANY]))
+            for index in (ANY, *left.pop(unit)):
+                wanted[part][index] -= 1
+    return part_of
 
 
-def _wanted(classes_of: Mapping[str, frozenset[int]], weights: dict[str, float]) -> _Wanted:
+def count_classes(classes_of: Mapping[str, frozenset[int]]) -> Counter[int]:
+    """Returns in how many units each class is, and the number of all units as `ANY`."""
     totals = Counter(index for classes in classes_of.values() for index in classes)
-    totals[_ANY] = len(classes_of)
-    wanted: _Wanted = {split: Counter() for split in weights}
-    for index, count in totals.items():
+    totals[ANY] = len(classes_of)
+    return totals
+
+
+def _wanted(classes_of: Mapping[str, frozenset[int]], weights: dict[str, float]) -> Wanted[str]:
+    wanted: Wanted[str] = {split: {} for split in weights}
+    for index, count in count_classes(classes_of).items():
         for split, number in Counter(quotas(count, weights)).items():
             wanted[split][index] = number
     return wanted
-
-
-def _lacking_most(wanted: _Wanted, index: int, weights: dict[str, float]) -> str:
-    """Returns the split that lacks most units of a class; if several do, most units at all."""
-    allowed = [split for split in PROTECTED if weights.get(split)] or list(weights)[:1]
-    return max(allowed, key=lambda split: (wanted[split][index], wanted[split][_ANY]))

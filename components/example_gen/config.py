@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from common.records import MAX_CLASSES, VOID
+from common.records import MAX_CLASSES, MAX_FOLDS, VOID
 from common.settings import Settings, default_type
 from components.example_gen.annotations.config import (
     VOID_NAME,
@@ -284,6 +284,16 @@ class Split(Settings):
         description="Slicing column of the manifest whose values each get these shares, so that a rare value is in "
         "every split; or `classes`, so that each class in the masks gets them, which reads all masks once more. Pairs "
         "are then ordered by a hash of their group or id. Default: no stratification.",
+    )
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        le=MAX_FOLDS,
+        description="Cross-validation: all pairs outside the test split, those with a given split too, are divided "
+        "into this many folds of equal shares, by the same hash or strata; groups stay together. A model is trained "
+        "for each fold, on all others, and the average of these models is evaluated on the test split and pushed. "
+        "`train` and `eval` then matter by their sum alone: the split eval is fold 1, train the others. Default: one "
+        "model.",
     )
 
     @model_validator(mode="after")

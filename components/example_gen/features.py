@@ -102,8 +102,9 @@ def build_example(
     measures: Measures,
     class_names: Sequence[str],
     slices: Mapping[str, str],
+    fold: int | None = None,
 ) -> example_pb2.Example:
-    """The record of one pair, as `common.records` describes it."""
+    """The record of one pair, as `common.records` describes it; `fold` is None without cross-validation."""
     width, height = image.size
     present = [class_names[index] for index in np.flatnonzero(measures.class_pixels)]
     features = {
@@ -120,6 +121,8 @@ def build_example(
         records.MASK_FOREGROUND_FRACTION: _floats([measures.foreground_fraction]),
         records.MASK_VOID_FRACTION: _floats([measures.void_fraction]),
     }
+    if fold is not None:
+        features[records.FOLD] = _int(fold)
     features |= {records.slice_feature(column): _bytes(value.encode()) for column, value in slices.items()}
     return example_pb2.Example(features=feature_pb2.Features(feature=features))
 

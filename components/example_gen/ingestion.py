@@ -18,6 +18,7 @@ from components.example_gen.band_images import canonical_bands, tone
 from components.example_gen.class_stratification import stratify_by_classes
 from components.example_gen.config import BY_CLASSES, DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure, rgb_tone
+from components.example_gen.folds import TEST, fold_by_classes, fold_by_strata, with_fold, without_eval
 from components.example_gen.georeference import check_same_place
 from components.example_gen.images import CanonicalImage, canonical_image
 from components.example_gen.label_counts import MaskFacts
@@ -57,6 +58,8 @@ class IngestedExample:
     mask: MaskFacts
     repeats: bool
     """Whether another pair of the split has the same image and the same mask."""
+    fold: int | None = None
+    """See `Candidate.fold`."""
 
 
 class Ingestion:
@@ -75,6 +78,11 @@ class Ingestion:
         return label_map(self._config.mask_labels, self._config.classes)
 
     @property
+    def folds(self) -> int | None:
+        """The number of folds of cross-validation."""
+        return self._config.split.folds
+
+    @property
     def labels(self) -> Labels:
         """The label map."""
         return self._config.mask_labels
@@ -85,13 +93,24 @@ class Ingestion:
         Stratification by classes reads all masks.
         """
         listing = self.unsplit_listing()
-        shares = self._config.split
+        shares, seed = self._config.split, self._seed
         if shares.stratify != BY_CLASSES:
-            return replace(listing, pairs=tuple(stratify(listing.pairs, self._seed, shares)))
+            pairs = stratify(listing.pairs, seed, shares)
+            if shares.stratify and shares.folds:
+                pairs = fold_by_strata(pairs, seed, shares.stratify, shares.folds)
+            return replace(listing, pairs=tuple(pairs))
         _check_no_column(listing)
-        read = self._each([pair for pair in listing.pairs if pair.split is None], self._classes_in)
-        classes = dict(found for found in read if not isinstance(found, Quarantined))  # They are rejected again later.
-        return replace(listing, pairs=tuple(stratify_by_classes(listing.pairs, classes, self._seed, shares)))
+        classes = self._read_classes(listing.pairs)
+        pairs = stratify_by_classes(listing.pairs, classes, seed, shares)
+        if shares.folds:
+            pairs = fold_by_classes(pairs, classes, seed, shares.folds)
+        return replace(listing, pairs=tuple(pairs))
+
+    def _read_classes(self, pairs: Sequence[Pair]) -> dict[str, frozenset[int]]:
+        """Returns the classes in the masks of the pairs that are to be distributed."""
+        distributed = [pair for pair in pairs if pair.split is None or (self.folds and pair.split != TEST)]
+        read = self._each(distributed, self._classes_in)
+        return dict(found for found in read if not isinstance(found, Quarantined))  # They are rejected again later.
 
     def unsplit_listing(self) -> Listing:
         """Lists the source, with shared files and groups resolved; raises `UserError` if it is not usable."""
@@ -100,19 +119,22 @@ class Ingestion:
         pairs, shared = list(listing.pairs), list[Quarantined]()
         if not isinstance(self._config.source, TfdsSource):  # There, image and mask have the same name.
             pairs, shared = resolve_files(pairs)
-        pairs, leaks = resolve_groups(pairs)
+        pairs, leaks = resolve_groups(without_eval(pairs) if self.folds else pairs)
         return replace(listing, pairs=tuple(pairs), quarantined=(*listing.quarantined, *shared, *leaks))
 
     def shards(self, listing: Listing) -> dict[str, int]:
         """Returns the number of record files per split: about `shard_bytes` in each, at least one."""
-        counts = {}
+        sizes = {}
         for split in SPLITS:
             given = [pair for pair in listing.pairs if pair.split == split]
             hashed = [pair for pair in listing.pairs if pair.split is None and split in pair.among]
-            size = self._source.count_bytes(given)
-            size += int(self._source.count_bytes(hashed) * getattr(self._config.split, split))
-            counts[split] = max(1, -(-size // self._config.shard_bytes))
-        return counts
+            sizes[split] = self._source.count_bytes(given)
+            sizes[split] += int(self._source.count_bytes(hashed) * getattr(self._config.split, split))
+        if self.folds:
+            in_folds = sizes["train"] + sizes["eval"]
+            sizes["eval"] = in_folds // self.folds
+            sizes["train"] = in_folds - sizes["eval"]
+        return {split: max(1, -(-size // self._config.shard_bytes)) for split, size in sizes.items()}
 
     def count_bytes(self, pairs: Sequence[Pair]) -> int:
         """The size of the files of `pairs`."""
@@ -158,7 +180,9 @@ class Ingestion:
 
     def _identify(self, opened: LazyPair) -> Candidate:
         content = content_hash(opened.image())
-        return Candidate(opened.pair, content, choose_split(opened.pair, content, self._seed, self._config.split))
+        split = choose_split(opened.pair, content, self._seed, self._config.split)
+        candidate = Candidate(opened.pair, content, split)
+        return with_fold(candidate, self._seed, self.folds) if self.folds else candidate
 
     def _decode(self, opened: LazyPair) -> tuple[CanonicalImage, CanonicalMask]:
         limits = self._config.limits
@@ -198,10 +222,10 @@ class Ingestion:
         image, mask = self._decode(opened)
         measures = measure(image.image_HWC, mask.mask_HW, len(config.classes), tone if config.bands else rgb_tone)
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
-        example = build_example(opened.pair.id, image, mask, measures, config.classes, slices)
+        example = build_example(opened.pair.id, image, mask, measures, config.classes, slices, candidate.fold)
         facts = _facts(opened.pair.mask, mask, measures)
         record = example.SerializeToString(deterministic=True)
-        return IngestedExample(record, candidate.split, measures, slices, facts, candidate.repeats)
+        return IngestedExample(record, candidate.split, measures, slices, facts, candidate.repeats, candidate.fold)
 
 
 def _check_no_column(listing: Listing) -> None:

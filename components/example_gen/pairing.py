@@ -56,6 +56,8 @@ class Pair:
     slices: dict[str, str] = field(default_factory=dict)
     image_bytes: int = 0
     mask_bytes: int = 0
+    fold: int | None = None
+    """The fold of cross-validation, if stratification has chosen it."""
     parts: tuple[MaskPart, ...] = ()
     """The mask files of a pair that has several; `mask` is the first."""
 

@@ -122,6 +122,7 @@ def ingest(
             replace(listing, pairs=(), quarantined=()),
             classes,
             ingestion.labels,
+            ingestion.folds,
             destination.quarantine,
         )
     )
@@ -176,7 +177,9 @@ class _WriteShard(beam.DoFn):
                         yield _tagged(result)
                     else:
                         writer.write(result.record)
-                        counts.add(result.split, result.measures, result.slices, result.mask, result.repeats)
+                        counts.add(
+                            result.split, result.measures, result.slices, result.mask, result.repeats, result.fold
+                        )
             self._publish(local, self._destination.shard(key, self._shards[key[0]]))
         yield counts
 
@@ -222,6 +225,7 @@ def _write_account(
     listing: Listing,
     classes: tuple[str, ...],
     labels: Labels,
+    folds: int | None,
     folder: str,
 ) -> None:
     ordered = sorted(quarantined, key=lambda entry: (entry.id, entry.image or "", entry.mask or ""))
@@ -229,7 +233,7 @@ def _write_account(
         for entry in ordered:
             line = json.dumps(entry.model_dump(mode="json"), ensure_ascii=False)
             file.write(line.encode() + b"\n")
-    summary = summarise(counts, ordered, listing, classes, labels)
+    summary = summarise(counts, ordered, listing, classes, labels, folds)
     with _create(f"{folder}/{SUMMARY_FILE}") as file:
         file.write(summary.model_dump_json(indent=2).encode() + b"\n")
 

@@ -102,6 +102,13 @@ class QuarantineCause(Settings):
     example: Quarantined = Field(description="The first of them.")
 
 
+class FoldSummary(Settings):
+    """Content of a fold of cross-validation."""
+
+    pairs: int
+    class_pixels: tuple[int, ...] = Field(description="Pixels of each class.")
+
+
 class IngestionSummary(Settings):
     """Summary of what happened to every pair that was found."""
 
@@ -126,6 +133,7 @@ class IngestionSummary(Settings):
         default={}, description="Split → pairs that duplicate image and mask of another pair there."
     )
     slices: dict[str, dict[str, int]] = Field(default={}, description="Slicing column → value → pairs used.")
+    folds: tuple[FoldSummary, ...] = Field(default=(), description="Folds of cross-validation, from fold 1.")
 
     def void_share(self, split: str) -> float:
         """Share of the pixels of `split` that are void, 0…1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from components.example_gen.config import Labels
 from components.example_gen.features import Measures
 from components.example_gen.label_counts import LabelCounts, MaskFacts
 from components.example_gen.pairing import Listing
-from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.example_gen.quarantine import FoldSummary, IngestionSummary, Quarantined
+
+_Key = TypeVar("_Key", str, int)
 
 MOSTLY_VOID = 0.9
 """An image is mostly void if more than this share of its pixels is void."""
@@ -32,9 +35,17 @@ class SplitCounts:
     mostly_void: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts = field(default_factory=LabelCounts)
     repeated: Counter[str] = field(default_factory=Counter)
+    fold_pairs: Counter[int] = field(default_factory=Counter)
+    fold_class_pixels: dict[int, np.ndarray] = field(default_factory=dict)
 
     def add(
-        self, split: str, measures: Measures, slices: Mapping[str, str], mask: MaskFacts, repeats: bool = False
+        self,
+        split: str,
+        measures: Measures,
+        slices: Mapping[str, str],
+        mask: MaskFacts,
+        repeats: bool = False,
+        fold: int | None = None,
     ) -> None:
         """Counts one pair; `repeats` means that another pair of its split has the same image and mask."""
         one = SplitCounts(
@@ -47,6 +58,9 @@ class SplitCounts:
         )
         one.labels.add(mask)
         one.repeated[split] += repeats
+        if fold:
+            one.fold_pairs[fold] += 1
+            one.fold_class_pixels[fold] = measures.class_pixels
         self.merge(one)
 
     def merge(self, other: SplitCounts) -> SplitCounts:
@@ -55,16 +69,19 @@ class SplitCounts:
         self.void_pixels.update(other.void_pixels)
         self.mostly_void.update(other.mostly_void)
         self.repeated.update(other.repeated)
+        self.fold_pairs.update(other.fold_pairs)
         self.labels.merge(other.labels)
-        for mine, theirs in (
-            (self.class_pixels, other.class_pixels),
-            (self.class_pictures, other.class_pictures),
-        ):
-            for split, counts in theirs.items():
-                mine[split] = mine[split] + counts if split in mine else counts
+        _merge_arrays(self.class_pixels, other.class_pixels)
+        _merge_arrays(self.class_pictures, other.class_pictures)
+        _merge_arrays(self.fold_class_pixels, other.fold_class_pixels)
         for column, values in other.slices.items():
             self.slices.setdefault(column, Counter()).update(values)
         return self
+
+
+def _merge_arrays(mine: dict[_Key, np.ndarray], theirs: Mapping[_Key, np.ndarray]) -> None:
+    for key, counts in theirs.items():
+        mine[key] = mine[key] + counts if key in mine else counts
 
 
 def summarise(
@@ -73,8 +90,9 @@ def summarise(
     listing: Listing,
     class_names: Sequence[str],
     labels: Labels,
+    folds: int | None = None,
 ) -> IngestionSummary:
-    """Returns the summary of a whole data set."""
+    """Returns the summary of a whole data set, in `folds` folds of cross-validation if there are any."""
     reasons = Counter(entry.reason.value for entry in quarantined)
     nothing = np.zeros(len(class_names), np.int64)
     return IngestionSummary(
@@ -93,6 +111,13 @@ def summarise(
         labels=counts.labels.summary(labels, class_names, quarantined),
         repeated={split: count for split, count in sorted(counts.repeated.items()) if count},
         slices={column: dict(sorted(values.items())) for column, values in sorted(counts.slices.items())},
+        folds=tuple(
+            FoldSummary(
+                pairs=counts.fold_pairs[fold],
+                class_pixels=tuple(counts.fold_class_pixels.get(fold, nothing).tolist()),
+            )
+            for fold in range(1, (folds or 0) + 1)
+        ),
     )
 
 
@@ -100,6 +125,8 @@ def describe(summary: IngestionSummary) -> str:
     """One line: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
     used = ", ".join(f"{count} {split}" for split, count in summary.used.items())
     line = f"{sum(summary.used.values())} pairs: {used}"
+    if summary.folds:
+        line += f"; in {len(summary.folds)} folds: {', '.join(str(fold.pairs) for fold in summary.folds)}"
     if summary.quarantined:
         ordered = sorted(summary.quarantined.items(), key=lambda item: (-item[1], item[0]))
         reasons = ", ".join(f"{count} {reason}" for reason, count in ordered)

@@ -26,6 +26,18 @@ class Candidate:
     split: str
     repeats: bool = False
     """Whether another pair of the split has the same image and the same mask."""
+    fold: int | None = None
+    """The fold of cross-validation, 0 in test; None without folds."""
+
+    @property
+    def part(self) -> str:
+        """What must not share an image with the rest of the data: a fold, or else a split."""
+        return f"fold {self.fold}" if self.fold else self.split
+
+    @property
+    def protection(self) -> tuple[int, int]:
+        """The place of `part` in the order of protection from leaks."""
+        return PROTECTED.index(self.split), self.fold or 0
 
 
 def content_hash(data: bytes) -> str:
@@ -122,15 +134,15 @@ def resolve_contradictions(
 
 
 def resolve_duplicates(duplicates: Iterable[Candidate]) -> tuple[list[Candidate], list[Quarantined]]:
-    """Keeps those pairs with the same image content that are in the most protected split of any of them."""
+    """Keeps those pairs with the same image content that are in the most protected split or fold of any of them."""
     ordered = sorted(duplicates, key=lambda candidate: candidate.pair.id)
-    split = min((candidate.split for candidate in ordered), key=PROTECTED.index)
-    kept = [candidate for candidate in ordered if candidate.split == split]
+    part = min(ordered, key=lambda candidate: candidate.protection).part
+    kept = [candidate for candidate in ordered if candidate.part == part]
     kept = kept[:1] + [replace(candidate, repeats=True) for candidate in kept[1:]]
-    reason = f"the image has the same content as {kept[0].pair.id!r} in {split}"
+    reason = f"the image has the same content as {kept[0].pair.id!r} in {part}"
     leaks = [
-        duplicate.pair.quarantine(Reason.LEAK, f"{reason}; this one is in {duplicate.split}")
+        duplicate.pair.quarantine(Reason.LEAK, f"{reason}; this one is in {duplicate.part}")
         for duplicate in ordered
-        if duplicate.split != split
+        if duplicate.part != part
     ]
     return kept, leaks

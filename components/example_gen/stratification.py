@@ -31,7 +31,7 @@ def stratify(pairs: Sequence[Pair], seed: int, shares: Split) -> list[Pair]:
         raise UserError(f"data.split.stratify: {column!r} is not a slicing column of the data; there are: {known}")
     units: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for unit, members in units_of(pairs).items():
-        units[_value(members, column), members[0].among].append(unit)
+        units[most_frequent_value(members, column), members[0].among].append(unit)
     split_of: dict[str, str] = {}
     for (_, among), names in units.items():
         ordered = sorted(names, key=lambda name: (hashed_share(seed, name), name))
@@ -53,8 +53,8 @@ def units_of(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
     return units
 
 
-def _value(members: Sequence[Pair], column: str) -> str:
-    """Returns the most frequent value of a group's pairs."""
+def most_frequent_value(members: Sequence[Pair], column: str) -> str:
+    """Returns the most frequent value of a slicing column in a group's pairs."""
     counts = Counter(pair.slices.get(column, "") for pair in members)
     return min(counts, key=lambda value: (-counts[value], value))
 

@@ -10,7 +10,15 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components import component_keys as keys
-from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
+from components.artifacts import (
+    ConfusionMatrix,
+    CrossValidationResult,
+    GateResult,
+    Metrics,
+    Quarantine,
+    Report,
+    Summary,
+)
 from components.report import executor
 
 
@@ -25,7 +33,8 @@ class RunReportSpec(ComponentSpec):
         keys.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
         keys.QUARANTINE: ChannelParameter(type=Quarantine),
         keys.GATE: ChannelParameter(type=GateResult),
-        keys.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
+        keys.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        keys.CROSS_VALIDATION: ChannelParameter(type=CrossValidationResult, optional=True),
         keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
         keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
@@ -72,11 +81,12 @@ class RunReport(base_component.BaseComponent):
         examples: types.BaseChannel,
         quarantine: types.BaseChannel,
         gate: types.BaseChannel,
-        model_run: types.BaseChannel,
         model: types.BaseChannel,
         evaluation: types.BaseChannel,
         run_config: Any,
         code: str,
+        model_run: types.BaseChannel | None = None,
+        cross_validation: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
         pushed_model: types.BaseChannel | None = None,
     ) -> None:
@@ -86,11 +96,12 @@ class RunReport(base_component.BaseComponent):
             examples: the records, including the split of the evaluation.
             quarantine: the ingestion's summary.
             gate: the findings of the data gate.
-            model_run: the training history.
             model: the model that was evaluated.
             evaluation: the evaluation's results.
             run_config: the whole configuration as JSON.
             code: digest of the step's code; a different one invalidates the cache.
+            model_run: the training history.
+            cross_validation: the folds' histories and metrics, in the place of `model_run`.
             infra_blessing: the serving check's result; without it the report omits that section.
             pushed_model: the pusher's result; without it the report says that nothing was pushed.
         """
@@ -100,6 +111,7 @@ class RunReport(base_component.BaseComponent):
                 quarantine=quarantine,
                 gate=gate,
                 model_run=model_run,
+                cross_validation=cross_validation,
                 model=model,
                 evaluation=evaluation,
                 infra_blessing=infra_blessing,

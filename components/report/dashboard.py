@@ -58,7 +58,10 @@ def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.nda
 
 def summary(data: ReportData) -> str:
     """Data gate, evaluation, serving check and push in Markdown.  Names in `data` are untrusted and escaped."""
-    return "\n\n".join((_heading(data), _gate(data), _evaluation(data), *_serving(data), _push(data))) + "\n"
+    return (
+        "\n\n".join((_heading(data), _gate(data), _evaluation(data), *_folds(data), *_serving(data), _push(data)))
+        + "\n"
+    )
 
 
 def _heading(data: ReportData) -> str:
@@ -121,6 +124,18 @@ def _mean_name(evaluation: Evaluation) -> str:
 def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> str:
     cells = (_plain(name), formats.ratio(iou.value), formats.ratio(dice.value), formats.change(iou_change))
     return f"| {' | '.join(cells)} |"
+
+
+def _folds(data: ReportData) -> list[str]:
+    if data.cross_validation is None:
+        return []
+    table = tables.fold_table(data.cross_validation, data.evaluation)
+    lines = [f"| images of | images | {' | '.join(map(_plain, table.metrics))} |"]
+    lines.append(f"| --- | ---: |{' ---: |' * len(table.metrics)}")
+    for row in (*table.folds, table.pooled, table.ensemble):
+        values = " | ".join(formats.ratio(estimate.value) for estimate in row.estimates)
+        lines.append(f"| {_plain(row.name)} | {row.pictures} | {values} |")
+    return ["## Cross-validation\n\n" + "\n".join(lines), _plain(data.cross_validation.caution)]
 
 
 def _serving(data: ReportData) -> list[str]:

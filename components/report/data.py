@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
+from components.cross_validator.result import CrossValidation
 from components.data_gate.result import GateReport
 from components.evaluator.results import Evaluation
 from components.example_gen.quarantine import IngestionSummary, Quarantined
@@ -38,7 +39,7 @@ class ReportData:
     ingestion: IngestionSummary
     quarantined: tuple[Quarantined, ...]  # the first of them; the summary has the counts
     gate: GateReport
-    history: TrainingHistory
+    trainings: tuple[TrainingHistory, ...]  # one, or that of each fold
     evaluation: Evaluation
     serving: ServingCheckResult | None  # without the check none
     push: PushResult | None
@@ -47,3 +48,4 @@ class ReportData:
     scored: int  # images among which best and worst were found
     config: str  # YAML
     software: dict[str, str]
+    cross_validation: CrossValidation | None = None

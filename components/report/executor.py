@@ -25,6 +25,7 @@ from common.band_image import for_request
 from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
 from components import component_keys as keys
 from components.band_picture import viewable
+from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
@@ -50,7 +51,8 @@ class Executor(base_executor.BaseExecutor):
         """Writes the report.
 
         Args:
-            input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing.
+            input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing, and either
+                `model_run` or `cross_validation` is.
             output_dict: see `component.RunReport`.
             exec_properties: `run_config`, the whole configuration as JSON; `code`, the digest of the code.
         """
@@ -58,13 +60,14 @@ class Executor(base_executor.BaseExecutor):
         evaluation = Evaluation.model_validate_json(_read(input_dict, keys.EVALUATION, RESULTS_FILE))
         settings = ReportConfig.model_validate(run_config.get("report", {}))
         best, worst, scored = _predictions(input_dict, evaluation, settings)
+        cross_validation = _cross_validation(input_dict)
         data = ReportData(
             name=run_config["name"],
             created=datetime.datetime.now(datetime.timezone.utc),
             ingestion=IngestionSummary.model_validate_json(_read(input_dict, keys.QUARANTINE, SUMMARY_FILE)),
             quarantined=_quarantined(os.path.join(_uri(input_dict, keys.QUARANTINE), QUARANTINE_FILE)),
             gate=GateReport.model_validate_json(_read(input_dict, keys.GATE, GATE_FILE)),
-            history=TrainingHistory.model_validate_json(_read(input_dict, keys.MODEL_RUN, HISTORY_FILE)),
+            trainings=_trainings(input_dict, cross_validation),
             evaluation=evaluation,
             serving=ServingCheckResult.model_validate_json(_read(input_dict, keys.INFRA_BLESSING, SERVING_FILE))
             if input_dict.get(keys.INFRA_BLESSING)
@@ -77,11 +80,25 @@ class Executor(base_executor.BaseExecutor):
             scored=scored,
             config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
             software=_software(exec_properties.get(keys.CODE)),
+            cross_validation=cross_validation,
         )
         path = os.path.join(artifact_utils.get_single_uri(output_dict[keys.REPORT]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
         _write_dashboard(output_dict, data)
         progress.report(f"report: {path}")
+
+
+def _cross_validation(input_dict: Artifacts) -> CrossValidation | None:
+    if not input_dict.get(keys.CROSS_VALIDATION):
+        return None
+    return CrossValidation.model_validate_json(_read(input_dict, keys.CROSS_VALIDATION, CROSS_VALIDATION_FILE))
+
+
+def _trainings(input_dict: Artifacts, cross_validation: CrossValidation | None) -> tuple[TrainingHistory, ...]:
+    """Returns the history of the training, or of that of each fold."""
+    if cross_validation:
+        return tuple(fold.history for fold in cross_validation.folds)
+    return (TrainingHistory.model_validate_json(_read(input_dict, keys.MODEL_RUN, HISTORY_FILE)),)
 
 
 def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:

@@ -12,6 +12,7 @@ from common.records import SPLITS
 from components.evaluator import wording
 from components.report import charts, formats, tables
 from components.report.data import ReportData
+from components.trainer.history import TrainingHistory
 
 REPORT_FILE = "report.html"
 MATRIX_CLASSES = 12  # number of classes up to which a matrix and stacked bars are readable
@@ -35,7 +36,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render(data: ReportData) -> str:
     """Renders the page as HTML.  Every text in `data` is untrusted and escaped."""
     context: dict[str, Any] = {"data": data}
-    for section in (_header, _data, _gate, _training, _evaluation, _comparison):
+    for section in (_header, _data, _gate, _training, _folds, _evaluation, _comparison):
         context.update(section(data))
     return _environment().get_template("page.html").render(context).lstrip()
 
@@ -152,19 +153,46 @@ def _gate(data: ReportData) -> dict[str, Any]:
 
 
 def _training(data: ReportData) -> dict[str, Any]:
-    best, fine_tuned_from = data.history.best_epoch, data.history.fine_tuned_from
-    losses = [_curve(data, "train", "loss"), _curve(data, "eval", "val_loss")]
-    iou = [_curve(data, "train", "mean_iou"), _curve(data, "eval", "val_mean_iou")]
-    gaps = [epoch.epoch for epoch in data.history.epochs if None in epoch.metrics.values()]
+    """Returns the figures of all trainings, and the curves of one; those of folds share their charts."""
+    if data.cross_validation:
+        curves = {
+            "loss_curves": charts.curves(_curves_of_folds(data, "val_loss")),
+            "iou_curves": charts.curves(_curves_of_folds(data, "val_mean_iou"), ceiling=1.0),
+        }
+    else:
+        curves = _curves(data.trainings[0])
     return {
-        "gaps": gaps,
+        **curves,
+        "gaps": sorted({e.epoch for run in data.trainings for e in run.epochs if None in e.metrics.values()}),
+        "history": data.trainings[0],
+        "training_seconds": sum(run.seconds for run in data.trainings),
+        "parameters": sum(run.parameters for run in data.trainings),
+    }
+
+
+def _curves(run: TrainingHistory) -> dict[str, Markup]:
+    best, fine_tuned_from = run.best_epoch, run.fine_tuned_from
+    losses = [_curve(run, "train", "loss"), _curve(run, "eval", "val_loss")]
+    iou = [_curve(run, "train", "mean_iou"), _curve(run, "eval", "val_mean_iou")]
+    return {
         "loss_curves": charts.curves(losses, best, fine_tuned_from=fine_tuned_from),
         "iou_curves": charts.curves(iou, best, ceiling=1.0, fine_tuned_from=fine_tuned_from),
     }
 
 
-def _curve(data: ReportData, label: str, metric: str) -> charts.Curve:
-    return charts.Curve(label, tuple(epoch.metrics.get(metric) for epoch in data.history.epochs), label)
+def _curve(run: TrainingHistory, kind: str, metric: str, label: str = "") -> charts.Curve:
+    return charts.Curve(label or kind, tuple(epoch.metrics.get(metric) for epoch in run.epochs), kind)
+
+
+def _curves_of_folds(data: ReportData, metric: str) -> list[charts.Curve]:
+    return [_curve(run, "eval", metric, f"fold {number}") for number, run in enumerate(data.trainings, 1)]
+
+
+def _folds(data: ReportData) -> dict[str, Any]:
+    """Returns the rows of the cross-validation, and of the ensemble on test."""
+    if data.cross_validation is None:
+        return {"fold_table": None}
+    return {"fold_table": tables.fold_table(data.cross_validation, data.evaluation)}
 
 
 def _evaluation(data: ReportData) -> dict[str, Any]:

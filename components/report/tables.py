@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from components.cross_validator.result import CrossValidation, Spread
 from components.evaluator.families.names import LABELS, LOWER_IS_BETTER
 from components.evaluator.results import Estimate, Evaluation, Measured, SliceMetrics
+from components.evaluator.thresholds import OVERALL_METRICS
 
 NO_ESTIMATE = Estimate(value=None)
 FEW_PICTURES = 10
+FEW_CLASSES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,50 @@ def further_rows(evaluation: Evaluation) -> list[FurtherRow]:
         change = difference(estimate, before.get(metric, NO_ESTIMATE))
         rows.append(FurtherRow(LABELS[family], class_name, estimate, change, family in LOWER_IS_BETTER))
     return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldRow:
+    """A row of the cross-validation: the model of a fold, all of them, or the ensemble."""
+
+    name: str
+    pictures: int
+    best_epoch: int | None
+    estimates: tuple[Estimate, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldTable:
+    """Metrics of each fold's model on its fold, their mean and deviation, the pooled ones, and the ensemble's on test.
+
+    The deviation stands in the place of an interval.
+    """
+
+    metrics: tuple[str, ...]
+    folds: tuple[FoldRow, ...]
+    spreads: tuple[Spread, ...]
+    pooled: FoldRow
+    ensemble: FoldRow
+
+
+def fold_table(result: CrossValidation, evaluation: Evaluation) -> FoldTable:
+    """Returns the table of a cross-validation; of many classes, without the metrics of each class."""
+    metrics = [*OVERALL_METRICS]
+    if len(result.classes) <= FEW_CLASSES:
+        metrics += [f"iou/{name}" for name in result.classes]
+    metrics += [name for name in result.pooled.further if len(result.classes) <= FEW_CLASSES]
+    overall = evaluation.candidate.overall
+
+    def row(name: str, measured: SliceMetrics, best_epoch: int | None = None) -> FoldRow:
+        return FoldRow(name, measured.pictures, best_epoch, tuple(measured.metric(metric) for metric in metrics))
+
+    return FoldTable(
+        metrics=tuple(metrics),
+        folds=tuple(row(f"fold {fold.fold}", fold.metrics, fold.history.best_epoch) for fold in result.folds),
+        spreads=tuple(result.spread(metric) for metric in metrics),
+        pooled=row("all folds, pooled", result.pooled),
+        ensemble=row(f"ensemble on {evaluation.split}", overall),
+    )
 
 
 def ranked(rows: Iterable[ClassRow]) -> list[ClassRow]:

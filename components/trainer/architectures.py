@@ -254,3 +254,10 @@ TaggedArchitecture = Annotated[
     Field(discriminator="type"),
     default_type("unet", UNet, EncoderUNet, FCN8, DeepLabV3Plus, FPN, SegFormer),
 ]
+
+
+def untrained(model: Architecture) -> Architecture:
+    """Returns the architecture without initial weights of its encoder, which need a file."""
+    if model.encoder is None:
+        return model
+    return model.model_copy(update={"encoder": model.encoder.model_copy(update={"weights": "none"})})

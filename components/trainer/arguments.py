@@ -15,6 +15,7 @@ from components import component_keys as keys
 from components.trainer.class_list import write_class_list
 from components.trainer.config import TrainerConfig
 from components.trainer.hyperparameters import Values, searched, with_hyperparameters
+from components.trainer.record_files import Files, FoldFiles
 from components.trainer.training import Places, Result, train
 from components.trainer.warm_start import find_warm_start
 from components.transform.config import TransformConfig
@@ -32,8 +33,8 @@ class Arguments(NamedTuple):
     classes: tuple[str, ...]
     seed: int
     class_weight_C: Sequence[float] | None
-    train_files: list[str]
-    eval_files: list[str]
+    train_files: Files
+    eval_files: Files
     initial_model_dir: str | None
     resume_dir: str
     """Existing checkpoint folder from which a killed attempt is resumed."""
@@ -66,9 +67,9 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
     """Reads `fn_args`, and finds the checkpoint of a killed attempt.
 
     `fn_args.custom_config` holds `trainer` and `transform` (their configurations as JSON), `classes` (names), `seed`,
-    `bands` and `depth` of images of bands, `class_weight`, the weight of each class if configured, and
-    `resume_root`, the folder of checkpoints from which a killed attempt is resumed if none of these arguments, nor
-    `more`, has changed.
+    `bands` and `depth` of images of bands, `class_weight`, the weight of each class if configured,
+    `fold`, the fold that is held out in cross-validation, and `resume_root`, the folder of checkpoints from which a
+    killed attempt is resumed if none of these arguments, nor `more`, has changed.
 
     Raises:
         UserError: the configured initial model does not exist, or has other classes.
@@ -88,15 +89,17 @@ def read_arguments(fn_args: FnArgs, *more: str) -> Arguments:
         classes=classes,
         seed=int(settings[keys.SEED]),
         class_weight_C=settings[keys.CLASS_WEIGHT],
-        train_files=_files(fn_args.train_files),
-        eval_files=_files(fn_args.eval_files),
+        train_files=_files(fn_args.train_files, settings, held_out=False),
+        eval_files=_files(fn_args.eval_files, settings, held_out=True),
         initial_model_dir=initial_model_dir,
         resume_dir=resume_dir,
     )
 
 
-def _files(patterns: list[str]) -> list[str]:
-    return sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+def _files(patterns: list[str], settings: dict[str, Any], held_out: bool) -> Files:
+    """Returns the files of a split, or with a fold the part of the files that is held out, or not."""
+    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    return FoldFiles(tuple(files), settings[keys.FOLD], held_out) if keys.FOLD in settings else files
 
 
 def _key(fn_args: FnArgs, more: Sequence[str]) -> str:

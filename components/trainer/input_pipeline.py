@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 from common.errors import UserError
 from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
+from components.trainer.record_files import Files, read_records
 from components.transform import features
 from components.transform.bands import Range
 from components.transform.config import TransformConfig
@@ -30,7 +30,7 @@ class Constants(NamedTuple):
     """C classes."""
 
 
-def read_constants(files: Sequence[str], num_classes: int, pixels: PixelFormat = RGB) -> Constants:
+def read_constants(files: Files, num_classes: int, pixels: PixelFormat = RGB) -> Constants:
     """Reads the analyzers' results from the first record, where Transform repeats them.
 
     Raises:
@@ -41,13 +41,13 @@ def read_constants(files: Sequence[str], num_classes: int, pixels: PixelFormat =
         features.CHANNEL_STD: tf.io.FixedLenFeature([pixels.bands], tf.float32),
         features.CLASS_WEIGHT: tf.io.FixedLenFeature([num_classes], tf.float32),
     }
-    for record in _records(files).take(1):
+    for record in read_records(files).take(1):
         parsed = tf.io.parse_single_example(record, spec)
         return Constants(*(parsed[name].numpy() for name in spec))
     raise UserError("there is no training record: every pair was quarantined, or the train share of the split is 0")
 
 
-def read_source(files: Sequence[str], pixels: PixelFormat) -> PixelSource:
+def read_source(files: Files, pixels: PixelFormat) -> PixelSource:
     """Returns the reader of encoded images whose values are scaled as Transform scaled them.
 
     The files are those that `read_constants` has read.
@@ -55,18 +55,18 @@ def read_source(files: Sequence[str], pixels: PixelFormat) -> PixelSource:
     if pixels.depth is None:
         return RGB_SOURCE
     spec = {name: tf.io.FixedLenFeature([pixels.bands], tf.float32) for name in (features.BAND_LOW, features.BAND_HIGH)}
-    parsed = tf.io.parse_single_example(next(iter(_records(files))), spec)
+    parsed = tf.io.parse_single_example(next(iter(read_records(files))), spec)
     # As NumPy arrays: constants of any graph, not tensors of this one.
     return scaled_source(pixels, Range(parsed[features.BAND_LOW].numpy(), parsed[features.BAND_HIGH].numpy()))
 
 
-def count_records(files: Sequence[str]) -> int:
+def count_records(files: Files) -> int:
     """Counts the records in the files."""
-    return int(_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
+    return int(read_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
 
 
 def training_dataset(
-    files: Sequence[str], config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat = RGB
+    files: Files, config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat = RGB
 ) -> tf.data.Dataset:
     """Returns one epoch of augmented batches (image_BHWC, mask_BHW uint8), reshuffled each time it is read.
 
@@ -90,7 +90,7 @@ def training_dataset(
 
 
 def evaluation_dataset(
-    files: Sequence[str],
+    files: Files,
     batch_size: int,
     transform: TransformConfig,
     cache_bytes: int = 0,
@@ -112,21 +112,14 @@ def bytes_per_pixel(pixels: PixelFormat) -> int:
     return pixels.bands * tf.as_dtype(pixels.pixel_type).size + 1
 
 
-def _records(files: Sequence[str]) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(sorted(files), features.COMPRESSION)
-
-
-def _held_in_memory(files: Sequence[str], limit: int) -> tuple[int, tf.data.Dataset]:
+def _held_in_memory(files: Files, limit: int) -> tuple[int, tf.data.Dataset]:
     """Returns the records by name and their number, if they fit into `limit` bytes; else 0 and a parallel reader."""
     held, size = [], 0
-    for record in _records(files).as_numpy_iterator():
+    for record in read_records(files).as_numpy_iterator():
         held.append(record)
         size += len(record)
         if size > limit:
-            shards = tf.data.Dataset.from_tensor_slices(sorted(files)).shuffle(len(files), seed=0)
-            return 0, shards.interleave(
-                lambda shard: tf.data.TFRecordDataset(shard, features.COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
-            )
+            return 0, read_records(files, interleaved=True)
     names = tf.io.parse_example(held, {features.ID: tf.io.FixedLenFeature([], tf.string)})[features.ID].numpy()
     order = np.argsort(names, kind="stable")
     return len(held), tf.data.Dataset.from_tensor_slices([held[i] for i in order])

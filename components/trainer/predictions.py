@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from components.trainer.lazy_tensorflow import tf
 
 
@@ -11,6 +13,12 @@ def probabilities_BHWC(logits_BHWK: tf.Tensor) -> tf.Tensor:
         foreground = tf.sigmoid(logits_BHWK)
         return tf.concat([1.0 - foreground, foreground], axis=-1)
     return tf.nn.softmax(logits_BHWK)
+
+
+def mean_probabilities_BHWC(networks: Sequence[Callable[..., tf.Tensor]], image_BHWC: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of the networks' class probabilities, as they are in inference."""
+    each = [probabilities_BHWC(network(image_BHWC, training=False)) for network in networks]
+    return each[0] if len(each) == 1 else tf.add_n(each) / len(each)
 
 
 def predicted_mask_BHW(logits_BHWK: tf.Tensor) -> tf.Tensor:

@@ -39,7 +39,7 @@ def run_fn(fn_args: FnArgs) -> None:
     layer = tft.TFTransformOutput(fn_args.transform_output).transform_features_layer()
     config = told.config
     served = ServedModel(
-        result.network,
+        [result.network],
         layer,
         told.transform,
         told.classes,

@@ -35,6 +35,7 @@ from components.trainer.models import build_model
 from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
+from components.trainer.record_files import Files
 from components.trainer.schedules import LearningRate, LowerOnPlateau
 from components.trainer.strategy import (
     all_reduce,
@@ -56,8 +57,8 @@ from components.transform.pixel_format import RGB, PixelFormat
 class Places(NamedTuple):
     """Input and output folders of a training."""
 
-    train_files: Sequence[str]
-    eval_files: Sequence[str]
+    train_files: Files
+    eval_files: Files
     resume_dir: str
     tensorboard_dir: str
     initial_model_dir: str | None = None

@@ -16,6 +16,7 @@ from common.errors import UserError
 from common.plain_path import plain_uri
 from components.trainer.class_list import check_class_list
 from components.trainer.config import BLESSED, NONE
+from components.trainer.ensemble_file import check_single_network
 
 _WEIGHTS = "_weights"  # The attribute of the exported module that lists the network's weights.
 
@@ -48,18 +49,20 @@ def find_warm_start(warm_start: str, base_model: str | None, classes: Sequence[s
     if base_model is None or not tf.io.gfile.exists(base_model):
         progress.report("warm start: nothing is served yet, so training begins from scratch")
         return None
+    check_single_network(base_model)
     check_class_list(base_model, classes)
     return base_model
 
 
 def check_exported(folder: str) -> None:
-    """Checks that there is an exported model, or the best weights of a training.
+    """Checks that there is an exported model of one network, or the best weights of a training.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is an ensemble.
     """
     if not tf.io.gfile.exists(f"{_variables(folder)}.index") and not best_weights(folder):
         raise UserError(f"trainer.warm_start: {folder} holds no exported model (variables/variables.index is missing)")
+    check_single_network(folder)
 
 
 def best_weights(folder: str) -> str | None:
@@ -87,12 +90,21 @@ def load_warm_start(network: keras.Model, folder: str) -> None:
     if best := best_weights(folder):
         _load_best(network, best)
         return
+    load_exported(network, folder)
+    progress.report(f"warm start: {len(network.weights)} weights from {folder}")
+
+
+def load_exported(network: keras.Model, folder: str) -> None:
+    """Loads the weights of an exported model into `network`, without running any of its code.
+
+    Raises:
+        UserError: as `load_warm_start`.
+    """
     reader = tf.train.load_checkpoint(_variables(folder))
     stored = _stored_weights(reader)
     _check_same(network.weights, stored, folder)
     for weight, source in zip(network.weights, stored, strict=True):
         weight.assign(reader.get_tensor(source.key))
-    progress.report(f"warm start: {len(stored)} weights from {folder}")
 
 
 def _load_best(network: keras.Model, best: str) -> None:

@@ -8,6 +8,7 @@ COMPRESSION = "GZIP"
 IMAGE = "image"  # bytes: raw samples, row by row: H·W·3 uint8, RGB; with `data.bands` H·W·C float32 in 0…255
 MASK = "mask"  # bytes: H·W raw uint8, class indices and void
 ID = "id"  # bytes: the pair's name
+FOLD = "fold"  # int64, only with `data.split.folds`: the fold, 0 in test
 CHANNEL_MEAN = "channel_mean"  # float [C]: over the training images, in 0…255; the same in each record
 CHANNEL_STD = "channel_std"  # float [C]: likewise
 CLASS_WEIGHT = "class_weight"  # float, one a class: likewise, mean 1

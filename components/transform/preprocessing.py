@@ -48,7 +48,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
         made = _native(inputs, config, num_classes, source, custom_config.get(keys.SLICE_COLUMN))
     else:
         made = _resized(inputs, config, num_classes, source)
-    return made | _limits_in_each(inputs, source)
+    return made | _limits_in_each(inputs, source) | _fold_of_each(inputs)
 
 
 def _native(
@@ -111,6 +111,11 @@ def _limits_in_each(inputs: dict[str, tf.Tensor], source: PixelSource) -> dict[s
         features.BAND_LOW: _repeat(source.limits.low_C, batch),
         features.BAND_HIGH: _repeat(source.limits.high_C, batch),
     }
+
+
+def _fold_of_each(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the records' folds, if the data has any."""
+    return {features.FOLD: inputs[records.FOLD]} if records.FOLD in inputs else {}
 
 
 def _channel_statistics(image_BHWC: tf.Tensor, least_variance: float) -> tuple[tf.Tensor, tf.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from components.trainer.batch_statistics import small_batch_warning
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
-from pipeline.dag.schema_file import read_schema, write_first_schema, written
+from pipeline.dag.schema_file import read_schema, with_folds, write_first_schema, written
 from pipeline.local.disk_need import print_need
 from registry.store import Registry
 
@@ -129,7 +129,7 @@ def _judge(config: RunConfig, rehearsal: Rehearsal, console: Console) -> GateRep
             return GateReport(passed=False, findings=findings)
         write_first_schema(config, summary)
         console.print(written(path), markup=False, soft_wrap=True)
-    schema = parse_schema(read_schema(path))
+    schema = parse_schema(with_folds(read_schema(path), config.data.split.folds))
     console.print(f"[green]✓[/] schema {escape(str(path))}", soft_wrap=True)
     baseline = read_baseline(Registry(config.registry_uri), summary.data_fingerprint, config.validation)
     anomalies = find_anomalies(rehearsal.statistics, schema)
@@ -188,13 +188,18 @@ def _print_splits(console: Console, summary: IngestionSummary) -> None:
         table.add_column(Text(name), justify="right")
     table.add_column("void", justify="right")
     for split in SPLITS:
-        pixels = summary.class_pixels.get(split, ())
-        total = max(sum(pixels), 1)
-        shares = [f"{count / total:.1%}" for count in pixels]
-        occurring = f"{sum(count > 0 for count in pixels)} of {len(summary.classes)}"
-        void = f"{summary.void_share(split):.1%}"
-        table.add_row(split, str(summary.used.get(split, 0)), *([occurring] if many else shares), void)
+        shares = _class_shares(summary.class_pixels.get(split, ()), many)
+        table.add_row(split, str(summary.used.get(split, 0)), *shares, f"{summary.void_share(split):.1%}")
+    for number, fold in enumerate(summary.folds, 1):
+        table.add_row(f"fold {number}", str(fold.pairs), *_class_shares(fold.class_pixels, many), "")
     console.print(table)
+
+
+def _class_shares(pixels: Sequence[int], many: bool) -> list[str]:
+    """Returns the share of each class among the pixels; of many classes, how many occur."""
+    if many:
+        return [f"{sum(count > 0 for count in pixels)} of {len(pixels)}"]
+    return [f"{count / max(sum(pixels), 1):.1%}" for count in pixels]
 
 
 def _print_quarantined(console: Console, quarantined: list[Quarantined]) -> None:

@@ -16,6 +16,7 @@ import click
 
 from common.errors import UserError
 from common.interruption import interrupted_by_sigterm
+from common.records import MAX_FOLDS
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
@@ -34,6 +35,10 @@ from pipeline.cli.options import (
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
 from pipeline.cli.weights_command import convert_weights
+
+DEFAULT_FOLDS = 5
+
+no_cache_option = click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
 
 
 def main() -> None:
@@ -72,7 +77,7 @@ def cli() -> None:
 @config_argument
 @set_option
 @date_option
-@click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
+@no_cache_option
 @handle_errors
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
@@ -85,6 +90,39 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
     Example:
       segpipe run pipeline/configs/sample.yaml --set trainer.epochs=5
     """
+    _run(config, overrides, date, no_cache)
+
+
+@cli.command()
+@config_argument
+@click.option(
+    "--folds",
+    type=click.IntRange(2, MAX_FOLDS),
+    help=f"Number of folds.  [default: data.split.folds of CONFIG, or else {DEFAULT_FOLDS}]",
+)
+@set_option
+@date_option
+@no_cache_option
+@handle_errors
+def crossval(config: Path, folds: int | None, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
+    """Run the pipeline with a model for each of several folds; the average of the models is evaluated and pushed.
+
+    All data outside the test split is divided into folds: groups stay together, and strata (`data.split.stratify`) are
+    balanced.  Each model is trained without one fold and evaluated on it.  The same as `segpipe run` with
+    `data.split.folds`, which a compiled pipeline has too.
+
+    \b
+    Example:
+      segpipe crossval pipeline/configs/sample.yaml --folds 3
+    """
+    from pipeline.config.run_config import load_config
+
+    if folds is None:
+        folds = load_config(config, overrides).data.split.folds or DEFAULT_FOLDS
+    _run(config, (*overrides, f"data.split.folds={folds}"), date, no_cache)
+
+
+def _run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     from rich.markup import escape
 
     from pipeline.cli.console import quiet_streams

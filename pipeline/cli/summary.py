@@ -8,16 +8,26 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation, Spread
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
 from components.evaluator.wording import coverage
 from components.example_gen.quarantine import SUMMARY_FILE as INGESTION_FILE
 from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
-from components.report.formats import void_shares
+from components.report.formats import ratio, void_shares
 from components.report.page import REPORT_FILE
-from components.report.tables import further_rows
-from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, StepSpec, display_name
+from components.report.tables import fold_table, further_rows
+from pipeline.dag.steps import (
+    CROSS_VALIDATOR,
+    DATA_GATE,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    PUSHER,
+    REPORT,
+    StepSpec,
+    display_name,
+)
 from pipeline.local.run import RunOutcome
 
 
@@ -32,8 +42,12 @@ def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None
         parts.append(_further(evaluation))
     if evaluation.candidate.slices:
         parts.append(_slices(evaluation))
+    if cross_validation := _cross_validation(outcome):
+        parts.append(_folds(cross_validation, evaluation))
     console.print()
     console.print(Group(*parts))
+    if cross_validation:
+        console.print(f"[dim]{cross_validation.caution}[/]", soft_wrap=True)
     console.print(_verdict(evaluation, push))
     console.print(f"report   {outcome.outputs[REPORT.component]['report'] / REPORT_FILE}", markup=False, soft_wrap=True)
     console.print(f"registry {push.registry}", markup=False, soft_wrap=True)
@@ -80,6 +94,35 @@ def _further(evaluation: Evaluation) -> Table:
     for row in further_rows(evaluation):
         table.add_row(row.label, Text(row.class_name), _figure(row.estimate))
     return table
+
+
+def _cross_validation(outcome: RunOutcome) -> CrossValidation | None:
+    if CROSS_VALIDATOR.component not in outcome.outputs:
+        return None
+    text = _read(outcome, CROSS_VALIDATOR, "cross_validation", CROSS_VALIDATION_FILE)
+    return CrossValidation.model_validate_json(text)
+
+
+def _folds(result: CrossValidation, evaluation: Evaluation) -> Table:
+    """Returns a row for each metric: the folds, their mean and deviation, the pooled value, the ensemble's on test."""
+    found = fold_table(result, evaluation)
+    last = (found.pooled, found.ensemble)
+    names = [*(row.name for row in found.folds), "mean ± deviation", *(row.name for row in last)]
+    table = _table("cross-validation", *names)
+    images = [*(row.pictures for row in found.folds), "", *(row.pictures for row in last)]
+    table.add_row("images", *map(str, images))
+    table.add_row("best epoch", *(str(row.best_epoch) for row in found.folds))
+    for place, metric in enumerate(found.metrics):
+        of_folds = [ratio(row.estimates[place].value) for row in found.folds]
+        both = [_figure(row.estimates[place]) for row in last]
+        table.add_row(Text(metric), *of_folds, _spread(found.spreads[place]), *both)
+    return table
+
+
+def _spread(spread: Spread) -> str:
+    if spread.mean is None:
+        return "–"
+    return f"{spread.mean:.3f}" + ("" if spread.deviation is None else f" ± {spread.deviation:.3f}")
 
 
 def _slices(evaluation: Evaluation) -> Table:

@@ -24,7 +24,7 @@ from components.pusher.card.config import ModelCardConfig
 from components.report.config import ReportConfig
 from components.serving_check.config import ServingCheckConfig
 from components.trainer.batch_statistics import check_batch_statistics
-from components.trainer.config import TrainerConfig
+from components.trainer.config import BLESSED, TrainerConfig
 from components.trainer.inference.config import check_band
 from components.trainer.losses.config import check_class_weights
 from components.trainer.windows.config import WindowsConfig
@@ -118,6 +118,7 @@ class RunConfig(Settings):
         self._check_scaling()
         self._check_windows()
         self._check_values()
+        self._check_folds()
         check_absent(self.validation, self.data.classes)
         check_band(self.trainer.inference, self.transform, len(self.data.classes), self.trainer.max_pixels)
         check_class_weights(self.trainer.class_weights, self.trainer.loss, self.data.classes)
@@ -178,6 +179,20 @@ class RunConfig(Settings):
         if bands is not None and bands.depth == "float32" and values == FullRange():
             raise ValueError(
                 "transform.values must be of type fixed or percentile with data.bands.depth float32, which has no range"
+            )
+
+    def _check_folds(self) -> None:
+        if self.data.split.folds is None:
+            return
+        if self.trainer.warm_start == BLESSED:
+            raise ValueError(
+                "trainer.warm_start must not be blessed with data.split.folds: the served model becomes an ensemble, "
+                "from which no single network can start; write none, or the folder of a single model"
+            )
+        if self.evaluator.split != "test":
+            raise ValueError(
+                "evaluator.split must be test with data.split.folds: eval is fold 1, on which the other folds' models "
+                "are trained"
             )
 
     def _slice_names(self) -> set[str] | None:

@@ -6,8 +6,10 @@ It is independent of the runner; `pipeline/local/run.py` runs it on this machine
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from tfx import types
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
@@ -17,7 +19,9 @@ from tfx.proto import trainer_pb2
 
 from components import component_keys as keys
 from components.baseline.component import Baseline
+from components.cross_validator.component import CrossValidator
 from components.data_gate.component import DataGate
+from components.ensemble.component import Ensemble
 from components.evaluator.component import SegmentationEvaluator
 from components.example_gen.component import ImageMaskExampleGen
 from components.pusher.component import RegistryPusher
@@ -25,16 +29,19 @@ from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
 from components.serving_check.component import ServingCheck
 from components.statistics import stats_options
+from components.trainer.component import FoldTrainer
 from components.trainer.config import BLESSED
 from components.tuner.component import HyperbandTuner
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.code_digest import code_digest
 from pipeline.dag.parameters import RunValues, bands_of, run_values
 from pipeline.dag.run_state import RunState
-from pipeline.dag.schema_file import read_schema
+from pipeline.dag.schema_file import read_schema, with_folds
 from pipeline.dag.steps import (
     BASELINE,
+    CROSS_VALIDATOR,
     DATA_GATE,
+    ENSEMBLE,
     EVALUATOR,
     EXAMPLE_GEN,
     PUSHER,
@@ -42,7 +49,10 @@ from pipeline.dag.steps import (
     SCHEMA_IMPORTER,
     SERVING_CHECK,
     TRANSFORM,
+    trainers_of,
 )
+
+_RUN_FN = "components.trainer.run.run_fn"
 
 
 class DataSteps(NamedTuple):
@@ -55,12 +65,38 @@ class DataSteps(NamedTuple):
     gate: DataGate
 
 
+class FoldSteps(NamedTuple):
+    """Steps of a cross-validation: a training for each fold, their metrics, and the average of their models."""
+
+    trainers: tuple[FoldTrainer, ...]
+    cross_validator: CrossValidator
+    ensemble: Ensemble
+
+
 class ModelSteps(NamedTuple):
-    """Steps from records to a model."""
+    """Steps from records to a model: one training, or one for each fold."""
 
     transform: Transform
     search: HyperbandTuner | None
-    trainer: Trainer
+    trainer: Trainer | None
+    folds: FoldSteps | None
+
+    @property
+    def last(self) -> Trainer | Ensemble:
+        """The step whose model is evaluated and pushed."""
+        last = self.trainer or (self.folds and self.folds.ensemble)
+        assert last is not None, "either one training, or one for each fold"
+        return last
+
+    @property
+    def model(self) -> types.BaseChannel:
+        """The model that is evaluated and pushed."""
+        return self.last.outputs["model"]
+
+    def in_order(self) -> list[BaseNode | None]:
+        """Returns all steps, as the pipeline runs them."""
+        of_folds = [*self.folds.trainers, self.folds.cross_validator, self.folds.ensemble] if self.folds else []
+        return [self.transform, self.search, self.trainer, *of_folds]
 
 
 class ReleaseSteps(NamedTuple):
@@ -83,13 +119,13 @@ def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
     baseline = Baseline(registry=config.registry_uri, registry_state=values.registry_state, code=code_digest(BASELINE))
     model = _model_steps(config, values, data, baseline)
     # If training does not need the baseline, it is fetched only afterwards.
-    baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.trainer)
+    baseline.add_upstream_node(data.gate if config.trainer.warm_start == BLESSED else model.last)
     release = _release_steps(config, values, data, model, baseline)
-    return [step for step in (*data, *model, baseline, *release) if step is not None]
+    return [step for step in (*data, *model.in_order(), baseline, *release) if step is not None]
 
 
 def _data_steps(config: RunConfig, values: RunValues) -> DataSteps:
-    schema_text = read_schema(config.schema_file)
+    schema_text = with_folds(read_schema(config.schema_file), config.data.split.folds)
     ingestion = ImageMaskExampleGen(
         data_config=values.data_config,
         seed=config.seed,
@@ -127,9 +163,12 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
         disable_statistics=True,
     )
     transform.add_upstream_node(data.gate)
-    inputs = {
+    records = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
+    }
+    inputs = {
+        **records,
         "base_model": baseline.outputs["model"] if config.trainer.warm_start == BLESSED else None,
         "train_args": trainer_pb2.TrainArgs(),
         "eval_args": trainer_pb2.EvalArgs(),
@@ -138,13 +177,38 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
     if config.tuner:
         settings = json.loads(values.search_settings)
         search = HyperbandTuner(tuner_fn="components.tuner.run.tuner_fn", custom_config=settings, **inputs)
-    trainer = Trainer(
-        run_fn="components.trainer.run.run_fn",
-        hyperparameters=search.outputs["best_hyperparameters"] if search else None,
-        custom_config=json.loads(values.trainer_settings),
-        **inputs,
+    chosen = search.outputs["best_hyperparameters"] if search else None
+    if config.data.split.folds:
+        folds = _fold_steps(config, values, data, {**records, "hyperparameters": chosen}, config.data.split.folds)
+        return ModelSteps(transform, search, None, folds)
+    settings = json.loads(values.trainer_settings)
+    trainer = Trainer(run_fn=_RUN_FN, hyperparameters=chosen, custom_config=settings, **inputs)
+    return ModelSteps(transform, search, trainer, None)
+
+
+def _fold_steps(
+    config: RunConfig, values: RunValues, data: DataSteps, inputs: Mapping[str, Any], folds: int
+) -> FoldSteps:
+    """Returns the steps of a cross-validation.
+
+    The trainings do not depend on each other: on a cluster they run at the same time.
+    """
+    settings = json.loads(values.trainer_settings)
+    trainers = tuple(
+        FoldTrainer(fold=fold, run_fn=_RUN_FN, custom_config=settings, **inputs).with_id(step.component)
+        for fold, step in enumerate(trainers_of(folds), 1)
     )
-    return ModelSteps(transform, search, trainer)
+    models = [trainer.outputs["model"] for trainer in trainers]
+    cross_validator = CrossValidator(
+        examples=data.ingestion.outputs["examples"],
+        models=models,
+        model_runs=[trainer.outputs["model_run"] for trainer in trainers],
+        config=config.evaluator,
+        classes=config.data.classes,
+        code=code_digest(CROSS_VALIDATOR),
+    )
+    ensemble = Ensemble(models=models, trainer_settings=values.trainer_settings, code=code_digest(ENSEMBLE), **inputs)
+    return FoldSteps(trainers, cross_validator, ensemble)
 
 
 def _release_steps(
@@ -152,7 +216,7 @@ def _release_steps(
 ) -> ReleaseSteps:
     evaluator = SegmentationEvaluator(
         examples=data.ingestion.outputs["examples"],
-        model=model.trainer.outputs["model"],
+        model=model.model,
         baseline_model=baseline.outputs["model"],
         config=config.evaluator,
         classes=config.data.classes,
@@ -162,7 +226,7 @@ def _release_steps(
     if check:
         check.add_upstream_node(evaluator)
     pusher = RegistryPusher(
-        model=check.outputs["checked_model"] if check else model.trainer.outputs["model"],
+        model=check.outputs["checked_model"] if check else model.model,
         infra_blessing=check.outputs["blessing"] if check else None,
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
@@ -178,8 +242,9 @@ def _release_steps(
         examples=data.ingestion.outputs["examples"],
         quarantine=data.ingestion.outputs["quarantine"],
         gate=data.gate.outputs["gate"],
-        model_run=model.trainer.outputs["model_run"],
-        model=model.trainer.outputs["model"],
+        model_run=model.trainer.outputs["model_run"] if model.trainer else None,
+        cross_validation=model.folds.cross_validator.outputs["cross_validation"] if model.folds else None,
+        model=model.model,
         evaluation=evaluator.outputs["evaluation"],
         infra_blessing=check.outputs["blessing"] if check else None,
         pushed_model=pusher.outputs["pushed_model"],
@@ -194,7 +259,7 @@ def _serving_check(config: RunConfig, values: RunValues, data: DataSteps, model:
         return None
     return ServingCheck(
         examples=data.ingestion.outputs["examples"],
-        model=model.trainer.outputs["model"],
+        model=model.model,
         config=config.serving_check,
         trainer_settings=values.trainer_settings,
         model_name=config.name,

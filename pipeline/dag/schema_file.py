@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import progress
+from common import progress, records
 from common.errors import UserError
 from pipeline.config.run_config import RunConfig
 
 if TYPE_CHECKING:
     from components.data_gate.result import Finding
     from components.example_gen.quarantine import IngestionSummary
+
+_FOLD_FEATURE = """
+feature {{
+  name: "{name}"
+  type: INT
+  presence {{ min_fraction: 1 min_count: 1 }}
+  shape {{}}
+  int_domain {{ min: 0 max: {folds} }}
+}}
+"""
 
 
 def read_schema(path: Path) -> str:
@@ -38,6 +48,13 @@ def read_schema(path: Path) -> str:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return text
+
+
+def with_folds(schema: str, folds: int | None) -> str:
+    """Returns the schema's text with the feature that records have only with `data.split.folds`."""
+    if not folds:
+        return schema
+    return schema + _FOLD_FEATURE.format(name=records.FOLD, folds=folds)
 
 
 def provide_schema(config: RunConfig) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from common.records import MAX_FOLDS
 from components import component_keys as keys
 
 
@@ -17,7 +18,7 @@ class StepSpec:
     """What the runners, the cache and the user interface know about a step.
 
     Attributes:
-        component: Class name of the TFX component, which is also its id in the DAG.
+        component: Id of the TFX component in the DAG, which is its class name unless there are several of the class.
         display_name: Name shown on the console and in the dashboard.
         entry_points: Modules of this project that the step runs; its code digest covers their import closure. Empty for
             a standard TFX step.
@@ -33,8 +34,8 @@ class StepSpec:
 
     @property
     def task(self) -> str:
-        """Task name on a cluster: `ImageMaskExampleGen` → `image-mask-example-gen`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.component).lower()
+        """Task name on a cluster: `DataGate` → `data-gate`, `TrainerFold2` → `trainer-fold-2`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])", "-", self.component).lower()
 
 
 DATA_PATHS = ("data.source.root", "data.source.data_dir")
@@ -70,9 +71,21 @@ TUNER = StepSpec(
 TRAINER = StepSpec(
     "Trainer",
     "Train",
-    entry_points=("components.trainer.run",),
+    entry_points=("components.trainer.run", "components.trainer.executor"),
     run_values={keys.CUSTOM_CONFIG: "trainer_settings"},
     paths=_TRAINING_PATHS,
+)
+FOLD_TRAINERS = tuple(
+    replace(TRAINER, component=f"{TRAINER.component}Fold{fold}", display_name=f"Train fold {fold}")
+    for fold in range(1, MAX_FOLDS + 1)
+)
+"""The Trainers of a cross-validation, from fold 1; they take the place of `TRAINER`."""
+CROSS_VALIDATOR = StepSpec("CrossValidator", "Evaluate folds", entry_points=("components.cross_validator.executor",))
+ENSEMBLE = StepSpec(
+    "Ensemble",
+    "Average models",
+    entry_points=("components.ensemble.executor",),
+    run_values={keys.TRAINER_SETTINGS: "trainer_settings"},
 )
 BASELINE = StepSpec(
     "Baseline",
@@ -116,6 +129,9 @@ STEPS = (
     TRANSFORM,
     TUNER,
     TRAINER,
+    *FOLD_TRAINERS,
+    CROSS_VALIDATOR,
+    ENSEMBLE,
     BASELINE,
     EVALUATOR,
     SERVING_CHECK,
@@ -123,6 +139,12 @@ STEPS = (
     REPORT,
 )
 """All steps, in the order of the pipeline."""
+
+
+def trainers_of(folds: int | None) -> tuple[StepSpec, ...]:
+    """Returns the trainings of a pipeline: one, or that of each fold."""
+    return FOLD_TRAINERS[:folds] if folds else (TRAINER,)
+
 
 _BY_COMPONENT = {step.component: step for step in STEPS}
 

@@ -18,11 +18,11 @@ from rich.markup import escape
 
 from common.errors import UserError
 from common.machine_faults import megabytes
-from components.trainer.architectures import Architecture
+from components.trainer.architectures import Architecture, untrained
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
 from pipeline.config.run_config import RunConfig
-from pipeline.dag.steps import BASELINE, EXAMPLE_GEN, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
+from pipeline.dag.steps import BASELINE, ENSEMBLE, EXAMPLE_GEN, FOLD_TRAINERS, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
 _COMPRESSED = 0.75  # Ratio of TFX's compression of transformed records, for photographs.
@@ -40,11 +40,21 @@ class DiskNeed(NamedTuple):
     model: int
     """One exported model."""
     checkpoints: int
+    """Of one training, which deletes them at its end."""
+    folds: int = 0
+    """Folds of cross-validation, each with a model; the average of them is as large as all together."""
 
     @property
     def models(self) -> int:
         """Peak of all models: checkpoints during training; later the copy that the serving check uses."""
+        if self.folds:
+            return self.folds * self.model + max(self.checkpoints, 2 * self.served)
         return self.model + max(self.checkpoints, self.model)
+
+    @property
+    def served(self) -> int:
+        """The model that is pushed."""
+        return max(1, self.folds) * self.model
 
     @property
     def workspace(self) -> int:
@@ -56,10 +66,11 @@ class DiskNeed(NamedTuple):
         needs = {
             EXAMPLE_GEN.component: self.records,
             TRANSFORM.component: self.transformed,
-            TRAINER.component: self.model + self.checkpoints,
-            SERVING_CHECK.component: self.model,
-            BASELINE.component: self.model,
-            PUSHER.component: self.model,
+            **{step.component: self.model + self.checkpoints for step in (TRAINER, *FOLD_TRAINERS)},
+            ENSEMBLE.component: self.served,
+            SERVING_CHECK.component: self.served,
+            BASELINE.component: self.served,
+            PUSHER.component: self.served,
         }
         return needs.get(name)
 
@@ -81,6 +92,7 @@ def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int)
         transformed=int(_NATIVE * source_bytes * transform.scale**2) if transform.crops else resized,
         model=_GRAPH + weights,
         checkpoints=_CHECKPOINTS * weights,
+        folds=config.data.split.folds or 0,
     )
 
 
@@ -101,7 +113,7 @@ def measure_need(config: RunConfig) -> DiskNeed:
 def num_weights(config: RunConfig) -> int:
     """Counts the network's weights by building it, untrained."""
     bands = len(config.data.bands.used) if config.data.bands else RGB.bands
-    return _count_weights(_untrained(config.trainer.model), config.transform, len(config.data.classes), bands)
+    return _count_weights(untrained(config.trainer.model), config.transform, len(config.data.classes), bands)
 
 
 @functools.lru_cache(maxsize=16)
@@ -166,16 +178,10 @@ def _by_disk(config: RunConfig, need: DiskNeed) -> dict[Path, int]:
     """Returns an existing folder of each disk that the run writes to, and the bytes that it needs there."""
     wanted = [(config.workspace_dir, need.workspace)]
     if "://" not in config.registry_uri:
-        wanted.append((Path(config.registry_uri), need.model))
+        wanted.append((Path(config.registry_uri), need.served))
     disks: dict[int, tuple[Path, int]] = {}
     for path, size in wanted:
         folder = next(part for part in (path, *path.parents) if part.is_dir())
         first, before = disks.get(folder.stat().st_dev, (folder, 0))
         disks[folder.stat().st_dev] = first, before + size
     return dict(disks.values())
-
-
-def _untrained(model: Architecture) -> Architecture:
-    if model.encoder is None:
-        return model
-    return model.model_copy(update={"encoder": model.encoder.model_copy(update={"weights": "none"})})

@@ -13,14 +13,14 @@ import pytest
 
 from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compile.compiler import compile_pipeline
-from tests.support.compiled_pipelines import EVERYTHING, compiled
+from tests.support.compiled_pipelines import EVERYTHING, FOLDS, compiled
 
 GOLDEN = Path("tests/kubeflow/golden")
 RENEW = "SEGPIPE_RENEW_GOLDEN"
 SAMPLE = Path("pipeline/configs/sample.yaml")
 
 
-@pytest.mark.parametrize("config", [SAMPLE, EVERYTHING], ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", [SAMPLE, EVERYTHING, FOLDS], ids=lambda path: path.stem)
 def test_the_compiled_pipeline_is_the_golden_one(config: Path) -> None:
     golden = GOLDEN / f"{config.stem}.yaml"
     if os.environ.get(RENEW):

@@ -16,6 +16,8 @@ from pipeline.kubeflow.compile.compiler import compile_pipeline
 SHIPPED = sorted(Path("pipeline/configs").glob("*.yaml"))
 EVERYTHING = Path("tests/kubeflow/configs/everything.yaml")
 """A configuration with most of what may be said of a cluster."""
+FOLDS = Path("tests/kubeflow/configs/folds.yaml")
+"""A cross-validation, with several workers and options for the trainings of the folds."""
 
 
 @functools.cache

@@ -48,7 +48,7 @@ def scene_registry(
         limits = Range(tf.constant([10.0, 0.0, 40.0]), tf.constant([200.0, 900.0, 1000.0]))
         source = scaled_source(PixelFormat(3, depth), limits)
     served = ServedModel(
-        _network(tile_2, normalize, width),
+        [_network(tile_2, normalize, width)],
         _resizing(tile_2, source),
         transform,
         CLASS_NAMES,

@@ -74,7 +74,7 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
 
     inference = InferenceConfig.model_validate({"mode": mode, "batch": 1})
     transform = TransformConfig(height=TILE, width=TILE)
-    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
+    export(ServedModel([network], transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
 
 
 def export_bands(bands: int, folder: str) -> None:
@@ -105,7 +105,7 @@ def export_bands(bands: int, folder: str) -> None:
         return {features.IMAGE: tf.map_fn(to_model, parsed[records.IMAGE_ENCODED], fn_output_signature=tf.string)}
 
     network, transform = keras.Model(image, scores), TransformConfig(height=TILE, width=TILE, normalize="none")
-    export(ServedModel(network, transform_layer, transform, CLASS_NAMES, MAX_PIXELS, source=source), folder)
+    export(ServedModel([network], transform_layer, transform, CLASS_NAMES, MAX_PIXELS, source=source), folder)
 
 
 def trainer_settings(mode: str) -> str:

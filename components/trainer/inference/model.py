@@ -51,7 +51,7 @@ from components.trainer.inference.postprocess import Answer, Argmax, answer_spec
 from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
 from components.trainer.inference.traced_once import traced_once
-from components.trainer.predictions import probabilities_BHWC
+from components.trainer.predictions import mean_probabilities_BHWC
 from components.transform import features
 from components.transform.bands import scaled_values
 from components.transform.config import TransformConfig
@@ -72,11 +72,11 @@ def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
 
 
 class ServedModel(tf.Module):
-    """The network with the transform graph that made its training records."""
+    """One or several networks, whose probabilities are averaged, with the transform graph of their training records."""
 
     def __init__(
         self,
-        model: keras.Model,
+        networks: Sequence[keras.Model],
         transform_layer: keras.layers.Layer,
         transform: TransformConfig,
         classes: Sequence[str],
@@ -87,9 +87,10 @@ class ServedModel(tf.Module):
         super().__init__(name="segpipe")
         # Weights and a plain function: a Keras model as an attribute would be saved as one, with an unused trace of
         # each of its layers.
-        self._weights = model.weights
+        self._weights = [weight for network in networks for weight in network.weights]
+        self.members = len(networks)
         traced = traced_once(tf.TensorSpec([None, transform.height, transform.width, source.pixels.bands], tf.float32))
-        network = traced(lambda image_BHWC: probabilities_BHWC(model(image_BHWC, training=False)))
+        network = traced(lambda image_BHWC: mean_probabilities_BHWC(networks, image_BHWC))
         self._network = with_test_time_augmentation(
             lambda image_BHWC: network(tf.cast(image_BHWC, tf.float32)), inference.flips
         )

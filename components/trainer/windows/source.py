@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from common.errors import UserError
+from components.trainer.record_files import Files, read_records
 from components.trainer.windows.strips import NativeImage, Strips, parse_image
 from components.transform import features
 
@@ -46,7 +47,7 @@ class Held(NamedTuple):
 class NativeRecords(NamedTuple):
     """The records of a split."""
 
-    files: tuple[str, ...]
+    files: Files
     held: Held | None
     """The images; `None` if they do not fit into the memory limit."""
     height_N: npt.NDArray[np.int64]
@@ -56,7 +57,7 @@ class NativeRecords(NamedTuple):
     """Pixels of each class in the split."""
 
 
-def read_native(files: Sequence[str], num_classes: int, limit: int) -> NativeRecords:
+def read_native(files: Files, num_classes: int, limit: int) -> NativeRecords:
     """Reads the records once; all are held in memory if they take at most `limit` bytes.
 
     Raises:
@@ -67,7 +68,7 @@ def read_native(files: Sequence[str], num_classes: int, limit: int) -> NativeRec
     size, rows = 0, []
     in_strips = tf.function(lambda record: parse_image(record, num_classes), autograph=False)
     with tf.device("CPU"):
-        for record in tf.data.TFRecordDataset(sorted(files), features.COMPRESSION):
+        for record in read_records(files):
             row = tf.io.parse_single_example(record, spec)
             rows.append({name: value.numpy() for name, value in row.items()})
             size += int(tf.strings.length(record))
@@ -79,7 +80,7 @@ def read_native(files: Sequence[str], num_classes: int, limit: int) -> NativeRec
             raise UserError("a split has no record: every pair was quarantined, or its share in data.split is 0")
         order = sorted(range(len(rows)), key=lambda place: rows[place][features.ID])
         return NativeRecords(
-            files=tuple(sorted(files)),
+            files=files,
             held=None if held is None else _hold([held[place] for place in order]),
             height_N=np.array([rows[place][features.HEIGHT] for place in order]),
             width_N=np.array([rows[place][features.WIDTH] for place in order]),
@@ -104,12 +105,7 @@ def _hold(images: Sequence[NativeImage]) -> Held:
 
 def streamed(records: NativeRecords, shuffled: bool) -> tf.data.Dataset:
     """Returns the serialised records, read from several files at once, or in order."""
-    if not shuffled:
-        return tf.data.TFRecordDataset(list(records.files), features.COMPRESSION)
-    shards = tf.data.Dataset.from_tensor_slices(list(records.files)).shuffle(len(records.files), seed=0)
-    return shards.interleave(
-        lambda shard: tf.data.TFRecordDataset(shard, features.COMPRESSION), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    return read_records(records.files, interleaved=shuffled)
 
 
 def parse_small(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

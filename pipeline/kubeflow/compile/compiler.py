@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
+from pipeline.kubeflow.compile.fold_steps import with_fold_steps
 from pipeline.kubeflow.compile.paths import on_cluster
 from pipeline.kubeflow.compile.platform import platform_spec
 from pipeline.kubeflow.compile.platform_validation import check_platform
@@ -29,10 +30,10 @@ def compile_pipeline(config: RunConfig) -> str:
         UserError: the curated schema does not exist, a step cannot reach a path, or the backend would refuse
             the result; the text names the step and the reason.
     """
-    there = with_workers(on_cluster(config))
+    there = with_workers(with_fold_steps(on_cluster(config)))
     spec = cluster_spec(tfx_spec(there), there)
     tasks = sorted(executor.removeprefix("exec-") for executor in spec["deploymentSpec"]["executors"])
-    check_step_names(config.kubeflow, tasks)
+    check_step_names(there.kubeflow, tasks)
     platform = platform_spec(there, tasks)
     check_spec(spec)
     check_platform(platform, spec)

@@ -7,12 +7,14 @@ backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
 from __future__ import annotations
 
 from pipeline.config.run_config import RunConfig
-from pipeline.dag.steps import TRAINER
+from pipeline.dag.steps import FOLD_TRAINERS, TRAINER
 from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.compile.paths import mounts
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import NOTIFY
+
+_TRAINING_TASKS = frozenset(step.task for step in (TRAINER, *FOLD_TRAINERS))
 
 
 def platform_spec(config: RunConfig, tasks: list[str]) -> Json:
@@ -54,7 +56,7 @@ def _tolerations(config: RunConfig, task: str, options: StepOptions) -> tuple[To
     """
     if options.tolerations is not None:
         return options.tolerations
-    workers = config.kubeflow.workers if task == TRAINER.task else None
+    workers = config.kubeflow.workers if task in _TRAINING_TASKS else None
     devices = options.accelerator or (workers and workers.accelerator)
     return (Toleration(key=devices.resource, effect="NoSchedule"),) if devices else ()
 

@@ -29,7 +29,7 @@ from pipeline.kubeflow.names import IS_TRAINING_DUE
 from registry.store import Registry
 
 _CHANGEABLE = ("data", "trainer", "report")
-_FIXED = ("data.classes", "trainer.workers")
+_FIXED = ("data.classes", "data.split.folds", "trainer.workers")
 
 
 def survey(compiled: Json, parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -17,8 +17,8 @@ from common.errors import UserError
 from components import component_keys as keys
 from components.trainer.config import TrainerConfig
 from pipeline.config.run_config import RunConfig
-from pipeline.dag.steps import TRAINER
-from pipeline.kubeflow.config import Workers
+from pipeline.dag.steps import trainers_of
+from pipeline.kubeflow.config import StepOptions, Workers
 from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import COMMAND
 from pipeline.kubeflow.workers.cluster import Cluster
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 WORKERS_VARIABLE = "SEGPIPE_WORKERS"
-"""Environment variable of the step `trainer` with `kubeflow.workers` as JSON."""
+"""Environment variable of the steps that train with `kubeflow.workers` as JSON."""
 
 _OWN_RUN_FN = "components.trainer.run.run_fn"
 _HANDING_OVER = "pipeline.kubeflow.workers.training.run_fn"
@@ -38,7 +38,7 @@ _GONE_SECONDS = 20.0  # Of a terminated pod's 30 seconds.
 
 
 def with_workers(config: RunConfig) -> RunConfig:
-    """Returns the configuration with what the step `trainer` needs to start workers, if there are several.
+    """Returns the configuration with what the steps that train need to start workers, if there are several.
 
     Raises:
         UserError: no shared storage is configured for several workers.
@@ -51,13 +51,17 @@ def with_workers(config: RunConfig) -> RunConfig:
             f"trainer.workers is {config.trainer.workers}, so the pods need storage that they share: give "
             "kubeflow.workers a volume (ReadWriteMany) or a bucket"
         )
-    options = config.kubeflow.options_of(TRAINER.task)
+    trainings = [step.task for step in trainers_of(config.data.split.folds)]
+    changed = {task: _with_meeting(config.kubeflow.options_of(task), meeting) for task in trainings}
+    steps = {**config.kubeflow.steps, **changed}
+    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update={"steps": steps})})
+
+
+def _with_meeting(options: StepOptions, meeting: Workers) -> StepOptions:
     changes: Json = {"env": {**(options.env or {}), WORKERS_VARIABLE: meeting.model_dump_json(exclude_none=True)}}
     if meeting.volume and meeting.volume not in (options.volumes or ()):
         changes["volumes"] = (*(options.volumes or ()), meeting.volume)
-    changed = options.model_copy(update=changes)
-    steps = {**config.kubeflow.steps, TRAINER.task: changed}
-    return config.model_copy(update={"kubeflow": config.kubeflow.model_copy(update={"steps": steps})})
+    return options.model_copy(update=changes)
 
 
 def hand_over(parameters: Mapping[str, Any]) -> Json:

@@ -15,15 +15,31 @@ from tfx.types import artifact, standard_artifacts
 
 from common import records
 from common.confusion import confusion_counts_BCC
+from components.artifacts import CrossValidationResult
+from components.cross_validator import executor as cross_validator
+from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
 from components.evaluator import executor
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.counts import confusion_counts
 from components.evaluator.results import RESULTS_FILE, Evaluation
+from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 SIZE = 16
 CLASSES = ("ground", "water", "roof")
 GOOD, WORSE = (75, 150), (110, 150)
 """Levels of a model that finds the bands, and of one that takes much water for ground."""
+
+HISTORY = TrainingHistory(
+    epochs=(),
+    best_epoch=3,
+    parameters=1,
+    seconds=1.0,
+    milliseconds_per_step=1.0,
+    device="2 CPU cores",
+    stopped="all epochs done",
+    train_pictures=8,
+    eval_pictures=4,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,6 +238,49 @@ def evaluate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) ->
         return Outcome(found, uri, outputs["blessing"][0])
 
     return run
+
+
+@pytest.fixture
+def history() -> TrainingHistory:
+    """A training whose best epoch is the third."""
+    return HISTORY
+
+
+@pytest.fixture
+def cross_validate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) -> Callable[..., CrossValidation]:
+    """Runs the executor of `CrossValidator`: pictures by their fold, and the levels of each fold's model."""
+
+    def run(folds: dict[int, list[Picture]], levels: list[tuple[int, ...]], config: EvaluatorConfig) -> CrossValidation:
+        for split, numbers in (("eval", {1}), ("train", set(folds) - {0, 1}), ("test", {0})):
+            folder = tmp_path / "examples" / f"Split-{split}"
+            folder.mkdir(parents=True)
+            with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), "GZIP") as writer:
+                for number in sorted(numbers & set(folds)):
+                    for picture in folds[number]:
+                        writer.write(_in_fold(to_record(picture), number))
+        examples = _artifact(standard_artifacts.Examples, tmp_path / "examples")
+        examples.split_names = '["train", "eval", "test"]'
+        inputs = {"examples": [examples]}
+        for number, each in enumerate(levels, 1):
+            (tmp_path / f"run-{number}").mkdir()
+            (tmp_path / f"run-{number}" / HISTORY_FILE).write_text(HISTORY.model_dump_json())
+            inputs[f"model_{number}"] = [_artifact(standard_artifacts.Model, model_folder(each))]
+            inputs[f"model_run_{number}"] = [_artifact(standard_artifacts.ModelRun, tmp_path / f"run-{number}")]
+        output = _artifact(CrossValidationResult, tmp_path / "cross_validation")
+        context = cross_validator.Executor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=unused"], tmp_dir=str(tmp_path / "tmp")
+        )
+        properties = {"evaluator_config": config.model_dump_json(), "classes": json.dumps(CLASSES), "code": ""}
+        cross_validator.Executor(context).Do(inputs, {"cross_validation": [output]}, properties)
+        return CrossValidation.model_validate_json((Path(output.uri) / CROSS_VALIDATION_FILE).read_text())
+
+    return run
+
+
+def _in_fold(record: bytes, fold: int) -> bytes:
+    example = tf.train.Example.FromString(record)
+    example.features.feature[records.FOLD].int64_list.value.append(fold)
+    return example.SerializeToString()
 
 
 def _artifact(kind: type[artifact.Artifact], folder: Path) -> artifact.Artifact:

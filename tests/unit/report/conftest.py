@@ -15,6 +15,7 @@ from PIL import Image
 
 from common import records
 from common.confusion import confusion_counts_BCC
+from components.cross_validator.result import CrossValidation, FoldResult
 from components.data_gate.result import Finding, GateReport
 from components.evaluator import counts
 from components.evaluator.results import Check, Estimate, Evaluation, Measured, SliceMetrics, Verdict
@@ -114,6 +115,16 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def cross_validation() -> CrossValidation:
+    """Two folds, of 40 and 41 images."""
+    classes = ("ground", "roof")
+    folds = [_metrics(np.array([[900, 100], [50, 400 + 50 * i]]), classes, pictures=40 + i) for i in range(2)]
+    results = [FoldResult(fold=i, metrics=one, history=_history(4)) for i, one in enumerate(folds, 1)]
+    pooled = _metrics(np.array([[1800, 200], [100, 850]]), classes, pictures=81)
+    return CrossValidation(classes=classes, folds=tuple(results), pooled=pooled)
+
+
+@pytest.fixture
 def make_report() -> Callable[..., ReportData]:
     """A run with the classes that are given; every further argument replaces a part of it."""
     return _report
@@ -126,7 +137,7 @@ def _report(classes: tuple[str, ...] = ("ground", "roof"), epochs: int = 5, **pa
         ingestion=_ingestion(classes),
         quarantined=(Quarantined(id="a17", image="images/a17.png", reason=Reason.MISSING_MASK, detail="no mask a17"),),
         gate=GateReport(passed=True, findings=(Finding(check="size", split="train", passed=True, detail="80 pairs"),)),
-        history=_history(epochs),
+        trainings=(_history(epochs),),
         evaluation=_evaluation(classes),
         serving=ServingCheckResult(
             engine="the embedded server",
@@ -195,10 +206,10 @@ def _estimate(value: float) -> Estimate:
     return Estimate(value=value, low=max(0.0, value - 0.05), high=min(1.0, value + 0.05))
 
 
-def _metrics(confusion_CC: np.ndarray, classes: tuple[str, ...], **where: object) -> SliceMetrics:
+def _metrics(confusion_CC: np.ndarray, classes: tuple[str, ...], pictures: int = 10, **where: object) -> SliceMetrics:
     named = {name: _estimate(value) for name, value in counts.named_metrics(confusion_CC, classes).items()}
     return SliceMetrics(
-        pictures=10,
+        pictures=pictures,
         mean_iou=named["mean_iou"],
         mean_dice=named["mean_dice"],
         pixel_accuracy=named["pixel_accuracy"],

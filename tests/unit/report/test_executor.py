@@ -58,7 +58,7 @@ def artifacts(tmp_path, make_report, scenes, write_split, model_folder):
     folders = {
         "quarantine": (Quarantine, {"summary__json": data.ingestion.model_dump_json(), "quarantine__jsonl": lines}),
         "gate": (GateResult, {"gate__json": data.gate.model_dump_json()}),
-        "model_run": (standard_artifacts.ModelRun, {"history__json": data.history.model_dump_json()}),
+        "model_run": (standard_artifacts.ModelRun, {"history__json": data.trainings[0].model_dump_json()}),
         "evaluation": (standard_artifacts.ModelEvaluation, {"metrics__json": data.evaluation.model_dump_json()}),
         "pushed_model": (standard_artifacts.PushedModel, {"pushed__json": data.push.model_dump_json()}),
     }

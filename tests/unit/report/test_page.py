@@ -141,7 +141,7 @@ def test_the_bare_minimum_of_a_run_still_renders(make_report):
         data,
         ingestion=ingestion,
         gate=GateReport(passed=True, findings=()),
-        history=data.history.model_copy(update={"epochs": ()}),
+        trainings=(data.trainings[0].model_copy(update={"epochs": ()}),),
         evaluation=data.evaluation.model_copy(update={"candidate": candidate, "baseline": None}),
     )
     assert Outline(page.render(data)).open == []
@@ -224,7 +224,8 @@ def test_boundaries_and_objects_stand_under_the_classes(make_report):
 
 def test_epochs_that_are_not_in_the_curves_are_named(make_report):
     data = make_report()
-    epochs = list(data.history.epochs)
+    epochs = list(data.trainings[0].epochs)
     epochs[2] = epochs[2].model_copy(update={"metrics": {**epochs[2].metrics, "loss": None}})
-    text = page.render(dataclasses.replace(data, history=data.history.model_copy(update={"epochs": tuple(epochs)})))
+    run = data.trainings[0].model_copy(update={"epochs": tuple(epochs)})
+    text = page.render(dataclasses.replace(data, trainings=(run,)))
     assert "a metric of epoch 3." in text

@@ -73,7 +73,7 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
             network = build_model(UNet(width=4, depth=2), of.config, NUM_CLASSES, np.full(3, 60.0), np.full(3, 50.0))
             layer = tft.TFTransformOutput(str(of.graph)).transform_features_layer()
             inference = InferenceConfig(**settings)  # type: ignore[arg-type]
-            served = ServedModel(network, layer, of.config, CLASS_NAMES, max_pixels, inference)
+            served = ServedModel([network], layer, of.config, CLASS_NAMES, max_pixels, inference)
             made[key] = Exported(network, served, _in_memory(served))
             if saved:
                 folder = tmp_path_factory.mktemp("export") / "new"

@@ -74,7 +74,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     assert result is not None
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
     served = ServedModel(
-        result.network,
+        [result.network],
         layer,
         transformed.config,
         CLASS_NAMES,

@@ -32,7 +32,7 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
     model.set_weights([np.random.default_rng(i).random(w.shape) for i, w in enumerate(model.get_weights())])
     folder = str(tmp_path_factory.mktemp("exported"))
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(model, layer, transformed.config, CLASS_NAMES, 100_000), folder)
+    export(ServedModel([model], layer, transformed.config, CLASS_NAMES, 100_000), folder)
     return model, folder
 
 

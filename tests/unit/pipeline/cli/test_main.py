@@ -15,6 +15,7 @@ from pipeline.cli.main import cli
 
 COMMANDS = [
     "run",
+    "crossval",
     "sample-data",
     "check",
     "preview",
@@ -156,3 +157,16 @@ def test_a_command_takes_no_more_of_a_gpu_than_it_needs(
     with pytest.raises(SystemExit):
         cli(["versions", "--registry", str(tmp_path)], standalone_mode=False)
     assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == then
+
+
+@pytest.mark.parametrize("folds", ["1", "11"])
+def test_folds_have_limits(folds: str) -> None:
+    done = segpipe("crossval", "pipeline/configs/sample.yaml", "--folds", folds)
+    assert done.returncode == 2
+    assert "2<=x<=10" in done.stderr
+
+
+def test_what_does_not_go_with_folds_is_refused_before_anything_runs() -> None:
+    done = segpipe("crossval", "pipeline/configs/sample.yaml", "--set", "trainer.warm_start=blessed")
+    assert done.returncode == 1
+    assert "trainer.warm_start must not be blessed with data.split.folds" in done.stderr

@@ -46,3 +46,13 @@ def test_the_trainings_of_the_workspace_are_shown_until_ctrl_c(minimal: Path, tm
             process.send_signal(signal.SIGINT)
             process.communicate()
     assert process.returncode in (0, 130)
+
+
+def test_the_trainings_of_all_folds_are_shown_together(
+    minimal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "artifacts" / "TrainerFold1" / "model_run" / "7" / "tensorboard").mkdir(parents=True)
+    given: list[str] = []
+    monkeypatch.setattr("os.execv", lambda _, arguments: given.extend(arguments))
+    open_tensorboard(load_config(minimal, [f"workspace={tmp_path}", "data.split.folds=2"]), "127.0.0.1", 0)
+    assert given[given.index("--logdir") + 1] == str(tmp_path / "artifacts")

@@ -237,3 +237,22 @@ def test_windows_are_served_and_evaluated_in_tiles_at_their_scale(minimal: Path)
 def test_settings_of_windows_that_do_not_fit_are_refused(minimal: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_config(minimal, overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.warm_start=blessed", "the served model becomes an ensemble, from which no single network can start"),
+        ("evaluator.split=eval", "evaluator.split must be test with data.split.folds: eval is fold 1"),
+        ("data.split.folds=11", "data.split.folds: must be a whole number from 2 to 10, not 11"),
+    ],
+)
+def test_what_does_not_go_with_folds_is_refused(minimal: Path, override: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_config(minimal, ["data.split.folds=3", override])
+    assert message in str(caught.value)
+
+
+def test_several_workers_and_a_search_go_with_folds(minimal: Path) -> None:
+    config = load_config(minimal, ["data.split.folds=3", "trainer.workers=2", "tuner={max_epochs: 2}"])
+    assert config.data.split.folds == 3

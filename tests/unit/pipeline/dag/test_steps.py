@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
+from common.records import MAX_FOLDS
 from pipeline.config.run_config import load_config
 from pipeline.dag.parameters import RunValues
 from pipeline.dag.pipeline import create_steps
@@ -14,16 +16,38 @@ from pipeline.dag.run_state import RunState
 from pipeline.dag.steps import STEPS, TRAINER, StepSpec, display_name, step_of
 from pipeline.kubeflow.compile.tfx_output import placeholders
 
+ONE_MODEL, FOLDS = (), (f"data.split.folds={MAX_FOLDS}",)
 
-@pytest.fixture(scope="module")
-def components() -> dict[str, object]:
-    """All steps of a pipeline with every optional one."""
-    config = load_config("pipeline/configs/sample.yaml", ["tuner={max_epochs: 2}"])
+
+def steps_of(*overrides: str) -> dict[str, object]:
+    """The steps of a pipeline with every optional one."""
+    config = load_config("pipeline/configs/sample.yaml", ["tuner={max_epochs: 2}", *overrides])
     return {step.id: step for step in create_steps(config, RunState(**placeholders()))}
 
 
-def test_the_table_has_each_step_of_the_dag_in_its_order(components: dict[str, object]) -> None:
-    assert [step.component for step in STEPS] == list(components)
+@pytest.fixture(scope="module")
+def components() -> dict[str, object]:
+    """All steps of a pipeline with one model, and of one with as many folds as there may be."""
+    return steps_of(*ONE_MODEL) | steps_of(*FOLDS)
+
+
+@pytest.mark.parametrize("overrides", [ONE_MODEL, FOLDS])
+def test_the_table_has_each_step_of_the_dag_in_its_order(overrides: tuple[str, ...]) -> None:
+    ids = list(steps_of(*overrides))
+    assert [step.component for step in STEPS if step.component in ids] == ids
+
+
+def test_the_table_has_no_step_that_no_pipeline_has(components: dict[str, object]) -> None:
+    assert {step.component for step in STEPS} == set(components)
+
+
+def test_a_cross_validation_has_a_training_for_each_fold_and_pushes_their_average() -> None:
+    steps: dict[str, Any] = steps_of("data.split.folds=3")
+    assert [name for name in steps if name.startswith("Trainer")] == ["TrainerFold1", "TrainerFold2", "TrainerFold3"]
+    assert [steps[f"TrainerFold{fold}"].exec_properties["fold"] for fold in (1, 2, 3)] == [1, 2, 3]
+    ensemble = steps["Ensemble"].outputs["model"]
+    for name in ("SegmentationEvaluator", "ServingCheck", "RunReport"):
+        assert steps[name].inputs["model"] is ensemble
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.task)
@@ -62,6 +86,8 @@ def test_names_are_unique() -> None:
         ("Trainer", "trainer"),
         ("StatisticsGen", "statistics-gen"),
         ("RunReport", "run-report"),
+        ("TrainerFold2", "trainer-fold-2"),
+        ("TrainerFold10", "trainer-fold-10"),
     ],
 )
 def test_a_task_is_named_after_its_component_with_hyphens(component: str, task: str) -> None:

@@ -60,6 +60,17 @@ def test_the_need_grows_with_files_pixels_and_weights(config: RunConfig) -> None
     assert need.checkpoints == 32 * MB
 
 
+def test_folds_need_a_model_each_and_their_average_as_much_as_all_of_them() -> None:
+    folds = NEED._replace(folds=3)
+    assert folds.served == 15 * MB
+    assert folds.models == (3 * 5 + 2 * 15) * MB
+    assert (folds.step("TrainerFold2"), folds.step("Ensemble"), folds.step("RegistryPusher")) == (
+        25 * MB,
+        15 * MB,
+        15 * MB,
+    )
+
+
 def test_images_that_keep_their_size_need_more_than_their_files(config: RunConfig) -> None:
     cropped = config.model_copy(update={"transform": config.transform.model_copy(update={"mode": "crop"})})
     assert estimate(cropped, pairs=100, source_bytes=7 * MB, num_weights=MB).transformed == 21 * MB

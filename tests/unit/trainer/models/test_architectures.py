@@ -304,7 +304,7 @@ def test_the_exported_model_gives_the_trained_ones_probabilities(
     transform = transformed.config
     model = model_of(SMALL[name], NUM_CLASSES, transform.height, transform.width)
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(model, layer, transform, CLASS_NAMES, 100_000), str(tmp_path / "export"))
+    export(ServedModel([model], layer, transform, CLASS_NAMES, 100_000), str(tmp_path / "export"))
     encoded = tf.constant([make_pair(i)[records.IMAGE_ENCODED] for i in range(2)])
     loaded = tf.saved_model.load(str(tmp_path / "export"))
     served = loaded.signatures["probabilities"](image=encoded)["probabilities"]

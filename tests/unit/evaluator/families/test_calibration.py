@@ -51,6 +51,22 @@ def errors_by_definition(right: np.ndarray, confidence: np.ndarray, bins: int) -
     return expected, largest
 
 
+PUBLISHED = {
+    10: {"ece": 0.1010006, "mce": 0.1556771, "ece/ground": 0.1106998, "ece/roof": 0.0985901, "ece/tree": 0.0879297},
+    15: {"ece": 0.1010006, "mce": 0.1465410, "ece/ground": 0.1106999, "ece/roof": 0.0985901, "ece/tree": 0.0985330},
+}
+"""Of torchmetrics 1.9.0 with torch 2.5.1, `multiclass_calibration_error` with the norms l1 and max, by number of bins;
+that of a class for its predicted pixels alone."""
+PUBLISHED_BRIER_SCORE = 0.2235547
+"""Of scikit-learn 1.5.1, `brier_score_loss` of the confidence for being right."""
+
+
+@pytest.mark.parametrize("bins", PUBLISHED)
+def test_figures_are_those_of_published_implementations(bins: int) -> None:
+    found = measured(*made_up(), bins=bins)
+    assert found == pytest.approx({**PUBLISHED[bins], "brier_score": PUBLISHED_BRIER_SCORE}, abs=5e-7)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 300), st.sampled_from([2, 10, 15, 20, 60]))
 def test_figures_are_those_of_their_definitions(seed: int, pixels: int, bins: int) -> None:

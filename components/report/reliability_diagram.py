@@ -11,7 +11,7 @@ from components.report import formats
 from components.report.charts import ShareScale
 
 _WIDTH, _HEIGHT = 520, 250  # units of the view box, as of the curves
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 16, 14, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 16, 14, 40
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _GAP = 1  # between bars
 

@@ -1,8 +1,9 @@
-"""What is shown of each newer part of a network: it learns, is served as it was trained, and takes a step in bfloat16 and
-one that XLA compiled.
+"""What is shown of each newer part of a network: it learns, is served as it was trained, and takes a step in bfloat16
+and one that XLA compiled.
 
-Every encoder and every decoder is in one network, of narrow decoders on images of 64².  `test_encoders` has the encoders'
-published sizes, `test_architectures` shapes, gradients and the decoders' sizes, `test_segformer` published logits.
+Every encoder and every decoder is in one network, of narrow decoders on images of 64².  `test_encoders` has the
+published sizes of encoders, `test_architectures` shapes, gradients and sizes of decoders, `test_segformer` published
+logits.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ each with its upper bound (Guo et al. 2017, "On Calibration of Modern Neural Net
 - MCE, the maximum calibration error: the largest difference of a bin that has pixels;
 - ECE of a class: that of the pixels that are predicted as the class (Gupta & Ramdas 2022, "Top-label calibration and
   multiclass-to-binary reductions", condition on the predicted class likewise);
-- Brier score (1950): mean over the pixels of (confidence − 1)² where the class is right, else of confidence².
+- Brier score (Brier 1950): mean over the pixels of (confidence − 1)² where the class is right, else of confidence².
 """
 
 from __future__ import annotations

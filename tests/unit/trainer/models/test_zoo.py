@@ -9,8 +9,10 @@ logits.
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -69,9 +71,20 @@ ZOO: dict[str, Architecture] = {
     "mit_b2, segformer": SegFormer(encoder=on("mit_b2"), decoder_width=16),
     "unet, attention, group": UNet(width=8, depth=3, attention=True, normalise="group"),
 }
-every_network = pytest.mark.parametrize("name", ZOO)
-every_kind = pytest.mark.parametrize("name", [name for name in ZOO if not name.startswith(("mit_b1", "mit_b2"))])
+KINDS = [name for name in ZOO if not name.startswith(("mit_b1", "mit_b2"))]
 """Networks that differ in more than their width and depth."""
+# With the scope of a module pytest runs all tests of a network before it makes the next one: only one is in memory.
+every_network = pytest.mark.parametrize("trained", ZOO, indirect=True, scope="module")
+every_kind = pytest.mark.parametrize("trained", KINDS, indirect=True, scope="module")
+
+
+class Trained(NamedTuple):
+    """A network after `STEPS` steps on the shapes, the loss of each, and the mean IoU there in inference."""
+
+    name: str
+    network: keras.Model
+    losses: list[float]
+    mean_iou: float
 
 
 @functools.cache
@@ -126,26 +139,27 @@ def _compile_in_a_hurry() -> Iterator[None]:
         yield
 
 
-@functools.cache
-def trained(name: str) -> tuple[keras.Model, list[float], float]:
-    """The network after some steps on the shapes, the loss of each, and the mean IoU there in inference."""
-    network = network_of(name)
+@pytest.fixture(scope="module")
+def trained(request: pytest.FixtureRequest) -> Iterator[Trained]:
+    """The network of that name."""
+    network = network_of(request.param)
     learner = train_step(network)
     losses = learner.fit(tf.data.Dataset.from_tensors(shapes()), epochs=STEPS, verbose=0).history["loss"]
     measured = learner.evaluate(tf.data.Dataset.from_tensors(shapes()), verbose=0, return_dict=True)
-    return network, losses, measured["mean_iou"]
+    yield Trained(request.param, network, losses, measured["mean_iou"])
+    keras.backend.clear_session()
+    gc.collect()
 
 
 @every_network
-def test_it_learns_shapes(name: str) -> None:
-    _, losses, mean_iou = trained(name)
-    assert losses[-1] < 0.3 * losses[0]
-    assert mean_iou > LEARNT_IOU
+def test_it_learns_shapes(trained: Trained) -> None:
+    assert trained.losses[-1] < 0.3 * trained.losses[0]
+    assert trained.mean_iou > LEARNT_IOU
 
 
 @every_network
-def test_it_is_served_as_it_was_trained(name: str, transformed: Transformed, tmp_path: Path) -> None:
-    network, _, _ = trained(name)
+def test_it_is_served_as_it_was_trained(trained: Trained, transformed: Transformed, tmp_path: Path) -> None:
+    network = trained.network
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
     export(ServedModel(network, layer, TRANSFORM, CLASS_NAMES, 100_000), str(tmp_path / "export"))
     encoded = tf.constant([make_pair(index)[records.IMAGE_ENCODED] for index in range(2)])
@@ -157,17 +171,17 @@ def test_it_is_served_as_it_was_trained(name: str, transformed: Transformed, tmp
 
 
 @every_kind
-def test_it_takes_a_step_in_bfloat16(name: str) -> None:
-    network = network_of(name, "mixed_bfloat16")
+def test_it_takes_a_step_in_bfloat16(trained: Trained) -> None:
+    network = network_of(trained.name, "mixed_bfloat16")
     logs = train_step(network, eagerly=True).train_on_batch(*shapes(), return_dict=True)
-    assert logs["loss"] == pytest.approx(trained(name)[1][0], rel=0.1)
+    assert logs["loss"] == pytest.approx(trained.losses[0], rel=0.1)
     assert {weight.dtype for weight in network.weights} == {tf.float32} and network.output.dtype == tf.float32
     assert all(np.isfinite(weight).all() for weight in network.get_weights())
 
 
 @every_kind
-def test_it_takes_the_same_step_compiled_by_xla(name: str) -> None:
-    network = network_of(name)
+def test_it_takes_the_same_step_compiled_by_xla(trained: Trained) -> None:
+    network = network_of(trained.name)
     logs = train_step(network, xla=True).train_on_batch(*shapes(), return_dict=True)
-    assert logs["loss"] == pytest.approx(trained(name)[1][0], rel=1e-3)
+    assert logs["loss"] == pytest.approx(trained.losses[0], rel=1e-3)
     assert all(np.isfinite(weight).all() for weight in network.get_weights())

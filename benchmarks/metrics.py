@@ -24,13 +24,14 @@ from tensorflow_model_analysis.metrics import semantic_segmentation_confusion_ma
 
 from common.confusion import confusion_counts_BCC
 from common.records import VOID
+from common.reliability import reliability_sums
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.families.build import Families
 from components.evaluator.metrics import FREQUENCIES_FEATURE, CountsCombiner
 
 BATCH = 8
-FAMILIES = ("boundary", "surface", "objects")
+FAMILIES = ("boundary", "surface", "objects", "calibration")
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     height, width = arguments.size
     print(f"processor ms an image at {height}×{width}, one core, medians of {arguments.repeats}; batch of {BATCH}")
-    heads = "".join(f" {family:>9}" for family in FAMILIES)
+    heads = "".join(f" {family:>11}" for family in FAMILIES)
     print(f"{'classes':>7} {'bincount':>9} {'ours':>9} {'+ intervals':>12} {'TFMA':>9} {'TFMA / ours':>12}{heads}")
     for classes in arguments.classes:
         truth_BHW, prediction_BHW = _masks(height, width, classes)
@@ -54,7 +55,7 @@ def main() -> None:
         ]
         print(
             f"{classes:>7} {bincount:>9.2f} {ours:>9.2f} {with_intervals:>12.2f} {theirs:>9.2f} {theirs / ours:>11.0f}×"
-            + "".join(f" {milliseconds:>9.2f}" for milliseconds in further)
+            + "".join(f" {milliseconds:>11.2f}" for milliseconds in further)
         )
 
 
@@ -119,7 +120,12 @@ def _family(truth_BHW: np.ndarray, prediction_BHW: np.ndarray, classes: int, fam
     """What a family of `evaluator.metrics` counts, on blobs in place of noise, which has a boundary everywhere."""
     families = Families(EvaluatorConfig(metrics=(family,)).metrics, [str(c) for c in range(classes)])  # type: ignore[arg-type]
     blobs = [np.kron(mask[::16, ::16], np.ones((16, 16), np.uint8)) for mask in (truth_BHW[0], prediction_BHW[0])]
-    return lambda: families.count(*blobs)
+    if family != "calibration":
+        return lambda: families.count(*blobs)
+    confidence_HW = np.random.default_rng(1).uniform(1 / classes, 1, blobs[0].shape).astype(np.float32)
+    inputs = [tf.constant(each) for each in (*blobs, confidence_HW)]
+    sums = tf.function(lambda *inputs: reliability_sums(*inputs, classes))  # In the graph of the model.
+    return lambda: families.count(*blobs, sums(*inputs).numpy())
 
 
 def _tfma(truth_HW: np.ndarray, prediction_HW: np.ndarray, classes: int) -> Callable[[], Any]:

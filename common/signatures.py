@@ -22,7 +22,7 @@ PROBABILITIES = "probabilities"
 EVALUATE = "evaluate"
 """Serialized records to confusion counts."""
 EVALUATE_MASKS = "evaluate_masks"
-"""The same, and the predicted masks."""
+"""The same, the predicted masks, and how right the network is at which confidence."""
 SIGNATURES = (SERVING_DEFAULT, SERVING_EACH, PROBABILITIES, EVALUATE, EVALUATE_MASKS)
 """Those of every model."""
 
@@ -51,6 +51,16 @@ ERRORS = "errors"
 """Output of `SERVING_EACH`, string [B]: the reason of each rejection, empty for the others."""
 CONFUSION = "confusion"
 """Output of `EVALUATE` and `EVALUATE_MASKS`, int64 [B, C·C]: pixels as [truth][prediction], at the image's own size."""
+
+RELIABILITY = "reliability"
+"""Output of `EVALUATE_MASKS`, float64 [B, C, CONFIDENCE_BINS, R]: the sums `RELIABILITY_SUMS` over the pixels of each
+predicted class and bin of confidence, at the image's own size."""
+RELIABILITY_SUMS = ("pixels", "right", "confidence", "squared_error")
+"""The last axis of `RELIABILITY`: pixels, those whose class is right, and the sums of their confidence and of its
+squared difference to 1 where the class is right, else to 0."""
+CONFIDENCE_BINS = 60
+"""Bins of the confidence, the probability of the predicted class, in `RELIABILITY`: bin m has (m/60, (m + 1)/60].  An
+evaluation joins them to the number of bins that it wants."""
 
 EXTRA_ASSETS = "assets.extra"
 """Folder of a SavedModel whose files TensorFlow does not load: warm-up requests, and the class list."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tensorflow.python.saved_model import loader_impl
@@ -20,7 +20,7 @@ from components.evaluator.results import Measured
 _NOT_LOADED = f"{EXTRA_ASSETS}{os.sep}"  # Where the serving check puts warm-up requests.
 VERSION_PROPERTY = "version"
 
-Relation = Literal["comparable", "identical", "other classes", "other sizes", "no masks"]
+Relation = Literal["comparable", "identical", "other classes", "other sizes", "missing outputs"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,25 +44,32 @@ class Baseline:
                 f"Not compared with {name}, which was exported by an older segpipe and counts pixels at another size "
                 "than the images' own: only absolute thresholds were checked."
             )
-        if self.relation == "no masks":
+        if self.relation == "missing outputs":
             return (
-                f"Not compared with {name}, which was exported by an older segpipe and gives no masks for "
-                "evaluator.metrics: only absolute thresholds were checked."
+                f"Not compared with {name}, which was exported by an older segpipe and does not give what "
+                "evaluator.metrics are counted from: only absolute thresholds were checked."
             )
         return None
 
 
 def find(
-    baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int, needs_masks: bool = False
+    baseline_model: artifact.Artifact, candidate_folder: str, num_classes: int, needed: Sequence[str] = ()
 ) -> Baseline | None:
-    """Returns the baseline in the artifact; `None` if there is only the marker file."""
+    """Returns the baseline in the artifact; `None` if there is only the marker file.
+
+    Args:
+        baseline_model: the artifact.
+        candidate_folder: the SavedModel that it is compared with.
+        num_classes: number of the configured classes.
+        needed: outputs that its signature `evaluate_masks` must have.
+    """
     if fileio.exists(os.path.join(baseline_model.uri, NO_BASELINE_FILE)):
         return None
     version = baseline_model.get_string_custom_property(VERSION_PROPERTY)
     folder = path_utils.serving_model_path(baseline_model.uri)
     relation = _relation(folder, candidate_folder, num_classes)
-    if relation == "comparable" and needs_masks and not gives_masks(folder):
-        relation = "no masks"
+    if relation == "comparable" and missing_outputs(folder, needed):
+        relation = "missing outputs"
     return Baseline(folder, int(version) if version else None, relation)
 
 
@@ -94,9 +101,11 @@ def counts_classes(model_folder: str, num_classes: int) -> bool:
     return not shape.dim or shape.dim[-1].size in (-1, num_classes**2)
 
 
-def gives_masks(model_folder: str) -> bool:
-    """Returns whether the model has the signature that gives the predicted masks to the evaluation."""
-    return EVALUATE_MASKS in _signatures(model_folder)
+def missing_outputs(model_folder: str, needed: Sequence[str]) -> tuple[str, ...]:
+    """Returns which of the needed outputs the model's signature `evaluate_masks` does not have."""
+    signature = _signatures(model_folder).get(EVALUATE_MASKS)
+    given = signature.outputs if signature is not None else ()
+    return tuple(name for name in needed if name not in given)
 
 
 def _signatures(model_folder: str) -> Mapping[str, Any]:

@@ -24,7 +24,10 @@ class Threshold(Settings):
     )
     at_least: float | None = Field(default=None, ge=0, le=1, description="Lowest value that passes.")
     at_most: float | None = Field(
-        default=None, ge=0, description="Highest value that passes, of a distance (`hd95/<class>`)."
+        default=None,
+        ge=0,
+        description="Highest value that passes, of a distance (`hd95/<class>`) or an error (`ece`, `ece/<class>`, "
+        "`mce`, `brier_score`).",
     )
     may_drop: float | None = Field(
         default=None,
@@ -49,10 +52,13 @@ class Threshold(Settings):
         asked = self.at_least is not None or self.may_drop is not None or self.better_than_constant
         if self.metric.partition("/")[0] in LOWER_IS_BETTER:
             if asked or self.at_most is None:
-                raise ValueError(f"{self.metric} is a distance, which is better if it is lower: give at_most alone")
+                raise ValueError(f"{self.metric} is better if it is lower: give at_most alone")
             return self
         if self.at_most is not None:
-            raise ValueError(f"at_most is for distances ({', '.join(LOWER_IS_BETTER)}); give {self.metric} at_least")
+            raise ValueError(
+                f"at_most is for what is better if it is lower ({', '.join(LOWER_IS_BETTER)}); "
+                f"give {self.metric} at_least"
+            )
         if not asked:
             raise ValueError("give at_least, may_drop or both (or better_than_constant: true)")
         if self.better_than_constant and self.metric.partition("/")[0] not in _COUNTED:
@@ -72,7 +78,8 @@ class EvaluatorConfig(Settings):
     metrics: tuple[Family, ...] = Field(
         default=(),
         description="Further metrics, at the images' own sizes: `boundary` (boundary IoU), `surface` (surface Dice, "
-        "HD95), `objects` (precision, recall, F1, panoptic quality); a name alone is that one with its defaults.",
+        "HD95), `objects` (precision, recall, F1, panoptic quality), `calibration` (ECE, MCE, Brier score); a name "
+        "alone is that one with its defaults.",
     )
     thresholds: tuple[Threshold, ...] = Field(
         default=(Threshold(metric="mean_iou", at_least=0.5, may_drop=0.01, better_than_constant=True),),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import example_count
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from common.records import SLICE_PREFIX
-from components.evaluator.families.names import LOWER_IS_BETTER
-from components.evaluator.metrics import CONFUSION_METRIC
-from components.evaluator.results import Estimate, Measured, SliceMetrics
+from common.signatures import RELIABILITY_SUMS
+from components.evaluator.counts import ratio
+from components.evaluator.families.names import DISTANCES
+from components.evaluator.metrics import CONFUSION_METRIC, RELIABILITY_METRIC
+from components.evaluator.results import ConfidenceBin, Estimate, Measured, SliceMetrics
 from components.evaluator.thresholds import OVERALL_METRICS
 
 _Values = dict[str, metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue]
@@ -52,6 +55,7 @@ def _slice_metrics(
         dice={name: _estimate(values[f"dice/{name}"]) for name in classes},
         confusion=_matrix(values[CONFUSION_METRIC].value.array_value, len(classes)),
         further={name: _estimate(values[name]) for name in further},
+        reliability=_reliability(values[RELIABILITY_METRIC].value.array_value),
         **{name: _estimate(values[name]) for name in OVERALL_METRICS},
     )
 
@@ -73,7 +77,7 @@ def _estimate(entry: metrics_for_slice_pb2.MetricsForSlice.MetricKeyAndValue) ->
     if low is None or high is None:
         return Estimate(value=value)
     # The interval is symmetrical about the value, but a ratio stays in [0, 1], and a distance is not negative.
-    highest = math.inf if entry.key.name.partition("/")[0] in LOWER_IS_BETTER else 1.0
+    highest = math.inf if entry.key.name.partition("/")[0] in DISTANCES else 1.0
     return Estimate(value=value, low=max(0.0, low), high=min(highest, high))
 
 
@@ -84,3 +88,18 @@ def _finite(value: float) -> float | None:
 def _matrix(array: metrics_for_slice_pb2.ArrayValue, size: int) -> tuple[tuple[int, ...], ...]:
     counts = [int(count) for count in array.int64_values]
     return tuple(tuple(counts[row * size : (row + 1) * size]) for row in range(size))
+
+
+def _reliability(array: metrics_for_slice_pb2.ArrayValue) -> tuple[ConfidenceBin, ...]:
+    sums_MR = np.reshape(array.float64_values, (-1, len(RELIABILITY_SUMS)))
+    shares = ratio(sums_MR[:, 1:3], sums_MR[:, :1].repeat(2, axis=1))
+    return tuple(
+        ConfidenceBin(
+            low=index / len(sums_MR),
+            high=(index + 1) / len(sums_MR),
+            pixels=round(pixels),
+            accuracy=_finite(accuracy),
+            confidence=_finite(confidence),
+        )
+        for index, (pixels, (accuracy, confidence)) in enumerate(zip(sums_MR[:, 0], shares, strict=True))
+    )

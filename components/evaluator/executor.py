@@ -22,7 +22,7 @@ from components.evaluator import estimates, measuring, verdict, wording
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
-from components.evaluator.families.names import metric_names
+from components.evaluator.families.names import metric_names, needed_outputs
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
@@ -79,13 +79,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise UserError(
                 f"the model was not trained for the {len(classes)} classes of data.classes: train it again."
             )
-        if config.metrics and not baselines.gives_masks(candidate_folder):
-            raise UserError("the model gives no masks for evaluator.metrics: train it again with this segpipe.")
-        baseline = (
-            baselines.find(baseline_model, candidate_folder, len(classes), needs_masks=bool(config.metrics))
-            if baseline_model
-            else None
-        )
+        needed = needed_outputs(config.metrics)
+        if missing := baselines.missing_outputs(candidate_folder, needed):
+            raise UserError(
+                f"the model does not give {' and '.join(missing)} for evaluator.metrics: train it again with this "
+                "segpipe."
+            )
+        baseline = baselines.find(baseline_model, candidate_folder, len(classes), needed) if baseline_model else None
         relation = baseline.relation if baseline else None
 
         models = {CANDIDATE: candidate_folder}

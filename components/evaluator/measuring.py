@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,12 +22,12 @@ from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
 
 from common.records import IMAGE_ID, MASK_ENCODED, slice_feature
-from common.signatures import CONFUSION, MASK_BYTES
+from common.signatures import CONFUSION, MASK_BYTES, RELIABILITY
 from components.evaluator import bootstrap
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import BASELINE, make_eval_config
-from components.evaluator.families.build import Families
-from components.evaluator.families.family import Sums
+from components.evaluator.families.build import NOT_NEEDED, Families
+from components.evaluator.families.family import Mask
 from components.evaluator.metrics import FAMILIES, FREQUENCIES_FEATURE
 from components.transform.image_ops import decode_mask
 
@@ -95,21 +96,23 @@ def family_extractors(
 def _with_family_counts(
     extracts: dict[str, Any], families: Families, model_names: Sequence[str] | None
 ) -> dict[str, Any]:
-    """Replaces the predicted masks of a batch by their figures; TFMA names a model only beside another one."""
+    """Replaces the further outputs of a batch by their figures; TFMA names a model only beside another one."""
     spec = {MASK_ENCODED: tf.io.FixedLenFeature([], tf.string)}
     truth = tf.io.parse_example(extracts[constants.INPUT_KEY], spec)[MASK_ENCODED].numpy()
     predictions = extracts[constants.PREDICTIONS_KEY]
 
     def counted(outputs: Mapping[str, Any]) -> dict[str, Any]:
-        counts = [_count(families, true, predicted) for true, predicted in zip(truth, outputs[MASK_BYTES], strict=True)]
+        reliability = outputs.get(RELIABILITY, itertools.repeat(NOT_NEEDED, len(truth)))
+        each = zip(truth, outputs[MASK_BYTES], reliability, strict=True)
+        counts = [families.count(_decode(true), _decode(predicted), sums) for true, predicted, sums in each]
         return {CONFUSION: outputs[CONFUSION], FAMILIES: np.stack(counts)}
 
     found = {name: counted(predictions[name]) for name in model_names} if model_names else counted(predictions)
     return {**extracts, constants.PREDICTIONS_KEY: found}
 
 
-def _count(families: Families, truth: bytes, predicted: bytes) -> Sums:
-    return families.count(decode_mask(truth).numpy(), decode_mask(predicted).numpy())
+def _decode(mask: bytes) -> Mask:
+    return decode_mask(mask).numpy()
 
 
 def to_extracts(records: Sequence[bytes], slices: Sequence[str], intervals: bool) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from components.evaluator.families.family import Sums as FamilySums
 CONFUSION_METRIC = "confusion"
 """Name of the array-valued metric [C, C] that holds the counts themselves."""
 
+RELIABILITY_METRIC = "reliability"
+"""Name of the array-valued metric [bins, R] with the sums of each bin of confidence, if calibration is measured."""
+
 FREQUENCIES_FEATURE = "bootstrap/frequencies"
 """Key of the extract under `features` with how often an image enters each replicate of the bootstrap."""
 
@@ -146,6 +149,7 @@ class CountsCombiner(beam.CombineFn):
             **named_metrics(accumulator.confusion_CC, self._classes),
             **{name: float(value) for name, value in self._families.values(accumulator.families_N).items()},
             CONFUSION_METRIC: accumulator.confusion_CC,
+            RELIABILITY_METRIC: self._families.reliability(accumulator.families_N),
             _REPLICATES_METRIC: accumulator.replicates_B3C,
             _FAMILY_REPLICATES_METRIC: accumulator.family_replicates_BN,
         }

@@ -19,6 +19,16 @@ class Estimate(Settings):
     high: float | None = None
 
 
+class ConfidenceBin(Settings):
+    """A bar of a reliability diagram: the pixels of the confidence `low` < c ≤ `high`."""
+
+    low: float
+    high: float
+    pixels: int
+    accuracy: float | None = Field(description="Share of its pixels that are right; `None` without pixels.")
+    confidence: float | None = Field(description="Their mean confidence.")
+
+
 class SliceMetrics(Settings):
     """The metrics of one slice."""
 
@@ -33,6 +43,9 @@ class SliceMetrics(Settings):
     confusion: tuple[tuple[int, ...], ...] = Field(description="Pixels, [truth][prediction].")
     further: dict[str, Estimate] = Field(
         default={}, description="Metrics of `evaluator.metrics`, such as `boundary_iou/<class>`."
+    )
+    reliability: tuple[ConfidenceBin, ...] = Field(
+        default=(), description="Bins of the confidence, if `evaluator.metrics` has `calibration`."
     )
 
     @property

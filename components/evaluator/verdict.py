@@ -248,6 +248,8 @@ def _unmeasured(threshold: Threshold, kind: _Kind, candidate: Measured) -> Check
     one_class = [part for part in _parts(candidate, threshold) if part.metric(threshold.metric).value is not None]
     if one_class and (threshold.metric in _MEANS or kind == "better_than_constant"):
         why = f"there are {_only(one_class[0])}"
+    elif any(threshold.metric.partition("/")[2] in part.occurring for part in _parts(candidate, threshold)):
+        why = "no pixel is predicted as that class"
     else:
         why = "the evaluator's split has no such images or class"
     return Check(

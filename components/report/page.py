@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from common.records import SPLITS
 from components.evaluator import wording
-from components.report import charts, formats, tables
+from components.evaluator.results import SliceMetrics
+from components.report import charts, formats, reliability_diagram, tables
 from components.report.data import ReportData
 from components.trainer.history import TrainingHistory
 
@@ -205,7 +206,9 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         columns.setdefault(row.column, []).append(row)
     return {
         "overall": evaluation.candidate.overall,
-        "further": tables.further_rows(evaluation),
+        "further": tables.mask_rows(evaluation),
+        "calibration": tables.calibration_rows(evaluation),
+        "reliability": _reliability(evaluation.candidate.overall),
         "has_baseline": evaluation.baseline is not None,
         "classes": [row for row in (rows if few else tables.ranked(rows)) if row.iou.value is not None],
         "constant": evaluation.constant_prediction,
@@ -214,6 +217,16 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         "slices": columns,
         "matrix": charts.heat_map(evaluation.classes, tables.row_shares(confusion_CC)) if few else None,
         "confusions": [] if few else tables.worst_confusions(confusion_CC, _CONFUSIONS),
+    }
+
+
+def _reliability(overall: SliceMetrics) -> dict[str, Markup]:
+    """Returns the charts of calibration by title; none if it was not measured."""
+    if not any(each.pixels for each in overall.reliability):
+        return {}
+    return {
+        "Accuracy by confidence": reliability_diagram.accuracy_by_confidence(overall.reliability),
+        "Share of pixels by confidence": reliability_diagram.pixels_by_confidence(overall.reliability),
     }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from components.cross_validator.result import CrossValidation, Spread
-from components.evaluator.families.names import LABELS, LOWER_IS_BETTER
+from components.evaluator.families.names import ERRORS, LABELS, LOWER_IS_BETTER
 from components.evaluator.results import Estimate, Evaluation, Measured, SliceMetrics
 from components.evaluator.thresholds import OVERALL_METRICS
 
@@ -81,12 +81,24 @@ def slice_rows(evaluation: Evaluation) -> list[SliceRow]:
     return [_slice_row(s, before.get((s.column, s.value))) for s in evaluation.candidate.slices]
 
 
-def further_rows(evaluation: Evaluation) -> list[FurtherRow]:
+def mask_rows(evaluation: Evaluation) -> list[FurtherRow]:
+    """Returns the rows of boundaries and objects."""
+    return _further_rows(evaluation, [family for family in LABELS if family not in ERRORS])
+
+
+def calibration_rows(evaluation: Evaluation) -> list[FurtherRow]:
+    """Returns the rows of calibration; those of all pixels have no class."""
+    return _further_rows(evaluation, ERRORS)
+
+
+def _further_rows(evaluation: Evaluation, families: Collection[str]) -> list[FurtherRow]:
     """Returns one row per metric of `evaluator.metrics` and class, in the order of the evaluation."""
     before = evaluation.baseline.overall.further if evaluation.baseline else {}
     rows = []
     for metric, estimate in evaluation.candidate.overall.further.items():
         family, _, class_name = metric.partition("/")
+        if family not in families:
+            continue
         change = difference(estimate, before.get(metric, NO_ESTIMATE))
         rows.append(FurtherRow(LABELS[family], class_name, estimate, change, family in LOWER_IS_BETTER))
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +18,7 @@ from components.example_gen.quarantine import IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.formats import ratio, void_shares
 from components.report.page import REPORT_FILE
-from components.report.tables import fold_table, further_rows
+from components.report.tables import FurtherRow, calibration_rows, fold_table, mask_rows
 from pipeline.dag.steps import (
     CROSS_VALIDATOR,
     DATA_GATE,
@@ -38,8 +39,8 @@ def print_summary(console: Console, outcome: RunOutcome, log_file: Path) -> None
     ingestion = IngestionSummary.model_validate_json(_read(outcome, EXAMPLE_GEN, "quarantine", INGESTION_FILE))
     gate = GateReport.model_validate_json(_read(outcome, DATA_GATE, "gate", GATE_FILE))
     parts: list[RenderableType] = [_steps(outcome), _data(ingestion, gate), _classes(evaluation)]
-    if evaluation.candidate.overall.further:
-        parts.append(_further(evaluation))
+    further = {"boundaries and objects": mask_rows(evaluation), "calibration": calibration_rows(evaluation)}
+    parts += [_further(title, rows) for title, rows in further.items() if rows]
     if evaluation.candidate.slices:
         parts.append(_slices(evaluation))
     if cross_validation := _cross_validation(outcome):
@@ -89,10 +90,10 @@ def _classes(evaluation: Evaluation) -> Table:
     return table
 
 
-def _further(evaluation: Evaluation) -> Table:
-    table = _table("boundaries and objects", "class", "")
-    for row in further_rows(evaluation):
-        table.add_row(row.label, Text(row.class_name), _figure(row.estimate))
+def _further(title: str, rows: Sequence[FurtherRow]) -> Table:
+    table = _table(title, "class", "")
+    for row in rows:
+        table.add_row(row.label, Text(row.class_name or "all pixels"), _figure(row.estimate))
     return table
 
 

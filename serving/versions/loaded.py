@@ -30,6 +30,8 @@ from serving.model import Model, warm_up
 from serving.versions.refusals import Refusals
 
 Labels = Mapping[str, int]
+CLOSING_SECONDS = 1.0
+"""Time for versions to become unused and to be closed when the server ends."""
 
 
 class State(NamedTuple):
@@ -140,11 +142,16 @@ class Versions:
                 self._unload(version)
 
     async def close(self) -> None:
-        """Closes all unused versions."""
+        """Closes all unused versions; no task remains for those that are still in use, or slow to close."""
         for version in list(self._loaded):
             self._unload(version)
-        if self._unloading:
-            await asyncio.wait(self._unloading, timeout=1)
+        unloading = tuple(self._unloading)
+        if not unloading:
+            return
+        _, pending = await asyncio.wait(unloading, timeout=CLOSING_SECONDS)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*unloading, return_exceptions=True)
 
     async def _read_labels(self) -> Labels:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from common.settings import Settings, as_section
+from common.signatures import CONFIDENCE_BINS
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -47,5 +48,28 @@ class Objects(Settings):
     )
 
 
-Family = Annotated[Boundary | Surface | Objects, Field(discriminator="type"), BeforeValidator(as_section)]
+class Calibration(Settings):
+    """Calibration: whether the confidence of a pixel is the share of such pixels that are right; ECE, MCE, Brier."""
+
+    type: Literal["calibration"] = "calibration"
+    bins: int = Field(
+        default=15,
+        ge=2,
+        le=CONFIDENCE_BINS,
+        description="Bins of the confidence, all of one width; a divisor of 60, because the model counts in 60 bins.",
+    )
+    classes: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Classes whose pixels are also measured by themselves; default: all."
+    )
+
+    @field_validator("bins")
+    @classmethod
+    def _divides(cls, bins: int) -> int:
+        if CONFIDENCE_BINS % bins:
+            possible = [number for number in range(2, CONFIDENCE_BINS + 1) if CONFIDENCE_BINS % number == 0]
+            raise ValueError(f"bins must be one of {', '.join(map(str, possible))}")
+        return bins
+
+
+Family = Annotated[Boundary | Surface | Objects | Calibration, Field(discriminator="type"), BeforeValidator(as_section)]
 """A section, or a name alone for one with its defaults."""

@@ -19,8 +19,12 @@ class Family(Protocol):
     def size(self) -> int:
         """Number of figures that are added up."""
 
-    def count(self, truth_HW: Mask, predicted_HW: Mask) -> Sums:
-        """Returns an image's figures [size]; void pixels of the truth do not count."""
-
     def values(self, sums_N: Sums) -> dict[str, Values]:
         """Returns the metrics by name from sums [..., size]; NaN where there is nothing to measure."""
+
+
+class MaskFamily(Family, Protocol):
+    """Metrics of the masks."""
+
+    def count(self, truth_HW: Mask, predicted_HW: Mask) -> Sums:
+        """Returns an image's figures [size]; void pixels of the truth do not count."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from components.evaluator.families.config import Family, Objects
+from common.signatures import MASK_BYTES, RELIABILITY
+from components.evaluator.families.config import Calibration, Family, Objects
 
 BOUNDARY_IOU = "boundary_iou"
 SURFACE_DICE = "surface_dice"
@@ -13,9 +14,15 @@ OBJECT_PRECISION = "object_precision"
 OBJECT_RECALL = "object_recall"
 OBJECT_F1 = "object_f1"
 PANOPTIC_QUALITY = "panoptic_quality"
+ECE = "ece"
+MCE = "mce"
+BRIER_SCORE = "brier_score"
 
-LOWER_IS_BETTER = (HD95,)
-"""Those that are distances."""
+DISTANCES = (HD95,)
+"""Those that may exceed 1."""
+ERRORS = (ECE, MCE, BRIER_SCORE)
+"""Those of calibration."""
+LOWER_IS_BETTER = (*DISTANCES, *ERRORS)
 LABELS = {
     BOUNDARY_IOU: "boundary IoU",
     SURFACE_DICE: "surface Dice",
@@ -24,6 +31,9 @@ LABELS = {
     OBJECT_RECALL: "object recall",
     OBJECT_F1: "object F1",
     PANOPTIC_QUALITY: "panoptic quality",
+    ECE: "ECE",
+    MCE: "MCE",
+    BRIER_SCORE: "Brier score",
 }
 """Metric → how it is called where people read it."""
 
@@ -31,21 +41,29 @@ _OF_TYPE = {
     "boundary": (BOUNDARY_IOU,),
     "surface": (SURFACE_DICE, HD95),
     "objects": (OBJECT_PRECISION, OBJECT_RECALL, OBJECT_F1, PANOPTIC_QUALITY),
+    "calibration": (ECE,),
 }
+_OF_ALL_PIXELS = {"calibration": (ECE, MCE, BRIER_SCORE)}
 
 
 def metric_names(families: Iterable[Family], classes: Sequence[str]) -> tuple[str, ...]:
-    """Returns the name of each metric of each class, such as `boundary_iou/nucleus`."""
-    return tuple(
-        f"{metric}/{name}"
-        for family in families
-        for name in measured_classes(family, classes)
-        for metric in _OF_TYPE[family.type]
-    )
+    """Returns the name of each metric, such as `ece`, and of each class, such as `boundary_iou/nucleus`."""
+    names: list[str] = []
+    for family in families:
+        names += _OF_ALL_PIXELS.get(family.type, ())
+        names += [f"{metric}/{name}" for name in measured_classes(family, classes) for metric in _OF_TYPE[family.type]]
+    return tuple(names)
+
+
+def needed_outputs(families: Iterable[Family]) -> tuple[str, ...]:
+    """Returns the outputs of the model's signature `evaluate_masks` that the families count from."""
+    return tuple(sorted({RELIABILITY if isinstance(family, Calibration) else MASK_BYTES for family in families}))
 
 
 def measured_classes(family: Family, classes: Sequence[str]) -> Sequence[str]:
     """Returns the classes that a family measures."""
-    if not isinstance(family, Objects):
+    if not isinstance(family, Objects | Calibration):
         return classes
-    return classes[1:] if family.classes is None else family.classes
+    if family.classes is not None:
+        return family.classes
+    return classes[1:] if isinstance(family, Objects) else classes

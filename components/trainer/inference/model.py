@@ -10,7 +10,8 @@ out; who calls it walks the scene and blends the tiles as `tiling.py` does.  `se
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
-`evaluate_masks`: the same with the masks, for metrics of boundaries and objects.
+`evaluate_masks`: the same with the masks, for metrics of boundaries and objects, and with sums of confidence and right
+pixels by class and bin, for calibration.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import tf_keras as keras
 
 from common import records
 from common.confusion import confusion_counts_BCC
+from common.reliability import reliability_sums
 from common.signatures import (
     CLASS_FRACTIONS,
     CLASS_NAMES,
+    CONFIDENCE_BINS,
     CONFUSION,
     ERRORS,
     EXAMPLES,
@@ -35,6 +38,8 @@ from common.signatures import (
     MEAN_CONFIDENCE,
     PIXELS,
     PROBABILITIES,
+    RELIABILITY,
+    RELIABILITY_SUMS,
     SERVING_PIXELS,
     SERVING_TILES,
     SERVING_VALUES,
@@ -49,7 +54,7 @@ from components.trainer.inference.header import LOOKED, Looked, first_of, over_l
 from components.trainer.inference.image_reader import encode_bands, image_reader
 from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
 from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
-from components.trainer.inference.tiling import Decided, decide_in_tiles, tiled_size
+from components.trainer.inference.tiling import Decided, Judged, decide_in_tiles, judge_in_tiles, tiled_size
 from components.trainer.inference.traced_once import traced_once
 from components.trainer.predictions import mean_probabilities_BHWC
 from components.transform import features
@@ -62,8 +67,9 @@ from components.transform.pixel_source import RGB_SOURCE, PixelSource
 WHOLE = InferenceConfig()
 """Default inference mode: whole images, without test-time augmentation."""
 
-Judge = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""Truth and predicted classes, [H, W] each, to a figure of the image."""
+Judge = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+"""Outputs of an image, from what is predicted from (probabilities at the model's size, or the encoded image if it is
+predicted by tiles) and its truth [H, W]."""
 
 
 def _graph(name: str) -> Callable[[Callable[..., Any]], Any]:
@@ -189,14 +195,15 @@ class ServedModel(tf.Module):
 
         The pixels are those of the image itself, at its own size.
         """
-        return self._judged(examples, {CONFUSION: self._counts})
+        return self._judged(examples, self._with_counts, (CONFUSION,))
 
     @_graph(EXAMPLES)
     def evaluate_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `evaluate`, and `mask_bytes` [B]: the predicted masks as PNG, void pixels of the truth included."""
-        return self._judged(
-            examples, {CONFUSION: self._counts, MASK_BYTES: lambda _mask_HW, class_HW: encode_mask(class_HW)}
-        )
+        """As `evaluate`, with `mask_bytes` [B] and `reliability` [B, C, bins, sums].
+
+        The predicted masks are PNG, void pixels of the truth included; the sums leave those out.
+        """
+        return self._judged(examples, self._with_masks, (CONFUSION, MASK_BYTES, RELIABILITY))
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
         """Objects saved beside the signatures: weights and assets, not the methods.
@@ -312,9 +319,14 @@ class ServedModel(tf.Module):
         )
 
     def _decide_in_tiles(self, encoded: tf.Tensor) -> Decided:
-        image_HWC = self._reader.decode(encoded)
-        network = self._normalising(*picture_statistics(image_HWC)) if self._transform.by_picture else self._network
+        image_HWC, network = self._image_and_network(encoded)
         return decide_in_tiles(image_HWC, network, self._tile_2, self._num_classes, self._inference)
+
+    def _image_and_network(self, encoded: tf.Tensor) -> tuple[tf.Tensor, Network]:
+        """Returns an image that is predicted by tiles, and the network that its tiles go through."""
+        image_HWC = self._reader.decode(encoded)
+        by_picture = self._transform.by_picture
+        return image_HWC, self._normalising(*picture_statistics(image_HWC)) if by_picture else self._network
 
     def _normalising(self, mean_C: tf.Tensor, std_C: tf.Tensor) -> Network:
         """Returns the network behind a normalisation by the statistics of the image that its tiles are cut from."""
@@ -324,21 +336,25 @@ class ServedModel(tf.Module):
         """Returns the pixels of samples [..., C] as the network gets them: bands are scaled to 0…255."""
         return samples if self._limits is None else scaled_values(samples, self._limits)
 
-    def _judged(self, examples: tf.Tensor, outputs: Mapping[str, Judge]) -> dict[str, tf.Tensor]:
-        """Compares prediction and truth of ingested records, one after the other: memory is that of the largest."""
+    def _judged(self, examples: tf.Tensor, judge: Judge, outputs: Sequence[str]) -> dict[str, tf.Tensor]:
+        """Compares prediction and truth of ingested records, one after the other: memory is that of the largest.
+
+        Args:
+            examples: serialized records.
+            judge: returns the outputs of one of them.
+            outputs: names of the outputs.
+        """
         keys = (records.IMAGE_ENCODED, records.MASK_ENCODED)
         parsed = tf.io.parse_example(examples, {key: tf.io.FixedLenFeature([], tf.string) for key in keys})
-        predicted = self._decided_in_tiles if self._is_tiled else self._decided_as_a_whole
         seen = parsed[records.IMAGE_ENCODED] if self._is_tiled else self._seen_by_the_network(parsed)
 
-        def judge(of_one: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-            mask_HW = decode_mask(of_one[1])
-            class_HW = predicted(of_one[0], tf.shape(mask_HW))
-            return {name: compare(mask_HW, class_HW) for name, compare in outputs.items()}
-
-        specs = {CONFUSION: tf.TensorSpec([self._num_classes**2], tf.int64), MASK_BYTES: tf.TensorSpec([], tf.string)}
+        specs = {
+            CONFUSION: tf.TensorSpec([self._num_classes**2], tf.int64),
+            MASK_BYTES: tf.TensorSpec([], tf.string),
+            RELIABILITY: tf.TensorSpec([self._num_classes, CONFIDENCE_BINS, len(RELIABILITY_SUMS)], tf.float64),
+        }
         return tf.map_fn(
-            judge,
+            lambda of_one: judge(of_one[0], decode_mask(of_one[1])),
             (seen, parsed[records.MASK_ENCODED]),
             fn_output_signature={name: specs[name] for name in outputs},
             parallel_iterations=1,
@@ -349,13 +365,26 @@ class ServedModel(tf.Module):
         raw_B = tf.map_fn(self._transformed, parsed[records.IMAGE_ENCODED], parallel_iterations=1)
         return self._whole(images_from_bytes(raw_B, *self._tile_2, self._pixels))
 
-    def _decided_as_a_whole(self, probabilities_HWC: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
-        """Returns the classes [H, W] at the mask's size; ingestion keeps a mask at its image's size."""
-        return self._best_at_own_size(probabilities_HWC, size_2).class_HW
+    def _with_counts(self, seen: tf.Tensor, truth_HW: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judges an image for `evaluate`; ingestion keeps a mask at its image's size."""
+        best = self._decide_in_tiles(seen) if self._is_tiled else self._best_at_own_size(seen, tf.shape(truth_HW))
+        return {CONFUSION: self._counts(truth_HW, best.class_HW)}
 
-    def _decided_in_tiles(self, encoded: tf.Tensor, size_2: tf.Tensor) -> tf.Tensor:
-        del size_2  # The image's own.
-        return self._decide_in_tiles(encoded).class_HW
+    def _with_masks(self, seen: tf.Tensor, truth_HW: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judges an image for `evaluate_masks`."""
+        class_HW, reliability_CMR = self._class_and_reliability(seen, truth_HW)
+        return {
+            CONFUSION: self._counts(truth_HW, class_HW),
+            MASK_BYTES: encode_mask(class_HW),
+            RELIABILITY: reliability_CMR,
+        }
+
+    def _class_and_reliability(self, seen: tf.Tensor, truth_HW: tf.Tensor) -> Judged:
+        if self._is_tiled:
+            image_HWC, network = self._image_and_network(seen)
+            return judge_in_tiles(image_HWC, truth_HW, network, self._tile_2, self._num_classes, self._inference)
+        best = self._best_at_own_size(seen, tf.shape(truth_HW))
+        return Judged(best.class_HW, reliability_sums(truth_HW, *best, self._num_classes))
 
     def _counts(self, mask_HW: tf.Tensor, class_HW: tf.Tensor) -> tf.Tensor:
         counts_1CC = confusion_counts_BCC(mask_HW[tf.newaxis], class_HW[tf.newaxis], self._num_classes)

@@ -8,10 +8,13 @@ probabilities one tile high: pixels that no further tile covers are decided, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from common.reliability import reliability_sums
+from common.signatures import CONFIDENCE_BINS, RELIABILITY_SUMS
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.grid import lay_tiles, mirrored
 from components.trainer.inference.postprocess import Argmax, argmax
@@ -24,6 +27,20 @@ class Decided(NamedTuple):
 
     class_HW: tf.Tensor
     mean_confidence: tf.Tensor
+
+
+class Judged(NamedTuple):
+    """The argmax class of every pixel, uint8, and the sums of `reliability_sums`."""
+
+    class_HW: tf.Tensor
+    reliability_CMR: tf.Tensor
+
+
+Measure = Callable[[Argmax, tf.Tensor], tf.Tensor]
+"""Figures of a part of an image, float64, that are added up over the parts.
+
+Its arguments are the argmax [B, A] of the part, and the position along the direction of its first pixel.
+"""
 
 
 def tiled_size(size_2: tf.Tensor, tile_2: tuple[int, int], scale: float) -> tf.Tensor:
@@ -43,7 +60,28 @@ def decide_in_tiles(
         num_classes: C.
         config: overlap, scale and batch.
     """
-    return _Walk(image_HWC, network, tile_2, num_classes, config).decide()
+    walk = _Walk(image_HWC, network, tile_2, num_classes, config)
+    class_HW, confidence = walk.decide(lambda best, _: tf.reduce_sum(tf.cast(best.confidence_HW, tf.float64)), [])
+    return Decided(class_HW, tf.cast(confidence / tf.cast(tf.size(class_HW), tf.float64), tf.float32))
+
+
+def judge_in_tiles(
+    image_HWC: tf.Tensor,
+    truth_HW: tf.Tensor,
+    network: Network,
+    tile_2: tuple[int, int],
+    num_classes: int,
+    config: InferenceConfig,
+) -> Judged:
+    """As `decide_in_tiles`, and compares with the truth, band by band: no map of the confidence is made."""
+    walk = _Walk(image_HWC, network, tile_2, num_classes, config)
+    truth_BA = walk.across_and_along(truth_HW)
+
+    def measure(best: Argmax, first: tf.Tensor) -> tf.Tensor:
+        part_BA = truth_BA[:, first : first + tf.shape(best.class_HW)[1]]
+        return reliability_sums(part_BA, best.class_HW, best.confidence_HW, num_classes)
+
+    return Judged(*walk.decide(measure, [num_classes, CONFIDENCE_BINS, len(RELIABILITY_SUMS)]))
 
 
 class _Walk:
@@ -71,44 +109,48 @@ class _Walk:
         self._image_ABC = tf.transpose(image_HWC, self._if_wide([1, 0, 2], [0, 1, 2]))
         self._own_along, self._own_across = tf.unstack(tf.gather(own_2, self._if_wide([1, 0], [0, 1])))
 
-    def decide(self) -> Decided:
-        """Runs the whole pass."""
+    def across_and_along(self, plane_HW: tf.Tensor) -> tf.Tensor:
+        """Returns a plane at the image's own size as [B, A]."""
+        return tf.transpose(plane_HW, self._if_wide([0, 1], [1, 0]))
+
+    def decide(self, measure: Measure, shape: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the whole pass; returns the classes [H, W] and the sum of `measure`, which has that shape."""
         steps = tf.shape(self._along.position_NT)[0]
         decided = tf.TensorArray(tf.uint8, size=steps, infer_shape=False, element_shape=[None, None])
         band_BAC = tf.zeros([self._across.padded, tf.shape(self._along.position_NT)[1], self._num_classes])
-        _, _, _, decided, confidence = tf.while_loop(
+        first = (tf.constant(0), band_BAC, band_BAC[:, :1], decided, tf.constant(0), tf.zeros(shape, tf.float64))
+        band = tf.TensorShape([None, None, self._num_classes])
+        number = tf.TensorShape([])
+        _, _, _, decided, _, measured = tf.while_loop(
             lambda step, *_: step < steps,
-            self._step,
-            (tf.constant(0), band_BAC, band_BAC[:, :1], decided, tf.constant(0.0, tf.float64)),
-            shape_invariants=(
-                tf.TensorShape([]),
-                tf.TensorShape([None, None, self._num_classes]),
-                tf.TensorShape([None, None, self._num_classes]),
-                tf.TensorShape(None),
-                tf.TensorShape([]),
-            ),
+            lambda *state: self._step(measure, *state),
+            first,
+            shape_invariants=(number, band, band, tf.TensorShape(None), number, tf.TensorShape(shape)),
             parallel_iterations=1,
         )
         class_HW = tf.transpose(decided.concat(), self._if_wide([1, 0], [0, 1]))
-        pixels = tf.cast(tf.size(class_HW), tf.float64)
-        return Decided(tf.ensure_shape(class_HW, [None, None]), tf.cast(confidence / pixels, tf.float32))
+        return tf.ensure_shape(class_HW, [None, None]), measured
 
     def _step(
         self,
+        measure: Measure,
         step: tf.Tensor,
         band_BAC: tf.Tensor,
         before_B1C: tf.Tensor,
         decided: tf.TensorArray,
-        confidence: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray, tf.Tensor]:
+        position: tf.Tensor,
+        measured: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray, tf.Tensor, tf.Tensor]:
         """Adds the row of tiles at this step, and decides the pixels that no later tiles cover.
 
         Args:
+            measure: what is added up.
             step: counts from 0.
             band_BAC: sum of probabilities of earlier tiles, from the tiles' first position on.
             before_B1C: the column of pixels before that, needed for interpolation.
             decided: classes [A, B] of each step.
-            confidence: sum over the pixels decided.
+            position: number of the image's own pixels along the direction that are decided.
+            measured: sum of `measure` over them.
         """
         band_BAC = self._add_tiles(step, band_BAC)
         start = self._along.position_NT[step, 0]
@@ -122,9 +164,11 @@ class _Walk:
             along.margin : tf.minimum(finished, along.margin + along.length),
         ]
         best = self._interpolated(done_BAC, before_B1C, start, end, is_last) if self._is_scaled else _plain(done_BAC)
-        confidence += tf.reduce_sum(tf.cast(best.confidence_HW, tf.float64))
+        measured += measure(best, position)
+        position += tf.shape(best.class_HW)[1]
         rest_BAC = tf.pad(band_BAC[:, finished:], [[0, 0], [0, finished], [0, 0]])
-        return step + 1, rest_BAC, done_BAC[:, -1:], decided.write(step, tf.transpose(best.class_HW)), confidence
+        decided = decided.write(step, tf.transpose(best.class_HW))
+        return step + 1, rest_BAC, done_BAC[:, -1:], decided, position, measured
 
     def _add_tiles(self, step: tf.Tensor, band_BAC: tf.Tensor) -> tf.Tensor:
         """Adds the weighted predictions of the tiles at a step, `batch` at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -137,7 +138,10 @@ def _built(config: Encoder, height: int, width: int, bands: int) -> keras.Model:
     if application in SIZES:
         return mix_transformer(application, (height, width, bands))
     build = getattr(keras.applications, application)
-    return build(include_top=False, weights=None, input_shape=(height, width, bands), **arguments)
+    with warnings.catch_warnings():
+        # `for_bands` gives images of other bands weights that suit them.
+        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+        return build(include_top=False, weights=None, input_shape=(height, width, bands), **arguments)
 
 
 def _preprocessed(image_BHWC: tf.Tensor, mode: str) -> tf.Tensor:

@@ -15,6 +15,7 @@ from tfx.types import artifact, standard_artifacts
 
 from common import records
 from common.confusion import confusion_counts_BCC
+from common.reliability import reliability_sums
 from components.artifacts import CrossValidationResult
 from components.cross_validator import executor as cross_validator
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
@@ -53,7 +54,10 @@ class Picture:
 
 
 class BandModel(tf.Module):
-    """Predicts class k where the grey value is at least the k-th level, and counts one row and column of `every`."""
+    """Predicts class k where the grey value is at least the k-th level, and counts one row and column of `every`.
+
+    Its confidence is made up: it follows the grey value, see `confidence`.
+    """
 
     def __init__(self, levels: tuple[int, ...], every: int = 1) -> None:
         super().__init__()
@@ -64,13 +68,23 @@ class BandModel(tf.Module):
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"confusion": self._compared(examples)[0]}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        counts, prediction_BHW = self._compared(examples)
+        counts, image_BHW, truth_BHW, prediction_BHW = self._compared(examples)
         encoded = tf.map_fn(tf.io.encode_png, prediction_BHW[..., None], fn_output_signature=tf.string)
-        return {"confusion": counts, "mask_bytes": encoded}
+        confidence_BHW = (1 + tf.cast(image_BHW % 50, tf.float32)) / 50
+        reliability = tf.map_fn(
+            lambda of_one: reliability_sums(*of_one, self.levels.shape[0] + 1),
+            (truth_BHW, prediction_BHW, confidence_BHW),
+            fn_output_signature=tf.float64,
+        )
+        return {"confusion": counts, "mask_bytes": encoded, "reliability": reliability}
 
-    def _compared(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def only_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: self.evaluate_masks(examples)[name] for name in ("confusion", "mask_bytes")}
+
+    def _compared(self, examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
         features = {
             name: tf.io.FixedLenFeature([], tf.string) for name in (records.IMAGE_ENCODED, records.MASK_ENCODED)
         }
@@ -82,7 +96,7 @@ class BandModel(tf.Module):
         classes = self.levels.shape[0] + 1
         counted = slice(None, None, self.every)
         counts = confusion_counts_BCC(truth_BHW[:, counted, counted], prediction_BHW[:, counted, counted], classes)
-        return tf.reshape(counts, [-1, classes * classes]), tf.cast(prediction_BHW, tf.uint8)
+        return tf.reshape(counts, [-1, classes * classes]), image_BHW, truth_BHW, tf.cast(prediction_BHW, tf.uint8)
 
 
 def _decode(encoded_B: tf.Tensor) -> tf.Tensor:
@@ -95,10 +109,18 @@ def predict(picture: Picture, levels: tuple[int, ...]) -> np.ndarray:
     return (picture.image_HW[..., None].astype(int) >= np.array(levels)).sum(axis=-1)
 
 
-def save_model(folder: Path, levels: tuple[int, ...], every: int = 1, masks: bool = True) -> Path:
-    """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder."""
+def confidence(picture: Picture) -> np.ndarray:
+    """The confidence of `BandModel`, in NumPy."""
+    return ((1 + picture.image_HW % 50).astype(np.float32) / 50).astype(np.float32)
+
+
+def save_model(folder: Path, levels: tuple[int, ...], every: int = 1, further: str | None = "evaluate_masks") -> Path:
+    """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder.
+
+    `further` is the method that becomes the signature `evaluate_masks`, if there is one.
+    """
     model = BandModel(levels, every)
-    signatures = {"evaluate": model.evaluate} | ({"evaluate_masks": model.evaluate_masks} if masks else {})
+    signatures = {"evaluate": model.evaluate} | ({"evaluate_masks": getattr(model, further)} if further else {})
     tf.saved_model.save(model, str(folder / "Format-Serving"), signatures=signatures)
     return folder
 
@@ -191,17 +213,23 @@ def shrinking_model(tmp_path: Path) -> Path:
 @pytest.fixture
 def maskless_model(tmp_path: Path) -> Path:
     """The folder of a model that gives no masks, as exports once did."""
-    return save_model(tmp_path / "maskless", WORSE, masks=False)
+    return save_model(tmp_path / "maskless", WORSE, further=None)
+
+
+@pytest.fixture
+def masks_alone_model(tmp_path: Path) -> Path:
+    """The folder of a model that gives masks but no reliability, as exports once did."""
+    return save_model(tmp_path / "masks_alone", WORSE, further="only_masks")
 
 
 @pytest.fixture
 def evaluate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) -> Callable[..., Outcome]:
-    """Runs the whole executor: `levels` is the model, `baseline` its baseline's levels, a folder, or nothing."""
+    """Runs the whole executor: `levels` or a folder are the model, `baseline` the same of its baseline, or nothing."""
 
     def run(
         pictures: list[Picture],
         config: EvaluatorConfig,
-        levels: tuple[int, ...] = GOOD,
+        levels: tuple[int, ...] | Path = GOOD,
         baseline: tuple[int, ...] | Path | None = None,
     ) -> Outcome:
         folder = tmp_path / uuid.uuid4().hex
@@ -227,7 +255,9 @@ def evaluate(tmp_path: Path, model_folder: Callable[[tuple[int, ...]], Path]) ->
         executor.Executor(context).Do(
             {
                 "examples": [examples],
-                "model": [_artifact(standard_artifacts.Model, model_folder(levels))],
+                "model": [
+                    _artifact(standard_artifacts.Model, levels if isinstance(levels, Path) else model_folder(levels))
+                ],
                 "baseline_model": [baseline_model],
             },
             outputs,

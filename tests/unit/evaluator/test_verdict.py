@@ -234,3 +234,13 @@ def test_a_drop_is_measured_over_the_classes_that_both_models_have() -> None:
     assert not verdict.blessed
     assert "(baseline 0.950 less 0.07), over the 2 classes that both models are measured on" in verdict.checks[0].detail
     assert judge(config(metric="mean_iou", may_drop=0.05), stray, Measured(overall=WITHOUT_RARE), 3).blessed
+
+
+def test_a_calibration_error_of_a_class_that_is_never_predicted_says_so() -> None:
+    overall = part([[8, 0], [2, 0]])
+    overall = overall.model_copy(update={"further": {"ece/roof": Estimate(value=None), "ece": Estimate(value=0.1)}})
+    missed = judge(config(metric="ece/roof", at_most=0.1), Measured(overall=overall), None, None)
+    assert not missed.blessed and missed.checks[0].detail == (
+        "ece/roof on overall could not be measured: no pixel is predicted as that class."
+    )
+    assert judge(config(metric="ece", at_most=0.1), Measured(overall=overall), None, None).blessed

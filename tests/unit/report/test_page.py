@@ -9,7 +9,7 @@ import re
 import pytest
 
 from components.data_gate.result import Finding, GateReport
-from components.evaluator.results import Check, Estimate, Verdict
+from components.evaluator.results import Check, ConfidenceBin, Estimate, Verdict
 from components.example_gen.quarantine import Quarantined, Reason
 from components.report import page
 
@@ -229,3 +229,23 @@ def test_epochs_that_are_not_in_the_curves_are_named(make_report):
     run = data.trainings[0].model_copy(update={"epochs": tuple(epochs)})
     text = page.render(dataclasses.replace(data, trainings=(run,)))
     assert "a metric of epoch 3." in text
+
+
+def test_calibration_has_its_diagram_and_its_figures(make_report):
+    data = make_report()
+    measured = data.evaluation.candidate
+    update = {
+        "further": {"ece": Estimate(value=0.034, low=0.02, high=0.05), "ece/class 1": Estimate(value=None)},
+        "reliability": (
+            ConfidenceBin(low=0.0, high=0.5, pixels=0, accuracy=None, confidence=None),
+            ConfidenceBin(low=0.5, high=1.0, pixels=1234, accuracy=0.8, confidence=0.9),
+        ),
+    }
+    candidate = measured.model_copy(update={"overall": measured.overall.model_copy(update=update)})
+    evaluation = data.evaluation.model_copy(update={"candidate": candidate})
+    text = page.render(dataclasses.replace(data, evaluation=evaluation))
+    assert Outline(text).open == []
+    section = text.split('id="classes"')[1].split("</section>")[0]
+    assert "Calibration" in section and "all pixels" in section and "0.034" in section
+    assert section.count('class="curves reliability"') == 2 and "accuracy 0.800" in section
+    assert "Boundaries and objects" not in section and "Calibration" not in page.render(data)

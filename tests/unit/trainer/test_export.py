@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from common import records
-from common.signatures import SIGNATURES
+from common.signatures import CONFIDENCE_BINS, RELIABILITY_SUMS, SIGNATURES
 from components.evaluator.counts import confusion_counts
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
@@ -86,6 +86,7 @@ def test_evaluate_masks_counts_the_same_and_gives_the_masks_that_are_served(load
     pairs = transformed.pairs[:3]
     examples = tf.constant([as_example(pair) for pair in pairs])
     found = loaded.signatures["evaluate_masks"](examples=examples)
+    assert found["reliability"].shape == (3, NUM_CLASSES, CONFIDENCE_BINS, len(RELIABILITY_SUMS))
     np.testing.assert_array_equal(found["confusion"], loaded.signatures["evaluate"](examples=examples)["confusion"])
     images = tf.constant([pair[records.IMAGE_ENCODED] for pair in pairs])
     served = loaded.signatures["serving_default"](image=images)["mask_bytes"]

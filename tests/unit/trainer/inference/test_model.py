@@ -149,6 +149,29 @@ def test_a_model_is_judged_by_the_masks_that_it_serves(  # type: ignore[no-untyp
         assert expected_CC.sum() == truth_HW.size - (truth_HW == records.VOID).sum()
 
 
+@pytest.mark.parametrize(
+    ("data", "way"),
+    [("transformed", "resize"), ("transformed", "resize_flips"), ("transformed", "tile"), ("cropped", "tile")],
+)
+def test_reliability_is_counted_from_the_masks_and_the_confidence_that_are_served(  # type: ignore[no-untyped-def]
+    exported, request: pytest.FixtureRequest, data: str, way: str
+) -> None:
+    of: Transformed = request.getfixturevalue(data)
+    model = exported(of, **WAYS[way])
+    pairs = [*of.pairs[:2], make_pair(7, 60, 41)]
+    found = model.signatures["evaluate_masks"](examples=tf.constant([as_example(pair) for pair in pairs]))
+    served = model.serve(*(pair[records.IMAGE_ENCODED] for pair in pairs))
+    for index, pair in enumerate(pairs):
+        truth_HW = np.asarray(Image.open(io.BytesIO(pair[records.MASK_ENCODED])))
+        known_HW, predicted_HW = truth_HW != records.VOID, mask_of(served, index)
+        pixels_C, right_C, confidence_C, _ = found["reliability"][index].numpy().sum(axis=1).T
+        right_HW = known_HW & (predicted_HW == truth_HW)
+        np.testing.assert_array_equal(pixels_C, np.bincount(predicted_HW[known_HW], minlength=NUM_CLASSES))
+        np.testing.assert_array_equal(right_C, np.bincount(predicted_HW[right_HW], minlength=NUM_CLASSES))
+        if known_HW.all():
+            assert confidence_C.sum() / truth_HW.size == pytest.approx(served["mean_confidence"][index], rel=1e-5)
+
+
 def test_flips_are_averaged_when_serving_and_when_judged(exported, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]
     model = exported(**WAYS["resize_flips"])
     pair = transformed.pairs[0]

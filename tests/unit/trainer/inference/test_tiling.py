@@ -11,8 +11,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.records import VOID
+from common.reliability import reliability_sums
 from components.trainer.inference.config import InferenceConfig
-from components.trainer.inference.tiling import decide_in_tiles, tiled_size
+from components.trainer.inference.tiling import decide_in_tiles, judge_in_tiles, tiled_size
 
 CLASSES = 4
 TILE = (16, 24)
@@ -52,6 +54,17 @@ def deciding(network: Callable[[tf.Tensor], tf.Tensor], **settings: object) -> C
         return decided[0].numpy(), float(decided[1])
 
     return decide_numpy
+
+
+@functools.cache
+def judging(scale: float) -> Callable[[np.ndarray, np.ndarray], tuple[tf.Tensor, tf.Tensor]]:
+    config = InferenceConfig(mode="tile", overlap=0.5, scale=scale)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([None, None], tf.uint8)])
+    def judge(image_HWC: tf.Tensor, truth_HW: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return judge_in_tiles(image_HWC, truth_HW, lopsided, TILE, CLASSES, config)
+
+    return judge
 
 
 def reference(image_HWC: np.ndarray, overlap: float) -> np.ndarray:
@@ -128,6 +141,25 @@ def test_at_another_scale_probabilities_are_interpolated_as_if_in_one_piece(
     clear = ordered[..., -1] - ordered[..., -2] > 1e-4
     np.testing.assert_array_equal(class_HW[clear], expected_HWC.argmax(-1)[clear])
     assert confidence == pytest.approx(ordered[..., -1].mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+@pytest.mark.parametrize("size", [(5, 7), (50, 120), (101, 30)])
+def test_confidence_is_compared_with_the_truth_band_by_band_as_in_one_piece(
+    size: tuple[int, int], scale: float
+) -> None:
+    image_HWC = picture(*size)
+    truth_HW = np.random.default_rng(1).integers(0, CLASSES, size).astype(np.uint8)
+    truth_HW[0] = VOID
+    class_HW, found_CMR = judging(scale)(image_HWC, truth_HW)
+    np.testing.assert_array_equal(class_HW, deciding(lopsided, overlap=0.5, scale=scale)(image_HWC)[0])
+    scaled = [max(1, round(n * scale)) for n in size]
+    small_HWC = np.clip(np.round(tf.image.resize(image_HWC, scaled, antialias=True)), 0, 255).astype(np.uint8)
+    probabilities_HWC = tf.image.resize(reference(small_HWC, 0.5), size).numpy()
+    expected_CMR = reliability_sums(truth_HW, class_HW, probabilities_HWC.max(-1).astype("f4"), CLASSES).numpy()
+    np.testing.assert_allclose(found_CMR.numpy().sum(axis=1), expected_CMR.sum(axis=1), rtol=1e-4, atol=1e-4)
+    # A confidence that rounding moves over a bound is in the next bin.
+    assert np.abs(found_CMR - expected_CMR)[..., 0].sum() <= 2 + truth_HW.size * 1e-3
 
 
 @pytest.mark.parametrize("batch", [1, 2, 100])

@@ -136,6 +136,7 @@ def test_convolutions_with_a_group_a_channel_become_depthwise_ones_that_compute_
     assert not [layer for layer in copy.layers if getattr(layer, "groups", 1) > 1]
 
 
+@pytest.mark.filterwarnings("error:This model usually expects 1 or 3 input channels")
 @pytest.mark.parametrize("name", marked(NAMES))
 def test_bands_that_repeat_the_colours_give_the_features_of_the_colours(name: EncoderName) -> None:
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)

@@ -95,12 +95,11 @@ def _architecture(config: Mapping[str, Any]) -> str:
     """Describes the network, such as `encoder_unet, encoder mobilenet (random initial weights)`."""
     model = dict(config.get("trainer", {}).get("model", {}))
     kind = str(model.get("type", "unknown"))
-    encoder = model.get("encoder")
-    if not encoder:
-        return kind
-    weights = str(encoder.get("weights", "imagenet"))
-    initial = _INITIAL.get(weights, "initial weights from a file")
-    return f"{kind}, encoder {encoder.get('name')} ({initial})"
+    if encoder := model.get("encoder"):
+        weights = str(encoder.get("weights", "imagenet"))
+        kind += f", encoder {encoder.get('name')} ({_INITIAL.get(weights, 'initial weights from a file')})"
+    folds = dict(config.get("data", {})).get("split", {}).get("folds")
+    return f"average of the probabilities of {folds} networks: {kind}" if folds else kind
 
 
 def _input(config: Mapping[str, Any]) -> str:

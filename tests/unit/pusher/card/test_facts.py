@@ -35,6 +35,12 @@ def test_without_texts_it_says_what_the_model_does(card: Card) -> None:
     assert "overlapping windows of 192 × 128 pixels at its own resolution" in card.input
 
 
+def test_an_ensemble_says_so(data: IngestionSummary, evaluation: Evaluation) -> None:
+    config = {**CONFIG, "data": {"split": {"folds": 3}}, "trainer": {"model": {"type": "unet"}}}
+    card = make_card(manifest(), config, data, evaluation)
+    assert card.architecture == "average of the probabilities of 3 networks: unet"
+
+
 @pytest.mark.parametrize(
     ("transform", "bands", "said"),
     [

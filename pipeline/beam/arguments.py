@@ -17,8 +17,6 @@ step really runs with takes their place when it starts.
 WORKER_POOL = "localhost:50000"
 """Address of a pool of workers beside each of the engine's machines."""
 
-BOOT_COMMAND = "segpipe-step beam-boot"
-
 AnyBeam = LocalBeam | FlinkBeam | SparkBeam | DataflowBeam
 
 
@@ -67,7 +65,7 @@ def _environment(beam: FlinkBeam | SparkBeam, loopback_pool: str | None) -> list
     if beam.environment == "docker":
         return ["--environment_type=DOCKER", f"--environment_option=docker_container_image={beam.image}"]
     if beam.environment == "process":
-        return ["--environment_type=PROCESS", f"--environment_option=process_command={BOOT_COMMAND}"]
+        return ["--environment_type=PROCESS", f"--environment_option=process_command={beam.command}"]
     pool = loopback_pool if beam.environment == "loopback" else beam.worker_pool or WORKER_POOL
     if pool is None:
         raise UserError(

@@ -89,7 +89,7 @@ class _Portable(_Runner):
     environment: Literal["loopback", "process", "external", "docker"] = Field(
         default="loopback",
         description="Where Python workers run: `loopback` in processes that the run itself starts (an engine on this "
-        "machine), `process` in processes that each of the engine's machines starts with `segpipe-step beam-boot`, "
+        "machine), `process` in processes that each of the engine's machines starts by `command`, "
         "`external` in the pool at `worker_pool`, `docker` in containers of `image`.",
     )
     worker_pool: Address | None = Field(
@@ -98,6 +98,11 @@ class _Portable(_Runner):
         "address, with `environment: external`; default: `localhost:50000`.",
     )
     image: str | None = Field(default=None, min_length=1, description="Container image, with `environment: docker`.")
+    command: str = Field(
+        default="segpipe-step",
+        min_length=1,
+        description="Program that starts a worker, on each of the engine's machines, with `environment: process`.",
+    )
 
     @model_validator(mode="after")
     def _environment_has_its_keys(self) -> _Portable:

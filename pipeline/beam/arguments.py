@@ -17,6 +17,12 @@ step really runs with takes their place when it starts.
 WORKER_POOL = "localhost:50000"
 """Address of a pool of workers beside each of the engine's machines."""
 
+_REPEATED = ("--number_of_execution_retries=3", "--execution_retry_delay=1000")
+"""Flink's own default is to fail a batch job whose worker was lost."""
+
+_KEPT = "--environment_cache_millis=10000"
+"""How long a worker waits for the next stage of its job; Beam's default is to end it after each stage."""
+
 AnyBeam = LocalBeam | FlinkBeam | SparkBeam | DataflowBeam
 
 
@@ -54,9 +60,9 @@ def _dataflow(beam: DataflowBeam) -> list[str]:
 def _portable(beam: FlinkBeam | SparkBeam) -> list[str]:
     arguments = ["--runner=PortableRunner", f"--job_endpoint={beam.job_server}", "--sdk_container_image=unused"]
     # An engine's machine runs this many Python processes; with one, all its slots would share one interpreter's lock.
-    arguments.append(f"--sdk_worker_parallelism={beam.parallelism}")
+    arguments += [f"--sdk_worker_parallelism={beam.parallelism}", _KEPT]
     if isinstance(beam, FlinkBeam):
-        arguments.append(f"--parallelism={beam.parallelism}")
+        arguments += [f"--parallelism={beam.parallelism}", *_REPEATED]
         arguments += [f"--flink_master={beam.master}"] if beam.master else []
     return arguments
 
@@ -72,4 +78,4 @@ def _environment(beam: FlinkBeam | SparkBeam, loopback_pool: str | None) -> list
             "beam.environment loopback starts the workers in the run itself, on the engine's own machine; a step in a "
             "pod needs environment external, process or docker"
         )
-    return ["--environment_type=EXTERNAL", f"--environment_option=external_service_address={pool}"]
+    return ["--environment_type=EXTERNAL", f"--environment_config={pool}"]

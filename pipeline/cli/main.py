@@ -19,6 +19,7 @@ from common.interruption import interrupted_by_sigterm
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
+from pipeline.cli.beam_command import beam_server
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.options import (
     CommandGroup,
@@ -409,7 +410,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (beam_server, convert_weights, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -385,7 +385,9 @@ def _without_type(item: _PydanticError) -> str:
     tag = _tag(item.what)
     misspelt = next((key for key in keys if _closest(key, [tag], 0.7) and not _known(key, item.what)), None)
     if misspelt:
-        return f"needs a {tag} ({st.listed(names, 'or')}); did you mean {tag!r} instead of the unknown key {misspelt!r}?"
+        return (
+            f"needs a {tag} ({st.listed(names, 'or')}); did you mean {tag!r} instead of the unknown key {misspelt!r}?"
+        )
     fitting = _fitting(item.value, item.what)
     if not fitting:
         unknown = [key for key in keys if not _known(key, item.what)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import UserError
 from pipeline.beam.arguments import WORKER_POOL, AnyBeam, beam_arguments
-from pipeline.beam.config import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
+from pipeline.beam.config import DataflowBeam, FlinkBeam, SparkBeam
 
 _SECONDS = 5.0
 
@@ -92,7 +92,9 @@ def _check_workers(beam: FlinkBeam | SparkBeam) -> None:
         raise UserError(f"beam.command: {beam.command} is not a program that this machine has; give its path")
     if beam.environment == "external":
         pool = beam.worker_pool or WORKER_POOL
-        _check_answers(pool, f"start the pool with `segpipe-step beam-workers --port {pool.rpartition(':')[2]}`", "worker_pool")
+        _check_answers(
+            pool, f"start the pool with `segpipe-step beam-workers --port {pool.rpartition(':')[2]}`", "worker_pool"
+        )
 
 
 def _is_here(address: str) -> bool:
@@ -112,9 +114,7 @@ def _check_answers(address: str, remedy: str, key: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
-            f"beam.{key}: no answer from {address} ({reason}); {remedy}, or name another address"
-        ) from None
+        raise UserError(f"beam.{key}: no answer from {address} ({reason}); {remedy}, or name another address") from None
 
 
 def _described_options(beam: FlinkBeam | SparkBeam) -> Iterable[Any]:

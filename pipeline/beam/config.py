@@ -11,7 +11,9 @@ from common.settings import Settings, default_type, matching
 Address = Annotated[
     str, matching(r"[A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}", "an address: host:port, without a scheme")
 ]
-OptionName = Annotated[str, matching(r"[A-Za-z][A-Za-z0-9_]*", "a name of an option: letters, digits and _, without --")]
+OptionName = Annotated[
+    str, matching(r"[A-Za-z][A-Za-z0-9_]*", "a name of an option: letters, digits and _, without --")
+]
 CloudFolder = Annotated[str, matching(r"gs://.+", "an address of a bucket: gs://")]
 
 

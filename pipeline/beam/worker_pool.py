@@ -35,7 +35,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         self._workers: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802  # gRPC's name.
+    def StartWorker(self, request: Any, context: Any) -> Any:  # gRPC's name.
         """Starts a worker; an error is in the answer."""
         del context
         try:
@@ -48,7 +48,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type
         _logger.info("worker %s is process %d", request.worker_id, process.pid)
         return beam_fn_api_pb2.StartWorkerResponse()
 
-    def StopWorker(self, request: Any, context: Any) -> Any:  # noqa: N802  # gRPC's name.
+    def StopWorker(self, request: Any, context: Any) -> Any:  # gRPC's name.
         """Ends a worker."""
         del context
         with self._lock:

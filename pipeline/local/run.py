@@ -46,6 +46,7 @@ def run_pipeline(
     Raises:
         UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
+    check_engine(config.beam)
     watcher = StepWatcher(console, display_name)
     with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
@@ -59,7 +60,6 @@ def run_pipeline(
                 f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
             )
             return None
-        check_engine(config.beam)
         config = _with_counted_workers(config, console)
         with beam_engine(config.beam) as beam_arguments:
             outputs = _run(config, watcher, cache, beam_arguments)
@@ -139,8 +139,8 @@ def _run(
 
     from common.beam_inspection import remember_inspections
     from common.start_up import collect_as_usual
-    from pipeline.beam.tfx_steps import running_with
     from components.trainer.models import check_encoder
+    from pipeline.beam.tfx_steps import running_with
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.schema_file import provide_schema

@@ -11,8 +11,8 @@ _MEGABYTES = {
     "taskmanager.memory.framework.off-heap.size": 128,
     "taskmanager.memory.task.heap.size": 384,
     "taskmanager.memory.task.off-heap.size": 64,
-    "taskmanager.memory.network.min": 64,
-    "taskmanager.memory.network.max": 64,
+    "taskmanager.memory.network.min": 256,
+    "taskmanager.memory.network.max": 256,
     "taskmanager.memory.managed.size": 256,
     "taskmanager.memory.jvm-metaspace.size": 256,
     "taskmanager.memory.jvm-overhead.min": 192,
@@ -20,7 +20,7 @@ _MEGABYTES = {
 }
 """Each must be given, because Flink's own scripts, which compute them, are not used."""
 
-TASK_MANAGER_MEMORY = ["-Xmx512m", "-XX:MaxDirectMemorySize=512m"]
+TASK_MANAGER_MEMORY = ["-Xmx512m", "-XX:MaxDirectMemorySize=768m"]
 """Of the JVM: heap of framework and task; direct memory of both, of the network, and of gRPC."""
 
 
@@ -54,6 +54,8 @@ def write_configuration(folder: Path, slots: int, rest_port: int, rpc_port: int)
         "restart-strategy.fixed-delay.attempts": 3,
         "restart-strategy.fixed-delay.delay": "1 s",
         "io.tmp.dirs": str(temporary),
+        # Of each result of a stage; by default 512, and Transform has many at a time.
+        "taskmanager.network.sort-shuffle.min-buffers": 64,
         # Jobs bring no classes: all jars are on the class path of JobManager and TaskManagers.
         "classloader.resolve-order": "parent-first",
     }

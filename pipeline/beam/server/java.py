@@ -34,7 +34,9 @@ def find_java() -> str:
         raise UserError(f"Beam's job server needs Java 11 or 17, and {path or 'none is on the PATH'}; {_INSTALL}")
     version = _version(path)
     if version not in VERSIONS:
-        raise UserError(f"Flink 1.19 needs Java 11 or 17, but {path} is {version or 'of an unknown version'}; {_INSTALL}")
+        raise UserError(
+            f"Flink 1.19 needs Java 11 or 17, but {path} is {version or 'of an unknown version'}; {_INSTALL}"
+        )
     return path
 
 

@@ -58,7 +58,12 @@ class BeamServer:
                 process.wait()
 
     def start_flink(self, task_managers: int, slots: int) -> str:
-        """Starts a JobManager and TaskManagers; returns the address of Flink when they are ready."""
+        """Starts a JobManager and TaskManagers; returns the address of Flink when they are ready.
+
+        Raises:
+            UserError: a port is taken, or a process ended while it started.
+        """
+        _check_free(("--rest-port", self._ports.rest), ("--rpc-port", self._ports.rpc))
         write_configuration(self._folder, slots, self._ports.rest, self._ports.rpc)
         where = ["--configDir", str(self._folder)]
         self._start("JobManager", _JOB_MANAGER, where, ["-Xmx512m"])
@@ -69,8 +74,13 @@ class BeamServer:
         return address
 
     def start_job_server(self, master: str) -> str:
-        """Starts the job server for a Flink, `[local]` being one in its own process; returns its address."""
+        """Starts the job server for a Flink, `[local]` being one in its own process; returns its address.
+
+        Raises:
+            UserError: a port is taken, or the process ended while it started.
+        """
         ports = self._ports
+        _check_free(("--port", ports.job), ("--artifact-port", ports.artifact))
         arguments = [
             f"--flink-master={master}",
             "--job-host=localhost",
@@ -114,6 +124,14 @@ class BeamServer:
             if time.monotonic() > deadline:
                 raise UserError(f"{what} did not start within {_SECONDS_TO_START} s")
             time.sleep(_POLL)
+
+
+def _check_free(*ports: tuple[str, int]) -> None:
+    for option, port in ports:
+        if _answers(port):
+            raise UserError(
+                f"port {port} is taken, perhaps by another `segpipe beam-server`; name another with {option}"
+            )
 
 
 def _answers(port: int) -> bool:

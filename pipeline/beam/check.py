@@ -92,9 +92,8 @@ def _check_workers(beam: FlinkBeam | SparkBeam) -> None:
         raise UserError(f"beam.command: {beam.command} is not a program that this machine has; give its path")
     if beam.environment == "external":
         pool = beam.worker_pool or WORKER_POOL
-        _check_answers(
-            pool, f"start the pool with `segpipe-step beam-workers --port {pool.rpartition(':')[2]}`", "worker_pool"
-        )
+        start = f"segpipe-step beam-workers --port {pool.rpartition(':')[2]}"
+        _check_answers(pool, f"start the pool with `{start}`", "worker_pool")
 
 
 def _is_here(address: str) -> bool:

@@ -25,14 +25,6 @@ def _as_text(value: object) -> object:
 
 
 OptionValue = Annotated[str, BeforeValidator(_as_text)]
-Options = Annotated[
-    dict[OptionName, OptionValue],
-    Field(
-        description="Further options of Beam or its runner, by name without `--`, passed on as they are; `true` is a "
-        "flag. Options that the runner does not know are refused."
-    ),
-]
-
 _OWN = {
     "runner": "runner",
     "direct_num_workers": "workers",
@@ -53,7 +45,11 @@ _OWN = {
 
 
 class _Runner(Settings):
-    options: Options = {}
+    options: dict[OptionName, OptionValue] = Field(
+        default={},
+        description="Further options of Beam or its runner, by name without `--`, passed on as they are; `true` is a "
+        "flag. Options that neither knows are refused.",
+    )
 
     @field_validator("options")
     @classmethod

@@ -26,7 +26,7 @@ def fork_workers() -> None:
     WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(ForkedWorkerHandler)
 
 
-class ForkedWorkerHandler(GrpcWorkerHandler):  # type: ignore[misc]
+class ForkedWorkerHandler(GrpcWorkerHandler):
     """Starts and ends one forked worker, and fails the step if the worker dies."""
 
     def __init__(self, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:

@@ -27,7 +27,7 @@ _SECONDS_TO_END = 10
 _logger = logging.getLogger(__name__)
 
 
-class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
+class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     """Starts and ends forked workers on request."""
 
     def __init__(self, logs_to_engine: bool) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from common.settings_types import tag_of, type_of
 from pipeline.config.run_config import RunConfig
@@ -45,7 +44,7 @@ def _sections(model: type[BaseModel], path: str, seen: set[tuple[str, type]]) ->
     """Yields a section for `model`, whose key path is `path`, and one for each model below it."""
     tag = type_of(model)
     heading = f"`{path}`" if path else "The whole"
-    if tag not in (None, PydanticUndefined):
+    if isinstance(tag, str):
         heading += f" of {tag_of(model)} `{tag}`"
     yield f"\n## {heading}\n\n{_summary(model)}\n"
     yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"

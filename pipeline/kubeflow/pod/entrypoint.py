@@ -1,4 +1,4 @@
-"""Entry point of every step's container: `segpipe-step run | survey | notify | worker`.
+"""Entry point of every step's container: `segpipe-step run | survey | notify | worker | beam-workers | beam-boot`.
 
 TensorFlow and TFX are imported after the arguments are validated, and only by `run`.
 """
@@ -47,6 +47,8 @@ def main() -> NoReturn:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit status; if it is not 0, the last line of the log has the reason."""
+    if arguments and arguments[0].startswith("--id="):  # As an engine starts a container, or a process.
+        arguments = ["beam-boot", *arguments]
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
     collect_seldom()
@@ -103,6 +105,14 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = commands.add_parser("worker", help="one of several Trainer pods", allow_abbrev=False, add_help=False)
     worker.set_defaults(run=_worker)
+
+    pool = commands.add_parser("beam-workers", help="a pool of Beam workers beside an engine", allow_abbrev=False)
+    pool.add_argument("--host", default="127.0.0.1", help="address to listen on; whoever reaches it can run code here")
+    pool.add_argument("--port", type=int, default=50000)
+    pool.set_defaults(run=_beam_workers)
+
+    boot = commands.add_parser("beam-boot", help="a Beam worker that an engine asks for", allow_abbrev=False)
+    boot.set_defaults(run=_beam_boot)
     return parser
 
 
@@ -145,6 +155,25 @@ def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
     from pipeline.kubeflow.workers import training as workers
 
     workers.main(more)
+
+
+def _beam_workers(options: argparse.Namespace, more: Sequence[str]) -> None:
+    _refuse(more)
+    from pipeline.beam.worker_pool import serve_pool
+    from pipeline.beam.worker_process import import_ahead
+
+    import_ahead()
+    with serve_pool(options.host, options.port, logs_to_engine=True) as address:
+        say(f"Beam workers: {address}")
+        signal.pause()
+
+
+def _beam_boot(options: argparse.Namespace, more: Sequence[str]) -> None:
+    del options
+    import_tensorflow()
+    from pipeline.beam.worker_boot import boot
+
+    boot(more)
 
 
 def _refuse(more: Sequence[str]) -> None:

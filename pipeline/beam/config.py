@@ -25,6 +25,7 @@ def _as_text(value: object) -> object:
 
 
 OptionValue = Annotated[str, BeforeValidator(_as_text)]
+_MOST_WORKERS = 1024
 _OWN = {
     "runner": "runner",
     "direct_num_workers": "workers",
@@ -72,11 +73,18 @@ class LocalBeam(_Runner):
     """Beam in this process, or in processes of this machine."""
 
     runner: Literal["local"] = Field(default="local", description="Beam's own runner for one machine.")
-    workers: Annotated[int, Field(ge=1, le=1024)] | Literal["all"] = Field(
+    workers: int | Literal["all"] = Field(
         default=1,
         description="Processes that compute: 1 is the process of the run itself; `all` is one for each core, as far as "
         "the free memory suffices.",
     )
+
+    @field_validator("workers")
+    @classmethod
+    def _some_workers(cls, workers: int | str) -> int | str:
+        if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:
+            raise ValueError(f"must be from 1 to {_MOST_WORKERS}, or all, not {workers}")
+        return workers
 
 
 class _Portable(_Runner):

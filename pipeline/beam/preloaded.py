@@ -15,6 +15,8 @@ from common.tensorflow_environment import set_tensorflow_environment
 collect_seldom()
 set_tensorflow_environment()
 
+import apache_beam.runners.worker.sdk_worker_main  # noqa: E402, F401
+import tensorflow_data_validation  # noqa: E402, F401
 import tensorflow_transform.beam  # noqa: E402, F401
 
 import components.evaluator.measuring  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,8 @@ WORKER_BYTES = 1_000_000_000
 """Memory that a worker takes beside what it shares with the others, with a margin: docs/scale.md has the figures."""
 
 _MEMINFO = Path("/proc/meminfo")
-_LIMITS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)
+_CGROUP = Path("/sys/fs/cgroup")
+"""A container's limits (control groups, version 2)."""
 
 
 class WorkerCount(NamedTuple):
@@ -29,21 +28,27 @@ def count_workers(beam: LocalBeam) -> WorkerCount:
     """Returns how many workers to start: the configured number, or with `all` one for each core that memory allows."""
     if beam.workers != "all":
         return WorkerCount(beam.workers, "as configured")
-    cores, free = len(os.sched_getaffinity(0)), free_memory()
+    available, free = cores(), free_memory()
     if free is None:
-        return WorkerCount(cores, f"{cores} cores")
-    fitting = max(1, free // WORKER_BYTES)
-    reason = f"{cores} cores, {free / 1e9:.1f} GB of memory free, {WORKER_BYTES / 1e9:.1f} GB a worker"
-    return WorkerCount(min(cores, fitting), reason)
+        return WorkerCount(available, f"{available} cores")
+    reason = f"{available} cores, {free / 1e9:.1f} GB of memory free, {WORKER_BYTES / 1e9:.1f} GB a worker"
+    return WorkerCount(min(available, max(1, free // WORKER_BYTES)), reason)
+
+
+def cores() -> int:
+    """Returns the cores that this process may use, within the container's limit."""
+    available = len(os.sched_getaffinity(0))
+    quota, _, period = _read("cpu.max").partition(" ")
+    return min(available, math.ceil(int(quota) / int(period))) if quota.isdigit() else available
 
 
 def free_memory() -> int | None:
     """Returns the memory in bytes that programs can still take, within the container's limit; `None` if unknown."""
-    known = [bytes_ for bytes_ in (_machine_memory(), *map(_left, _LIMITS)) if bytes_ is not None]
+    known = [size for size in (_free_on_machine(), _free_in_container()) if size is not None]
     return min(known, default=None)
 
 
-def _machine_memory() -> int | None:
+def _free_on_machine() -> int | None:
     try:
         lines = _MEMINFO.read_text().splitlines()
     except OSError:
@@ -52,9 +57,16 @@ def _machine_memory() -> int | None:
     return kilobytes[0] * 1024 if kilobytes else None
 
 
-def _left(files: tuple[Path, Path]) -> int | None:
-    try:
-        limit, used = (int(file.read_text()) for file in files)
-    except (OSError, ValueError):  # No such limit, or `max`.
+def _free_in_container() -> int | None:
+    limit, used = _read("memory.max"), _read("memory.current")
+    if not (limit.isdigit() and used.isdigit()):
         return None
-    return max(0, limit - used)
+    cached = [int(line.split()[1]) for line in _read("memory.stat").splitlines() if line.startswith("inactive_file ")]
+    return max(0, int(limit) - int(used) + sum(cached))
+
+
+def _read(name: str) -> str:
+    try:
+        return (_CGROUP / name).read_text().strip()
+    except OSError:
+        return ""

@@ -45,8 +45,9 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
     configuration names a schema that does not exist yet, a first one is written.
 
     Raises:
-        UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
-            read, the engine of `beam` does not answer, the evaluator asks for slices that the data does not have, or the data gate would stop the run.
+        UserError: the encoder's weights are missing or do not fit, the engine of `beam` does not answer, the source,
+            the registry or the schema cannot be read, the evaluator asks for slices that the data does not have, or the
+            data gate would stop the run.
     """
     check_engine(config.beam)
     with quiet_streams(_log_file(config, "check")) as console:

@@ -20,6 +20,7 @@ from pipeline.beam.server.java import OPENS
 _JOB_SERVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+_LOG = ["-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS"]
 _SECONDS_TO_START = 120
 _SECONDS_TO_END = 10
 _POLL = 0.3
@@ -108,7 +109,7 @@ class BeamServer:
         return self._folder / f"{name.lower().replace(' ', '-')}.log"
 
     def _start(self, name: str, main_class: str, arguments: Sequence[str], memory: Sequence[str]) -> None:
-        command = [self._java, *memory, *OPENS, "-cp", f"{self._jars}/*", main_class, *arguments]
+        command = [self._java, *memory, *OPENS, *_LOG, "-cp", f"{self._jars}/*", main_class, *arguments]
         with self.log_of(name).open("wb") as log:
             # A session of its own: Ctrl-C reaches this program alone, which then ends them in order.
             self.processes[name] = subprocess.Popen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.errors import UserError
-from pipeline.beam.config import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
+from pipeline.beam.config import AnyBeam, DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
 from pipeline.beam.worker_count import count_workers
 
 BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
@@ -22,8 +22,6 @@ _REPEATED = ("--number_of_execution_retries=3", "--execution_retry_delay=1000")
 
 _KEPT = "--environment_cache_millis=10000"
 """How long a worker waits for the next stage of its job; Beam's default is to end it after each stage."""
-
-AnyBeam = LocalBeam | FlinkBeam | SparkBeam | DataflowBeam
 
 
 def beam_arguments(beam: AnyBeam, loopback_pool: str | None = None) -> list[str]:

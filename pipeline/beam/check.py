@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from common.errors import UserError
-from pipeline.beam.arguments import WORKER_POOL, AnyBeam, beam_arguments
-from pipeline.beam.config import DataflowBeam, FlinkBeam, SparkBeam
+from pipeline.beam.arguments import WORKER_POOL, beam_arguments
+from pipeline.beam.config import AnyBeam, DataflowBeam, FlinkBeam, SparkBeam
 
 _SECONDS = 5.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
 from common.settings import Settings, default_type, matching
 
@@ -149,9 +149,16 @@ class DataflowBeam(_Runner):
     )
 
 
+AnyBeam = LocalBeam | FlinkBeam | SparkBeam | DataflowBeam
 Beam = Annotated[
-    LocalBeam | FlinkBeam | SparkBeam | DataflowBeam,
+    AnyBeam,
     Field(discriminator="runner"),
     default_type("local", LocalBeam, FlinkBeam, SparkBeam, DataflowBeam, tag="runner"),
 ]
 """A section without `runner` is of runner `local`."""
+
+
+def read_beam(text: str) -> AnyBeam:
+    """Reads a section that was written as JSON."""
+    beam: AnyBeam = TypeAdapter(Beam).validate_json(text)
+    return beam

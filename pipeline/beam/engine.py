@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.beam.arguments import AnyBeam, beam_arguments
-from pipeline.beam.config import DataflowBeam, LocalBeam
+from pipeline.beam.arguments import beam_arguments
+from pipeline.beam.config import AnyBeam, DataflowBeam, LocalBeam
 
 
 @contextmanager

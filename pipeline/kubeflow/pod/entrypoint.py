@@ -6,12 +6,13 @@ TensorFlow and TFX are imported after the arguments are validated, and only by `
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,11 +23,11 @@ from common.machine_faults import describe, machine_fault_in
 from common.start_up import collect_as_usual, collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.json_types import Json
+from pipeline.kubeflow.names import BEAM, KEEP_URIS
 from pipeline.kubeflow.pod.launcher import ArtifactPaths
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
-KEEP_URIS = "SEGPIPE_KEEP_URIS"
 
 
 class Terminated(BaseException):
@@ -132,7 +133,22 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
 
     collect_as_usual()
     inputs_spec = options.json_serialized_inputs_spec_args
-    run_executor(options.executor_class_path, executor_input, inputs_spec, paths, beam_arguments)
+    with _beam(beam_arguments) as arguments:
+        run_executor(options.executor_class_path, executor_input, inputs_spec, paths, arguments)
+
+
+@contextlib.contextmanager
+def _beam(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yields the step's Beam arguments: those that were compiled, or those for the engine that its variable names."""
+    text = os.environ.get(BEAM)
+    if not text or not arguments:
+        yield arguments
+        return
+    from pipeline.beam.config import read_beam
+    from pipeline.beam.engine import beam_engine
+
+    with beam_engine(read_beam(text)) as own:
+        yield own
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:

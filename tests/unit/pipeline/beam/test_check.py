@@ -86,7 +86,7 @@ def test_workers_that_could_not_read_the_files_are_refused(beam: FlinkBeam | Dat
 
 
 def test_a_pool_beside_the_engine_must_answer(job_server: str, closed: str) -> None:
-    with pytest.raises(UserError, match="start the pool with `segpipe-step beam-workers --port"):
+    with pytest.raises(UserError, match=r"start the pool with `segpipe-step beam-workers --port"):
         check_engine(FlinkBeam(job_server=job_server, environment="external", worker_pool=closed))
 
 
@@ -96,12 +96,12 @@ def test_options_of_beam_and_of_the_job_server_are_known(job_server: str) -> Non
 
 
 def test_an_unknown_option_is_refused(job_server: str) -> None:
-    with pytest.raises(UserError, match="beam.options.disable_metrics: neither Beam nor the runner local has"):
+    with pytest.raises(UserError, match=r"beam.options.disable_metrics: neither Beam nor the runner local has"):
         check_options(LocalBeam(options={"disable_metrics": "true"}))
-    with pytest.raises(UserError, match="beam.options.nonsense: neither Beam nor the runner flink has"):
+    with pytest.raises(UserError, match=r"beam.options.nonsense: neither Beam nor the runner flink has"):
         check_options(FlinkBeam(job_server=job_server, options={"nonsense": "1"}))
 
 
 def test_a_value_of_the_wrong_type_is_refused() -> None:
-    with pytest.raises(UserError, match="a value does not have its option's type"):
+    with pytest.raises(UserError, match=r"a value does not have its option's type"):
         check_options(LocalBeam(options={"direct_runner_bundle_repeat": "many"}))

@@ -51,7 +51,7 @@ MISTAKES = {
     "no worker": ({"workers": 0}, "beam.workers: must be from 1 to 1024, or all, not 0"),
     "a word in place of a number": (
         {"workers": "al"},
-        "beam.workers: must be a whole number or 'all', not 'al'; did you mean 'all'?",
+        "beam.workers: must be a whole number or 'all', not 'al'; for example workers: 1",
     ),
     "an address with a scheme": (
         {"runner": "flink", "job_server": "http://localhost:8099"},

@@ -37,5 +37,5 @@ def test_others_are_refused(version: str, told: str, tmp_path: Path, monkeypatch
 def test_a_machine_without_java_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match="none is on the PATH; install it .*openjdk-17"):
+    with pytest.raises(UserError, match=r"none is on the PATH; install it .*openjdk-17"):
         find_java()

@@ -91,7 +91,7 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),
     package_data={
-        "pipeline": ["configs/*.yaml"],
+        "pipeline": ["configs/*.yaml", "beam/server/*.sha256"],
         "pipeline.comparison": ["templates/*"],
         "components.pusher.card": ["templates/*"],
         "components.report": ["templates/*"],

@@ -12,12 +12,12 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
     from rich.console import Console
     from tfx.orchestration import metadata, pipeline
 
+    from pipeline.beam.arguments import BEAM_ARGUMENTS
     from pipeline.cli.console import StepWatcher
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.steps import display_name
     from pipeline.local.observed_runner import RunRecord, StepwiseRunner
-    from pipeline.local.run import BEAM_ARGUMENTS
 
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class UserError(Exception):
     """An error that the user can fix: its text is one sentence that says what, where, and what to do.
@@ -11,10 +13,20 @@ class UserError(Exception):
     """
 
 
+_TOLD = re.compile(r"^common\.errors\.UserError: (.+?)(?: \[while running .*)?$", re.MULTILINE)
+"""A `UserError` in the text of a traceback, in which Beam names the transform."""
+
+
 def user_error_in(error: BaseException | None) -> UserError | None:
-    """Returns the `UserError` in the chain of causes, however a runner has wrapped it."""
+    """Returns the `UserError` in the chain of causes, however a runner has wrapped it.
+
+    Of an error in another process, such as a Beam worker, there is the text of its traceback alone.
+    """
     while error is not None:
         if isinstance(error, UserError):
             return error
+        told = _TOLD.search(str(error)) if isinstance(error, RuntimeError) else None
+        if told:
+            return UserError(told[1])
         error = error.__cause__ or error.__context__
     return None

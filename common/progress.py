@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 LOGGER_NAME = "segpipe.progress"
+COUNTED = "counted"
+"""Attribute of a log record that counts: the verb, how many are done, and the total."""
 _logger = logging.getLogger(LOGGER_NAME)
 _part: ContextVar[str] = ContextVar("part", default="")
 
@@ -28,6 +30,16 @@ def update(message: str) -> None:
     """Reports `message`, a transient state that the next one may overwrite (a counter, a step of an epoch)."""
     part = _part.get()
     _logger.info(f"{part}: {message}" if part else message, extra={"transient": True})
+
+
+def count(verb: str, done: int, total: int) -> None:
+    """Reports a count, a transient state; the counts of several processes can be added up."""
+    _logger.info(counted_text(verb, done, total), extra={"transient": True, COUNTED: (verb, done, total)})
+
+
+def counted_text(verb: str, done: int, total: int) -> str:
+    """Returns the message of a count."""
+    return f"{verb} {done} of {total} pairs"
 
 
 @contextmanager

@@ -83,14 +83,14 @@ def as_section(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-def default_type(name: str, *types: type[Settings]) -> BeforeValidator:
-    """Reads a section without `type` as type `name`, unless it has a key that only others of `types` have."""
-    keys = {each.model_fields["type"].default: set(each.model_fields) for each in types}
+def default_type(name: str, *types: type[Settings], tag: str = "type") -> BeforeValidator:
+    """Reads a section without `tag` as type `name`, unless it has a key that only others of `types` have."""
+    keys = {each.model_fields[tag].default: set(each.model_fields) for each in types}
     foreign = set[str]().union(*keys.values()) - keys[name]
 
     def read(value: Any) -> Any:
-        if not isinstance(value, dict) or "type" in value or foreign & set(value):
+        if not isinstance(value, dict) or tag in value or foreign & set(value):
             return value
-        return {"type": name, **value}
+        return {tag: name, **value}
 
     return BeforeValidator(read)

@@ -116,7 +116,8 @@ class _PydanticError:
         elif self.union and self.parts == self.union[0]:
             self.what = self.union[1]
         elif self.kind == "union_tag_invalid" and isinstance(self.value, Mapping):
-            self.loc, self.parts = (*self.loc, "type"), (*self.parts, "type")
+            tag = _tag(self.what)
+            self.loc, self.parts = (*self.loc, tag), (*self.parts, tag)
 
     def _step(self, part: int | str, node: Any) -> Part | None:
         """Returns the part as written; `None` if it exists only in pydantic (a union's member, a shorthand's list)."""
@@ -354,7 +355,7 @@ def _needs_quotes(item: _PydanticError) -> str:
 def _not_a_section(item: _PydanticError, what: st.Allowed) -> str:
     names = [name for name in map(st.type_of, what.sections) if name]
     if isinstance(item.value, str) and item.value in names:
-        return f"must be a section, not {item.shown()}; write {item.key}: {{type: {item.value}}}"
+        return f"must be a section, not {item.shown()}; write {item.key}: {{{_tag(what)}: {item.value}}}"
     key, colon, value = item.value.partition(":") if isinstance(item.value, str) else ("", "", "")
     if colon and value and any(key in st.keys_of(section) for section in what.sections):
         return f"must be a section, not {item.shown()}; write a space after the colon: {key}: {value}"
@@ -363,34 +364,44 @@ def _not_a_section(item: _PydanticError, what: st.Allowed) -> str:
 
 def _section_example(item: _PydanticError, what: st.Allowed) -> str:
     types = [str(st.type_of(section)) for section in what.sections]
-    others = f"; its types are {st.listed(types, 'and')}" if types[1:] else ""
+    others = f"; its {_tag(what)}s are {st.listed(types, 'and')}" if types[1:] else ""
     return _example(item) or others or f"; its {_keys_are(st.keys_of(what.sections[0]))}"
 
 
 def _unknown_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
-    tag = item.value.get("type") if isinstance(item.value, Mapping) else item.context.get("tag")
+    key = _tag(item.what)
+    tag = item.value.get(key) if isinstance(item.value, Mapping) else item.context.get("tag")
     close = _closest(str(tag), names, 0.6)
     hint = f"; did you mean {close!r}?" if close else ""
-    return f"unknown type {st.shown(tag)}; the types are {st.listed(names, 'and')}{hint}"
+    return f"unknown {key} {st.shown(tag)}; the {key}s are {st.listed(names, 'and')}{hint}"
 
 
 def _without_type(item: _PydanticError) -> str:
     assert item.what
     names = [str(st.type_of(section)) for section in item.what.sections]
     keys = [str(key) for key in item.value] if isinstance(item.value, Mapping) else []
-    misspelt = next((key for key in keys if _closest(key, ["type"], 0.7) and not _known(key, item.what)), None)
+    tag = _tag(item.what)
+    misspelt = next((key for key in keys if _closest(key, [tag], 0.7) and not _known(key, item.what)), None)
     if misspelt:
-        return f"needs a type ({st.listed(names, 'or')}); did you mean 'type' instead of the unknown key {misspelt!r}?"
+        return (
+            f"needs a {tag} ({st.listed(names, 'or')}); did you mean {tag!r} instead of the unknown key {misspelt!r}?"
+        )
     fitting = _fitting(item.value, item.what)
     if not fitting:
         unknown = [key for key in keys if not _known(key, item.what)]
-        also = f", and no type has the key {shortened(repr(unknown[0]))}" if unknown else ""
-        return f"needs a type: {st.listed(names, 'or')}{also}"
+        also = f", and no {tag} has the key {shortened(repr(unknown[0]))}" if unknown else ""
+        return f"needs a {tag}: {st.listed(names, 'or')}{also}"
     if len(fitting) == 1:
-        return f"needs a type; {st.shown(item.value)} fits {fitting[0]}: add type: {fitting[0]}"
-    return f"needs a type; {st.shown(item.value)} fits {st.listed(fitting, 'and')}: add type: {fitting[0]}, or another"
+        return f"needs a {tag}; {st.shown(item.value)} fits {fitting[0]}: add {tag}: {fitting[0]}"
+    fits = st.listed(fitting, "and")
+    return f"needs a {tag}; {st.shown(item.value)} fits {fits}: add {tag}: {fitting[0]}, or another"
+
+
+def _tag(what: st.Allowed | None) -> str:
+    """Returns the key that says which of several sections is meant."""
+    return next(filter(None, map(st.tag_of, what.sections)), "type") if what else "type"
 
 
 def _known(key: str, what: st.Allowed) -> bool:

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 _BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
+_TAGS = ("type", "runner")
+"""Keys that name which of several sections is meant."""
 _SINGULAR = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _PLURAL = {str: "texts", int: "whole numbers", float: "numbers", bool: "true or false", datetime.date: "dates"}
 
@@ -104,9 +106,15 @@ def required_keys(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
 
 
+def tag_of(model: type[BaseModel]) -> str | None:
+    """Returns the key that distinguishes a section from others at its place; `None` if there is only one."""
+    return next((tag for tag in _TAGS if tag in model.model_fields), None)
+
+
 def type_of(model: type[BaseModel]) -> str | None:
     """Returns the `type` that distinguishes a section from others at its place; `None` if there is only one."""
-    return model.model_fields["type"].default if "type" in model.model_fields else None
+    tag = tag_of(model)
+    return model.model_fields[tag].default if tag else None
 
 
 def places_of(key: str, model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -128,7 +136,8 @@ def default_of(field: FieldInfo) -> Any:
 def plain(value: Any) -> Any:
     """Returns a value as it is written in a file."""
     if isinstance(value, BaseModel):
-        kind = {"type": type_of(type(value))} if type_of(type(value)) else {}
+        tag = tag_of(type(value))
+        kind = {tag: type_of(type(value))} if tag else {}
         return kind | value.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]

@@ -29,4 +29,4 @@ class ProgressCounter:
                 return
             self._said = now
             done = self._done
-        progress.update(f"{self._verb} {done} of {self._total} pairs")
+        progress.count(self._verb, done, self._total)

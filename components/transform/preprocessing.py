@@ -119,11 +119,18 @@ def _fold_of_each(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _channel_statistics(image_BHWC: tf.Tensor, least_variance: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean and standard deviation [bands] of each channel; exact, as all images have the same number of pixels."""
+    """Mean and standard deviation [bands] of each channel; exact, as all images have the same number of pixels.
+
+    They are added up with twice the digits, so that their last digit does not depend on how Beam divides the images.
+    """
     pixels = tf.cast(image_BHWC, tf.float32)
-    mean_C = tft.mean(tf.reduce_mean(pixels, axis=[1, 2]), reduce_instance_dims=False)
-    square_C = tft.mean(tf.reduce_mean(tf.square(pixels), axis=[1, 2]), reduce_instance_dims=False)
-    return mean_C, tf.sqrt(tf.maximum(square_C - tf.square(mean_C), least_variance))
+    mean_BC, square_BC = (
+        tf.cast(tf.reduce_mean(each, axis=[1, 2]), tf.float64) for each in (pixels, tf.square(pixels))
+    )
+    mean_C = tft.mean(mean_BC, reduce_instance_dims=False)
+    square_C = tft.mean(square_BC, reduce_instance_dims=False)
+    std_C = tf.sqrt(tf.maximum(square_C - tf.square(mean_C), least_variance))
+    return tf.cast(mean_C, tf.float32), tf.cast(std_C, tf.float32)
 
 
 def _class_pixels(mask_BHW: tf.Tensor, num_classes: int) -> tf.Tensor:

@@ -20,6 +20,7 @@ from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import PresetSource, TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.trainer.batch_statistics import small_batch_warning
+from pipeline.beam.check import check_engine, check_options
 from pipeline.cli.console import quiet_streams
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
@@ -44,12 +45,15 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
     configuration names a schema that does not exist yet, a first one is written.
 
     Raises:
-        UserError: the encoder's weights are missing or do not fit, the source, the registry or the schema cannot be
-            read, the evaluator asks for slices that the data does not have, or the data gate would stop the run.
+        UserError: the encoder's weights are missing or do not fit, the engine of `beam` does not answer, the source,
+            the registry or the schema cannot be read, the evaluator asks for slices that the data does not have, or the
+            data gate would stop the run.
     """
+    check_engine(config.beam)
     with quiet_streams(_log_file(config, "check")) as console:
         _check_weights(config, console)
         with console.status("listing pairs") as status:
+            check_options(config.beam)
             config = on_date(config, date)
             rehearsal, too_small = _rehearse(config, status)
         console.print(f"[green]✓[/] the configuration of [bold]{config.name}[/] is valid")

@@ -20,6 +20,7 @@ from common.records import MAX_FOLDS
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
+from pipeline.cli.beam_command import beam_server
 from pipeline.cli.card_command import card
 from pipeline.cli.diff_command import diff
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
@@ -449,7 +450,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (card, convert_weights, diff, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (beam_server, card, convert_weights, diff, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-_ELSEWHERE = ("workspace", "registry", "report", "model_card")
+_ELSEWHERE = ("workspace", "registry", "report", "model_card", "beam", "kubeflow")
 """Keys that change no model."""
 ABSENT = "–"
 

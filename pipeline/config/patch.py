@@ -46,14 +46,14 @@ def _merge(
         key = next((known for known in node if str(known) == str(name)), name)
         place = (*loc, key)
         inner = allowed_at(what, node, str(name))
-        if inner is not None and inner.sections and _mergeable(node.get(key), value):
+        if inner is not None and inner.sections and _mergeable(node.get(key), value, st.tag_of(inner.sections[0])):
             _merge(node[key], value, inner, place, document, patch)
             continue
         node[key] = value
         document.override(place, {at: text for at, text in patch.written.items() if at[: len(place)] == place})
 
 
-def _mergeable(old: Any, new: Any) -> bool:
+def _mergeable(old: Any, new: Any, tag: str | None) -> bool:
     if not (isinstance(old, dict) and isinstance(new, dict) and new):
         return False
-    return "type" not in old or "type" not in new or old["type"] == new["type"]
+    return tag not in old or tag not in new or old[tag] == new[tag]

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
+from common.settings_types import tag_of, type_of
 from pipeline.config.run_config import RunConfig
 
 _HEAD = """# The configuration, field by field
@@ -42,10 +42,10 @@ def config_markdown() -> str:
 
 def _sections(model: type[BaseModel], path: str, seen: set[tuple[str, type]]) -> Iterator[str]:
     """Yields a section for `model`, whose key path is `path`, and one for each model below it."""
-    tag = model.model_fields["type"].default if "type" in model.model_fields else None
+    tag = type_of(model)
     heading = f"`{path}`" if path else "The whole"
-    if tag not in (None, PydanticUndefined):
-        heading += f" of type `{tag}`"
+    if isinstance(tag, str):
+        heading += f" of {tag_of(model)} `{tag}`"
     yield f"\n## {heading}\n\n{_summary(model)}\n"
     yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():
@@ -71,7 +71,8 @@ def _default_text(field: FieldInfo) -> str:
         return "**required**"
     default = field.default
     if isinstance(default, BaseModel):
-        return f"type `{default.type}`" if "type" in type(default).model_fields else "as below"  # type: ignore[attr-defined]
+        tag = tag_of(type(default))
+        return f"{tag} `{getattr(default, tag)}`" if tag else "as below"
     if isinstance(default, tuple) and any(isinstance(item, BaseModel) for item in default):
         return "; ".join(f"`{item.model_dump(exclude_none=True)}`" for item in default)
     if isinstance(default, dict) and any(isinstance(item, BaseModel) for item in default.values()):

@@ -31,6 +31,7 @@ from components.trainer.windows.config import WindowsConfig
 from components.transform.config import TransformConfig
 from components.transform.values_config import FullRange
 from components.tuner.config import TunerConfig, check_search
+from pipeline.beam.config import Beam, LocalBeam
 from pipeline.config.file import Document, Mistakes, read_document
 from pipeline.config.overrides import apply_override
 from pipeline.config.patch import apply_patch, is_patch
@@ -84,6 +85,11 @@ class RunConfig(Settings):
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     model_card: ModelCardConfig = Field(
         default=ModelCardConfig(), description="Texts of the model card that comes with each pushed version."
+    )
+    beam: Beam = Field(
+        default=LocalBeam(),
+        description="Where the steps run that read all data (ingestion, statistics, Transform, evaluation); their "
+        "results do not depend on it.",
     )
     kubeflow: KubeflowConfig = Field(default=KubeflowConfig(), description="The pipeline on a cluster.")
 

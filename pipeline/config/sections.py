@@ -61,5 +61,5 @@ def _settle_empty(
 
 def allowed_at(what: st.Allowed, node: dict[Any, Any], key: Any) -> st.Allowed | None:
     """Returns what is allowed at a key of a section; of several types of section, in the one that `type` names."""
-    sections = [s for s in what.sections if len(what.sections) == 1 or st.type_of(s) == node.get("type")]
+    sections = [s for s in what.sections if len(what.sections) == 1 or st.type_of(s) == node.get(st.tag_of(s))]
     return st.allowed_in(sections[0], key) if sections and isinstance(key, str) else None

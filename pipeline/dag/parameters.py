@@ -18,7 +18,7 @@ from pipeline.dag.code_digest import code_digest
 from pipeline.dag.run_state import RunState
 from pipeline.dag.steps import TRAINER, TUNER
 
-_WHERE_IT_RUNS = {"kubeflow"}
+_WHERE_IT_RUNS = {"beam", "kubeflow"}
 """Configuration keys that do not affect the model."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from common.settings import Settings, matching
+from pipeline.beam.config import Beam
 
 _NAME = "a name of Kubernetes: small letters, digits and hyphens"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -129,6 +130,9 @@ class StepOptions(Settings):
     volumes: tuple[Volume, ...] | None = Field(default=None, description="Claims to mount.")
     timeout_minutes: int | None = Field(default=None, ge=1, description="Timeout, after which the step fails.")
     retries: int | None = Field(default=None, ge=0, le=10, description="Retries after a failed attempt.")
+    beam: Beam | None = Field(
+        default=None, description="Where the step runs, if it is one of those that `beam` is about; default: as there."
+    )
     cache: bool | None = Field(default=None, description="Whether the result of an equal earlier step is reused.")
 
     def over(self, default: StepOptions) -> StepOptions:

@@ -1,4 +1,4 @@
-"""Names of the cluster tasks that are not TFX steps, and of their parameters."""
+"""Names of the cluster tasks that are not TFX steps, of their parameters, and of the environment of steps."""
 
 from __future__ import annotations
 
@@ -37,3 +37,10 @@ def task_label(task: str) -> str:
     """Returns the display name of a task, or the task's name if it is unknown."""
     steps = {step.task: step.display_name for step in STEPS}
     return TASK_LABELS.get(task) or steps.get(task, task)
+
+
+BEAM = "SEGPIPE_BEAM"
+"""Environment variable of a Beam step: its section `beam`, as JSON."""
+
+KEEP_URIS = "SEGPIPE_KEEP_URIS"
+"""Environment variable of a step that reads and writes its artifacts in the bucket itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,11 @@ from rich.console import Console
 from common.errors import UserError, user_error_in
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
+from pipeline.beam.arguments import BEAM_ARGUMENTS
+from pipeline.beam.check import check_engine, check_options
+from pipeline.beam.config import LocalBeam
+from pipeline.beam.engine import beam_engine
+from pipeline.beam.worker_count import count_workers
 from pipeline.cli.console import Step, StepWatcher
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
@@ -21,13 +26,6 @@ from pipeline.dag.skip_policy import needs_training
 from pipeline.dag.steps import display_name
 from pipeline.local.disk_need import check_disk, measure_need
 from registry.store import Registry
-
-BEAM_ARGUMENTS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
-"""Beam arguments for one process on this machine.
-
-Beam's default runner would first try to download Prism; and any argument without a container image makes TFX build a
-source distribution for each Beam step.
-"""
 
 
 class RunOutcome(NamedTuple):
@@ -48,6 +46,7 @@ def run_pipeline(
     Raises:
         UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
+    check_engine(config.beam)
     watcher = StepWatcher(console, display_name)
     with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)
@@ -61,7 +60,9 @@ def run_pipeline(
                 f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
             )
             return None
-        outputs = _run(config, watcher, cache)
+        config = _with_counted_workers(config, console)
+        with beam_engine(config.beam) as beam_arguments:
+            outputs = _run(config, watcher, cache, beam_arguments)
     return RunOutcome(watcher.steps, outputs)
 
 
@@ -121,13 +122,25 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
         yield
 
 
-def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict[str, Path]]:
+def _with_counted_workers(config: RunConfig, console: Console) -> RunConfig:
+    """Returns the configuration with the number of Beam workers that `all` means now, and says it."""
+    if not isinstance(config.beam, LocalBeam) or config.beam.workers != "all":
+        return config
+    workers, reason = count_workers(config.beam)
+    console.print(f"[dim]beam.workers: all is {workers} ({reason})[/]")
+    return config.model_copy(update={"beam": config.beam.model_copy(update={"workers": workers})})
+
+
+def _run(
+    config: RunConfig, watcher: StepWatcher, cache: bool, beam_arguments: Sequence[str]
+) -> dict[str, dict[str, Path]]:
     # Imported here because it takes seconds: errors in the configuration are reported before.
     from tfx.orchestration import metadata, pipeline
 
     from common.beam_inspection import remember_inspections
     from common.start_up import collect_as_usual
     from components.trainer.models import check_encoder
+    from pipeline.beam.tfx_steps import running_with
     from pipeline.dag.pipeline import create_steps
     from pipeline.dag.run_state import capture_run_state
     from pipeline.dag.schema_file import provide_schema
@@ -135,6 +148,7 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
 
     collect_as_usual()
     remember_inspections()
+    check_options(config.beam)
     workspace = plain_path(config.workspace_dir)
     connection = metadata.sqlite_metadata_connection_config(str(workspace / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
@@ -144,16 +158,17 @@ def _run(config: RunConfig, watcher: StepWatcher, cache: bool) -> dict[str, dict
     provide_schema(config)
     steps = create_steps(config, state)
     record.move_to(workspace / "artifacts")
-    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
-        pipeline.Pipeline(
-            pipeline_name=config.name,
-            pipeline_root=str(workspace / "artifacts"),
-            components=list(steps),
-            enable_cache=cache,
-            metadata_connection_config=connection,
-            beam_pipeline_args=list(BEAM_ARGUMENTS),
+    with running_with(beam_arguments):
+        StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
+            pipeline.Pipeline(
+                pipeline_name=config.name,
+                pipeline_root=str(workspace / "artifacts"),
+                components=list(steps),
+                enable_cache=cache,
+                metadata_connection_config=connection,
+                beam_pipeline_args=list(BEAM_ARGUMENTS),
+            )
         )
-    )
     return {
         step.id: {
             key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()

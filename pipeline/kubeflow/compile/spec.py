@@ -7,10 +7,12 @@ kubeflow/pipelines): the protobufs of TFX and of newer Kubeflow releases cannot 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from common.compatibility import portable_stats_options
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import run_value_parameters, step_of
+from pipeline.kubeflow.compile.beam import beam_environment
 from pipeline.kubeflow.compile.non_tfx_tasks import (
     NOTIFY_RETRIES,
     STRING,
@@ -120,7 +122,9 @@ class _Spec:
         """Adds a component with its executor, and with the resources and environment from the configuration."""
         options = self.config.kubeflow.options_of(task)
         self.components[f"comp-{task}"] = {"executorLabel": f"exec-{task}", **component}
-        self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(options)}}
+        beam = beam_environment(self.config, task, container.get("args", ()))
+        variables = {**(options.env or {}), **beam}
+        self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(variables)}}
 
     def _container_task(self, task: str, values: Json, cache: bool = True, retries: int | None = None) -> Json:
         options = self.config.kubeflow.options_of(task)
@@ -243,7 +247,7 @@ def _resources(options: StepOptions) -> Json:
     return {"resources": resources} if resources else {}
 
 
-def _environment(options: StepOptions) -> Json:
-    if not options.env:
+def _environment(variables: Mapping[str, str]) -> Json:
+    if not variables:
         return {}
-    return {"env": [{"name": name, "value": value} for name, value in sorted(options.env.items())]}
+    return {"env": [{"name": name, "value": value} for name, value in sorted(variables.items())]}

@@ -22,8 +22,8 @@ def tfx_spec(config: RunConfig) -> dict[str, Any]:
     from tfx.orchestration import pipeline
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+    from pipeline.beam.arguments import BEAM_ARGUMENTS
     from pipeline.dag.pipeline import create_steps
-    from pipeline.local.run import BEAM_ARGUMENTS
 
     steps = create_steps(config, RunState(**placeholders()))
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(

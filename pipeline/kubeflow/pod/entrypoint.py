@@ -1,4 +1,4 @@
-"""Entry point of every step's container: `segpipe-step run | survey | notify | worker`.
+"""Entry point of every step's container: `segpipe-step run | survey | notify | worker | beam-workers | beam-boot`.
 
 TensorFlow and TFX are imported after the arguments are validated, and only by `run`.
 """
@@ -6,12 +6,13 @@ TensorFlow and TFX are imported after the arguments are validated, and only by `
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,11 +23,11 @@ from common.machine_faults import describe, machine_fault_in
 from common.start_up import collect_as_usual, collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.json_types import Json
+from pipeline.kubeflow.names import BEAM, KEEP_URIS
 from pipeline.kubeflow.pod.launcher import ArtifactPaths
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
-KEEP_URIS = "SEGPIPE_KEEP_URIS"
 
 
 class Terminated(BaseException):
@@ -47,6 +48,8 @@ def main() -> NoReturn:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit status; if it is not 0, the last line of the log has the reason."""
+    if arguments and arguments[0].startswith("--id="):  # As an engine starts a container, or a process.
+        arguments = ["beam-boot", *arguments]
     options, more = _parser().parse_known_args(arguments)
     log_to_pod()
     collect_seldom()
@@ -103,6 +106,14 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = commands.add_parser("worker", help="one of several Trainer pods", allow_abbrev=False, add_help=False)
     worker.set_defaults(run=_worker)
+
+    pool = commands.add_parser("beam-workers", help="a pool of Beam workers beside an engine", allow_abbrev=False)
+    pool.add_argument("--host", default="127.0.0.1", help="address to listen on; whoever reaches it can run code here")
+    pool.add_argument("--port", type=int, default=50000)
+    pool.set_defaults(run=_beam_workers)
+
+    boot = commands.add_parser("beam-boot", help="a Beam worker that an engine asks for", allow_abbrev=False)
+    boot.set_defaults(run=_beam_boot)
     return parser
 
 
@@ -122,7 +133,22 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
 
     collect_as_usual()
     inputs_spec = options.json_serialized_inputs_spec_args
-    run_executor(options.executor_class_path, executor_input, inputs_spec, paths, beam_arguments)
+    with _beam(beam_arguments) as arguments:
+        run_executor(options.executor_class_path, executor_input, inputs_spec, paths, arguments)
+
+
+@contextlib.contextmanager
+def _beam(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yields the step's Beam arguments: those that were compiled, or those for the engine that its variable names."""
+    text = os.environ.get(BEAM)
+    if not text or not arguments:
+        yield arguments
+        return
+    from pipeline.beam.config import read_beam
+    from pipeline.beam.engine import beam_engine
+
+    with beam_engine(read_beam(text)) as own:
+        yield own
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:
@@ -145,6 +171,25 @@ def _worker(options: argparse.Namespace, more: Sequence[str]) -> None:
     from pipeline.kubeflow.workers import training as workers
 
     workers.main(more)
+
+
+def _beam_workers(options: argparse.Namespace, more: Sequence[str]) -> None:
+    _refuse(more)
+    from pipeline.beam.worker_pool import serve_pool
+    from pipeline.beam.worker_process import import_ahead
+
+    import_ahead()
+    with serve_pool(options.host, options.port, logs_to_engine=True) as address:
+        say(f"Beam workers: {address}")
+        signal.pause()
+
+
+def _beam_boot(options: argparse.Namespace, more: Sequence[str]) -> None:
+    del options
+    import_tensorflow()
+    from pipeline.beam.worker_boot import boot
+
+    boot(more)
 
 
 def _refuse(more: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Beam's job server for Flink, and a Flink of this machine for trying it."""

@@ -1,0 +1,43 @@
+"""Results of the steps that run on Beam, to compare runs on several engines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+
+def written_files(workspace: Path, step: str) -> dict[str, bytes]:
+    """The files of a step by their place without the execution's number, with their bytes."""
+    folder = workspace / "artifacts" / step
+    found = [(file, file.relative_to(folder).parts) for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {"/".join((output, *rest)): file.read_bytes() for file, (output, _, *rest) in found}
+
+
+def compact_records(workspace: Path) -> dict[str, dict[str, Any]]:
+    """Transform's records: split and id → features.  The order of features in a record's bytes is not defined."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in sorted((workspace / "artifacts/Transform/transformed_examples").glob("*/*/*.gz")):
+        for record in tf.data.TFRecordDataset(str(file), "GZIP"):
+            feature = tf.train.Example.FromString(record.numpy()).features.feature
+            name = f"{file.parent.name}/{feature['id'].bytes_list.value[0].decode()}"
+            assert name not in found, f"{name} is there twice"
+            found[name] = {key: value.SerializeToString(deterministic=True) for key, value in feature.items()}
+    return found
+
+
+def metrics(workspace: Path) -> Any:
+    """The evaluator's figures."""
+    (file,) = (workspace / "artifacts/SegmentationEvaluator/evaluation").glob("*/metrics.json")
+    return json.loads(file.read_text())
+
+
+def assert_same_results(workspace: Path, other: Path) -> None:
+    """Records and statistics of two runs are equal byte for byte; Transform's records and the metrics in value."""
+    for step in ("ImageMaskExampleGen", "StatisticsGen"):
+        assert written_files(workspace, step) == written_files(other, step)
+    records = compact_records(workspace)
+    assert records and records == compact_records(other)
+    assert metrics(workspace) == metrics(other)

@@ -91,14 +91,15 @@ class _PredictByFold(beam.DoFn):
         self._shared = Shared()
 
     def setup(self) -> None:
-        self._models = self._shared.acquire(lambda: _Models(self._model_dirs)).loaded
+        self._models = self._shared.acquire(lambda: _Models(self._model_dirs))
 
     def process(self, element: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+        models = self._models.loaded
         folds: defaultdict[int, list[bytes]] = defaultdict(list)
         for record in element:
-            folds[_fold_of(record, len(self._models))].append(record)
+            folds[_fold_of(record, len(models))].append(record)
         for fold, records in sorted(folds.items()):
-            outputs = self._models[fold - 1].signatures[self._signature](examples=tf.constant(records))
+            outputs = models[fold - 1].signatures[self._signature](examples=tf.constant(records))
             found = {name: value.numpy() for name, value in outputs.items()}
             predictions = found if len(found) > 1 else found[CONFUSION]  # As TFMA's own extractor gives them.
             yield {**_to_extracts_of_fold(records, fold, self._intervals), constants.PREDICTIONS_KEY: predictions}

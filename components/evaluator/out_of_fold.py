@@ -6,18 +6,21 @@ the slicing column.  So the whole is the pooled out-of-fold result, with the int
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from apache_beam.utils.shared import Shared
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
-from tensorflow_model_analysis.extractors import predictions_extractor, slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
 
 from common.records import FOLD, slice_feature
+from common.signatures import CONFUSION
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import CANDIDATE, make_eval_config
 from components.evaluator.measuring import family_extractors, result_writers, to_extracts
@@ -46,27 +49,17 @@ def measure_out_of_fold(
     """
     config = config.model_copy(update={"slices": (FOLD_COLUMN,)})
     eval_config = make_eval_config(config, classes, with_baseline=False)
-    models = [
-        tfma.default_eval_shared_model(folder, model_name=CANDIDATE, eval_config=eval_config) for folder in model_dirs
-    ]
-    records = [
-        pipeline | f"Read[{index}]" >> beam.io.ReadFromTFRecord(pattern)
-        for index, pattern in enumerate(record_patterns)
-    ]
-    folds = records | beam.Flatten(pipeline=pipeline) | beam.Partition(_place_of_fold, len(models))
-    predicted = [
-        fold
-        | f"Batch[{number}]" >> beam.BatchElements(min_batch_size=config.batch_size, max_batch_size=config.batch_size)
-        | f"Parse[{number}]" >> beam.Map(_to_extracts_of_fold, number, config.confidence_intervals)
-        | f"Predict[{number}]" >> predictions_extractor.PredictionsExtractor(eval_config, [model]).ptransform
-        for number, (fold, model) in enumerate(zip(folds, models, strict=True), 1)
-    ]
+    first = tfma.default_eval_shared_model(model_dirs[0], model_name=CANDIDATE, eval_config=eval_config)
+    signature = eval_config.model_specs[0].signature_name
     _ = (
-        predicted
-        | "Together" >> beam.Flatten(pipeline=pipeline)
+        pipeline
+        | "Patterns" >> beam.Create(list(record_patterns))
+        | "Read" >> beam.io.ReadAllFromTFRecord()
+        | "Batch" >> beam.BatchElements(min_batch_size=config.batch_size, max_batch_size=config.batch_size)
+        | "Predict" >> beam.ParDo(_PredictByFold(tuple(model_dirs), signature, config.confidence_intervals))
         | "Evaluate"
         >> tfma.ExtractEvaluateAndWriteResults(
-            eval_shared_model=models[:1],
+            eval_shared_model=[first],
             eval_config=eval_config,
             extractors=[
                 *family_extractors(config, classes, [CANDIDATE]),
@@ -78,12 +71,45 @@ def measure_out_of_fold(
     )
 
 
-def _place_of_fold(record: bytes, folds: int) -> int:
-    """Returns the index of a record's fold."""
+class _Models:
+    """The loaded models of all folds, once in a process."""
+
+    def __init__(self, model_dirs: Sequence[str]) -> None:
+        self.loaded = [tf.saved_model.load(folder) for folder in model_dirs]
+
+
+class _PredictByFold(beam.DoFn):
+    """Batches of records → TFMA's extracts of each fold in it, with the predictions of the fold's model.
+
+    One step for all folds: of separate ones, whose results are put together, Beam would hold all images in memory.
+    """
+
+    def __init__(self, model_dirs: tuple[str, ...], signature: str, intervals: bool) -> None:
+        self._model_dirs = model_dirs
+        self._signature = signature
+        self._intervals = intervals
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        self._models = self._shared.acquire(lambda: _Models(self._model_dirs))
+
+    def process(self, element: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+        models = self._models.loaded
+        folds: defaultdict[int, list[bytes]] = defaultdict(list)
+        for record in element:
+            folds[_fold_of(record, len(models))].append(record)
+        for fold, records in sorted(folds.items()):
+            outputs = models[fold - 1].signatures[self._signature](examples=tf.constant(records))
+            found = {name: value.numpy() for name, value in outputs.items()}
+            predictions = found if len(found) > 1 else found[CONFUSION]  # As TFMA's own extractor gives them.
+            yield {**_to_extracts_of_fold(records, fold, self._intervals), constants.PREDICTIONS_KEY: predictions}
+
+
+def _fold_of(record: bytes, folds: int) -> int:
     (fold,) = tf.train.Example.FromString(record).features.feature[FOLD].int64_list.value
     if not 1 <= fold <= folds:
         raise ValueError(f"a record is of fold {fold}, but there are {folds}")
-    return fold - 1
+    return int(fold)
 
 
 def _to_extracts_of_fold(records: Sequence[bytes], fold: int, intervals: bool) -> dict[str, Any]:

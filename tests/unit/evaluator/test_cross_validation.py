@@ -26,17 +26,20 @@ def assert_is(measured: SliceMetrics, confusion: np.ndarray, pictures: int) -> N
         assert measured.metric(name).value == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_each_fold_is_judged_by_its_own_model_and_all_of_them_are_pooled(
     cross_validate: Callable, pictures: list, confusion: Callable
 ) -> None:
     folds = {fold: pictures[fold - 1 : 9 : 3] for fold in (1, 2, 3)}
-    result = cross_validate({**folds, 0: pictures[9:]}, LEVELS, EvaluatorConfig(slices=("place",), batch_size=2))
+    result = cross_validate(
+        {**folds, 0: pictures[9:]}, LEVELS, EvaluatorConfig(slices=("place",), batch_size=2, metrics=["boundary"])
+    )
     each = [confusion(folds[fold], LEVELS[fold - 1]) for fold in (1, 2, 3)]
     for found, expected in zip(result.folds, each, strict=True):
         assert_is(found.metrics, expected, 3)
         assert found.history.best_epoch == 3
     assert_is(result.pooled, np.sum(each, axis=0), 9)
+    of_folds = [fold.metrics.metric("boundary_iou/water").value for fold in result.folds]
+    assert min(of_folds) < result.pooled.metric("boundary_iou/water").value < max(of_folds)
 
     ious = [counts.named_metrics(one, CLASSES)["mean_iou"] for one in each]
     assert result.spread("mean_iou") == pytest.approx((np.mean(ious), np.std(ious, ddof=1)), abs=1e-6)

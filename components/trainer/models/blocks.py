@@ -85,7 +85,7 @@ def enlarged(features: tf.Tensor, factor: int, name: str) -> tf.Tensor:
     return layers.UpSampling2D(factor, interpolation="bilinear", name=name)(features)
 
 
-class Repeated(layers.Layer):
+class Repeated(keras.layers.Layer):
     """Each pixel repeated, as `UpSampling2D` does by default; that layer's gradient cannot be compiled by XLA."""
 
     def __init__(self, factors: tuple[int, int], **arguments: Any) -> None:

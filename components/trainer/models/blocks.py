@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras as keras
 
@@ -81,3 +83,20 @@ def separable_convolution(
 def enlarged(features: tf.Tensor, factor: int, name: str) -> tf.Tensor:
     """Resized bilinearly."""
     return layers.UpSampling2D(factor, interpolation="bilinear", name=name)(features)
+
+
+class Repeated(keras.layers.Layer):
+    """Each pixel repeated, as `UpSampling2D` does by default; that layer's gradient cannot be compiled by XLA."""
+
+    def __init__(self, factors: tuple[int, int], **arguments: Any) -> None:
+        """Takes how often a pixel is repeated along height and width."""
+        super().__init__(**arguments)
+        self._factors = factors
+
+    def call(self, features_BHWC: tf.Tensor) -> tf.Tensor:
+        """Returns the enlarged features."""
+        return tf.repeat(tf.repeat(features_BHWC, self._factors[0], axis=1), self._factors[1], axis=2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of a copy."""
+        return super().get_config() | {"factors": self._factors}

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import DeepLabV3Plus
-from components.trainer.models.blocks import convolution, enlarged, separable_convolution
+from components.trainer.models.blocks import Repeated, convolution, enlarged, separable_convolution
 from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
@@ -34,7 +34,7 @@ def _pyramid(features: tf.Tensor, config: DeepLabV3Plus) -> tf.Tensor:
         branches.append(separable_convolution(features, config.width, rate, f"pyramid_atrous{i}", config.normalise))
     whole = layers.GlobalAveragePooling2D(keepdims=True, name="pyramid_mean")(features)
     whole = convolution(whole, config.width, 1, "pyramid_whole", config.normalise)
-    branches.append(layers.UpSampling2D((height, width), name="pyramid_spread")(whole))
+    branches.append(Repeated((height, width), name="pyramid_spread")(whole))
     together = layers.Concatenate(name="pyramid")(branches)
     return layers.Dropout(config.dropout, name="pyramid_dropout")(
         convolution(together, config.width, 1, "pyramid_mix", config.normalise)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.trainer.architectures import FPN
-from components.trainer.models.blocks import convolution, enlarged
+from components.trainer.models.blocks import Repeated, convolution, enlarged
 from components.trainer.models.encoders import encode, skip_layers
 
 layers = keras.layers
@@ -37,7 +37,7 @@ def _pyramid(features: list[tf.Tensor], width: int) -> list[tf.Tensor]:
     for stride, fine in reversed(list(zip(_STRIDES, features, strict=True))):
         lateral = layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"lateral{stride}")(fine)
         if levels:
-            above = layers.UpSampling2D(2, name=f"top_down{stride}_grow")(levels[0])
+            above = Repeated((2, 2), name=f"top_down{stride}_grow")(levels[0])
             lateral = layers.Add(name=f"top_down{stride}")([lateral, above])
         levels.insert(0, lateral)
     return levels

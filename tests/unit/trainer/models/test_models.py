@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from components.trainer.architectures import UNet
 from components.trainer.models import build_model
-from components.trainer.models.blocks import normalisation, num_groups
+from components.trainer.models.blocks import Repeated, normalisation, num_groups
 from components.transform.config import TransformConfig
 
 
@@ -68,6 +69,22 @@ def test_group_normalisation_is_the_formula_of_its_paper() -> None:
     mean, variance = (f(by_group, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
     expected = ((by_group - mean) / np.sqrt(variance + 1e-5)).reshape(features_BHWC.shape)
     np.testing.assert_allclose(normalisation(features_BHWC, "group", "norm"), expected, atol=1e-5)
+
+
+def test_repeated_pixels_are_those_of_keras_and_their_gradient_is_compiled_by_xla() -> None:
+    """XLA has no gradient of `UpSampling2D`, so that FPN and DeepLabV3+ could not be trained with `trainer.xla`."""
+    features_BHWC = tf.random.stateless_uniform([2, 3, 4, 5], [1, 2])
+    repeated = Repeated((2, 3))
+
+    @tf.function(jit_compile=True)
+    def gradient() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(features_BHWC)
+            loss = tf.reduce_sum(repeated(features_BHWC) ** 2)
+        return tape.gradient(loss, features_BHWC)
+
+    np.testing.assert_array_equal(repeated(features_BHWC), keras.layers.UpSampling2D((2, 3))(features_BHWC))
+    np.testing.assert_allclose(gradient(), 12 * features_BHWC, rtol=1e-6)
 
 
 def test_a_unet_with_group_normalisation_gives_an_image_the_same_logits_in_every_batch() -> None:

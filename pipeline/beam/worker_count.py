@@ -29,9 +29,10 @@ def count_workers(beam: LocalBeam) -> WorkerCount:
     if beam.workers != "all":
         return WorkerCount(beam.workers, "as configured")
     available, free = cores(), free_memory()
+    named = "1 core" if available == 1 else f"{available} cores"
     if free is None:
-        return WorkerCount(available, f"{available} cores")
-    reason = f"{available} cores, {free / 1e9:.1f} GB of memory free, {WORKER_BYTES / 1e9:.1f} GB a worker"
+        return WorkerCount(available, named)
+    reason = f"{named}, {free / 1e9:.1f} GB of memory free, {WORKER_BYTES / 1e9:.1f} GB a worker"
     return WorkerCount(min(available, max(1, free // WORKER_BYTES)), reason)
 
 

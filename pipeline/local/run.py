@@ -16,9 +16,7 @@ from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
 from pipeline.beam.arguments import BEAM_ARGUMENTS
 from pipeline.beam.check import check_engine, check_options
-from pipeline.beam.config import LocalBeam
 from pipeline.beam.engine import beam_engine
-from pipeline.beam.worker_count import count_workers
 from pipeline.cli.console import Step, StepWatcher
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
@@ -60,7 +58,6 @@ def run_pipeline(
                 f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
             )
             return None
-        config = _with_counted_workers(config, console)
         with beam_engine(config.beam) as beam_arguments:
             outputs = _run(config, watcher, cache, beam_arguments)
     return RunOutcome(watcher.steps, outputs)
@@ -120,15 +117,6 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
                 "--set workspace=DIR"
             ) from None
         yield
-
-
-def _with_counted_workers(config: RunConfig, console: Console) -> RunConfig:
-    """Returns the configuration with the number of Beam workers that `all` means now, and says it."""
-    if not isinstance(config.beam, LocalBeam) or config.beam.workers != "all":
-        return config
-    workers, reason = count_workers(config.beam)
-    console.print(f"[dim]beam.workers: all is {workers} ({reason})[/]")
-    return config.model_copy(update={"beam": config.beam.model_copy(update={"workers": workers})})
 
 
 def _run(

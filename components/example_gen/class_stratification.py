@@ -55,15 +55,15 @@ def distribute(
     classes_of: Mapping[str, frozenset[int]], wanted: Wanted[_Part], allowed: Sequence[_Part]
 ) -> dict[str, _Part]:
     """Returns the part (split or fold) of each unit; of parts that lack as much, the first of `allowed`."""
+    lacking = {part: Counter(wanted[part]) for part in allowed}  # A class that a part does not want is lacking 0 times.
     left = dict(classes_of)
     part_of: dict[str, _Part] = {}
     while left:
         counts = Counter(index for classes in left.values() for index in classes)
         rarest = min(counts, key=lambda index: (counts[index], index), default=ANY)
         for unit in [unit for unit, classes in left.items() if rarest == ANY or rarest in classes]:
-            part = part_of[unit] = max(allowed, key=lambda part: (wanted[part][rarest], wanted[part][ANY]))
-            for index in (ANY, *left.pop(unit)):
-                wanted[part][index] -= 1
+            part = part_of[unit] = max(allowed, key=lambda part: (lacking[part][rarest], lacking[part][ANY]))
+            lacking[part].subtract([ANY, *left.pop(unit)])
     return part_of
 
 

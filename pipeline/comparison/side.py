@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.plain_path import plain_path, plain_uri
 from components import component_keys as keys
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.trainer.history import HISTORY_FILE, TrainingHistory
@@ -75,7 +76,8 @@ def version_side(registry: Registry, version: int) -> Side:
         UserError: the version does not exist.
     """
     manifest = registry.manifest(version)
-    return Side(f"version {version}", manifest.config, registry.version_location(version), manifest.data_fingerprint)
+    model = plain_uri(registry.version_location(version))
+    return Side(f"version {version}", manifest.config, model, manifest.data_fingerprint)
 
 
 def _newest_report(workspace: Path, database: Path) -> tuple[dict[str, Path], dict[str, Any]]:
@@ -107,7 +109,7 @@ def _newest_report(workspace: Path, database: Path) -> tuple[dict[str, Path], di
         if event.type == metadata_store_pb2.Event.INPUT
     }
     folders = {
-        read[artifact.id]: workspace.joinpath("artifacts", *Path(artifact.uri).parts[-3:])
+        read[artifact.id]: plain_path(workspace).joinpath("artifacts", *Path(artifact.uri).parts[-3:])
         for artifact in store.get_artifacts_by_id(list(read))
     }
     return folders, json.loads(newest.custom_properties[keys.RUN_CONFIG].string_value)

@@ -23,6 +23,7 @@ from tests.support.made_once import made_once
 from tests.support.transformed import CLASS_NAMES, CROP, NUM_CLASSES, Transformed, make_pair, run_transform
 
 MAX_PIXELS = 100_000
+_KEPT = 2  # models of 100 MB and more, with their graphs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,7 +59,7 @@ Exporter = Callable[..., Exported]
 
 @pytest.fixture(scope="module")
 def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory) -> Exporter:
-    """Exports a small network with the inference settings that are given; the same ones, once.
+    """Exports a small network with the inference settings that are given; the same ones once, if not much else between.
 
     With `saved` it goes through a file, which takes some seconds.
     """
@@ -74,6 +75,8 @@ def exported(transformed: Transformed, tmp_path_factory: pytest.TempPathFactory)
             layer = tft.TFTransformOutput(str(of.graph)).transform_features_layer()
             inference = InferenceConfig(**settings)  # type: ignore[arg-type]
             served = ServedModel([network], layer, of.config, CLASS_NAMES, max_pixels, inference)
+            for oldest in list(made)[: len(made) - _KEPT + 1]:
+                del made[oldest]
             made[key] = Exported(network, served, _in_memory(served))
             if saved:
                 folder = tmp_path_factory.mktemp("export") / "new"

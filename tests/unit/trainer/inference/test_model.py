@@ -23,7 +23,8 @@ WAYS = {
     "tile": {"mode": "tile", "batch": 3, "saved": True},
     "tile_flips_scaled": {"mode": "tile", "flips": "horizontal", "scale": 0.7, "overlap": 0.5},
 }
-every_way = pytest.mark.parametrize("way", WAYS)
+every_way = pytest.mark.parametrize("way", WAYS, scope="module")
+"""The scope lets pytest run the tests of one way together, so that few models are held at a time."""
 RGB = np.random.default_rng(5).integers(0, 256, [45, 70, 3]).astype(np.uint8)
 
 
@@ -132,6 +133,7 @@ def test_a_large_picture_goes_through_the_trained_network_tile_by_tile(exported)
         ("cropped", "tile"),
         ("cropped", "tile_flips_scaled"),
     ],
+    scope="module",
 )
 def test_a_model_is_judged_by_the_masks_that_it_serves(  # type: ignore[no-untyped-def]
     exported, request: pytest.FixtureRequest, data: str, way: str
@@ -152,6 +154,7 @@ def test_a_model_is_judged_by_the_masks_that_it_serves(  # type: ignore[no-untyp
 @pytest.mark.parametrize(
     ("data", "way"),
     [("transformed", "resize"), ("transformed", "resize_flips"), ("transformed", "tile"), ("cropped", "tile")],
+    scope="module",
 )
 def test_reliability_is_counted_from_the_masks_and_the_confidence_that_are_served(  # type: ignore[no-untyped-def]
     exported, request: pytest.FixtureRequest, data: str, way: str

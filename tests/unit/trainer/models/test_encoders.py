@@ -65,7 +65,7 @@ def marked(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in names]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def networks(name: EncoderName) -> tuple[keras.Model, keras.Model]:
     """The model from images to the features at the least and at the last stride, and its encoder."""
     image = keras.Input([SIDE, SIDE, 3])
@@ -98,7 +98,7 @@ def test_a_published_network_is_the_encoder_and_its_classifier(name: str) -> Non
     assert PUBLISHED_SIZES[name] + classifier == whole
 
 
-@pytest.mark.parametrize("name", marked(PREPROCESSING))
+@pytest.mark.parametrize("name", marked(PREPROCESSING), scope="module")
 def test_images_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None:
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
     model, encoder = networks(name)
@@ -107,7 +107,7 @@ def test_images_are_scaled_as_the_encoder_was_trained(name: EncoderName) -> None
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", marked(name for name in NAMES if ENCODERS[name].scales_itself))
+@pytest.mark.parametrize("name", marked(name for name in NAMES if ENCODERS[name].scales_itself), scope="module")
 def test_features_are_those_of_the_network_that_scales_its_input_itself(name: EncoderName) -> None:
     image_BHWC = np.random.default_rng(1).integers(0, 256, [1, SIDE, SIDE, 3]).astype(np.float32)
     model, encoder = networks(name)

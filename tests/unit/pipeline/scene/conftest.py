@@ -14,8 +14,11 @@ from PIL import Image
 
 from common.band_image import pack_plain
 from pipeline.scene.scene_predictor import ScenePrediction, ScenePredictor
+from registry.store import Registry
 from serving.predictor import Prediction, Predictor
 from tests.support.scenes import scene_registry
+
+_LOADED = 2  # models of 200 MB, with their graphs
 
 
 class Scenes(NamedTuple):
@@ -46,13 +49,18 @@ MakeScenes = Callable[..., Scenes]
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> MakeScenes:
-    """Makes a model with the settings that are given; the same ones, once."""
-    made: dict[tuple[Any, ...], Predictor] = {}
+    """Makes a model with the settings that are given; the same ones, once.  Few are loaded at a time."""
+    registries: dict[tuple[Any, ...], Registry] = {}
+    loaded: dict[tuple[Any, ...], Predictor] = {}
 
     def make(out: Path, **settings: Any) -> Scenes:
         key = tuple(sorted(settings.items()))
-        if key not in made:
-            made[key] = Predictor(scene_registry(tmp_path_factory.mktemp("scenes"), **settings))
-        return Scenes(made[key], out)
+        if key not in registries:
+            registries[key] = scene_registry(tmp_path_factory.mktemp("scenes"), **settings)
+        if key not in loaded:
+            for oldest in list(loaded)[: len(loaded) - _LOADED + 1]:
+                del loaded[oldest]
+            loaded[key] = Predictor(registries[key])
+        return Scenes(loaded[key], out)
 
     return make

@@ -165,7 +165,7 @@ def test_it_learns_shapes(trained: Trained) -> None:
 def test_it_is_served_as_it_was_trained(trained: Trained, transformed: Transformed, tmp_path: Path) -> None:
     network = trained.network
     layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel(network, layer, TRANSFORM, CLASS_NAMES, 100_000), str(tmp_path / "export"))
+    export(ServedModel([network], layer, TRANSFORM, CLASS_NAMES, 100_000), str(tmp_path / "export"))
     encoded = tf.constant([make_pair(index)[records.IMAGE_ENCODED] for index in range(2)])
     loaded = tf.saved_model.load(str(tmp_path / "export"))
     served = loaded.signatures["probabilities"](image=encoded)["probabilities"]

@@ -17,7 +17,7 @@ from common import progress
 from common.errors import UserError
 from components import component_keys as keys
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation, FoldResult
-from components.evaluator import estimates
+from components.evaluator import estimates, wording
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.families.names import metric_names
 from components.evaluator.out_of_fold import measure_out_of_fold
@@ -84,9 +84,10 @@ def closing_line(result: CrossValidation) -> str:
     spread = result.spread("mean_iou")
     mean, deviation = (_shown(value) for value in spread)
     pooled = result.pooled.mean_iou
-    interval = "" if pooled.low is None else f" ({_shown(pooled.low)}–{_shown(pooled.high)})"
+    interval = wording.interval(pooled, digits=3)
     return (
-        f"{len(result.folds)} folds: mean IoU {mean} ± {deviation}, out of fold {_shown(pooled.value)}{interval} on "
+        f"{len(result.folds)} folds: mean IoU {mean} ± {deviation}, out of fold {_shown(pooled.value)}"
+        f"{f' ({interval})' if interval else ''} on "
         f"{result.pooled.pictures} images"
     )
 

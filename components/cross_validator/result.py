@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 from typing import NamedTuple
 
 from pydantic import Field
@@ -51,7 +51,4 @@ class CrossValidation(Settings):
         values = [value for value in found if value is not None]
         if not values:
             return Spread(None, None)
-        mean = sum(values) / len(values)
-        if len(values) == 1:
-            return Spread(mean, None)
-        return Spread(mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)))
+        return Spread(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None)

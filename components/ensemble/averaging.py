@@ -11,7 +11,7 @@ import tf_keras as keras
 from components.trainer.architectures import untrained
 from components.trainer.config import TrainerConfig
 from components.trainer.inference.model import ServedModel
-from components.trainer.input_pipeline import read_constants, read_source
+from components.trainer.input_pipeline import Constants, read_constants, read_source
 from components.trainer.models import build_model
 from components.trainer.warm_start import load_exported
 from components.transform.config import TransformConfig
@@ -41,7 +41,8 @@ def average(
     Raises:
         UserError: a member has a different architecture.
     """
-    networks = [_load(settings, folder, record_files) for folder in model_dirs]
+    constants = read_constants(record_files, len(settings.classes), settings.pixels)
+    networks = [_load(settings, folder, constants) for folder in model_dirs]
     return ServedModel(
         networks,
         tft.TFTransformOutput(transform_dir).transform_features_layer(),
@@ -53,11 +54,9 @@ def average(
     )
 
 
-def _load(settings: MemberSettings, model_dir: str, record_files: Sequence[str]) -> keras.Model:
-    num_classes = len(settings.classes)
-    constants = read_constants(record_files, num_classes, settings.pixels)
+def _load(settings: MemberSettings, model_dir: str, constants: Constants) -> keras.Model:
     architecture = untrained(settings.config.model)
     mean_C, std_C = constants.channel_mean_C, constants.channel_std_C
-    network = build_model(architecture, settings.transform, num_classes, mean_C, std_C)
+    network = build_model(architecture, settings.transform, len(settings.classes), mean_C, std_C)
     load_exported(network, model_dir)
     return network

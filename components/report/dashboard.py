@@ -5,11 +5,11 @@ The formats are those that `frontend/src/components/viewers/MetricsVisualization
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
+from common.markdown import plain
 from components.data_gate.result import GateReport
 from components.evaluator import wording
 from components.evaluator.results import Estimate, Evaluation
@@ -66,12 +66,12 @@ def summary(data: ReportData) -> str:
 
 def _heading(data: ReportData) -> str:
     verdict = data.evaluation.verdict
-    heading = f"# {_plain(data.name)}: {'blessed' if verdict.blessed else 'not blessed'}\n\n{_plain(verdict.note)}"
+    heading = f"# {plain(data.name)}: {'blessed' if verdict.blessed else 'not blessed'}\n\n{plain(verdict.note)}"
     return "\n".join((heading, *([""] if verdict.warnings else []), *map(_warning, verdict.warnings)))
 
 
 def _warning(text: str) -> str:
-    return f"- ⚠ {_plain(text)}"
+    return f"- ⚠ {plain(text)}"
 
 
 def _gate(data: ReportData) -> str:
@@ -79,7 +79,7 @@ def _gate(data: ReportData) -> str:
     used = ", ".join(f"{formats.count(count)} {split}" for split, count in ingestion.used.items())
     lines = [f"- {formats.count(ingestion.found)} pairs found; used: {used}"]
     if ingestion.quarantined:
-        reasons = ", ".join(f"{count} {_plain(reason)}" for reason, count in sorted(ingestion.quarantined.items()))
+        reasons = ", ".join(f"{count} {plain(reason)}" for reason, count in sorted(ingestion.quarantined.items()))
         lines.append(f"- quarantined: {reasons}")
     void = formats.void_shares(ingestion)
     if void:
@@ -94,7 +94,7 @@ def _outcome(gate: GateReport) -> str:
     against = "; drift was measured against the last accepted data" if gate.drift_against else ""
     if not failed:
         return f"all {len(gate.findings)} findings passed{against}"
-    return f"{len(failed)} of {len(gate.findings)} findings failed: {_plain(' '.join(failed[:_FAILURES]))}"
+    return f"{len(failed)} of {len(gate.findings)} findings failed: {plain(' '.join(failed[:_FAILURES]))}"
 
 
 def _evaluation(data: ReportData) -> str:
@@ -109,10 +109,10 @@ def _evaluation(data: ReportData) -> str:
         everywhere = (Estimate(value=constant["mean_iou"]), Estimate(value=constant["mean_dice"]))
         lines.append(_row("one class everywhere", *everywhere, None))
     failed = [check.detail for check in evaluation.verdict.checks if not check.passed]
-    notes = [f"- not kept: {_plain(detail)}" for detail in failed[:_FAILURES]]
+    notes = [f"- not kept: {plain(detail)}" for detail in failed[:_FAILURES]]
     if len(rows) > _TABLE_CLASSES:
         notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
-    title = f"## Evaluation on {_plain(evaluation.split)}, {overall.pictures} images"
+    title = f"## Evaluation on {plain(evaluation.split)}, {overall.pictures} images"
     return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
 
 
@@ -122,7 +122,7 @@ def _mean_name(evaluation: Evaluation) -> str:
 
 
 def _row(name: str, iou: Estimate, dice: Estimate, iou_change: float | None) -> str:
-    cells = (_plain(name), formats.ratio(iou.value), formats.ratio(dice.value), formats.change(iou_change))
+    cells = (plain(name), formats.ratio(iou.value), formats.ratio(dice.value), formats.change(iou_change))
     return f"| {' | '.join(cells)} |"
 
 
@@ -130,23 +130,17 @@ def _folds(data: ReportData) -> list[str]:
     if data.cross_validation is None:
         return []
     table = tables.fold_table(data.cross_validation, data.evaluation)
-    lines = [f"| images of | images | {' | '.join(map(_plain, table.metrics))} |"]
+    lines = [f"| images of | images | {' | '.join(map(plain, table.metrics))} |"]
     lines.append(f"| --- | ---: |{' ---: |' * len(table.metrics)}")
     for row in (*table.folds, table.pooled, table.ensemble):
         values = " | ".join(formats.ratio(estimate.value) for estimate in row.estimates)
-        lines.append(f"| {_plain(row.name)} | {row.pictures} | {values} |")
-    return ["## Cross-validation\n\n" + "\n".join(lines), _plain(data.cross_validation.caution)]
+        lines.append(f"| {plain(row.name)} | {row.pictures} | {values} |")
+    return ["## Cross-validation\n\n" + "\n".join(lines), plain(data.cross_validation.caution)]
 
 
 def _serving(data: ReportData) -> list[str]:
-    return [f"## Serving check\n\n{_plain(data.serving.note)}"] if data.serving else []
+    return [f"## Serving check\n\n{plain(data.serving.note)}"] if data.serving else []
 
 
 def _push(data: ReportData) -> str:
-    return f"## Push\n\n{_plain(data.push.note) if data.push else 'Nothing was pushed.'}"
-
-
-def _plain(text: str) -> str:
-    """Escapes `text` for Markdown and HTML, on one line."""
-    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_{}\[\]#|>~])", r"\\\1", escaped)
+    return f"## Push\n\n{plain(data.push.note) if data.push else 'Nothing was pushed.'}"

@@ -11,7 +11,6 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import yaml
 from tfx import types
@@ -22,11 +21,13 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress, records
 from common.band_image import for_request
-from common.signatures import CONFUSION, EVALUATE, MASK_BYTES, SERVING_DEFAULT
+from common.record_features import first_bytes, image_id, slices_of
+from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from components import component_keys as keys
 from components.band_picture import viewable
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
 from components.data_gate.result import GATE_FILE, GateReport
+from components.evaluator.model_counts import count_batch
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, IngestionSummary, Quarantined
 from components.pusher.result import PUSHED_FILE, PushResult
@@ -129,12 +130,10 @@ def _predictions(
 
 def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[shown_predictions.Scored]:
     """Yields the score of each record with pixels that are not void."""
-    evaluate = model.signatures[EVALUATE]
     numbered = enumerate(serialized)
     while batch := list(itertools.islice(numbered, _SCORING_BATCH)):
-        confusion = evaluate(examples=tf.constant([record for _, record in batch]))[CONFUSION].numpy()
-        counts_BCC = np.rint(confusion).astype(np.int64).reshape(len(batch), num_classes, num_classes)
-        for (index, _), counts_CC in zip(batch, counts_BCC, strict=True):
+        counts = count_batch(model, [record for _, record in batch], num_classes)
+        for (index, _), counts_CC in zip(batch, counts, strict=True):
             if scored := shown_predictions.score(index, counts_CC):
                 yield scored
         progress.update(f"report: {batch[-1][0] + 1} images scored")
@@ -151,31 +150,17 @@ def _draw(
         if index not in wanted:
             continue
         features = tf.train.Example.FromString(record).features.feature
-        image = _first(features, records.IMAGE_ENCODED)
+        image = first_bytes(features, records.IMAGE_ENCODED)
         drawn[index] = shown_predictions.draw(
-            identity=_first(features, records.IMAGE_ID).decode("utf-8", "replace"),
-            slices=_slices(features),
+            identity=image_id(features),
+            slices=slices_of(features),
             scored=wanted[index],
             image=viewable(image),
-            truth=_first(features, records.MASK_ENCODED),
+            truth=first_bytes(features, records.MASK_ENCODED),
             prediction=predict(image=tf.constant([for_request(image)]))[MASK_BYTES].numpy()[0],
             longer_side=longer_side,
         )
     return drawn
-
-
-def _first(features: Any, name: str) -> bytes:
-    return features[name].bytes_list.value[0]
-
-
-def _slices(features: Any) -> dict[str, str]:
-    """The slicing columns of a record and its values in them."""
-    names = sorted(name for name in features if name.startswith(records.SLICE_PREFIX))
-    return {
-        name.removeprefix(records.SLICE_PREFIX): _first(features, name).decode("utf-8", "replace")
-        for name in names
-        if features[name].bytes_list.value
-    }
 
 
 def _record_files(folder: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from common.page_templates import page_templates
 from common.records import SPLITS
 from components.evaluator import wording
 from components.evaluator.results import SliceMetrics
@@ -43,13 +44,7 @@ def render(data: ReportData) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.globals.update(
         bar=charts.bar,
         difference=charts.difference,

@@ -66,8 +66,8 @@ def draw(
     longer_side: int,
 ) -> ShownPrediction:
     """An image ready for the page, from the encoded image, its mask and the predicted mask."""
-    picture = _rgb(image)
-    truth_HW, prediction_HW = _indices(truth), _indices(prediction)
+    picture = read_rgb(image)
+    truth_HW, prediction_HW = read_indices(truth), read_indices(prediction)
     size = thumbnail_size(picture.width, picture.height, longer_side)
     return ShownPrediction(
         id=identity,
@@ -75,10 +75,10 @@ def draw(
         slices=slices,
         width=picture.width,
         height=picture.height,
-        image=_jpeg(picture.resize(size, Image.Resampling.LANCZOS)),
-        truth=_mask_thumbnail(truth_HW, size),
-        prediction=_mask_thumbnail(prediction_HW, size),
-        errors=_jpeg(mark_errors(picture, truth_HW, prediction_HW, size)),
+        image=jpeg(picture.resize(size, Image.Resampling.LANCZOS)),
+        truth=mask_thumbnail(truth_HW, size),
+        prediction=mask_thumbnail(prediction_HW, size),
+        errors=jpeg(mark_errors(picture, truth_HW, prediction_HW, size)),
         class_iou=largest_classes(scored.confusion_CC),
     )
 
@@ -109,14 +109,16 @@ def largest_classes(confusion_CC: counts.Counts) -> tuple[tuple[int, float], ...
     return tuple((c, float(iou_C[c])) for c in order[:_CLASSES_NAMED])
 
 
-def _rgb(encoded: bytes) -> Image.Image:
+def read_rgb(encoded: bytes) -> Image.Image:
+    """Returns an encoded image in 8-bit RGB."""
     picture = Image.open(io.BytesIO(encoded))
     if picture.mode.startswith("I"):  # 16 bits: TensorFlow takes the upper eight too, Pillow would clip
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     return picture.convert("RGB")
 
 
-def _indices(encoded: bytes) -> npt.NDArray[np.uint8]:
+def read_indices(encoded: bytes) -> npt.NDArray[np.uint8]:
+    """Returns the class indices [H, W] of an encoded mask."""
     return np.asarray(Image.open(io.BytesIO(encoded)), np.uint8)
 
 
@@ -124,13 +126,15 @@ def _nearest(mask_HW: npt.NDArray[np.uint8], size: Sequence[int]) -> npt.NDArray
     return np.asarray(Image.fromarray(mask_HW).resize((size[0], size[1]), Image.Resampling.NEAREST))
 
 
-def _mask_thumbnail(mask_HW: npt.NDArray[np.uint8], size: tuple[int, int]) -> str:
+def mask_thumbnail(mask_HW: npt.NDArray[np.uint8], size: tuple[int, int]) -> str:
+    """Returns a mask in its classes' colours, at a size (width, height), as a data URI."""
     buffer = io.BytesIO()
     Image.fromarray(palette.colourise(_nearest(mask_HW, size))).save(buffer, "PNG", optimize=True)
     return _data_uri("png", buffer)
 
 
-def _jpeg(picture: Image.Image) -> str:
+def jpeg(picture: Image.Image) -> str:
+    """Returns a picture as a data URI."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return _data_uri("jpeg", buffer)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from common.band_image import for_request
 from common.errors import UserError
+from common.record_features import first_bytes, image_id
 from common.records import IMAGE_ENCODED, MASK_ENCODED
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from components.band_picture import viewable
@@ -96,9 +97,9 @@ def _draw(models: Sequence[Any], source: RunResults, chosen: Iterable[JudgedImag
     drawn = {}
     for record in serialized(source.examples, SPLIT):
         features = tf.train.Example.FromString(record).features.feature
-        image, mask = (features[name].bytes_list.value[0] for name in (IMAGE_ENCODED, MASK_ENCODED))
-        identity = features["image/id"].bytes_list.value[0].decode("utf-8", "replace")
+        identity = image_id(features)
         if identity in wanted:
+            image, mask = (first_bytes(features, name) for name in (IMAGE_ENCODED, MASK_ENCODED))
             request = tf.constant([for_request(image)])
             masks = [model.signatures[SERVING_DEFAULT](image=request)[MASK_BYTES].numpy()[0] for model in models]
             drawn[identity] = compared_image(wanted[identity], viewable(image), mask, *masks)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
+from common.page_templates import page_templates
 from components.evaluator.wording import metric_label
 from components.report import charts, formats
 from pipeline.comparison.comparison import Comparison
@@ -20,13 +20,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def comparison_page(comparison: Comparison) -> str:
     """Renders the page.  Every text is untrusted and escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters.update(ratio=formats.ratio, change=formats.change, label=metric_label)
     overall = comparison.metrics[OVERALL]
     context: dict[str, Any] = {

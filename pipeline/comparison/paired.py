@@ -15,10 +15,10 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 
-from common.records import IMAGE_ID, SLICE_PREFIX
-from common.signatures import CONFUSION, EVALUATE
+from common.record_features import image_id, slices_of
 from components.evaluator.bootstrap import REPLICATES, Frequencies, frequencies, resampled, samples, standard_error
 from components.evaluator.counts import Counts, named_metrics
+from components.evaluator.model_counts import count_batch
 
 OVERALL = ""
 """Name of the whole split among the slices."""
@@ -60,16 +60,11 @@ def judge(a: Any, b: Any, records: Iterable[bytes], num_classes: int) -> Iterato
     """Yields the counts of each record by two loaded models."""
     serialized = iter(records)
     while batch := list(islice(serialized, _BATCH)):
-        counts = [_counts(model, batch, num_classes) for model in (a, b)]
+        counts = [count_batch(model, batch, num_classes) for model in (a, b)]
         for record, a_CC, b_CC in zip(batch, *counts, strict=True):
             features = tf.train.Example.FromString(record).features.feature
-            places = tuple(
-                f"{name.removeprefix(SLICE_PREFIX)}={features[name].bytes_list.value[0].decode('utf-8', 'replace')}"
-                for name in sorted(features)
-                if name.startswith(SLICE_PREFIX) and features[name].bytes_list.value
-            )
-            identity = features[IMAGE_ID].bytes_list.value[0].decode("utf-8", "replace")
-            yield JudgedImage(identity, places, a_CC, b_CC)
+            places = tuple(f"{column}={value}" for column, value in slices_of(features).items())
+            yield JudgedImage(image_id(features), places, a_CC, b_CC)
 
 
 def differences(judged: Sequence[JudgedImage], classes: Sequence[str]) -> dict[str, list[Difference]]:
@@ -83,11 +78,6 @@ def differences(judged: Sequence[JudgedImage], classes: Sequence[str]) -> dict[s
 def most_different(judged: Sequence[JudgedImage], number: int) -> list[JudgedImage]:
     """Returns the images whose share of right pixels differs most between the models, the largest difference first."""
     return sorted(judged, key=lambda image: -abs(accuracy(image.b_CC) - accuracy(image.a_CC)))[:number]
-
-
-def _counts(model: Any, batch: Sequence[bytes], num_classes: int) -> list[Counts]:
-    confusion = model.signatures[EVALUATE](examples=tf.constant(batch))[CONFUSION].numpy()
-    return list(np.rint(confusion).astype(np.int64).reshape(len(batch), num_classes, num_classes))
 
 
 def _differences(judged: Sequence[JudgedImage], classes: Sequence[str]) -> list[Difference]:

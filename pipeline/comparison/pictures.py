@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from common import palette
+from components.report.shown_predictions import jpeg, mask_thumbnail, read_indices, read_rgb, thumbnail_size
 from pipeline.comparison.paired import JudgedImage, accuracy
 
 LONGER_SIDE = 224
@@ -35,31 +34,21 @@ class ComparedImage(NamedTuple):
 
 def compared_image(judged: JudgedImage, image: bytes, truth: bytes, a: bytes, b: bytes) -> ComparedImage:
     """Draws one image from the encoded image, mask and predictions."""
-    picture = Image.open(io.BytesIO(image)).convert("RGB")
-    size = _size(picture)
-    truth_HW, a_HW, b_HW = (np.asarray(Image.open(io.BytesIO(mask)), np.uint8) for mask in (truth, a, b))
+    picture = read_rgb(image)
+    size = thumbnail_size(picture.width, picture.height, LONGER_SIDE)
+    truth_HW, a_HW, b_HW = map(read_indices, (truth, a, b))
     small = picture.resize(size, Image.Resampling.LANCZOS)
     return ComparedImage(
         id=judged.id,
         places=judged.places,
         a_right=accuracy(judged.a_CC),
         b_right=accuracy(judged.b_CC),
-        image=_uri(small, "JPEG"),
-        truth=_uri(_mask(truth_HW, size), "PNG"),
-        a=_uri(_mask(a_HW, size), "PNG"),
-        b=_uri(_mask(b_HW, size), "PNG"),
-        change=_uri(_change(small, truth_HW, a_HW, b_HW), "JPEG"),
+        image=jpeg(small),
+        truth=mask_thumbnail(truth_HW, size),
+        a=mask_thumbnail(a_HW, size),
+        b=mask_thumbnail(b_HW, size),
+        change=jpeg(_change(small, truth_HW, a_HW, b_HW)),
     )
-
-
-def _size(picture: Image.Image) -> tuple[int, int]:
-    factor = min(1.0, LONGER_SIDE / max(picture.size))
-    return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-
-
-def _mask(mask_HW: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    small = Image.fromarray(mask_HW).resize(size, Image.Resampling.NEAREST)
-    return Image.fromarray(palette.colourise(np.asarray(small)))
 
 
 def _change(
@@ -73,9 +62,3 @@ def _change(
         strength = Image.fromarray(only_HW.astype(np.uint8) * 255).resize(small.size, Image.Resampling.BOX)
         drawn = Image.composite(Image.new("RGB", small.size, colour), drawn, strength)
     return drawn
-
-
-def _uri(picture: Image.Image, kind: str) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, optimize=True)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from common.records import IMAGE_ENCODED, IMAGE_ID, MASK_ENCODED, SPLITS
+from common.record_features import first_bytes, image_id
+from common.records import IMAGE_ENCODED, MASK_ENCODED, SPLITS
 
 
 class Pair(NamedTuple):
@@ -49,8 +50,8 @@ def read_pairs(examples: Path) -> dict[str, Pair]:
     for split in SPLITS:
         for record in serialized(examples, split):
             features = tf.train.Example.FromString(record).features.feature
-            image, mask = (_digest(features[name].bytes_list.value[0]) for name in (IMAGE_ENCODED, MASK_ENCODED))
-            pairs[features[IMAGE_ID].bytes_list.value[0].decode("utf-8", "replace")] = Pair(split, image, mask)
+            image, mask = (_digest(first_bytes(features, name)) for name in (IMAGE_ENCODED, MASK_ENCODED))
+            pairs[image_id(features)] = Pair(split, image, mask)
     return pairs
 
 

@@ -17,6 +17,7 @@ from pipeline.dag.steps import REPORT
 from registry.store import Registry
 
 SAVED_MODEL = "Format-Serving"
+"""Folder of the SavedModel in a `Model` artifact, as in `tfx.utils.path_utils`, whose import takes seconds."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ SHARED = {
         "counts",
         "estimates",
         "families",
+        "model_counts",
         "out_of_fold",
         "results",
         "thresholds",

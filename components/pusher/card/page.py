@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from components.evaluator.results import Estimate
+from common.markdown import plain
+from common.page_templates import page_templates
+from components.evaluator.wording import interval
 from components.pusher.card.facts import Card
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -21,14 +23,8 @@ def card_page(card: Card) -> str:
 
 def environment() -> jinja2.Environment:
     """Returns the environment of the templates: the page is escaped by itself, Markdown by the filter `plain`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(ratio=_ratio, interval=_interval, plain=_plain, share=_share)
+    environment = page_templates(_TEMPLATES)
+    environment.filters.update(ratio=_ratio, interval=partial(interval, digits=3), plain=plain, share=_share)
     environment.globals.update(by_metric=_by_metric)
     return environment
 
@@ -37,18 +33,8 @@ def _ratio(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _interval(estimate: Estimate) -> str:
-    return "" if estimate.low is None or estimate.high is None else f"{estimate.low:.3f}–{estimate.high:.3f}"
-
-
 def _share(pixels: int, total: int) -> str:
     return f"{100 * pixels / total:.2g} %" if total else "–"
-
-
-def _plain(text: Any) -> str:
-    """Escapes a text for Markdown and HTML, on one line."""
-    escaped = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_{}\[\]#|>~])", r"\\\1", escaped)
 
 
 def _by_metric(card: Card, names: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -24,23 +24,14 @@ from components.evaluator.config import EvaluatorConfig
 from components.evaluator.counts import confusion_counts
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.trainer.history import HISTORY_FILE, TrainingHistory
+from tests.support.histories import training_history
 
 SIZE = 16
 CLASSES = ("ground", "water", "roof")
 GOOD, WORSE = (75, 150), (110, 150)
 """Levels of a model that finds the bands, and of one that takes much water for ground."""
 
-HISTORY = TrainingHistory(
-    epochs=(),
-    best_epoch=3,
-    parameters=1,
-    seconds=1.0,
-    milliseconds_per_step=1.0,
-    device="2 CPU cores",
-    stopped="all epochs done",
-    train_pictures=8,
-    eval_pictures=4,
-)
+HISTORY = training_history(best_epoch=3)
 
 
 @dataclasses.dataclass(frozen=True)

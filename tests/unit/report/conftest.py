@@ -25,6 +25,7 @@ from components.report import shown_predictions
 from components.report.data import ReportData, ShownPrediction
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import Epoch, TrainingHistory
+from tests.support.histories import training_history
 
 SIZE = 16
 
@@ -187,14 +188,12 @@ def _history(epochs: int) -> TrainingHistory:
         )
         for e in range(1, epochs + 1)
     ]
-    return TrainingHistory(
-        epochs=tuple(course),
+    return training_history(
+        course,
         best_epoch=epochs,
         parameters=1_942_273,
         seconds=74.2,
         milliseconds_per_step=212.0,
-        device="2 CPU cores",
-        stopped="all epochs done",
         train_pictures=80,
         eval_pictures=10,
     )

@@ -19,26 +19,18 @@ from pipeline.comparison.comparison import Comparison, compare
 from pipeline.comparison.page import comparison_page
 from pipeline.comparison.paired import OVERALL
 from pipeline.comparison.side import RunResults, Side
+from tests.support.histories import training_history
 from tests.support.serving import CLASS_NAMES, export_tiny, picture
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def history(*scores: float) -> TrainingHistory:
-    epochs = tuple(
-        Epoch(epoch=n, seconds=1, milliseconds_per_step=1, learning_rate=1, metrics={"val_mean_iou": score})
-        for n, score in enumerate(scores, 1)
-    )
-    return TrainingHistory(
-        epochs=epochs,
-        best_epoch=1,
-        parameters=1,
-        seconds=1,
-        milliseconds_per_step=1,
-        device="2 CPU cores",
-        stopped="all epochs done",
-        train_pictures=1,
-        eval_pictures=1,
+    return training_history(
+        [
+            Epoch(epoch=n, seconds=1, milliseconds_per_step=1, learning_rate=1, metrics={"val_mean_iou": score})
+            for n, score in enumerate(scores, 1)
+        ]
     )
 
 

@@ -14,7 +14,7 @@ LIMIT_MEGABYTES = 3000
 
 WORTH_MEGABYTES = 100
 """Megabytes that a module has left behind when a collection is worth the half second that it takes with TensorFlow."""
-WORTH_WITHIN_MEGABYTES = 250
+WORTH_WITHIN_MEGABYTES = 150
 """Megabytes by which a process has grown since the last collection when it is worth it within a module, too."""
 
 _M_ARENA_MAX = -8  # malloc.h

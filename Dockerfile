@@ -52,7 +52,7 @@ RUN cd /opt/segpipe/lib/python3.13/site-packages \
     && { PYTHONWARNINGS=ignore /opt/segpipe/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash . \
         || echo "not all is Python 3.13"; }
 
-COPY README.md ./
+COPY README.md segpipe.py ./
 COPY pipeline pipeline
 COPY components components
 COPY common common

@@ -90,6 +90,7 @@ setup(
     python_requires=">=3.10,<3.14",
     package_dir={"": "."},
     packages=find_packages(include=[pattern for top in TOPS for pattern in (top, f"{top}.*")]),
+    py_modules=["segpipe"],
     package_data={
         "pipeline": ["configs/*.yaml", "beam/server/*.sha256"],
         "pipeline.comparison": ["templates/*"],

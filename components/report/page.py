@@ -14,7 +14,7 @@ from components.evaluator import wording
 from components.evaluator.results import SliceMetrics
 from components.report import charts, formats, reliability_diagram, tables
 from components.report.data import ReportData
-from components.trainer.history import TrainingHistory
+from components.report.training_curves import training_curves
 
 REPORT_FILE = "report.html"
 MATRIX_CLASSES = 12  # number of classes up to which a matrix and stacked bars are readable
@@ -150,38 +150,15 @@ def _gate(data: ReportData) -> dict[str, Any]:
 
 def _training(data: ReportData) -> dict[str, Any]:
     """Returns the figures of all trainings, and the curves of one; those of folds share their charts."""
-    if data.cross_validation:
-        curves = {
-            "loss_curves": charts.curves(_curves_of_folds(data, "val_loss")),
-            "iou_curves": charts.curves(_curves_of_folds(data, "val_mean_iou"), ceiling=1.0),
-        }
-    else:
-        curves = _curves(data.trainings[0])
+    curves = training_curves(data.trainings)
     return {
-        **curves,
+        "loss_curves": curves.loss,
+        "iou_curves": curves.iou,
         "gaps": sorted({e.epoch for run in data.trainings for e in run.epochs if None in e.metrics.values()}),
         "history": data.trainings[0],
         "training_seconds": sum(run.seconds for run in data.trainings),
         "parameters": sum(run.parameters for run in data.trainings),
     }
-
-
-def _curves(run: TrainingHistory) -> dict[str, Markup]:
-    best, fine_tuned_from = run.best_epoch, run.fine_tuned_from
-    losses = [_curve(run, "train", "loss"), _curve(run, "eval", "val_loss")]
-    iou = [_curve(run, "train", "mean_iou"), _curve(run, "eval", "val_mean_iou")]
-    return {
-        "loss_curves": charts.curves(losses, best, fine_tuned_from=fine_tuned_from),
-        "iou_curves": charts.curves(iou, best, ceiling=1.0, fine_tuned_from=fine_tuned_from),
-    }
-
-
-def _curve(run: TrainingHistory, kind: str, metric: str, label: str = "") -> charts.Curve:
-    return charts.Curve(label or kind, tuple(epoch.metrics.get(metric) for epoch in run.epochs), kind)
-
-
-def _curves_of_folds(data: ReportData, metric: str) -> list[charts.Curve]:
-    return [_curve(run, "eval", metric, f"fold {number}") for number, run in enumerate(data.trainings, 1)]
 
 
 def _folds(data: ReportData) -> dict[str, Any]:

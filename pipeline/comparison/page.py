@@ -55,13 +55,18 @@ def _means(metrics: Any) -> dict[str, Difference]:
 
 
 def _curves(comparison: Comparison) -> Markup | None:
-    """Returns the mean IoU on eval of both trainings, if both are at hand."""
+    """Returns the mean IoU on eval of both sides' trainings, if both are at hand; a side with folds has one of each."""
     runs = comparison.a.run, comparison.b.run
     if runs[0] is None or runs[1] is None:
         return None
     lines = [
-        charts.Curve(label, tuple(epoch.metrics.get("val_mean_iou") for epoch in run.history.epochs), kind)
+        charts.Curve(
+            label if len(run.histories) == 1 else f"{label}, fold {number}",
+            tuple(epoch.metrics.get("val_mean_iou") for epoch in history.epochs),
+            kind,
+        )
         for label, kind, run in (("A", "eval", runs[0]), ("B", "train", runs[1]))
         if run is not None
+        for number, history in enumerate(run.histories, 1)
     ]
     return charts.curves(lines, ceiling=1.0)

@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.errors import UserError
+from pipeline.notebook.run import load_run
 from registry.store import Registry
 from tests.support.serving import BIRTH
 from tests.support.tiny import segpipe, write_use_case
 
+ROOT = Path(__file__).resolve().parents[2]
 CACHED = re.compile(r"^✓ (.+) · cached$", re.MULTILINE)
 ALL_STEPS = [
     "Ingest pairs",
@@ -101,6 +104,32 @@ def test_epochs_are_told_and_libraries_are_silent(first: FirstRun) -> None:
     assert re.search(r"epoch 12/12: loss .* IoU .*; eval loss .* IoU .*; \d+ ms a step", first.stdout)
     for noise in ("tensorflow", "WARNING", "absl", "oneDNN"):
         assert noise not in first.stdout
+
+
+def test_a_notebook_reads_the_run(root: Path) -> None:
+    run = load_run(root / "run")
+    assert (run.name, run.blessed) == ("tiny", True)
+    assert len(run.epochs) == 12
+    assert run.confusion().to_numpy().sum() == run.class_pixels["test"].sum()
+    assert run.confusion("light=dim").to_numpy().sum() < run.confusion().to_numpy().sum()
+    assert run.report.is_file()
+    with pytest.raises(UserError, match=r"no slice is named 'light=dark'; there are: light=bright, light=dim"):
+        run.confusion("light=dark")
+    with pytest.raises(UserError, match="calibration was not measured"):
+        run.plot_reliability()
+
+
+def test_the_example_notebook_runs(root: Path) -> None:
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    (root / "runs").mkdir()
+    (root / "runs" / "sample").symlink_to(root / "run")
+    notebook = nbformat.read(ROOT / "docs" / "notebooks" / "look-at-a-run.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "the notebook is kept without outputs"
+    done = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(root)}}).execute()
+    shown = [output for cell in done.cells for output in cell.get("outputs", ())]
+    assert "('tiny', True," in " ".join(shown[0]["data"]["text/plain"].split())
+    assert sum("<iframe" in output.get("data", {}).get("text/html", "") for output in shown) == 2
 
 
 def test_the_version_has_its_manifest(registry: Registry) -> None:

@@ -70,8 +70,8 @@ def side(label: str, model: str, run: RunResults | None = None, **config: Any) -
 @pytest.fixture(scope="module")
 def found(models: list[str], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """The model that is wrong everywhere, compared with the one that is nearly right, on four of five images."""
-    run = RunResults(records(tmp_path_factory.mktemp("records"), 5), history(0.5, 0.9))
-    worse = side(HOSTILE, models[1], RunResults(run.examples, history(0.1)))
+    run = RunResults(records(tmp_path_factory.mktemp("records"), 5), (history(0.5, 0.9),))
+    worse = side(HOSTILE, models[1], RunResults(run.examples, (history(0.1),)))
     return compare(worse, side("b", models[0], run, seed=2), images=4, shown=2, report=lambda _: None)
 
 
@@ -119,7 +119,7 @@ def test_the_curves_of_both_trainings_are_in_one_chart(found: Comparison) -> Non
         (side("version 1", "m"), side("version 2", "m"), "both sides are versions"),
         (
             side("a", "m", data={"classes": ["x", "y"]}),
-            side("b", "m", RunResults(Path("r"), history(0.1))),
+            side("b", "m", RunResults(Path("r"), (history(0.1),))),
             "the classes differ, so metrics cannot be compared: x, y in a, ground, roof, tree, wäter in b",
         ),
     ],

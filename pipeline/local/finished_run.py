@@ -1,0 +1,79 @@
+"""The newest finished run of a workspace: where its artifacts lie, and its configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.plain_path import plain_path
+from components import component_keys as keys
+from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
+from components.trainer.history import HISTORY_FILE, TrainingHistory
+from pipeline.dag.steps import REPORT
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose last step, the report, has ended."""
+
+    config: Mapping[str, Any]
+    """The whole configuration."""
+    artifacts: Mapping[str, Path]
+    """Folders of the artifacts that the report read, by its input's key (`component_keys`)."""
+    report: Path
+    """Folder of the report."""
+
+    def histories(self) -> tuple[TrainingHistory, ...]:
+        """Returns the history of the training, or of that of each fold."""
+        if keys.CROSS_VALIDATION in self.artifacts:
+            text = (self.artifacts[keys.CROSS_VALIDATION] / CROSS_VALIDATION_FILE).read_text()
+            return tuple(fold.history for fold in CrossValidation.model_validate_json(text).folds)
+        return (TrainingHistory.model_validate_json((self.artifacts[keys.MODEL_RUN] / HISTORY_FILE).read_text()),)
+
+
+def newest_finished_run(workspace: Path) -> FinishedRun:
+    """Returns the newest finished run of a workspace.
+
+    Raises:
+        UserError: the folder is not a workspace, or holds no finished run.
+    """
+    database = workspace / "metadata.sqlite"
+    if not database.is_file():
+        raise UserError(f"{workspace} is not the workspace of a run (metadata.sqlite is missing); see `workspace`")
+    from ml_metadata.metadata_store import MetadataStore
+    from ml_metadata.proto import metadata_store_pb2
+
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(database)
+    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    store = MetadataStore(connection)
+    done = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+    reports = [
+        execution
+        for context in store.get_contexts_by_type("node")
+        if context.name.endswith(f".{REPORT.component}")
+        for execution in store.get_executions_by_context(context.id)
+        if execution.last_known_state in done
+    ]
+    if not reports:
+        raise UserError(f"{workspace} holds no finished run; run the pipeline first")
+    newest = max(reports, key=lambda execution: execution.id)
+    used = {
+        event.artifact_id: (event.type, event.path.steps[0].key)
+        for event in store.get_events_by_execution_ids([newest.id])
+    }
+    folders = {
+        used[artifact.id]: _folder(workspace, artifact.uri) for artifact in store.get_artifacts_by_id(list(used))
+    }
+    inputs = {key: folder for (kind, key), folder in folders.items() if kind == metadata_store_pb2.Event.INPUT}
+    (report,) = (folder for (kind, key), folder in folders.items() if key == keys.REPORT)
+    return FinishedRun(json.loads(newest.custom_properties[keys.RUN_CONFIG].string_value), inputs, report)
+
+
+def _folder(workspace: Path, uri: str) -> Path:
+    """Artifacts lie at `<step>/<output>/<execution>` also after the workspace was moved."""
+    return plain_path(workspace).joinpath("artifacts", *Path(uri).parts[-3:])

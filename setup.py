@@ -68,6 +68,7 @@ EXTRAS = {
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],
+    "mlflow": ["mlflow-skinny>=3,<4"],
     "s3": ["s3fs>=2024.2"],
     "tfds": ["tensorflow-datasets>=4.9,<5"],
     "test": [

@@ -34,6 +34,8 @@ from components.pusher.result import PUSHED_FILE, PushResult
 from components.report import dashboard, page, shown_predictions
 from components.report.config import ReportConfig
 from components.report.data import ReportData, ShownPrediction
+from components.report.sinks.config import SinksConfig
+from components.report.sinks.sending import send
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import HISTORY_FILE, TrainingHistory
@@ -87,6 +89,16 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(path, page.render(data))
         _write_dashboard(output_dict, data)
         progress.report(f"report: {path}")
+        _send(input_dict, data, run_config, path)
+
+
+def _send(input_dict: Artifacts, data: ReportData, run_config: dict[str, Any], report: str) -> None:
+    sinks = SinksConfig.model_validate(run_config.get("sinks", {}))
+    documents = {
+        page.REPORT_FILE: report,
+        RESULTS_FILE: os.path.join(_uri(input_dict, keys.EVALUATION), RESULTS_FILE),
+    }
+    send(sinks, data, run_config, documents, path_utils.serving_model_path(_uri(input_dict, keys.MODEL)))
 
 
 def _cross_validation(input_dict: Artifacts) -> CrossValidation | None:

@@ -22,6 +22,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.pusher.card.config import ModelCardConfig
 from components.report.config import ReportConfig
+from components.report.sinks.config import SinksConfig
 from components.serving_check.config import ServingCheckConfig
 from components.trainer.batch_statistics import check_batch_statistics
 from components.trainer.config import BLESSED, TrainerConfig
@@ -85,6 +86,9 @@ class RunConfig(Settings):
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     model_card: ModelCardConfig = Field(
         default=ModelCardConfig(), description="Texts of the model card that comes with each pushed version."
+    )
+    sinks: SinksConfig = Field(
+        default=SinksConfig(), description="Where else a run's results go; the registry stays the truth."
     )
     beam: Beam = Field(
         default=LocalBeam(),

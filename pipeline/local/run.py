@@ -14,6 +14,7 @@ from rich.console import Console
 from common.errors import UserError, user_error_in
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
+from components.report.sinks.check import check_sinks
 from pipeline.beam.arguments import BEAM_ARGUMENTS
 from pipeline.beam.check import check_engine, check_options
 from pipeline.beam.engine import beam_engine
@@ -45,6 +46,7 @@ def run_pipeline(
         UserError: data or configuration are invalid, the data gate failed, or another run holds the workspace lock.
     """
     check_engine(config.beam)
+    check_sinks(config.sinks)
     watcher = StepWatcher(console, display_name)
     with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
         config = on_date(config, date)

@@ -219,7 +219,7 @@ def _open_data(
             lambda seed: training_windows(train, config, transform, seed, pixels),
             evaluation_windows(fixed, config, transform, pixels),
             len(train.slice_N),
-            windows_per_epoch(train, config),
+            windows_per_epoch(train, config, transform),
         )
     train_pictures = count_records(places.train_files)
     return _Data(

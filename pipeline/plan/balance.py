@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from components.trainer.windows.per_epoch import MOST_STEPS, covering_windows, default_windows_per_epoch
 from pipeline.config.run_config import RunConfig
 from pipeline.plan.fingerprint import MOST_VALUES, Fingerprint
 from pipeline.plan.proposal import Proposal
@@ -12,8 +13,6 @@ IMBALANCED = 10.0
 """Pixels of the most frequent class for one of the rarest, above which the rarest needs help."""
 FOREGROUND = 0.33
 """Share of the windows that are centred on a rare class, as in nnU-Net."""
-_STEPS = 250
-"""Steps of an epoch, as in nnU-Net."""
 _LEAST_SHARE = 0.01
 
 
@@ -36,14 +35,14 @@ def plan_class_weights(fingerprint: Fingerprint, config: RunConfig) -> list[Prop
 def plan_windows(fingerprint: Fingerprint, config: RunConfig, size: tuple[int, int], batch: int) -> list[Proposal]:
     """Proposes how windows of `size` are drawn."""
     images = len(fingerprint.images)
-    covering = round(fingerprint.pixels(config.transform.scale) / (size[0] * size[1]))
-    per_epoch = max(images, min(covering, _STEPS * batch))
+    covering = covering_windows(fingerprint.pixels(config.transform.scale), size[0] * size[1])
+    per_epoch = default_windows_per_epoch(images, covering, batch)
     proposals = [
         Proposal(
             "trainer.windows.per_epoch",
             per_epoch,
             f"{covering} windows cover the {images} training images once; at least one of each image, and no more "
-            f"than {_STEPS} steps",
+            f"than {MOST_STEPS} steps",
         )
     ]
     ratio, rarest = _imbalance(fingerprint)

@@ -20,7 +20,10 @@ class WindowsConfig(Settings):
     """
 
     per_epoch: int | None = Field(
-        default=None, ge=1, description="Windows in an epoch; default: the number of training images."
+        default=None,
+        ge=1,
+        description="Windows in an epoch; default: as many as have the pixels of all training images, but at least one "
+        "of each image and at most 250 batches.",
     )
     draw_by: Literal["area", "root_area", "image"] = Field(
         default="root_area",

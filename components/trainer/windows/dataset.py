@@ -10,6 +10,7 @@ from components.trainer.input_pipeline import bytes_per_pixel
 from components.trainer.windows.cutting import Cut, cut_window
 from components.trainer.windows.drawing import Rates, draw_images, make_rates
 from components.trainer.windows.fixed import count_fixed, fixed_windows
+from components.trainer.windows.per_epoch import covering_windows, default_windows_per_epoch
 from components.trainer.windows.source import NativeRecords, parse_small, streamed
 from components.trainer.windows.strips import NativeImage, parse_image, read_whole
 from components.transform.config import TransformConfig
@@ -20,9 +21,13 @@ _SHUFFLED = 10_000
 """Most windows in the shuffle buffer, if the images do not fit into memory."""
 
 
-def windows_per_epoch(records: NativeRecords, config: TrainerConfig) -> int:
-    """Returns the number of random windows in an epoch."""
-    return config.windows.per_epoch or len(records.slice_N)
+def windows_per_epoch(records: NativeRecords, config: TrainerConfig, transform: TransformConfig) -> int:
+    """Returns the number of random windows in an epoch: that of the configuration, or one that fits the images."""
+    if config.windows.per_epoch is not None:
+        return config.windows.per_epoch
+    pixels = float((records.height_N * records.width_N).sum())  # Transform has scaled the images.
+    covering = covering_windows(pixels, transform.height * transform.width)
+    return default_windows_per_epoch(len(records.slice_N), covering, config.batch_size)
 
 
 def training_windows(
@@ -44,7 +49,7 @@ def training_windows(
     rare_C = tuple(place != records.class_pixels_C.argmax() for place in range(num_classes))
     cut = Cut((transform.height, transform.width), config.augmentation, config.windows, rare_C, pixels)
     area_N = records.height_N * records.width_N
-    rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config))
+    rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config, transform))
 
     def window(drawn: tf.Tensor | NativeImage, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
         native = drawn if records.held is None else records.held.image(drawn)

@@ -16,7 +16,7 @@ from components.trainer.augmentation.config import Augmentation
 from components.trainer.config import TrainerConfig
 from components.trainer.training import Places, train
 from components.trainer.windows.config import WindowsConfig
-from components.trainer.windows.dataset import evaluation_windows, training_windows
+from components.trainer.windows.dataset import evaluation_windows, training_windows, windows_per_epoch
 from components.trainer.windows.source import NativeRecords, read_native
 from components.transform import features
 from components.transform.config import TransformConfig
@@ -50,9 +50,13 @@ def test_an_epoch_has_the_configured_number_of_windows(native: Transformed, conf
     assert (batches[0][1].shape, batches[0][1].dtype) == ((5, 32, 32), tf.uint8)
 
 
-def test_by_default_an_epoch_has_as_many_windows_as_images(native: Transformed) -> None:
+def test_by_default_an_epoch_has_the_pixels_of_the_images(native: Transformed) -> None:
     config = PLAIN.model_copy(update={"windows": WindowsConfig()})
-    assert len(content(training_windows(read(native), config, CROP, seed=1))) == 5
+    images = read(native)
+    pixels = int((images.height_N * images.width_N).sum())
+    expected = max(5, round(pixels / 32**2))
+    assert windows_per_epoch(images, config, CROP) == expected
+    assert len(content(training_windows(images, config, CROP, seed=1))) == expected
 
 
 def test_the_same_seed_gives_the_same_windows_and_each_epoch_others(native: Transformed) -> None:

@@ -148,13 +148,15 @@ def _curve(plot: _Plot, kind: str, points: Sequence[tuple[int, float]]) -> Marku
 
 
 def _end_labels(plot: _Plot, ends: Mapping[Curve, tuple[int, float]]) -> list[Markup]:
-    """The curves' names at their ends, pushed apart where they would overlap."""
+    """The curves' names at their ends, pushed apart where they would overlap, and away from the axis below."""
     label = Markup('<text class="label {}" x="{:.1f}" y="{:.1f}">{}</text>')
-    labels, above = [], -math.inf
-    for line, (epoch, value) in sorted(ends.items(), key=lambda end: plot.y(end[1][1])):
-        above = max(plot.y(value) + 4, above + _LABEL_GAP)
-        labels.append(label.format(line.kind, plot.x(epoch) + 9, above, line.label))
-    return labels
+    downwards = sorted(ends.items(), key=lambda end: plot.y(end[1][1]))
+    y_of, above, below = {}, -math.inf, _HEIGHT - _BOTTOM + _LABEL_GAP
+    for line, (_, value) in downwards:
+        above = y_of[line] = max(plot.y(value) + 4, above + _LABEL_GAP)
+    for line, _ in reversed(downwards):
+        below = y_of[line] = min(y_of[line], below - _LABEL_GAP)
+    return [label.format(line.kind, plot.x(epoch) + 9, y_of[line], line.label) for line, (epoch, _) in downwards]
 
 
 def bar(

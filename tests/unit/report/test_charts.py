@@ -44,6 +44,16 @@ def test_curves_stay_inside_their_frame_whatever_the_figures(train, watched, bes
         assert all(math.isfinite(number) and -1 <= number <= 530 for number in coordinates(drawn))
 
 
+@given(ends=st.lists(st.floats(0, 1), min_size=2, max_size=10))
+def test_names_at_the_ends_of_curves_neither_overlap_nor_reach_the_epochs_axis(ends):
+    lines = [charts.Curve(f"fold {place}", (0.5, end), "eval") for place, end in enumerate(ends)]
+    labels = [each for each in ElementTree.fromstring(charts.curves(lines)).iter() if "label" in each.get("class", "")]
+    places = sorted(float(label.get("y", "nan")) for label in labels)
+    assert len(places) == len(ends)
+    assert all(below - above >= 16.8 for above, below in itertools.pairwise(places))
+    assert places[-1] <= 216
+
+
 @given(value=maybe, low=maybe, high=maybe, reference=maybe)
 def test_bars_and_gauges_stay_inside_their_column(value, low, high, reference):
     for drawn in (charts.bar(value, low, high, reference), charts.gauge(value, low, high, reference)):

@@ -151,7 +151,8 @@ def _end_labels(plot: _Plot, ends: Mapping[Curve, tuple[int, float]]) -> list[Ma
     """The curves' names at their ends, pushed apart where they would overlap, and away from the axis below."""
     label = Markup('<text class="label {}" x="{:.1f}" y="{:.1f}">{}</text>')
     downwards = sorted(ends.items(), key=lambda end: plot.y(end[1][1]))
-    y_of, above, below = {}, -math.inf, _HEIGHT - _BOTTOM + _LABEL_GAP
+    y_of: dict[Curve, float] = {}
+    above, below = -math.inf, float(_HEIGHT - _BOTTOM + _LABEL_GAP)
     for line, (_, value) in downwards:
         above = y_of[line] = max(plot.y(value) + 4, above + _LABEL_GAP)
     for line, _ in reversed(downwards):

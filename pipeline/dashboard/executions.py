@@ -47,8 +47,8 @@ class Execution:
     began: datetime.datetime
     ended: datetime.datetime
     """Its last change."""
-    inputs: Mapping[str, tuple[Path, ...]]
-    outputs: Mapping[str, tuple[Path, ...]]
+    inputs: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, tuple[str, ...]]
     """Key → folders, relative to the workspace."""
     properties: Mapping[str, str]
 
@@ -87,7 +87,8 @@ class ExecutionReader:
                     self._stamp = stamp
                 except Exception as error:  # noqa: BLE001  # A broken database raises any of MLMD's errors.
                     first_line = next(iter(str(error).splitlines()), type(error).__name__)
-                    faults.append(f"{self._workspace.metadata} cannot be read: {first_line}")
+                    why = first_line.partition(" query: ")[0]  # Without the SQL statement.
+                    faults.append(f"{self._workspace.metadata} cannot be read: {why}")
             return self._runs
 
     def _read(self) -> tuple[RecordedRun, ...]:
@@ -108,7 +109,7 @@ class ExecutionReader:
         return tuple(runs)
 
 
-_Folders = Mapping[tuple[int, bool], Mapping[str, tuple[Path, ...]]]
+_Folders = Mapping[tuple[int, bool], Mapping[str, tuple[str, ...]]]
 """(execution, whether outputs) → key → folders."""
 
 
@@ -193,12 +194,12 @@ def _folders(store: MetadataStore, executions: list[int], workspace: Workspace) 
             outputs = event.type == metadata_store_pb2.Event.OUTPUT
             of_key = found[event.execution_id, outputs]
             of_key[event.path.steps[0].key] += (artifact_folder(uris[event.artifact_id]),)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def artifact_folder(uri: str) -> Path:
+def artifact_folder(uri: str) -> str:
     """Returns an artifact's folder relative to the workspace, also after the workspace was moved.
 
     An artifact is at `<step>/<output>/<execution>` in the folder of artifacts.
     """
-    return Path(ARTIFACTS, *Path(uri).parts[-3:])
+    return "/".join((ARTIFACTS, *uri.rstrip("/").rsplit("/", 3)[-3:]))

@@ -168,7 +168,9 @@ _made: list[jinja2.Environment] = []
 def _environment() -> jinja2.Environment:
     if not _made:
         environment = page_templates(_TEMPLATES)
-        environment.globals.update(version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State)
+        environment.globals.update(
+            version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State
+        )
         environment.filters.update(
             ago=dates.ago,
             change=formats.change,

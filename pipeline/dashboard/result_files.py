@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 _MOST_BYTES = 64_000_000
-_KEPT = 4000
+_KEPT = 10_000
 
 Model = TypeVar("Model", bound=BaseModel)
 

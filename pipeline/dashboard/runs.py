@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from components import component_keys as keys
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
@@ -34,7 +35,7 @@ from pipeline.dashboard.executions import Execution, ExecutionReader, RecordedRu
 from pipeline.dashboard.result_files import Model, ResultFiles
 from pipeline.dashboard.workspace_lock import is_locked
 from pipeline.dashboard.workspaces import ARTIFACTS, Workspace
-from pipeline.local.run_journal import JOURNALS, RunJournal
+from pipeline.local.run_journal import JOURNALS, RunJournal, began_of_key
 
 _PLACES = {step.component: place for place, step in enumerate(STEPS)}
 _NAMES = {step.component: step.display_name for step in STEPS}
@@ -140,6 +141,11 @@ class Run:
         return next((each.properties[name] for each in executions if name in each.properties), None)
 
 
+class _JournalFile(NamedTuple):
+    journal: RunJournal | None
+    faults: tuple[str, ...]
+
+
 class RunReader:
     """Reads the runs of one workspace."""
 
@@ -147,12 +153,14 @@ class RunReader:
         self._workspace = workspace
         self._files = files
         self._executions = ExecutionReader(workspace)
+        self._ended: dict[str, tuple[RecordedRun | None, RunJournal | None, Run]] = {}
+        """Runs that can no longer change, with what they were made of: TFX never changes an artifact."""
 
     def runs(self) -> tuple[list[Run], list[str]]:
         """Returns all runs, newest first, and what of the workspace cannot be read."""
         faults: list[str] = []
         recorded = {run.key: run for run in self._executions.runs(faults)}
-        journals = self._journals(faults)
+        journals = self._journals()
         every = sorted({*recorded, *journals}, reverse=True)
         is_live = is_locked(self._workspace.folder / "lock")
         runs = [
@@ -161,27 +169,42 @@ class RunReader:
         ]
         return runs, faults
 
-    def _journals(self, faults: list[str]) -> dict[str, RunJournal]:
+    def _journals(self) -> dict[str, _JournalFile]:
         try:
             paths = [path for path in (self._workspace.folder / JOURNALS).iterdir() if path.suffix == ".json"]
         except OSError:
             return {}
-        read = {path.stem: self._files.read(path, RunJournal, faults) for path in paths}
-        return {key: journal for key, journal in read.items() if journal is not None}
+        return {path.stem: self._journal(path) for path in paths if began_of_key(path.stem)}
 
-    def _run(self, key: str, recorded: RecordedRun | None, journal: RunJournal | None, live: bool) -> Run:
+    def _journal(self, path: Path) -> _JournalFile:
+        faults: list[str] = []
+        return _JournalFile(self._files.read(path, RunJournal, faults), tuple(faults))
+
+    def _run(self, key: str, recorded: RecordedRun | None, file: _JournalFile | None, live: bool) -> Run:
+        kept, journal = self._ended.get(key), file.journal if file else None
+        if kept and kept[0] is recorded and kept[1] is journal:
+            return kept[2]
+        run = self._make_run(key, recorded, journal, list(file.faults) if file else [], live)
+        if not live and not run.faults:
+            self._ended[key] = (recorded, journal, run)
+        return run
+
+    def _make_run(
+        self, key: str, recorded: RecordedRun | None, journal: RunJournal | None, faults: list[str], live: bool
+    ) -> Run:
         executions = recorded.executions if recorded else ()
         live = live and not _has_ended(executions, journal)
         steps = _steps(executions, journal, live)
-        faults: list[str] = []
+        is_damaged = bool(faults) and not executions
         results = self._results(executions, faults)
-        began = journal.began if journal else recorded.began if recorded else datetime.datetime.now().astimezone()
+        began = journal.began if journal else recorded.began if recorded else began_of_key(key)
+        assert began is not None, "every key is of a run with a begin"
         last = max((each.ended for each in executions), default=began)
         return Run(
             workspace=self._workspace,
             key=key,
             name=journal.name if journal else self._workspace.key,
-            status=Status.RUNNING if live else _status(steps, results, journal),
+            status=Status.UNREADABLE if is_damaged else Status.RUNNING if live else _status(steps, results, journal),
             began=began.astimezone(),
             ended=None if live else (journal.ended if journal and journal.ended else last).astimezone(),
             steps=steps,
@@ -223,7 +246,7 @@ class RunReader:
 def _output(workspace: Workspace, execution: Execution, key: str) -> Path | None:
     """Returns the folder of an output; one that is not recorded, since the step has not ended well, may exist."""
     recorded = execution.outputs.get(key)
-    relative = recorded[0] if recorded else Path(ARTIFACTS, execution.component, key, str(execution.number))
+    relative = recorded[0] if recorded else f"{ARTIFACTS}/{execution.component}/{key}/{execution.number}"
     return workspace.inside(workspace.folder / relative)
 
 
@@ -250,7 +273,7 @@ def _steps(executions: Sequence[Execution], journal: RunJournal | None, live: bo
 
 def _producers(execution: Execution) -> tuple[str, ...]:
     """Returns the steps whose outputs an execution has read, by the folders of the artifacts."""
-    return tuple(sorted({path.parts[1] for paths in execution.inputs.values() for path in paths if len(path.parts) > 1}))
+    return tuple(sorted({path.split("/")[1] for paths in execution.inputs.values() for path in paths}))
 
 
 def _state(execution: Execution | None, live: bool) -> State:

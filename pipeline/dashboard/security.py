@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 TOKEN_FIELD = "token"  # noqa: S105  # The name of the field.
 TOKEN_HEADER = "X-Segpipe-Token"  # noqa: S105
@@ -30,7 +31,7 @@ DOCUMENT_POLICY = (
     "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-"""For pages that a run has written, such as its report: styles and pictures of their own, and an origin of their own."""
+"""For pages that a run has written, such as its report: their own styles and pictures, and an origin of their own."""
 _HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -114,7 +115,7 @@ def is_own_origin(request: web.Request) -> bool:
     return site in ("same-origin", "none") or follows_link
 
 
-def guard(access: Access, open_paths: Collection[str]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(access: Access, open_paths: Collection[str]) -> Middleware:
     """Returns the middleware that refuses requests and sets headers; `open_paths` may be read without the token."""
 
     @web.middleware

@@ -63,6 +63,4 @@ class Sources:
         runs, faults = reader.runs()
         contents = self._registries.contents(registry_of(workspace, runs))
         now = datetime.datetime.now().astimezone()
-        return Snapshot(
-            workspace, now, tuple(runs), tuple(run_rows(runs, contents, now)), contents, tuple(faults)
-        )
+        return Snapshot(workspace, now, tuple(runs), tuple(run_rows(runs, contents, now)), contents, tuple(faults))

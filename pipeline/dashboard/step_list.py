@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -47,8 +46,8 @@ def _row(step: Step, run: Run, names: Mapping[str, str], whole: float, now: date
     )
 
 
-def _folders(found: Iterable[tuple[Path, ...]]) -> tuple[str, ...]:
-    return tuple(sorted(path.as_posix() for paths in found for path in paths))
+def _folders(found: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(path for paths in found for path in paths))
 
 
 def _bar(start: float, width: float, kind: str) -> Markup:
@@ -56,6 +55,7 @@ def _bar(start: float, width: float, kind: str) -> Markup:
     left = min(max(start, 0.0), 1.0)
     length = min(max(width, 0.004), 1.0 - left) if left < 1.0 else 0.004
     return Markup(
-        '<svg class="span" width="100%" height="8" aria-hidden="true"><rect class="track" width="100%" height="8" rx="4"/>'
+        '<svg class="span" width="100%" height="8" aria-hidden="true">'
+        '<rect class="track" width="100%" height="8" rx="4"/>'
         '<rect class="{}" x="{:.2f}%" width="{:.2f}%" height="8" rx="4"/></svg>'
     ).format(kind, 100 * min(left, 0.996), 100 * length)

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from components.report import formats
 
-_WIDTH, _HEIGHT = 640, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 22, 16, 34
+_WIDTH, _HEIGHT = 800, 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 16, 34
 _LABELS = 12
 _SMALLEST_SPAN = 0.02
 _DOTTED = 60
@@ -39,7 +39,9 @@ def trend_chart(points: Sequence[Point], title: str) -> Markup:
     parts = [*_value_axis(frame, ticks), *_version_axis(frame, drawn), _line(frame, drawn)]
     parts += [_mark(frame, place, point) for place, point in enumerate(drawn) if _is_marked(place, point, drawn)]
     first, last = drawn[0], drawn[-1]
-    told = f"{title} over {len(drawn)} versions, from {first.value:.3f} ({first.label}) to {last.value:.3f} ({last.label})"
+    told = (
+        f"{title} over {len(drawn)} versions, from {first.value:.3f} ({first.label}) to {last.value:.3f} ({last.label})"
+    )
     return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         _WIDTH, _HEIGHT, told, Markup("").join(parts)
     )
@@ -54,8 +56,8 @@ def sparkline(values: Sequence[float]) -> Markup:
     places = [(4 + 92 * n / (len(values) - 1), 25 - 20 * (value - low) / span) for n, value in enumerate(values)]
     path = " ".join(f"{'L' if n else 'M'}{x:.1f} {y:.1f}" for n, (x, y) in enumerate(places))
     return Markup(
-        '<svg class="sparkline" viewBox="0 0 100 30" aria-hidden="true"><path d="{}"/><circle cx="{:.1f}" cy="{:.1f}" r="3"/>'
-        "</svg>"
+        '<svg class="sparkline" viewBox="0 0 100 30" aria-hidden="true"><path d="{}"/>'
+        '<circle cx="{:.1f}" cy="{:.1f}" r="3"/></svg>'
     ).format(path, *places[-1])
 
 

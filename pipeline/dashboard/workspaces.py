@@ -12,7 +12,7 @@ from common.errors import UserError
 METADATA = "metadata.sqlite"
 ARTIFACTS = "artifacts"
 LOGS = "logs"
-_MARKS = (METADATA, "runs", ARTIFACTS, "lock")
+_MARKS = (METADATA, "lock")
 _CONFIGS = (".yaml", ".yml")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,12 +98,20 @@ class JournalWriter:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             staged = self._path.with_suffix(".new")
             staged.write_text(self._journal.model_dump_json(indent=1), "utf-8")
-            os.replace(staged, self._path)
+            staged.replace(self._path)
 
 
 def run_key(began: datetime.datetime) -> str:
     """Returns the name of a run in files and addresses, by its begin: `20261127-163455-046215`."""
     return began.strftime(_ID)
+
+
+def began_of_key(key: str) -> datetime.datetime | None:
+    """Returns the begin of the run with this key; `None` for other names."""
+    try:
+        return datetime.datetime.strptime(key, _ID).astimezone()
+    except ValueError:
+        return None
 
 
 @contextlib.contextmanager

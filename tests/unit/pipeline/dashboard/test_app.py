@@ -12,7 +12,7 @@ import pytest
 
 from registry.store import Registry
 from tests.support.dashboard import HostedDashboard
-from tests.unit.pipeline.dashboard.conftest import EVIL, GATE, MadeUp
+from tests.support.made_up_workspace import EVIL, GATE, MadeUp
 
 BASE = "/w/nuclei"
 CHANGE = f"{BASE}/registry/change"

@@ -16,7 +16,7 @@ from pipeline.dashboard.rows import run_rows
 from pipeline.dashboard.runs import Run, RunReader, Status
 from pipeline.dashboard.workspaces import Workspace
 from tests.support.made_up_runs import PLAN
-from tests.unit.pipeline.dashboard.conftest import BEGAN, DAY, MadeUp
+from tests.support.made_up_workspace import BEGAN, DAY, MadeUp
 
 
 def read(folder: Path) -> dict[str, Run]:

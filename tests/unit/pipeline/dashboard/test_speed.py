@@ -15,7 +15,7 @@ from pipeline.dashboard.listing import Listing
 from pipeline.dashboard.sources import Sources
 from pipeline.dashboard.workspaces import Workspaces
 from tests.support.made_up_runs import Figures, MadeUpWorkspace
-from tests.unit.pipeline.dashboard.conftest import BEGAN, DAY, ended
+from tests.support.made_up_workspace import BEGAN, DAY, ended
 
 RUNS = 500
 

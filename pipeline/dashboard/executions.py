@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # Imported when a database is read.
 
 _RUN_CONTEXT = "pipeline_run"
 _FOLD_TRAINER = "FoldTrainer"
+_STATEMENT = re.compile(r" query:\s+(CREATE|SELECT|PRAGMA)\b.*")
+"""The end of an error of ML Metadata."""
 _KEPT_PROPERTIES = (keys.DATA_CONFIG, keys.RUN_CONFIG)
 
 
@@ -87,7 +90,7 @@ class ExecutionReader:
                     self._stamp = stamp
                 except Exception as error:  # noqa: BLE001  # A broken database raises any of MLMD's errors.
                     first_line = next(iter(str(error).splitlines()), type(error).__name__)
-                    why = first_line.partition(" query: ")[0]  # Without the SQL statement.
+                    why = _STATEMENT.sub("", first_line)
                     faults.append(f"{self._workspace.metadata} cannot be read: {why}")
             return self._runs
 

@@ -10,9 +10,11 @@ from markupsafe import Markup
 
 from components.report import formats
 
-_WIDTH, _HEIGHT = 800, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 16, 34
-_LABELS = 12
+_WIDE, _NARROW = 800, 380
+"""Widths of a chart for a desktop and for a phone, of which the style sheet shows one."""
+_HEIGHT = 210
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 16, 34
+_LABEL_WIDTH = 62
 _SMALLEST_SPAN = 0.02
 _DOTTED = 60
 
@@ -30,20 +32,27 @@ class Point:
 
 
 def trend_chart(points: Sequence[Point], title: str) -> Markup:
-    """Draws the points, oldest first, at equal distances; the value axis shows their range, not 0."""
+    """Draws the points, oldest first, at equal distances; the value axis shows their range, not 0.
+
+    There are two drawings, for wide and for narrow screens.
+    """
+    return _chart(points, title, _WIDE, "wide") + _chart(points, title, _NARROW, "narrow")
+
+
+def _chart(points: Sequence[Point], title: str, width: int, kind: str) -> Markup:
     drawn = [point for point in points if math.isfinite(point.value)]
     if not drawn:
         return Markup("")
     ticks = _ticks(drawn)
-    frame = _Frame(len(drawn), ticks[0], ticks[-1])
+    frame = _Frame(width, len(drawn), ticks[0], ticks[-1])
     parts = [*_value_axis(frame, ticks), *_version_axis(frame, drawn), _line(frame, drawn)]
     parts += [_mark(frame, place, point) for place, point in enumerate(drawn) if _is_marked(place, point, drawn)]
     first, last = drawn[0], drawn[-1]
     told = (
         f"{title} over {len(drawn)} versions, from {first.value:.3f} ({first.label}) to {last.value:.3f} ({last.label})"
     )
-    return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, _HEIGHT, told, Markup("").join(parts)
+    return Markup('<svg class="trend {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        kind, width, _HEIGHT, told, Markup("").join(parts)
     )
 
 
@@ -63,12 +72,13 @@ def sparkline(values: Sequence[float]) -> Markup:
 
 @dataclass(frozen=True)
 class _Frame:
+    width: int
     number: int
     low: float
     high: float
 
     def x(self, place: int) -> float:
-        inner = _WIDTH - _LEFT - _RIGHT
+        inner = self.width - _LEFT - _RIGHT
         return _LEFT + (inner / 2 if self.number == 1 else 14 + (inner - 28) * place / (self.number - 1))
 
     def y(self, value: float) -> float:
@@ -94,14 +104,14 @@ def _value_axis(frame: _Frame, ticks: Sequence[float]) -> list[Markup]:
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>')
     label = Markup('<text class="end" x="{}" y="{:.1f}">{}</text>')
     return [
-        line.format(_LEFT, _WIDTH - _RIGHT, y=frame.y(tick))
+        line.format(_LEFT, frame.width - _RIGHT, y=frame.y(tick))
         + label.format(_LEFT - 8, frame.y(tick) + 4, f"{tick:.{digits}f}")
         for tick in ticks
     ]
 
 
 def _version_axis(frame: _Frame, points: Sequence[Point]) -> list[Markup]:
-    every = max(1, math.ceil(len(points) / _LABELS))
+    every = max(1, math.ceil(len(points) * _LABEL_WIDTH / (frame.width - _LEFT)))
     label = Markup('<text class="middle {}" x="{:.1f}" y="{}">{}</text>')
     last = len(points) - 1
     return [

@@ -50,7 +50,7 @@ def test_a_workspace_says_whether_the_model_got_better_on_what_and_what_the_data
         "nothing is quarantined",
         "The newest run",
         "interrupted",
-        'class="trend"',
+        'class="trend wide"',
     ):
         assert told.lower() in text.lower(), told
 

@@ -17,7 +17,7 @@ from components.report import charts, formats, tables
 from components.trainer.history import TrainingHistory
 from pipeline import __version__
 from pipeline.dag.steps import TRAINER
-from pipeline.dashboard import dates
+from pipeline.dashboard import wording as texts
 from pipeline.dashboard.listing import Listing, page_of
 from pipeline.dashboard.quarantined import Quarantine
 from pipeline.dashboard.registry_changes import PERCENT, Action, Change
@@ -172,17 +172,18 @@ def _environment() -> jinja2.Environment:
             version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State
         )
         environment.filters.update(
-            ago=dates.ago,
+            ago=texts.ago,
             change=formats.change,
             count=formats.count,
             duration=formats.duration,
             interval=formats.interval,
             label=wording.metric_label,
             listed=wording.listed,
-            moment=dates.moment,
+            moment=texts.moment,
             percent=formats.percent,
             ratio=formats.ratio,
-            size=dates.size,
+            place=texts.place,
+            size=texts.size,
             words=lambda name: str(name).replace("_", " "),
         )
         _made.append(environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -246,7 +247,7 @@ def ingestion_of(figures: Figures) -> IngestionSummary:
     used = {"train": figures.pairs - 2 * test, "eval": test, "test": test}
     causes = {each.reason: each for each in reversed(figures.quarantined)}
     return IngestionSummary(
-        data_fingerprint=f"{figures.pairs:064d}",
+        data_fingerprint=hashlib.sha256(str(figures.pairs).encode()).hexdigest(),
         classes=figures.classes,
         found=figures.pairs + len(figures.quarantined),
         used=used,

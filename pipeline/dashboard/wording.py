@@ -1,8 +1,9 @@
-"""Times and sizes as the dashboard writes them."""
+"""Times, sizes and places as the dashboard writes them."""
 
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -26,3 +27,11 @@ def size(count: int | None) -> str:
     if count is None:
         return "–"
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
+
+
+def place(path: str | Path) -> str:
+    """Returns a path as short as it can be written in the current folder; URIs stay."""
+    if "://" in str(path):
+        return str(path)
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else str(path)

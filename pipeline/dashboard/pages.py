@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from common.page_templates import page_templates
 from components import component_keys as keys
@@ -22,7 +24,7 @@ from pipeline.dashboard.listing import Listing, page_of
 from pipeline.dashboard.quarantined import Quarantine
 from pipeline.dashboard.registry_changes import PERCENT, Action, Change
 from pipeline.dashboard.rows import MEAN_IOU, RunRow, trend_points
-from pipeline.dashboard.run_log import find_log, read_tail
+from pipeline.dashboard.run_log import LogTail, find_log, read_tail
 from pipeline.dashboard.runs import Run, State, Status
 from pipeline.dashboard.sources import Snapshot
 from pipeline.dashboard.step_list import step_rows
@@ -57,7 +59,11 @@ _STEP_MARKS = {
 def overview(snapshots: Sequence[Snapshot]) -> str:
     """Renders the start page: a card for each workspace, and the newest runs of all."""
     rows = sorted((row for each in snapshots for row in each.rows), key=lambda row: row.run.began, reverse=True)
-    cards = [{"snapshot": each, "standing": each.standing(), "spark": _spark(each)} for each in snapshots]
+    standings = [each.standing() for each in snapshots]
+    cards = [
+        {"snapshot": each, "standing": stands, "spark": sparkline(stands.values)}
+        for each, stands in zip(snapshots, standings, strict=True)
+    ]
     return _render("overview.html", cards=cards, rows=rows[:10], poll=_poll_list(rows))
 
 
@@ -162,32 +168,26 @@ def _render(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(context)
 
 
-_made: list[jinja2.Environment] = []
-
-
+@functools.cache
 def _environment() -> jinja2.Environment:
-    if not _made:
-        environment = page_templates(_TEMPLATES)
-        environment.globals.update(
-            version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State
-        )
-        environment.filters.update(
-            ago=texts.ago,
-            change=formats.change,
-            count=formats.count,
-            duration=formats.duration,
-            interval=formats.interval,
-            label=wording.metric_label,
-            listed=wording.listed,
-            moment=texts.moment,
-            percent=formats.percent,
-            ratio=formats.ratio,
-            place=texts.place,
-            size=texts.size,
-            words=lambda name: str(name).replace("_", " "),
-        )
-        _made.append(environment)
-    return _made[0]
+    environment = page_templates(_TEMPLATES)
+    environment.globals.update(version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State)
+    environment.filters.update(
+        ago=texts.ago,
+        change=formats.change,
+        count=formats.count,
+        duration=formats.duration,
+        interval=formats.interval,
+        label=wording.metric_label,
+        listed=wording.listed,
+        moment=texts.moment,
+        percent=formats.percent,
+        ratio=formats.ratio,
+        place=texts.place,
+        size=texts.size,
+        words=lambda name: str(name).replace("_", " "),
+    )
+    return environment
 
 
 def _of(snapshot: Snapshot) -> dict[str, Any]:
@@ -199,10 +199,6 @@ def _of(snapshot: Snapshot) -> dict[str, Any]:
         "registry_fault": snapshot.contents.fault,
         "newest_data": quarantined,
     }
-
-
-def _spark(snapshot: Snapshot) -> Any:
-    return sparkline(snapshot.standing().values)
 
 
 def _poll_list(rows: Sequence[RunRow]) -> int | None:
@@ -238,7 +234,7 @@ def _changes(evaluation: Evaluation | None) -> dict[str, Any] | None:
     }
 
 
-def _curves(trainings: Sequence[TrainingHistory]) -> Any:
+def _curves(trainings: Sequence[TrainingHistory]) -> Markup | None:
     """Returns the mean IoU over the epochs; of folds, one curve each."""
     if not trainings:
         return None
@@ -254,7 +250,7 @@ def _curve(label: str, history: TrainingHistory, metric: str, kind: str) -> char
     return charts.Curve(label, tuple(epoch.metrics.get(metric) for epoch in history.epochs), kind)
 
 
-def _error_in(tail: Any, shown: Run) -> str | None:
+def _error_in(tail: LogTail | None, shown: Run) -> str | None:
     """Returns the last error in the log of a run that failed without saying so in its journal."""
     if tail is None or shown.status not in (Status.FAILED, Status.STOPPED):
         return None

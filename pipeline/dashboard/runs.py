@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import functools
@@ -34,7 +35,7 @@ from pipeline.dag.steps import (
 from pipeline.dashboard.executions import Execution, ExecutionReader, RecordedRun, State
 from pipeline.dashboard.result_files import Model, ResultFiles
 from pipeline.dashboard.workspace_lock import is_locked
-from pipeline.dashboard.workspaces import ARTIFACTS, Workspace
+from pipeline.dashboard.workspaces import ARTIFACTS, LOGS, Workspace
 from pipeline.local.run_journal import JOURNALS, RunJournal, began_of_key
 
 _PLACES = {step.component: place for place, step in enumerate(STEPS)}
@@ -69,8 +70,8 @@ class Step:
         return _NAMES.get(self.component, self.component)
 
     def seconds(self, now: datetime.datetime) -> float | None:
-        """How long it took, or has taken until now; `None` if it was cached or has not begun."""
-        if self.execution is None or self.state is State.CACHED:
+        """How long it took, or has taken until now; `None` if it was cached, has not begun, or has no known end."""
+        if self.execution is None or self.state in (State.CACHED, State.INTERRUPTED):
             return None
         end = now if self.state is State.RUNNING else self.execution.ended
         return max(0.0, (end - self.execution.began).total_seconds())
@@ -199,14 +200,14 @@ class RunReader:
         results = self._results(executions, faults)
         began = journal.began if journal else recorded.began if recorded else began_of_key(key)
         assert began is not None, "every key is of a run with a begin"
-        last = max((each.ended for each in executions), default=began)
+        ended = journal.ended if journal else None
         return Run(
             workspace=self._workspace,
             key=key,
             name=journal.name if journal else self._workspace.key,
             status=Status.UNREADABLE if is_damaged else Status.RUNNING if live else _status(steps, results, journal),
             began=began.astimezone(),
-            ended=None if live else (journal.ended if journal and journal.ended else last).astimezone(),
+            ended=None if live else (ended or self._last_sign(executions, journal, began)).astimezone(),
             steps=steps,
             results=results,
             sentence=journal.sentence if journal else None,
@@ -214,6 +215,17 @@ class RunReader:
             command=journal.command if journal else (),
             faults=tuple(faults),
         )
+
+    def _last_sign(
+        self, executions: Sequence[Execution], journal: RunJournal | None, began: datetime.datetime
+    ) -> datetime.datetime:
+        """Returns when a run without a recorded end last did something, also if that was only a line in its log."""
+        signs = [began, *(each.ended for each in executions)]
+        with contextlib.suppress(OSError):
+            if journal and journal.log:
+                written = (self._workspace.folder / LOGS / Path(journal.log).name).stat().st_mtime
+                signs.append(datetime.datetime.fromtimestamp(written).astimezone())
+        return max(signs)
 
     def _results(self, executions: Sequence[Execution], faults: list[str]) -> Results:
         of = {each.component: each for each in executions}

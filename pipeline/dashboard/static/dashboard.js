@@ -42,12 +42,14 @@ function replaceLive(page) {
     if (!after) continue;
     const plain = after.cloneNode(true);
     keepState(before, after);
-    if (before.dataset.shown === plain.innerHTML) continue;
+    if ((before.dataset.shown ?? before.innerHTML) === plain.innerHTML) continue;
     const focused = document.activeElement;
     const place = before.contains(focused) ? [...before.querySelectorAll("a, button, summary, pre")].indexOf(focused) : -1;
+    const scrolled = [...before.querySelectorAll("pre")].map((text) => text.scrollTop);
     before.className = after.className;
     before.replaceChildren(...after.childNodes);
     before.dataset.shown = plain.innerHTML;
+    before.querySelectorAll("pre").forEach((text, index) => (text.scrollTop = scrolled[index] ?? 0));
     if (place >= 0) before.querySelectorAll("a, button, summary, pre")[place]?.focus({ preventScroll: true });
   }
 }

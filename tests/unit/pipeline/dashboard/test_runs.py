@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_a_database_that_cannot_be_read_is_reported(tmp_path: Path, content: byt
     runs, faults = RunReader(Workspace("broken", tmp_path), ResultFiles()).runs()
     assert runs == []
     assert len(faults) == 1 and "CREATE TABLE" not in faults[0]
+
+
+def test_an_interrupted_run_lasted_until_its_last_line(made_up: MadeUp) -> None:
+    log = made_up.folder / "logs" / f"run-{made_up.killed[:15]}.log"
+    log.write_text("a line\n")
+    began = read(made_up.folder)[made_up.killed].began
+    os.utime(log, (began.timestamp() + 3000, began.timestamp() + 3000))
+    run = read(made_up.folder)[made_up.killed]
+    assert run.seconds(run.began) == pytest.approx(3000)
+    assert [step.seconds(run.began) for step in run.steps[6:8]] == [None, None]
 
 
 def test_no_link_leads_out_of_the_workspace(made_up: MadeUp, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from components import component_keys as keys
 from pipeline.dag.steps import FOLD_TRAINERS
-from pipeline.dashboard.workspaces import ARTIFACTS, Workspace
+from pipeline.dashboard.workspaces import Workspace
+from pipeline.local.metadata_file import artifact_folder, open_metadata
 from pipeline.local.run_journal import run_key
 
 if TYPE_CHECKING:  # Imported when a database is read.
@@ -95,7 +96,7 @@ class ExecutionReader:
             return self._runs
 
     def _read(self) -> tuple[RecordedRun, ...]:
-        store = _open(self._workspace.metadata)
+        store = open_metadata(self._workspace.folder)
         contexts = sorted(store.get_contexts_by_type(_RUN_CONTEXT), key=lambda context: context.id)
         changed = {
             context.id: store.get_executions_by_context(context.id)
@@ -114,16 +115,6 @@ class ExecutionReader:
 
 _Folders = Mapping[tuple[int, bool], Mapping[str, tuple[str, ...]]]
 """(execution, whether outputs) → key → folders."""
-
-
-def _open(database: Path) -> MetadataStore:
-    from ml_metadata.metadata_store import MetadataStore
-    from ml_metadata.proto import metadata_store_pb2
-
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(database)
-    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    return MetadataStore(connection)
 
 
 def _stamp(database: Path) -> object:
@@ -198,11 +189,3 @@ def _folders(store: MetadataStore, executions: list[int], workspace: Workspace) 
             of_key = found[event.execution_id, outputs]
             of_key[event.path.steps[0].key] += (artifact_folder(uris[event.artifact_id]),)
     return found
-
-
-def artifact_folder(uri: str) -> str:
-    """Returns an artifact's folder relative to the workspace, also after the workspace was moved.
-
-    An artifact is at `<step>/<output>/<execution>` in the folder of artifacts.
-    """
-    return "/".join((ARTIFACTS, *uri.rstrip("/").rsplit("/", 3)[-3:]))

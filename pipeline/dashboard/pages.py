@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from common.page_templates import page_templates
 from components import component_keys as keys
 from components.evaluator import wording
 from components.evaluator.results import Evaluation
-from components.report import charts, formats, tables
-from components.trainer.history import TrainingHistory
+from components.report import formats, tables
+from components.report.training_curves import training_curves
 from pipeline import __version__
 from pipeline.dag.steps import TRAINER
 from pipeline.dashboard import wording as texts
@@ -102,7 +101,7 @@ def run(snapshot: Snapshot, shown: Run) -> str:
         row=row,
         steps=step_rows(shown, snapshot.now),
         changes=_changes(shown.results.evaluation),
-        curves=_curves(shown.results.trainings),
+        curves=training_curves(shown.results.trainings).iou if shown.results.trainings else None,
         tail=tail,
         error=shown.sentence or _error_in(tail, shown),
         commands=_commands(snapshot, shown),
@@ -232,22 +231,6 @@ def _changes(evaluation: Evaluation | None) -> dict[str, Any] | None:
         "kept": sum(check.passed for check in evaluation.verdict.checks),
         "coverage": wording.coverage(evaluation),
     }
-
-
-def _curves(trainings: Sequence[TrainingHistory]) -> Markup | None:
-    """Returns the mean IoU over the epochs; of folds, one curve each."""
-    if not trainings:
-        return None
-    if len(trainings) > 1:
-        lines = [_curve(f"fold {n}", each, "val_mean_iou", "eval") for n, each in enumerate(trainings, 1)]
-        return charts.curves(lines, ceiling=1.0)
-    [only] = trainings
-    lines = [_curve("train", only, "mean_iou", "train"), _curve("eval", only, "val_mean_iou", "eval")]
-    return charts.curves(lines, only.best_epoch, ceiling=1.0, fine_tuned_from=only.fine_tuned_from)
-
-
-def _curve(label: str, history: TrainingHistory, metric: str, kind: str) -> charts.Curve:
-    return charts.Curve(label, tuple(epoch.metrics.get(metric) for epoch in history.epochs), kind)
 
 
 def _error_in(tail: LogTail | None, shown: Run) -> str | None:

@@ -35,7 +35,8 @@ from pipeline.dag.steps import (
 from pipeline.dashboard.executions import Execution, ExecutionReader, RecordedRun, State
 from pipeline.dashboard.result_files import Model, ResultFiles
 from pipeline.dashboard.workspace_lock import is_locked
-from pipeline.dashboard.workspaces import ARTIFACTS, LOGS, Workspace
+from pipeline.dashboard.workspaces import LOGS, Workspace
+from pipeline.local.metadata_file import ARTIFACTS
 from pipeline.local.run_journal import JOURNALS, RunJournal, began_of_key
 
 _PLACES = {step.component: place for place, step in enumerate(STEPS)}

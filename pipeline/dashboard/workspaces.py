@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from pipeline.local.metadata_file import METADATA
 
-METADATA = "metadata.sqlite"
-ARTIFACTS = "artifacts"
 LOGS = "logs"
 _MARKS = (METADATA, "lock")
 _CONFIGS = (".yaml", ".yml")

@@ -9,8 +9,9 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components import component_keys as keys
-from pipeline.dashboard.executions import ExecutionReader, artifact_folder
+from pipeline.dashboard.executions import ExecutionReader
 from pipeline.dashboard.workspaces import Workspace
+from pipeline.local.metadata_file import artifact_folder
 
 RUN = "2026-11-27T16:34:55.046215"
 

@@ -160,7 +160,7 @@ def test_what_has_not_changed_is_not_read_again(made_up: MadeUp, monkeypatch: py
     def fail(*_: object) -> None:
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr("pipeline.dashboard.executions._open", fail)
+    monkeypatch.setattr("pipeline.dashboard.executions.open_metadata", fail)
     monkeypatch.setattr("pipeline.dashboard.result_files._parse", fail)
     after, _ = reader.runs()
     assert all(one is other for one, other in zip(before, after, strict=True))

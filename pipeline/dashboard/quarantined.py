@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -67,8 +68,8 @@ def file_of(run: Run, number: int, part: Part) -> Path | None:
     Only files that the quarantine names are reachable, and links lead out of the root only if the data's configuration
     allows it; `None` if there is no such file.
     """
-    entry = next((each for each in read_quarantine(run).entries if each.number == number), None)
-    relative = (entry.pair.image if part == "image" else entry.pair.mask) if entry else None
+    pair = _pair(run, number)
+    relative = (pair.image if part == "image" else pair.mask) if pair else None
     source = _source(run)
     root = source.get("root")
     if not relative or not isinstance(root, str) or "://" in root:
@@ -76,6 +77,16 @@ def file_of(run: Run, number: int, part: Part) -> Path | None:
     if PurePosixPath(relative).is_absolute() or ".." in PurePosixPath(relative).parts:
         return None
     return _below(Path(root), relative, source.get("follow_links") is True)
+
+
+def _pair(run: Run, number: int) -> Quarantined | None:
+    """Reads one entry alone: a page of pictures asks for each of them."""
+    folder = run.quarantine_folder
+    line = next(itertools.islice(_lines(folder / QUARANTINE_FILE), number, None), None) if folder else None
+    try:
+        return Quarantined.model_validate_json(line) if line else None
+    except ValidationError:
+        return None
 
 
 def _below(root: Path, relative: str, follow_links: bool) -> Path | None:

@@ -15,10 +15,13 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
 
 TOKEN_FIELD = "token"  # noqa: S105  # The name of the field.
 TOKEN_HEADER = "X-Segpipe-Token"  # noqa: S105

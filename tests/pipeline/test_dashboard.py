@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import signal
 import subprocess
@@ -79,6 +80,21 @@ def test_the_address_with_the_token_allows_a_rollback(
     wait_until(lambda: browser.shows(".notice.good"))
     assert browser.text(".notice.good") == "Version 1 is served now, instead of 2."
     assert Registry(str(made_up.folder / "registry")).served() == 1
+    assert browser.complaints() == []
+
+
+@in_browser
+def test_a_page_follows_its_run_without_being_loaded_again(
+    browser: Browser, dashboard: HostedDashboard, made_up: MadeUp
+) -> None:
+    with (made_up.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        browser.open(f"{dashboard.url}/w/nuclei/runs/{made_up.killed}")
+        assert "running" in browser.text("h1 .badge")
+        browser.run("window.isSame = true; document.querySelector('#details-Trainer').open = true")
+    wait_until(lambda: "interrupted" in browser.text("h1 .badge"))
+    assert browser.run("window.isSame && document.querySelector('#details-Trainer').open")
+    assert "interrupted" in browser.text("#step-Trainer")
     assert browser.complaints() == []
 
 

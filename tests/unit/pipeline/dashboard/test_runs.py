@@ -111,6 +111,16 @@ def test_a_run_that_failed_before_its_first_step_is_listed(made_up: MadeUp) -> N
     assert run.sentence and run.sentence.startswith("the data gate stopped")
 
 
+def test_a_run_that_had_nothing_to_do_says_so(made_up: MadeUp) -> None:
+    text = (made_up.folder / "runs" / f"{made_up.first}.json").read_text()
+    unchanged = text.replace(
+        '"outcome":"succeeded","sentence":null', '"outcome":"unchanged","sentence":"version 2 is it"'
+    )
+    (made_up.folder / "runs" / "20261201-030000-000001.json").write_text(unchanged)
+    run = read(made_up.folder)["20261201-030000-000001"]
+    assert (run.status, run.sentence) == (Status.UNCHANGED, "version 2 is it")
+
+
 @pytest.mark.parametrize("content", [b"", b"no database" * 100])
 def test_a_database_that_cannot_be_read_is_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "metadata.sqlite").write_bytes(content)

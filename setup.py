@@ -95,6 +95,7 @@ setup(
     package_data={
         "pipeline": ["configs/*.yaml", "beam/server/*.sha256"],
         "pipeline.comparison": ["templates/*"],
+        "pipeline.dashboard": ["templates/*", "static/*"],
         "components.pusher.card": ["templates/*"],
         "components.report": ["templates/*"],
         "schemas": ["*.pbtxt"],

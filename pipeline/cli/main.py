@@ -22,6 +22,7 @@ from common.tensorflow_environment import set_tensorflow_environment
 from pipeline import __version__
 from pipeline.cli.beam_command import beam_server
 from pipeline.cli.card_command import card
+from pipeline.cli.dashboard import dashboard
 from pipeline.cli.diff_command import diff
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.options import (
@@ -131,13 +132,15 @@ def _run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) ->
     from pipeline.config.run_config import load_config
     from pipeline.dag.run_date import parse_run_date
     from pipeline.local.run import log_file, run_pipeline
+    from pipeline.local.run_journal import Origin
 
     settings, day = load_config(config, overrides), parse_run_date(date)
     log = log_file(settings)
+    command = ("segpipe", "run", str(config), *(word for each in overrides for word in ("--set", each)))
     try:
         with interrupted_by_sigterm(), quiet_streams(log) as console:
             console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
-            outcome = run_pipeline(settings, console, cache=not no_cache, date=day)
+            outcome = run_pipeline(settings, console, cache=not no_cache, date=day, origin=Origin(log, command))
             if outcome is not None:
                 print_summary(console, outcome, log)
     except Exception:
@@ -330,12 +333,9 @@ def rollback(version: int | None, registry: str | None) -> None:
     Example:
       segpipe rollback 3 --registry runs/sample/registry
     """
-    from registry.store import Registry
+    from pipeline.cli.rollout import roll_back_to
 
-    store = Registry(registry_uri(registry))
-    before = store.served()
-    now = store.rollback(version)
-    click.echo(f"version {now} is served now, instead of {before}")
+    click.echo(roll_back_to(registry_uri(registry), version))
 
 
 @cli.command()
@@ -450,7 +450,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (beam_server, card, convert_weights, diff, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+for _command in (beam_server, card, convert_weights, dashboard, diff, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -52,8 +52,18 @@ def roll_back(uri: str) -> str:
     registry = Registry(uri)
     if registry.canary() is not None:
         return f"version {registry.abort_canary()} is no longer the canary; version {registry.served()} is served"
+    return roll_back_to(uri, None)
+
+
+def roll_back_to(uri: str, version: int | None) -> str:
+    """Rolls back to `version`, by default to the one that was served before; a canary stays.
+
+    Raises:
+        UserError: see `Registry.rollback`.
+    """
+    registry = Registry(uri)
     before = registry.served()
-    return f"version {registry.rollback()} is served now, instead of {before}"
+    return f"version {registry.rollback(version)} is served now, instead of {before}"
 
 
 def promote_canary(uri: str, images: Sequence[Path], at_least: float, url: str | None) -> Iterator[str]:

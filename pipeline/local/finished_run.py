@@ -14,6 +14,7 @@ from components import component_keys as keys
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 from pipeline.dag.steps import REPORT
+from pipeline.local.metadata_file import METADATA, artifact_folder, open_metadata
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,11 @@ def newest_finished_run(workspace: Path) -> FinishedRun:
     Raises:
         UserError: the folder is not a workspace, or holds no finished run.
     """
-    database = workspace / "metadata.sqlite"
-    if not database.is_file():
-        raise UserError(f"{workspace} is not the workspace of a run (metadata.sqlite is missing); see `workspace`")
-    from ml_metadata.metadata_store import MetadataStore
+    if not (workspace / METADATA).is_file():
+        raise UserError(f"{workspace} is not the workspace of a run ({METADATA} is missing); see `workspace`")
     from ml_metadata.proto import metadata_store_pb2
 
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(database)
-    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    store = MetadataStore(connection)
+    store = open_metadata(workspace)
     done = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
     reports = [
         execution
@@ -66,14 +62,10 @@ def newest_finished_run(workspace: Path) -> FinishedRun:
         event.artifact_id: (event.type, event.path.steps[0].key)
         for event in store.get_events_by_execution_ids([newest.id])
     }
+    top = plain_path(workspace)
     folders = {
-        used[artifact.id]: _folder(workspace, artifact.uri) for artifact in store.get_artifacts_by_id(list(used))
+        used[artifact.id]: top / artifact_folder(artifact.uri) for artifact in store.get_artifacts_by_id(list(used))
     }
     inputs = {key: folder for (kind, key), folder in folders.items() if kind == metadata_store_pb2.Event.INPUT}
     (report,) = (folder for (kind, key), folder in folders.items() if key == keys.REPORT)
     return FinishedRun(json.loads(newest.custom_properties[keys.RUN_CONFIG].string_value), inputs, report)
-
-
-def _folder(workspace: Path, uri: str) -> Path:
-    """Artifacts lie at `<step>/<output>/<execution>` also after the workspace was moved."""
-    return plain_path(workspace).joinpath("artifacts", *Path(uri).parts[-3:])

@@ -21,13 +21,15 @@ WatchStep = Callable[[str], AbstractContextManager[None]]
 class StepwiseRunner(LocalDagRunner):
     """LocalDagRunner with a hook around each node: it gives its base class one node after the other."""
 
-    def __init__(self, watch_step: WatchStep) -> None:
+    def __init__(self, watch_step: WatchStep, began: datetime.datetime | None = None) -> None:
+        """The run's id is its begin in local time, by default now."""
         super().__init__()
         self._watch_step = watch_step
+        self._began = began
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
         """Runs all nodes, which are in topological order, under one run id."""
-        run_id = datetime.datetime.now().isoformat()
+        run_id = (self._began or datetime.datetime.now()).isoformat()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )

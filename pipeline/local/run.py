@@ -24,6 +24,7 @@ from pipeline.dag.run_date import on_date
 from pipeline.dag.skip_policy import needs_training
 from pipeline.dag.steps import display_name
 from pipeline.local.disk_need import check_disk, measure_need
+from pipeline.local.run_journal import JournalWriter, Origin, journal_of_run
 from registry.store import Registry
 
 
@@ -35,9 +36,15 @@ class RunOutcome(NamedTuple):
 
 
 def run_pipeline(
-    config: RunConfig, console: Console, cache: bool = True, date: datetime.date | None = None
+    config: RunConfig,
+    console: Console,
+    cache: bool = True,
+    date: datetime.date | None = None,
+    origin: Origin | None = None,
 ) -> RunOutcome | None:
     """Runs all steps that are not cached, on the data as of `date` (default: today).
+
+    `origin` is recorded in the run's journal.
 
     Returns:
         `None` if nothing was run because `when_unchanged` is `skip`, nothing has changed, and `cache` is on.
@@ -48,7 +55,13 @@ def run_pipeline(
     check_engine(config.beam)
     check_sinks(config.sinks)
     watcher = StepWatcher(console, display_name)
-    with _machine_faults_explained(config, watcher), _only_run_in(config.workspace_dir), watcher.watching():
+    with (
+        _machine_faults_explained(config, watcher),
+        _only_run_in(config.workspace_dir),
+        journal_of_run(config.workspace_dir, config.name, origin or Origin()) as journal,
+        _machine_faults_explained(config, watcher),  # Again: the journal records the explained error.
+        watcher.watching(),
+    ):
         config = on_date(config, date)
         if config.trainer.workers > 1:
             console.print(
@@ -56,12 +69,12 @@ def run_pipeline(
                 "this machine trains in one process[/]"
             )
         if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
-            console.print(
-                f"data and configuration are those of the served version {version}: nothing to do", soft_wrap=True
-            )
+            sentence = f"data and configuration are those of the served version {version}: nothing to do"
+            console.print(sentence, soft_wrap=True)
+            journal.end("unchanged", sentence)
             return None
         with beam_engine(config.beam) as beam_arguments:
-            outputs = _run(config, watcher, cache, beam_arguments)
+            outputs = _run(config, watcher, journal, cache, beam_arguments)
     return RunOutcome(watcher.steps, outputs)
 
 
@@ -122,7 +135,7 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
 
 
 def _run(
-    config: RunConfig, watcher: StepWatcher, cache: bool, beam_arguments: Sequence[str]
+    config: RunConfig, watcher: StepWatcher, journal: JournalWriter, cache: bool, beam_arguments: Sequence[str]
 ) -> dict[str, dict[str, Path]]:
     # Imported here because it takes seconds: errors in the configuration are reported before.
     from tfx.orchestration import metadata, pipeline
@@ -148,17 +161,17 @@ def _run(
     provide_schema(config)
     steps = create_steps(config, state)
     record.move_to(workspace / "artifacts")
+    dag = pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(workspace / "artifacts"),
+        components=list(steps),
+        enable_cache=cache,
+        metadata_connection_config=connection,
+        beam_pipeline_args=list(BEAM_ARGUMENTS),
+    )
+    journal.plan(dag.components)
     with running_with(beam_arguments):
-        StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
-            pipeline.Pipeline(
-                pipeline_name=config.name,
-                pipeline_root=str(workspace / "artifacts"),
-                components=list(steps),
-                enable_cache=cache,
-                metadata_connection_config=connection,
-                beam_pipeline_args=list(BEAM_ARGUMENTS),
-            )
-        )
+        StepwiseRunner(lambda node: watcher.step(node, record.was_cached), journal.began).run(dag)
     return {
         step.id: {
             key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()

@@ -123,10 +123,14 @@ class PeakMemory:
 
     def __exit__(self, *error: object) -> None:
         self._ended.set()
+        self._read()
 
     def _watch(self) -> None:
         while not self._ended.wait(0.5):
-            self.megabytes = max(self.megabytes, sum(map(_proportional_megabytes, _family(os.getpid()))))
+            self._read()
+
+    def _read(self) -> None:
+        self.megabytes = max(self.megabytes, sum(map(_proportional_megabytes, _family(os.getpid()))))
 
 
 def _family(process: int) -> list[int]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Callable, Iterator
 
 from pipeline.config.run_config import RunConfig
 
+Around = Callable[[str], contextlib.AbstractContextManager[object]]
+"""Of a step, by its name: a context in which it runs."""
 
-def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, str]]]:
+
+def run_until(
+    config: RunConfig, last: str, around: Around = contextlib.nullcontext
+) -> tuple[float, dict[str, dict[str, str]]]:
     """Seconds of the step `last`, and where it and the steps before it left their outputs (step → output → folder)."""
     from rich.console import Console
     from tfx.orchestration import metadata, pipeline
@@ -24,7 +31,13 @@ def run_until(config: RunConfig, last: str) -> tuple[float, dict[str, dict[str, 
     watcher = StepWatcher(Console(file=io.StringIO()), display_name)
     steps = create_steps(config, capture_run_state(config))
     wanted = steps[: [step.id for step in steps].index(last) + 1]
-    StepwiseRunner(lambda node: watcher.step(node, record.was_cached)).run(
+
+    @contextlib.contextmanager
+    def watched(node: str) -> Iterator[None]:
+        with around(node), watcher.step(node, record.was_cached):
+            yield
+
+    StepwiseRunner(watched).run(
         pipeline.Pipeline(
             config.name,
             str(config.workspace_dir / "artifacts"),

@@ -27,7 +27,7 @@ def check_engine(beam: AnyBeam) -> None:
         )
     if isinstance(beam, (FlinkBeam, SparkBeam)):
         _check_workers(beam)
-        _check_job_server(beam)
+        check_job_server(beam)
 
 
 def check_options(beam: AnyBeam) -> None:
@@ -101,7 +101,12 @@ def _is_here(address: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1", socket.gethostname())
 
 
-def _check_job_server(beam: FlinkBeam | SparkBeam) -> None:
+def check_job_server(beam: FlinkBeam | SparkBeam) -> None:
+    """Checks that the job server answers.
+
+    Raises:
+        UserError: it does not, or another program does.
+    """
     start = "segpipe beam-server" if beam.runner == "flink" else "Beam's SparkJobServerDriver (docs/scale.md)"
     _check_answers(beam.job_server, f"start a job server with `{start}`", "job_server")
     _described_options(beam)

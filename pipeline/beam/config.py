@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
 from common.settings import Settings, default_type, matching
 
@@ -15,6 +15,20 @@ OptionName = Annotated[
     str, matching(r"[A-Za-z][A-Za-z0-9_]*", "a name of an option: letters, digits and _, without --")
 ]
 CloudFolder = Annotated[str, matching(r"gs://.+", "an address of a bucket: gs://")]
+
+
+def _writable_by_steps(staging: str) -> str:
+    """Refuses addresses that TensorFlow, with which the steps write, does not know."""
+    scheme, separator, _ = staging.partition("://")
+    if separator and scheme != "gs":
+        raise ValueError(
+            f"must be a folder on a shared volume or an address in gs://, not {staging!r}: TensorFlow writes no "
+            f"{scheme}://; mount that bucket as a volume, or take another one"
+        )
+    return staging
+
+
+Staging = Annotated[str, Field(min_length=1), AfterValidator(_writable_by_steps)]
 
 
 def _as_text(value: object) -> object:
@@ -109,6 +123,12 @@ class _Portable(_Runner):
         min_length=1,
         description="Program that starts a worker, on each of the engine's machines, with `environment: process`.",
     )
+    staging: Staging | None = Field(
+        default=None,
+        description="On Kubeflow: where a step's artifacts lie while the engine works on them. A folder on a claim that "
+        "step and workers mount at the same path (a relative path is on `kubeflow.volume`), or gs://.",
+        examples=["staging"],
+    )
 
     @model_validator(mode="after")
     def _environment_has_its_keys(self) -> _Portable:
@@ -117,6 +137,11 @@ class _Portable(_Runner):
                 raise ValueError(f"{key} is for environment {environment}, not {self.environment}; leave {key} out")
         if self.environment == "docker" and self.image is None:
             raise ValueError("environment docker needs image, an image of segpipe that the engine's machines can pull")
+        if self.environment == "docker" and self.staging is not None and "://" not in self.staging:
+            raise ValueError(
+                f"staging must be in gs:// with environment docker, not {self.staging!r}: containers that the engine "
+                "starts see no folder of its machine"
+            )
         return self
 
 
@@ -146,6 +171,11 @@ class DataflowBeam(_Runner):
     )
     image: str = Field(
         min_length=1, description="Container image of the workers, made from that of the steps.", examples=["segpipe:1"]
+    )
+    staging: CloudFolder | None = Field(
+        default=None,
+        description="On Kubeflow: where a step's artifacts lie while Dataflow works on them (gs://).",
+        examples=["gs://bucket/staging"],
     )
 
 

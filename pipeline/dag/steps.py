@@ -24,6 +24,7 @@ class StepSpec:
             a standard TFX step.
         run_values: Run-time parameters: parameter of the component → field of `parameters.RunValues`.
         paths: Configuration keys that may be a path that the step opens in its pod.
+        on_beam: Whether the step is a Beam pipeline, which `beam` in the configuration places.
     """
 
     component: str
@@ -31,6 +32,7 @@ class StepSpec:
     entry_points: tuple[str, ...] = ()
     run_values: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    on_beam: bool = False
 
     @property
     def task(self) -> str:
@@ -49,9 +51,10 @@ EXAMPLE_GEN = StepSpec(
     entry_points=("components.example_gen.executor",),
     run_values={keys.DATA_CONFIG: "data_config", keys.DATA_FINGERPRINT: "data_fingerprint"},
     paths=DATA_PATHS,
+    on_beam=True,
 )
 SCHEMA_IMPORTER = StepSpec("SchemaImporter", "Import schema", entry_points=("components.schema_importer.executor",))
-STATISTICS_GEN = StepSpec("StatisticsGen", "Compute statistics")
+STATISTICS_GEN = StepSpec("StatisticsGen", "Compute statistics", on_beam=True)
 EXAMPLE_VALIDATOR = StepSpec("ExampleValidator", "Validate examples")
 DATA_GATE = StepSpec(
     "DataGate",
@@ -60,7 +63,9 @@ DATA_GATE = StepSpec(
     run_values={keys.DRIFT_BASELINE: "drift_baseline"},
     paths=REGISTRY_PATHS,
 )
-TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",))
+TRANSFORM = StepSpec(
+    "Transform", "Transform", entry_points=("components.transform.preprocessing",), on_beam=True
+)
 TUNER = StepSpec(
     "HyperbandTuner",
     "Search",
@@ -80,7 +85,9 @@ FOLD_TRAINERS = tuple(
     for fold in range(1, MAX_FOLDS + 1)
 )
 """The Trainers of a cross-validation, from fold 1; they take the place of `TRAINER`."""
-CROSS_VALIDATOR = StepSpec("CrossValidator", "Evaluate folds", entry_points=("components.cross_validator.executor",))
+CROSS_VALIDATOR = StepSpec(
+    "CrossValidator", "Evaluate folds", entry_points=("components.cross_validator.executor",), on_beam=True
+)
 ENSEMBLE = StepSpec(
     "Ensemble",
     "Average models",
@@ -94,7 +101,9 @@ BASELINE = StepSpec(
     run_values={keys.REGISTRY_STATE: "registry_state"},
     paths=REGISTRY_PATHS,
 )
-EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",))
+EVALUATOR = StepSpec(
+    "SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",), on_beam=True
+)
 SERVING_CHECK = StepSpec(
     "ServingCheck",
     "Check serving",

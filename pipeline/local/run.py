@@ -68,6 +68,8 @@ def run_pipeline(
                 f"[dim]trainer.workers: {config.trainer.workers} applies to a cluster only; "
                 "this machine trains in one process[/]"
             )
+        if getattr(config.beam, "staging", None):
+            console.print("[dim]beam.staging applies to a cluster only; here the engine sees this machine's files[/]")
         if cache and config.when_unchanged == "skip" and (version := _same_as_served(config)):
             sentence = f"data and configuration are those of the served version {version}: nothing to do"
             console.print(sentence, soft_wrap=True)

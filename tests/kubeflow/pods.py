@@ -29,14 +29,14 @@ StartPod = Callable[
 ]
 _READ_ONLY = "remount,bind,ro,nosuid,nodev"  # A user namespace may take none of these away, but set them.
 _LINK = "links"
-_NAMESPACE = "a mount namespace"
+NAMESPACE = "a mount namespace"
 
 
 @functools.cache
 def isolation() -> str | None:
     """How pods are kept apart on this machine; `None` where they cannot be."""
     if subprocess.run([*_unshare(), "true"], capture_output=True, check=False).returncode == 0:
-        return _NAMESPACE
+        return NAMESPACE
     return _LINK if os.access("/", os.W_OK) else None
 
 
@@ -52,7 +52,7 @@ def start_pod(
         disk: An empty folder for what the pod needs itself.
     """
     image = _make_image(disk)
-    if isolation() == _NAMESPACE:
+    if isolation() == NAMESPACE:
         return _in_namespace(command, {**mounts, _IMAGE_BIN: image}, {**_image_env(_IMAGE_BIN), **env}, disk)
     return _with_links(command, mounts, {**_image_env(str(image)), **env})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-_MEGABYTES = {
+MEGABYTES = {
     "taskmanager.memory.framework.heap.size": 128,
     "taskmanager.memory.framework.off-heap.size": 128,
     "taskmanager.memory.task.heap.size": 384,
@@ -46,7 +46,7 @@ def write_configuration(folder: Path, slots: int, rest_port: int, rpc_port: int)
         "taskmanager.bind-host": "localhost",
         "taskmanager.numberOfTaskSlots": slots,
         "taskmanager.cpu.cores": float(slots),
-        **{key: f"{size}m" for key, size in _MEGABYTES.items()},
+        **{key: f"{size}m" for key, size in MEGABYTES.items()},
         # A TaskManager that died is missed after 10 s (50 by default), and its work is done again elsewhere.
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 10000,

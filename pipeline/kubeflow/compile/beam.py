@@ -6,25 +6,33 @@ where it ran.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from common.errors import UserError
-from pipeline.beam.config import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
+from pipeline.beam.config import AnyBeam, DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
 from pipeline.config.run_config import RunConfig
+from pipeline.dag.steps import STEPS
 from pipeline.kubeflow.names import BEAM, KEEP_URIS
 
+_ON_BEAM = frozenset(step.task for step in STEPS if step.on_beam)
 
-def beam_environment(config: RunConfig, task: str, arguments: Iterable[str]) -> dict[str, str]:
+
+def beam_of(config: RunConfig, task: str) -> AnyBeam | None:
+    """Returns where a task's Beam pipeline runs; `None` for a task without one."""
+    return (config.kubeflow.options_of(task).beam or config.beam) if task in _ON_BEAM else None
+
+
+def staging_of(config: RunConfig, task: str) -> str | None:
+    """Returns where the artifacts of a task are staged for its engine; `None` if they are not."""
+    return getattr(beam_of(config, task), "staging", None)
+
+
+def beam_environment(config: RunConfig, task: str) -> dict[str, str]:
     """Returns the variable of a task; empty for a task without Beam, and for one process in the task's pod.
 
     Raises:
         UserError: the engine's workers could not read the task's artifacts.
     """
-    if not any(argument.startswith("--runner=") for argument in arguments):
-        return {}
-    options = config.kubeflow.options_of(task)
-    beam = options.beam or config.beam
-    if beam == LocalBeam():
+    beam = beam_of(config, task)
+    if beam is None or beam == LocalBeam():
         return {}
     if not isinstance(beam, LocalBeam):
         _check_readable(config, task, beam)
@@ -37,11 +45,15 @@ def _check_readable(config: RunConfig, task: str, beam: FlinkBeam | SparkBeam | 
             f"beam.environment loopback starts the workers in the pod of {task}, which the engine does not reach; use "
             "external (a pool beside each of the engine's machines) or docker"
         )
+    key = f"kubeflow.steps.{task}.env.{KEEP_URIS}"
     keeps = (config.kubeflow.options_of(task).env or {}).get(KEEP_URIS) == "1"
-    in_bucket = config.kubeflow.pipeline_root.startswith(("gs://", "s3://"))
-    if not (keeps and in_bucket):
+    if beam.staging is not None:
+        if keeps:
+            raise UserError(f"{key} and beam.staging exclude each other: leave one of them out")
+        return
+    if not (keeps and config.kubeflow.pipeline_root.startswith(("gs://", "s3://"))):
+        where = "an address in gs://" if isinstance(beam, DataflowBeam) else "a folder on a claim that they mount too"
         raise UserError(
             f"beam.runner {beam.runner}: its workers cannot read the artifacts of {task}, which are on the disk of its "
-            f"pod; set kubeflow.pipeline_root to gs:// or s3:// and kubeflow.steps.{task}.env.{KEEP_URIS} to '1' "
-            "(docs/scale.md), or beam.runner to local"
+            f"pod; set beam.staging to {where} (docs/scale.md), or beam.runner to local"
         )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from common.errors import UserError
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import DATA_PATHS, INITIAL_WEIGHTS_PATHS, REGISTRY_PATHS, STEPS
+from pipeline.kubeflow.compile.beam import staging_of
 from pipeline.kubeflow.config import StepOptions, Volume
 from pipeline.kubeflow.names import SURVEY
 
@@ -49,6 +50,9 @@ PATH_FIELDS = tuple(
 )
 """All configuration keys whose path a step opens in its pod."""
 
+_STAGING = PathField("beam.staging")
+"""Of the whole pipeline, or of a step: `kubeflow.steps.NAME.beam.staging`."""
+
 
 def on_cluster(config: RunConfig) -> RunConfig:
     """Returns the configuration with all paths as they are in the pods.
@@ -69,6 +73,8 @@ def on_cluster(config: RunConfig) -> RunConfig:
         parent, value = _find(raw, field)
         if value is not None:
             parent[field.keys[-1]] = _placed(value, field, config.kubeflow.volume)
+    for beam in _beam_sections(raw):
+        beam["staging"] = _placed(beam["staging"], _STAGING, config.kubeflow.volume)
     return RunConfig.model_validate(raw)
 
 
@@ -102,6 +108,17 @@ def _local_paths(config: RunConfig, task: str) -> Iterator[tuple[PathField, str]
         _, value = _find(raw, field)
         if task in field.tasks and value is not None and "://" not in value and value not in field.names:
             yield field, value
+    staging = staging_of(config, task)
+    if staging is not None and "://" not in staging:
+        yield _STAGING, staging
+
+
+def _beam_sections(raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the sections `beam`, of the pipeline and of steps, that name a place for staging."""
+    steps = raw["kubeflow"].get("steps", {}).values()
+    for beam in (raw["beam"], *(step.get("beam") for step in steps)):
+        if beam and beam.get("staging") is not None:
+            yield beam
 
 
 def _find(raw: dict[str, Any], field: PathField) -> tuple[dict[str, Any], str | None]:

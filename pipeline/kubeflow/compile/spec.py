@@ -122,8 +122,7 @@ class _Spec:
         """Adds a component with its executor, and with the resources and environment from the configuration."""
         options = self.config.kubeflow.options_of(task)
         self.components[f"comp-{task}"] = {"executorLabel": f"exec-{task}", **component}
-        beam = beam_environment(self.config, task, container.get("args", ()))
-        variables = {**(options.env or {}), **beam}
+        variables = {**(options.env or {}), **beam_environment(self.config, task)}
         self.executors[f"exec-{task}"] = {"container": {**container, **_resources(options), **_environment(variables)}}
 
     def _container_task(self, task: str, values: Json, cache: bool = True, retries: int | None = None) -> Json:

@@ -6,13 +6,12 @@ TensorFlow and TFX are imported after the arguments are validated, and only by `
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,7 +22,7 @@ from common.machine_faults import describe, machine_fault_in
 from common.start_up import collect_as_usual, collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.json_types import Json
-from pipeline.kubeflow.names import BEAM, KEEP_URIS
+from pipeline.kubeflow.names import KEEP_URIS
 from pipeline.kubeflow.pod.launcher import ArtifactPaths
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
@@ -126,29 +125,16 @@ def _json(text: str) -> Json:
 
 def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) -> None:
     executor_input = options.json_serialized_invocation_args
-    paths = ArtifactPaths(executor_input, options.keep_uris)
-    log_to_pod(paths.named_by_uri)
+    log_to_pod(ArtifactPaths(executor_input, options.keep_uris).named_by_uri)
     import_tensorflow()
+    from pipeline.kubeflow.pod.beam_step import beam_step
     from pipeline.kubeflow.pod.tfx_step import run_executor
 
     collect_as_usual()
     inputs_spec = options.json_serialized_inputs_spec_args
-    with _beam(beam_arguments) as arguments:
-        run_executor(options.executor_class_path, executor_input, inputs_spec, paths, arguments)
-
-
-@contextlib.contextmanager
-def _beam(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yields the step's Beam arguments: those that were compiled, or those for the engine that its variable names."""
-    text = os.environ.get(BEAM)
-    if not text or not arguments:
-        yield arguments
-        return
-    from pipeline.beam.config import read_beam
-    from pipeline.beam.engine import beam_engine
-
-    with beam_engine(read_beam(text)) as own:
-        yield own
+    with beam_step(executor_input, beam_arguments, options.keep_uris) as step:
+        log_to_pod(step.paths.named_by_uri)
+        run_executor(options.executor_class_path, executor_input, inputs_spec, step.paths, step.arguments)
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:

@@ -46,18 +46,19 @@ _BASE_IN_A_FRAME = (
 
 
 class ArtifactPaths:
-    """Paths of a step's artifacts: in the bucket, and on the pod's disk."""
+    """Paths of a step's artifacts: in the bucket, and on the pod's disk or where they are staged."""
 
-    def __init__(self, executor_input: Json, keep_uris: bool = False) -> None:
+    def __init__(self, executor_input: Json, keep_uris: bool = False, below: str = "") -> None:
         """Collects the paths of all artifacts.
 
         Args:
             executor_input: The launcher's `{{$}}`.
             keep_uris: Leave gs:// and s3:// to TFX's and Beam's own file systems; only the launcher supports minio://.
+            below: Folder, or address in a bucket, that has the launcher's folders in place of the pod's disk.
         """
         uris = [artifact["uri"] for artifact in _artifacts(executor_input) if artifact.get("uri")]
         local = {uri: local_path(uri) for uri in uris if not (keep_uris and not uri.startswith("minio://"))}
-        self._pairs = sorted(((uri, path) for uri, path in local.items() if path != uri), reverse=True)
+        self._pairs = sorted(((uri, below + path) for uri, path in local.items() if path != uri), reverse=True)
 
     def to_local(self, text: str) -> str:
         """Converts the URI of an artifact, or of a part of it, to a path on the pod's disk; keeps other text."""
@@ -72,6 +73,13 @@ class ArtifactPaths:
         for uri, path in self._pairs:
             line = line.replace(path, uri)
         return line
+
+
+def artifact_uris(executor_input: Json, side: str) -> list[str]:
+    """Returns the URIs of a step's `inputs` or `outputs`, without the log that the launcher writes itself."""
+    lists = executor_input.get(side, {}).get("artifacts", {})
+    kept = (artifacts for name, artifacts in lists.items() if name != _LAUNCHERS_OUTPUT)
+    return [artifact["uri"] for artifacts in kept for artifact in artifacts.get("artifacts", ()) if artifact.get("uri")]
 
 
 def local_path(uri: str) -> str:

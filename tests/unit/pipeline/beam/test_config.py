@@ -39,6 +39,16 @@ def test_options_may_be_numbers_flags_and_texts() -> None:
 
 
 MISTAKES = {
+    "a place for staging that TensorFlow cannot write to": (
+        {"runner": "flink", "staging": "s3://bucket/staging"},
+        "beam.staging: must be a folder on a shared volume or an address in gs://, not 's3://bucket/staging': "
+        "TensorFlow writes no s3://; mount that bucket as a volume, or take another one",
+    ),
+    "a folder for staging that containers do not see": (
+        {"runner": "flink", "environment": "docker", "image": "segpipe:1", "staging": "/shared"},
+        "beam: staging must be in gs:// with environment docker, not '/shared': containers that the engine starts see "
+        "no folder of its machine",
+    ),
     "an unknown runner": (
         {"runner": "flnk"},
         "beam.runner: unknown runner 'flnk'; the runners are local, flink, spark and dataflow; did you mean 'flink'?",

@@ -12,6 +12,7 @@ from pipeline.kubeflow.config import StepOptions, Volume
 from tests.support.cluster_config import DATA, cluster_config
 
 COMMON = Volume(claim="segpipe", mount="/mnt/segpipe")
+FLINK = {"runner": "flink", "environment": "external", "staging": "staging"}
 BUCKETS = {"registry": "s3://models/small", "data": {**DATA, "source": {"type": "folders", "root": "gs://pictures"}}}
 
 
@@ -108,3 +109,20 @@ def test_no_claim_is_mounted_twice() -> None:
     twice = StepOptions(volumes=(Volume(claim="segpipe", mount="/other"),))
     with pytest.raises(UserError, match="the claim segpipe appears twice in the step survey"):
         mounts(on_cluster(cluster_config()), "survey", twice)
+
+
+def test_staging_is_on_the_common_volume_which_the_steps_on_beam_mount() -> None:
+    there = on_cluster(cluster_config(beam=FLINK))
+    assert getattr(there.beam, "staging", None) == "/mnt/segpipe/staging"
+    assert mounts(there, "transform", StepOptions()) == (COMMON,)
+    assert mounts(there, "trainer", StepOptions()) == ()
+
+
+def test_a_step_may_be_staged_on_a_claim_of_its_own() -> None:
+    beam = {**FLINK, "staging": "/fast/staging"}
+    there = on_cluster(cluster_config({"steps": {"transform": {"beam": beam}}}))
+    own = Volume(claim="fast", mount="/fast")
+    assert mounts(there, "transform", StepOptions(volumes=(own,))) == (own,)
+    assert mounts(there, "statistics-gen", StepOptions()) == ()
+    with pytest.raises(UserError, match=r"beam\.staging is /fast/staging, which is on no volume of the step transform"):
+        mounts(there, "transform", StepOptions())

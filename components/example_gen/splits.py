@@ -73,22 +73,38 @@ def resolve_files(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]
     A pair whose image and mask are one file is quarantined, and so are pairs of different images that name one mask.
     """
     listed = list(pairs)
-    images: defaultdict[str, set[str]] = defaultdict(set)
-    for pair in listed:
-        images[posixpath.normpath(pair.mask)].add(posixpath.normpath(pair.image))
+    sharing_images = _masks_of_several(listed)
     kept, refused = [], []
     for pair in listed:
-        sharing = images[posixpath.normpath(pair.mask)]
-        if posixpath.normpath(pair.image) == posixpath.normpath(pair.mask):
+        sharing = sharing_images.get(_normal(pair.mask), set())
+        if _normal(pair.image) == _normal(pair.mask):
             cause, remedy = "image and mask are one file", "name the mask's own file"
             refused.append(pair.quarantine(Reason.SAME_FILE, f"{cause}, {pair.image}; {remedy}", cause, remedy))
-        elif len(sharing) > 1:
+        elif sharing:
             cause, remedy = "one file is the mask of several images", "name each image's own mask"
             detail = f"{pair.mask} is the mask of {len(sharing)} images ({names(sharing)}); {remedy}"
             refused.append(pair.quarantine(Reason.SHARED_MASK, detail, cause, remedy))
         else:
             kept.append(pair)
     return kept, refused
+
+
+def _masks_of_several(pairs: Iterable[Pair]) -> dict[str, set[str]]:
+    """Returns the masks of more than one image, with these images; one entry a pair is in memory, not a set."""
+    first: dict[str, str] = {}
+    several: dict[str, set[str]] = {}
+    for pair in pairs:
+        mask, image = _normal(pair.mask), _normal(pair.image)
+        known = first.setdefault(mask, image)
+        if known != image:
+            several.setdefault(mask, {known}).add(image)
+    return several
+
+
+def _normal(path: str) -> str:
+    """Returns the normalised path; the same object if it is that already, so that it takes no more memory."""
+    normal = posixpath.normpath(path)
+    return path if normal == path else normal
 
 
 def resolve_groups(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Quarantined]]:

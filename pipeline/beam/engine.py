@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from common import progress
 from pipeline.beam.arguments import beam_arguments
-from pipeline.beam.config import AnyBeam, DataflowBeam, LocalBeam
+from pipeline.beam.config import AnyBeam, DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
+from pipeline.beam.faults import engine_fault_in
 from pipeline.beam.worker_count import count_workers
 
 
@@ -23,13 +24,35 @@ def beam_engine(beam: AnyBeam) -> Iterator[list[str]]:
         from pipeline.beam.forked_workers import fork_workers
 
         fork_workers()
-    if isinstance(beam, (LocalBeam, DataflowBeam)) or beam.environment != "loopback":
+    if isinstance(beam, (LocalBeam, DataflowBeam)):
         yield beam_arguments(beam)
+        return
+    with _faults_explained(beam), _pool(beam) as pool:
+        yield beam_arguments(beam, pool)
+
+
+@contextmanager
+def _faults_explained(beam: FlinkBeam | SparkBeam) -> Iterator[None]:
+    """Turns an error that the engine has caused into one sentence."""
+    try:
+        yield
+    except Exception as error:
+        fault = engine_fault_in(error, beam)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+@contextmanager
+def _pool(beam: FlinkBeam | SparkBeam) -> Iterator[str | None]:
+    """Serves a pool of workers for an engine on this machine; yields its address."""
+    if beam.environment != "loopback":
+        yield None
         return
     from pipeline.beam.worker_pool import serve_pool
 
-    with serve_pool() as pool:
-        yield beam_arguments(beam, pool)
+    with serve_pool() as address:
+        yield address
 
 
 def forks(beam: AnyBeam) -> bool:

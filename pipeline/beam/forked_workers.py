@@ -6,6 +6,7 @@ its place under Beam's own registry of environments; options, protocol and worke
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any
 
@@ -15,10 +16,9 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWo
 from google.protobuf import json_format, text_format
 
 from common.errors import UserError
-from pipeline.beam.worker_process import start_worker
+from pipeline.beam.worker_process import describe_death, start_worker
 
 _SECONDS_TO_END = 10
-_KILLED = -9
 
 
 def fork_workers() -> None:
@@ -60,9 +60,9 @@ class ForkedWorkerHandler(GrpcWorkerHandler):
 
 
 def _death(status: int | None) -> str:
-    if status == _KILLED:
-        return (
-            "a Beam worker was killed (signal 9), as the system does if memory runs out: lower beam.workers, "
-            "data.limits.max_pixels or data.shard_bytes; then run the same command again to resume"
-        )
-    return f"a Beam worker ended with status {status}; its last messages are in the log"
+    if status != -signal.SIGKILL:
+        return describe_death(status)
+    return (
+        f"{describe_death(status)}: lower beam.workers, data.limits.max_pixels or data.shard_bytes; then run the same "
+        "command again to resume"
+    )

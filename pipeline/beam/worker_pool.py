@@ -18,9 +18,10 @@ from typing import Any
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
+from common import progress
 from common.errors import UserError
 from pipeline.beam.worker_boot import worker_environment
-from pipeline.beam.worker_process import start_worker
+from pipeline.beam.worker_process import describe_death, start_worker
 
 LOOPBACK = "127.0.0.1"
 _SECONDS_TO_END = 10
@@ -45,6 +46,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             return beam_fn_api_pb2.StartWorkerResponse(error=f"{type(error).__name__}: {error}")
         with self._lock:
             self._workers[request.worker_id] = process
+        threading.Thread(target=self._watch, args=(request.worker_id, process), daemon=True).start()
         _logger.info("worker %s is process %d", request.worker_id, process.pid)
         return beam_fn_api_pb2.StartWorkerResponse()
 
@@ -56,6 +58,14 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         if process is not None:
             _end(process)
         return beam_fn_api_pb2.StopWorkerResponse()
+
+    def _watch(self, worker_id: str, process: Any) -> None:
+        """Reports the end of a worker that nobody has asked to end; the engine gives its work to another."""
+        process.join()
+        with self._lock:
+            was_asked = self._workers.pop(worker_id, None) is None
+        if not was_asked and process.exitcode:
+            progress.report(f"{describe_death(process.exitcode)}; the engine tries its work again")
 
     def end_all(self) -> None:
         """Ends the workers that the engine has left."""

@@ -12,6 +12,7 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping
 from multiprocessing import connection, forkserver
@@ -55,6 +56,13 @@ def start_worker(environment: Mapping[str, str]) -> ForkServerProcess:
     process = _context().Process(target=_run, args=(dict(environment), _reports()), daemon=True)
     process.start()
     return process
+
+
+def describe_death(status: int | None) -> str:
+    """Returns how a worker ended, without the end of the sentence."""
+    if status == -signal.SIGKILL:
+        return "a Beam worker was killed (signal 9), as the system does if memory runs out"
+    return f"a Beam worker ended with status {status}; its last messages are in the log"
 
 
 def _run(environment: dict[str, str], reports: Any) -> None:

@@ -2,10 +2,10 @@
 
     python -m benchmarks.scale FOLDER [--pairs 1000 10000 100000] [--side-pixels 32] [--beam '{"workers": 2}']
 
-FOLDER gets made-up PNG pairs: noise with a bright rectangle.  Each number of pairs is a process of its own with a new
-workspace.  Memory is the proportional set size (PSS) of the process and of what it has started, at its peak in each
-step.  The cost model is the straight line through the two largest points, continued to 10⁸ pairs: what a pair costs, not
-what a start costs.  All pairs are in one folder, so that the listing is measured as well.
+FOLDER gets made-up PNG pairs: noise with a bright rectangle, all in one folder, so that the listing is measured as
+well.  Each number of pairs is a process of its own with a new workspace.  Memory is the proportional set size (PSS) of
+the process and of what it has started, at its peak in each step.  The cost model is the straight line through the two
+largest points, continued to 10⁸ pairs: what a pair costs, not what a start costs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path

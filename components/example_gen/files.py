@@ -37,7 +37,7 @@ class Problem(NamedTuple):
     remedy: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """A file below the root: its path relative to the root, its size in bytes, and the time of its last change.
 

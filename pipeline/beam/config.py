@@ -125,8 +125,8 @@ class _Portable(_Runner):
     )
     staging: Staging | None = Field(
         default=None,
-        description="On Kubeflow: where a step's artifacts lie while the engine works on them. A folder on a claim that "
-        "step and workers mount at the same path (a relative path is on `kubeflow.volume`), or gs://.",
+        description="On Kubeflow: where a step's artifacts lie while the engine works on them. A folder on a claim "
+        "that step and workers mount at the same path (a relative path is on `kubeflow.volume`), or gs://.",
         examples=["staging"],
     )
 
@@ -150,7 +150,9 @@ class FlinkBeam(_Portable):
 
     runner: Literal["flink"] = Field(default="flink", description="Apache Flink.")
     master: Address | None = Field(
-        default=None, description="Flink's JobManager, host:port of its REST API; default: that of the job server."
+        default=None,
+        description="Flink's JobManager, host:port of its REST API; default: that of the job server. On Kubeflow, jobs "
+        "of a step that ends early are cancelled there.",
     )
 
 

@@ -9,8 +9,10 @@ from common.errors import UserError, user_error_in
 from pipeline.beam.config import FlinkBeam, SparkBeam
 
 _AGAIN = "then run the same command again to resume"
-_LOST_WORKER = re.compile(r"SDK harness|Multiplexer hanging up|RESOURCE_EXHAUSTED|CANCELLED: (?:client|call)")
-_LOST_MACHINE = re.compile(r"TaskManager with id \S+ (?:timed out|is no longer reachable)|Connection unexpectedly closed")
+_LOST_WORKER = re.compile(r"CANCELLED: client cancelled|Multiplexer hanging up")
+_LOST_MACHINE = re.compile(
+    r"TaskManager with id \S+ (?:timed out|is no longer reachable)|Connection unexpectedly closed"
+)
 _NO_SLOTS = re.compile(r"NoResourceAvailableException|Could not acquire the minimum required resources")
 _NO_HEAP = re.compile(r"java\.lang\.OutOfMemoryError: ([\w ]+)")
 
@@ -34,8 +36,8 @@ def _told(text: str, beam: FlinkBeam | SparkBeam) -> Iterator[str]:
         yield f"{beam.runner} ran out of memory ({heap[1].strip()}): give its processes more, {_AGAIN}"
     if _NO_SLOTS.search(text):
         yield (
-            f"{beam.runner} has no {beam.parallelism} free slots for beam.parallelism: start more TaskManagers, or lower "
-            f"beam.parallelism, {_AGAIN}"
+            f"{beam.runner} has no {beam.parallelism} free slots for beam.parallelism: start more TaskManagers, or "
+            f"lower beam.parallelism, {_AGAIN}"
         )
     if _LOST_MACHINE.search(text):
         yield f"{beam.runner} lost the machines that computed, more often than it retries: look at their logs, {_AGAIN}"

@@ -63,9 +63,7 @@ DATA_GATE = StepSpec(
     run_values={keys.DRIFT_BASELINE: "drift_baseline"},
     paths=REGISTRY_PATHS,
 )
-TRANSFORM = StepSpec(
-    "Transform", "Transform", entry_points=("components.transform.preprocessing",), on_beam=True
-)
+TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",), on_beam=True)
 TUNER = StepSpec(
     "HyperbandTuner",
     "Search",
@@ -101,9 +99,7 @@ BASELINE = StepSpec(
     run_values={keys.REGISTRY_STATE: "registry_state"},
     paths=REGISTRY_PATHS,
 )
-EVALUATOR = StepSpec(
-    "SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",), on_beam=True
-)
+EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",), on_beam=True)
 SERVING_CHECK = StepSpec(
     "ServingCheck",
     "Check serving",

@@ -176,15 +176,15 @@ def test_network_policies_open_what_flink_is_configured_for_and_no_more(overlay:
         (TASK_MANAGER, data),
     }
     assert openings(overlay, JOB_MANAGER, "egress") == {(TASK_MANAGER, rpc), (TASK_MANAGER, metrics), *others}
-    submitting = {(JOB_SERVER, 8081), (TASK_MANAGER, 6123), (TASK_MANAGER, blob)}
+    submitting = {(JOB_SERVER, 8081), ("step", 8081), (TASK_MANAGER, 6123), (TASK_MANAGER, blob)}
     assert openings(overlay, JOB_MANAGER, "ingress") - {("others", 8081)} == submitting
 
 
 @each_overlay
-def test_steps_reach_the_job_server(overlay: str) -> None:
+def test_steps_reach_the_job_server_and_the_page_by_which_they_cancel(overlay: str) -> None:
     policy = named(overlay, "NetworkPolicy", "flink-steps")["spec"]
     assert policy["podSelector"]["matchLabels"] == STEP
-    assert {port["port"] for port in policy["egress"][0]["ports"]} == {8099, 8098}
+    assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {8099, 8098, 8081}
 
 
 @each_overlay

@@ -1,8 +1,8 @@
 """Staging of a step's artifacts where an engine's workers see them.
 
 Kubeflow's launcher keeps a step's artifacts on the pod's own disk, which the workers of Flink or Spark do not see.  So
-inputs are copied to a folder on a shared volume, or to a bucket; the step runs with its outputs there, and they are moved
-to the launcher's paths when it has succeeded.
+inputs are copied to a folder on a shared volume, or to a bucket; the step runs with its outputs there, and they are
+moved to the launcher's paths when it has succeeded.
 
 Each attempt of a task has a folder of its own, `<task>-<id of the task>-<attempt>`, with a file `alive` that is written
 again every minute.  A pod that is killed leaves its folder behind.  It is removed by the next attempt of the same task,
@@ -83,7 +83,9 @@ class Stage:
 
     def download_outputs(self) -> None:
         """Moves the outputs to the launcher's paths: first all of them beside these, then each into its place."""
-        moves = [(self._download(self._here(uri), Path(local_path(uri))), Path(local_path(uri))) for uri in self._outputs]
+        moves = [
+            (self._download(self._here(uri), Path(local_path(uri))), Path(local_path(uri))) for uri in self._outputs
+        ]
         for partial, target in moves:
             _remove_local(target)
             partial.rename(target)

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import pytest
-from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
 from common.errors import UserError
 from pipeline.beam.check import check_engine, check_options
 from pipeline.beam.config import DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
-
-
-class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
-    def DescribePipelineOptions(self, request: object, context: object) -> object:
-        option = beam_job_api_pb2.PipelineOptionDescriptor(name="disable_metrics")
-        return beam_job_api_pb2.DescribePipelineOptionsResponse(options=[option])
+from tests.support.job_server import JobServer, running_job_server
 
 
 @pytest.fixture
 def job_server() -> Iterator[str]:
-    server = grpc.server(ThreadPoolExecutor(1))
-    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(JobServer(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"127.0.0.1:{port}"
-    server.stop(None)
+    with running_job_server(JobServer()) as address:
+        yield address
 
 
 @pytest.fixture

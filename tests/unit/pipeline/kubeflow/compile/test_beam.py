@@ -33,9 +33,7 @@ def test_workers_in_the_pod_are_a_variable_which_the_pod_reads() -> None:
 
 def test_a_step_may_have_its_own() -> None:
     config = made({"workers": 4}, steps={"default": {"beam": {"workers": 2}}, "transform": {"beam": {"workers": 8}}})
-    workers = {
-        task: read_beam(beam_environment(config, task)[BEAM]) for task in ("statistics-gen", "transform")
-    }
+    workers = {task: read_beam(beam_environment(config, task)[BEAM]) for task in ("statistics-gen", "transform")}
     assert workers == {"statistics-gen": LocalBeam(workers=2), "transform": LocalBeam(workers=8)}
 
 

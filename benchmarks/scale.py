@@ -61,10 +61,10 @@ def write_pairs(folder: Path, pairs: int, side: int) -> None:
     noise_NHWC = random.integers(0, 120, [_PATTERNS, side, side, 3], np.uint8)
     for index in range(pairs):
         image_HWC, mask_HW = noise_NHWC[index % _PATTERNS].copy(), np.zeros([side, side], np.uint8)
-        image_HWC[0, :3, 0] = index & 255, index >> 8 & 255, index >> 16 & 255
         top, left = index % (side // 2), index // 7 % (side // 2)
         mask_HW[top : top + side // 3, left : left + side // 3] = 1
         image_HWC[mask_HW == 1] |= 128
+        image_HWC[0, :3, 0] = index & 255, index >> 8 & 255, index >> 16 & 255
         Image.fromarray(image_HWC).save(folder / f"images/{index:09d}.png", compress_level=1)
         Image.fromarray(mask_HW).save(folder / f"masks/{index:09d}.png", compress_level=1)
 

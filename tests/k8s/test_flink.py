@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from pipeline.beam.arguments import WORKER_POOL
-from pipeline.beam.server.flink_configuration import MEGABYTES
-from pipeline.beam.server.jars import BEAM, FLINK
+from pipeline.beam.server.flink_configuration import MEGABYTES, TASK_MANAGER_MEMORY
+from pipeline.beam.server.jars import BEAM, FLINK, cache_folder
+from pipeline.beam.server.java import find_java
 from pipeline.kubeflow.config import KubeflowConfig
+from tests.support.beam_server import need_flink
 from tests.support.manifests import Manifest, built, named, of_kind, pod_specs
 from tests.support.pod_security import violations
 
@@ -185,6 +190,23 @@ def test_steps_reach_the_job_server_and_the_page_by_which_they_cancel(overlay: s
     policy = named(overlay, "NetworkPolicy", "flink-steps")["spec"]
     assert policy["podSelector"]["matchLabels"] == STEP
     assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {8099, 8098, 8081}
+
+
+@pytest.mark.slow
+@each_overlay
+def test_flink_computes_from_its_configuration_the_memory_that_was_tried(overlay: str, tmp_path: Path) -> None:
+    """By the program with which Flink's own scripts compute the arguments of a TaskManager's JVM."""
+    need_flink()
+    configured = dict(settings(overlay))
+    configured.setdefault("taskmanager.memory.process.size", "2g")  # The operator's, of `taskManager.resource`.
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(configured))
+    program = "org.apache.flink.runtime.util.bash.BashJavaUtils"
+    command = [find_java(), "-cp", f"{cache_folder()}/jars/*", program, "GET_TM_RESOURCE_PARAMS"]
+    done = subprocess.run([*command, "--configDir", tmp_path], capture_output=True, text=True, check=True)
+    computed = done.stdout + done.stderr
+    heap, direct = (int(size) for size in re.search(r"-Xmx(\d+) .*-XX:MaxDirectMemorySize=(\d+)", computed).groups())
+    tried_heap, tried_direct = (int(re.search(r"(\d+)m", argument)[1]) << 20 for argument in TASK_MANAGER_MEMORY)
+    assert heap >= tried_heap and direct >= tried_direct
 
 
 @each_overlay

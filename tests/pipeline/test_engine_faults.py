@@ -33,15 +33,17 @@ def run(work: Callable[[int], Any]) -> None:
         pipeline.run().wait_until_finish()
 
 
-def once_written(sign: Path, act: Callable[[], None]) -> None:
-    """Acts as soon as a worker has written the file."""
+def once_written(sign: Path, act: Callable[[], None]) -> threading.Thread:
+    """Acts as soon as a worker has written the file; returns the thread that waits for that."""
 
     def wait() -> None:
         while not sign.exists():
             time.sleep(0.2)
         act()
 
-    threading.Thread(target=wait, daemon=True).start()
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
 
 
 # Functions inside the tests travel to the workers by value; those of a test's module would have to be imported there.
@@ -89,7 +91,8 @@ def test_a_job_is_cancelled_by_its_name(tmp_path: Path) -> None:
 
     with beam_server(tmp_path, "--task-managers", "1"):
         flink = FLINK.model_copy(update={"master": f"localhost:{PORTS['--rest-port']}"})
-        once_written(Path(sign), lambda: cancel_jobs(flink, NAME))
+        cancelling = once_written(Path(sign), lambda: cancel_jobs(flink, NAME))
         with pytest.raises(RuntimeError, match="CANCELLED"):
             run(wait)
+        cancelling.join(60)  # The job server tells this process first, and then Flink is asked.
         assert jobs() == {NAME: "CANCELED"}

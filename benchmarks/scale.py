@@ -4,8 +4,9 @@
 
 FOLDER gets made-up PNG pairs: noise with a bright rectangle, all in one folder, so that the listing is measured as
 well.  Each number of pairs is a process of its own with a new workspace.  Memory is the proportional set size (PSS) of
-the process and of what it has started, at its peak in each step.  The cost model is the straight line through the two
-largest points, continued to 10⁸ pairs: what a pair costs, not what a start costs.
+the process and of what it has started, at its peak in each step; CPU seconds are those of the process, so with several
+workers theirs are not in it.  The cost model is the straight line through the two largest points, continued to 10⁸
+pairs: what a pair costs, not what a start costs.  It needs points that are far apart, or it would continue noise.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pipeline.config.run_config import RunConfig, make_config
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform")
 _LISTING = "listing"
 _MODELLED = (10**4, 10**5, 10**6, 10**7, 10**8)
+_LEAST, _LEAST_RATIO = 10_000, 10
 _PATTERNS = 64
 """Different images; each file is one of them with its number in it, as equal images would be duplicates."""
 
@@ -71,23 +73,26 @@ def write_pairs(folder: Path, pairs: int, side: int) -> None:
 
 def measured_rows(measured: dict[int, dict[str, Any]]) -> Iterator[str]:
     """The table of what was measured."""
-    yield "pairs      step                    seconds   pairs/s   peak MB   bytes a pair"
+    yield "pairs      step                    seconds     CPU s   pairs/s   peak MB   bytes a pair"
     for pairs, steps in measured.items():
         for step, figures in steps.items():
             seconds, size = figures["seconds"], figures["bytes"] / pairs
-            yield f"{pairs:<10} {step:22} {seconds:8.1f} {pairs / seconds:9.0f} {figures['peak_mb']:9.0f} {size:14.0f}"
+            speed, cpu, memory = pairs / seconds, figures["cpu_seconds"], figures["peak_mb"]
+            yield f"{pairs:<10} {step:22} {seconds:8.1f} {cpu:9.1f} {speed:9.0f} {memory:9.0f} {size:14.0f}"
 
 
 def model_rows(measured: dict[int, dict[str, Any]]) -> Iterator[str]:
     """The table of the cost model: hours of one core, memory of one process, and bytes."""
-    if len(measured) < 2:
+    fewer, more = sorted(measured)[-2:] if len(measured) > 1 else (0, 0)
+    if more < max(_LEAST, _LEAST_RATIO * fewer):
+        needed = f"two numbers of pairs, {_LEAST_RATIO} times apart, the larger at least {_LEAST}"
+        yield f"\nno cost model: it needs {needed}"
         return
-    fewer, more = sorted(measured)[-2:]
     yield "\npairs      step                 core hours   one process' GB        GB written"
     for pairs, step in itertools.product(_MODELLED, (_LISTING, *STEPS)):
         low, high = measured[fewer][step], measured[more][step]
         values = {key: _on_line(fewer, low[key], more, high[key], pairs) for key in low}
-        hours, memory, size = values["seconds"] / 3600, values["peak_mb"] / 1000, values["bytes"] / 1e9
+        hours, memory, size = values["cpu_seconds"] / 3600, values["peak_mb"] / 1000, values["bytes"] / 1e9
         yield f"{pairs:<10.0e} {step:22} {hours:8.2f} {memory:16.1f} {size:17.1f}"
 
 
@@ -97,7 +102,7 @@ def _on_line(x0: float, y0: float, x1: float, y1: float, x: float) -> float:
 
 
 class MemoryBySteps:
-    """The peak of memory in each step, and its seconds."""
+    """The peak of memory in each step, its seconds, and those of the CPU."""
 
     def __init__(self) -> None:
         self.figures: dict[str, dict[str, float]] = {}
@@ -105,10 +110,14 @@ class MemoryBySteps:
     @contextlib.contextmanager
     def around(self, step: str) -> Iterator[None]:
         """Measures one step."""
-        memory, began = PeakMemory(), time.monotonic()
+        memory, began, cpu_before = PeakMemory(), time.monotonic(), time.process_time()
         with memory:
             yield
-        self.figures[step] = {"seconds": time.monotonic() - began, "peak_mb": memory.megabytes}
+        self.figures[step] = {
+            "seconds": time.monotonic() - began,
+            "cpu_seconds": time.process_time() - cpu_before,
+            "peak_mb": memory.megabytes,
+        }
 
 
 def _measure(arguments: argparse.Namespace, pairs: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 
 from common.records import MAX_FOLDS
 from pipeline.config.run_config import load_config
@@ -98,3 +99,10 @@ def test_a_component_without_a_record_is_an_error() -> None:
     assert display_name(TRAINER.component) == "Train"
     with pytest.raises(ValueError, match=r"Unheard has no record in pipeline/dag/steps.py"):
         display_name("Unheard")
+
+
+def test_the_steps_on_beam_are_those_whose_executors_build_a_beam_pipeline(components: dict[str, Any]) -> None:
+    on_beam = {
+        name for name, step in components.items() if issubclass(step.EXECUTOR_SPEC.executor_class, BaseBeamExecutor)
+    }
+    assert {step.component for step in STEPS if step.on_beam} == on_beam

@@ -48,14 +48,11 @@ def test_the_content_is_that_of_the_file(data: bytes) -> None:
         b"",
         b"{",
         b'{"a"}',
-        b'{"a": 1,}',
         b'{"a": 1 "b": 2}',
         b"{a: 1}",
         b"{} x",
-        b'{"annotations": [1,]}',
         b'{"annotations": [1 2]}',
         b'{"annotations": [',
-        b'{"annotations": [1],}',
         b"\xff",
         b'{"annotations": [' + b"[" * 100_000,
     ],
@@ -66,6 +63,14 @@ def test_a_damaged_file_is_told_with_the_same_words(data: bytes) -> None:
     with pytest.raises(UserError) as in_parts:
         visited(data)
     assert str(in_parts.value) == str(whole.value)
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1,}', b'{"annotations": [1,]}', b'{"annotations": [1],}'])
+def test_a_comma_too_many_is_told_with_its_place(data: bytes) -> None:
+    """In words of its own: those of Python's `json` differ between 3.12 and 3.13."""
+    for read in (lambda: read_json(data, "file"), lambda: visited(data)):
+        with pytest.raises(UserError, match=r"file is not JSON: .+ column \d+"):
+            read()
 
 
 def test_a_key_that_is_written_twice_is_remembered() -> None:

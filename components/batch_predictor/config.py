@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -72,3 +73,12 @@ class BatchPredictionConfig(Settings):
         le=1,
         description="Largest share of images that may be rejected; above it the prediction stops with an error.",
     )
+
+    def with_absolute_paths(self) -> BatchPredictionConfig:
+        """Returns the configuration with relative paths resolved in the current folder."""
+        source = self.source.model_copy(update={"root": _absolute(self.source.root)})
+        return self.model_copy(update={"source": source, "out": _absolute(self.out)})
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).expanduser().absolute())

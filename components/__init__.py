@@ -2,8 +2,8 @@
 
 `example_gen` → `statistics` → `schema_importer` → `data_gate` → `transform` → `tuner` → `trainer` →
 (`cross_validator` → `ensemble` →) `baseline` → `evaluator` → `serving_check` → `pusher` → `report` →
-(`batch_predictor`).  `tuner` and `batch_predictor` run only if they are configured, and `cross_validator` and `ensemble` if
-the data is divided into folds.
+(`batch_predictor`).  `tuner` and `batch_predictor` run only if they are configured, and `cross_validator` and
+`ensemble` if the data is divided into folds.
 In each folder `component.py` declares the step to TFX, `executor.py` runs it, and the other modules hold the domain
 logic: they do not depend on TFX and are tested without it.
 """

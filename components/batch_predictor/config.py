@@ -59,7 +59,11 @@ class BatchPredictionConfig(Settings):
     """Prediction of many images into a folder, which is continued when it is interrupted."""
 
     source: Source = Field(description="The images.", examples=["{root: data/new}"])
-    out: str = Field(description="Folder for masks and index (local, gs:// or s3://).", examples=["predictions"])
+    out: str = Field(
+        description="Folder for masks and index (local, gs:// or s3://), of one version each: `{version}` is the "
+        "version that predicts.",
+        examples=["predictions/{version}"],
+    )
     batch_size: int = Field(default=8, ge=1, le=1024, description="Most images that the model gets at a time.")
     batch_pixels: int = Field(
         default=16_000_000,
@@ -73,6 +77,10 @@ class BatchPredictionConfig(Settings):
         le=1,
         description="Largest share of images that may be rejected; above it the prediction stops with an error.",
     )
+
+    def at_version(self, version: int) -> BatchPredictionConfig:
+        """Returns the configuration with the number in the place of `{version}`."""
+        return self.model_copy(update={"out": self.out.replace("{version}", str(version))})
 
     def with_absolute_paths(self) -> BatchPredictionConfig:
         """Returns the configuration with relative paths resolved in the current folder."""

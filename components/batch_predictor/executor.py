@@ -45,7 +45,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             progress.report("nothing is predicted: no version is served")
             _write(artifact.uri, SUMMARY_FILE, Counts().model_dump_json(indent=2).encode())
             return
-        manifest = registry.manifest(served)
+        manifest, config = registry.manifest(served), config.at_version(served)
         counts = predict_all(
             config,
             facts_of_version(manifest),

@@ -78,7 +78,8 @@ def facts_of_saved_model(folder: Path) -> ModelFacts:
         classes = ()
     if SERVING_DEFAULT not in signatures or not classes:
         raise UserError(
-            f"{folder} is not a model that segpipe exported: the signature {SERVING_DEFAULT} or {_CLASS_LIST} is missing"
+            f"{folder} is not a model that segpipe exported: the signature {SERVING_DEFAULT} or {_CLASS_LIST} is "
+            "missing"
         )
     return ModelFacts(
         name=str(folder),
@@ -92,7 +93,7 @@ def facts_of_saved_model(folder: Path) -> ModelFacts:
 
 @contextmanager
 def fetched(registry: Registry, manifest: Manifest, out: OutFolder) -> Iterator[ModelCopy]:
-    """Copies a version, checked by its hashes, into the output folder, which all workers see, while the context is open.
+    """Copies a version, checked by its hashes, into the output folder, which all workers see, for the context's time.
 
     Raises:
         UserError: its files are not those that were pushed.

@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.records import IMAGE_ENCODED, IMAGE_ID
 from components.batch_predictor.config import AnySource, RecordsSource
 from components.batch_predictor.encoding import EncodedImage, RejectedImageError, encode_file, encode_record
-from components.batch_predictor.entries import Entry, Item
+from components.batch_predictor.entries import Entry, Item, Status
 from components.batch_predictor.origin import ModelFacts
 from components.example_gen.files import Folder, escape_of, open_folder
 from components.example_gen.quarantine import Reason
@@ -52,7 +52,7 @@ class ImageOpener:
         except RejectedImageError as rejected:
             return rejection(item, str(rejected))
         except RejectionError as rejected:  # While it was read.
-            status = "unreadable" if rejected.reason is Reason.UNREADABLE else "rejected"
+            status: Status = "unreadable" if rejected.reason is Reason.UNREADABLE else "rejected"
             return Entry(path=item.path, status=status, reason=rejected.detail, state=item.state)
 
     def _in_record_file(self, file: Item) -> Iterator[OpenedImage]:
@@ -74,7 +74,7 @@ def rejection(item: Item, reason: str) -> Entry:
 
 def _opened_record(record: bytes, file: str, number: int) -> OpenedImage:
     features = tf.train.Example.FromString(record).features.feature
-    image, name = (_only_value(features, key) for key in (IMAGE_ENCODED, IMAGE_ID))
+    image, name = _only_value(features, IMAGE_ENCODED), _only_value(features, IMAGE_ID)
     if image is None or name is None:
         raise UserError(
             f"record {number} of {file} has no {IMAGE_ENCODED} or {IMAGE_ID}: it is not one that ingestion wrote; name "

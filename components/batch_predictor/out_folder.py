@@ -77,7 +77,7 @@ class OutFolder:
         """Returns the names of the files directly in `folder`; none if it does not exist."""
         if not self.is_remote:
             path = Path(self.root, folder)
-            return sorted(os.listdir(path)) if path.is_dir() else []
+            return sorted(one.name for one in path.iterdir()) if path.is_dir() else []
         [matched] = FileSystems.match([self.address(f"{folder}/*")])
         return sorted(file.path.rpartition("/")[2] for file in matched.metadata_list)
 
@@ -122,12 +122,13 @@ def locked(out: OutFolder) -> Iterator[None]:
     if out.is_remote:
         yield
         return
+    path = Path(out.root, _LOCK)
     try:
-        Path(out.root).mkdir(parents=True, exist_ok=True)
-        lock = Path(out.root, _LOCK).open("w")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     except OSError as error:
         raise UserError(f"cannot write the folder {out.root}: {error.strerror}; name another output folder") from None
-    with lock:
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -69,7 +69,7 @@ class _PredictShard(beam.DoFn):
 
 def _list(job: Job) -> Iterator[tuple[int, tuple[str, str, str]]]:
     for item in list_items(job.config.source, job.config.out):
-        yield shard_of(item.path, job.origin.shards), tuple(item)
+        yield shard_of(item.path, job.origin.shards), (item.path, item.state, item.problem)
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:

@@ -24,7 +24,9 @@ REJECTED = 3
     metavar="GLOB",
     help="Images (or record files) in a folder SOURCE, such as '**/*.jpg'; may be repeated.  [default: all]",
 )
-@click.option("--column", default="image", show_default=True, help="Column of a manifest SOURCE with the images' paths.")
+@click.option(
+    "--column", default="image", show_default=True, help="Column of a manifest SOURCE with the images' paths."
+)
 @click.option(
     "--root", metavar="FOLDER", help="Folder that a manifest's paths are relative to.  [default: that of the manifest]"
 )
@@ -35,7 +37,9 @@ REJECTED = 3
     show_default=True,
     help="Stop if a larger share of the images is rejected.",
 )
-@click.option("--batch", "batch_size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images a batch.")
+@click.option(
+    "--batch", "batch_size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images a batch."
+)
 @click.option("--overwrite", is_flag=True, help="Remove what FOLDER has of earlier batch predictions first.")
 @set_option
 @handle_errors

@@ -34,7 +34,8 @@ class RunValues:
         holdings_state: See `RunState`.
         search_settings: JSON of the Tuner's `custom_config`, as TFX's Tuner writes it.
         trainer_settings: JSON of the Trainer's `custom_config`, as TFX's Trainer writes it.
-        run_config: The configuration without the keys about where it runs and what is done with the model, for the manifest and the report.
+        run_config: The configuration without the keys about where it runs and what the model is used for, for the
+            manifest and the report.
     """
 
     data_config: str

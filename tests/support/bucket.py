@@ -25,6 +25,18 @@ class BucketFileSystem(LocalFileSystem):
     def exists(self, path: str) -> bool:
         return super().exists(_local(path))
 
+    def size(self, path: str) -> int:
+        return super().size(_local(path))
+
+    def last_updated(self, path: str) -> float:
+        return super().last_updated(_local(path))
+
+    def create(self, path: str, *arguments: Any, **options: Any) -> Any:
+        return super().create(_local(path), *arguments, **options)
+
+    def delete(self, paths: list[str]) -> None:
+        super().delete([_local(path) for path in paths])
+
     def _path_open(self, path: str, *arguments: Any, **options: Any) -> Any:
         return super()._path_open(_local(path), *arguments, **options)
 

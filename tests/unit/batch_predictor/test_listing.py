@@ -29,7 +29,10 @@ def test_images_are_listed_with_their_folders_and_nothing_else_is(tmp_path: Path
 
 def test_globs_choose_among_them_and_each_is_listed_once(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "deep/b.png", "deep/c.jpg", "deep/deeper/d.jpg")
-    assert paths(ImagesSource(root=str(tmp_path), images=("deep/*.jpg", "**/*.jpg"))) == ["deep/c.jpg", "deep/deeper/d.jpg"]
+    assert paths(ImagesSource(root=str(tmp_path), images=("deep/*.jpg", "**/*.jpg"))) == [
+        "deep/c.jpg",
+        "deep/deeper/d.jpg",
+    ]
 
 
 def test_the_state_changes_with_the_file(tmp_path: Path) -> None:

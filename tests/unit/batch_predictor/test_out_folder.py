@@ -60,8 +60,16 @@ def test_a_folder_keeps_its_model_source_and_number_of_shards(out: OutFolder) ->
 @pytest.mark.parametrize(
     ("model", "source", "words"),
     [
-        (MODEL.model_copy(update={"version": 4, "content_hash": "f" * 60}), SOURCE, r"version 3 of pets \(abcabcabcabc\)"),
-        (MODEL, ImagesSource(root="/other"), "predictions of images .* in /data, and this call is for images .* in /other"),
+        (
+            MODEL.model_copy(update={"version": 4, "content_hash": "f" * 60}),
+            SOURCE,
+            r"version 3 of pets \(abcabcabcabc\)",
+        ),
+        (
+            MODEL,
+            ImagesSource(root="/other"),
+            "predictions of images .* in /data, and this call is for images .* in /other",
+        ),
         (MODEL, RecordsSource(root="/data"), "name another output folder, or remove them with --overwrite"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -137,6 +136,6 @@ def test_a_geotiff_is_left_to_the_scenes(predict: Predict, photos: Path, tmp_pat
 
 def test_the_folder_may_have_wildcard_characters(predict: Predict, photos: Path, tmp_path: Path) -> None:
     odd = tmp_path / "ä b [1] *"
-    os.rename(photos, odd)
+    photos.rename(odd)
     assert predict({"root": str(odd)}, out=str(tmp_path / "out [2]")).predicted == 4
     assert (tmp_path / "out [2]" / "masks" / "deep" / "b.png.mask.png").is_file()

@@ -90,10 +90,10 @@ class OutFolder:
             else:
                 target.unlink(missing_ok=True)
             return
-        patterns = [self.address(path), self.address(f"{path}/**")]
-        found = [file.path for matched in FileSystems.match(patterns) for file in matched.metadata_list]
-        if found:
-            FileSystems.delete(found)
+        for pattern in (path, f"{path}/**"):
+            [matched] = FileSystems.match([self.address(pattern)])
+            if matched.metadata_list:
+                FileSystems.delete([file.path for file in matched.metadata_list])
 
     def holds_own(self) -> bool:
         """Whether something lies where a call writes."""

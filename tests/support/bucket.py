@@ -25,11 +25,9 @@ class BucketFileSystem(LocalFileSystem):
     def exists(self, path: str) -> bool:
         return super().exists(_local(path))
 
-    def size(self, path: str) -> int:
-        return super().size(_local(path))
-
-    def last_updated(self, path: str) -> float:
-        return super().last_updated(_local(path))
+    def metadata(self, path: str) -> FileMetadata:
+        found = super().metadata(_local(path))
+        return FileMetadata(path, found.size_in_bytes, found.last_updated_in_seconds)
 
     def create(self, path: str, *arguments: Any, **options: Any) -> Any:
         return super().create(_local(path), *arguments, **options)

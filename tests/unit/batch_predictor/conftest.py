@@ -1,4 +1,4 @@
-"""Images, and a registry whose model is sensitive to where in an image a pixel is."""
+"""Images, and registries of models that predict them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from components.batch_predictor.model_copy import facts_of_version, fetched, ser
 from components.batch_predictor.run import predict_all
 from registry.store import Registry
 from tests.support.made_once import made_once
+from tests.support.mask_model import mask_registry
 from tests.support.scenes import blocky_image, scene_registry
 
 Predict = Callable[..., Counts]
@@ -31,8 +32,14 @@ def write_image(path: Path, height: int = 40, width: int = 56) -> Path:
 
 @pytest.fixture(scope="session")
 def resizing(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """A registry of a model that resizes images."""
+    """A registry of an exported model that resizes images, and is sensitive to where in an image a pixel is."""
     return Registry(made_once(tmp_path_factory, "resizing", lambda folder: scene_registry(folder, mode="resize").uri))
+
+
+@pytest.fixture(scope="session")
+def masking(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """A registry of a model that has the signature of an exported one, and loads in an instant."""
+    return Registry(made_once(tmp_path_factory, "masking", lambda folder: mask_registry(folder / "registry").uri))
 
 
 @pytest.fixture
@@ -46,10 +53,10 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def predict(resizing: Registry, tmp_path: Path) -> Predict:
+def predict(masking: Registry, tmp_path: Path) -> Predict:
     """Predicts a source into `tmp_path/out`, on Beam in this process."""
 
-    def run(source: Any, registry: Registry = resizing, overwrite: bool = False, **settings: Any) -> Counts:
+    def run(source: Any, registry: Registry = masking, overwrite: bool = False, **settings: Any) -> Counts:
         manifest = served_version(registry)
         config = BatchPredictionConfig.model_validate({"out": str(tmp_path / "out"), "source": source, **settings})
         return predict_all(

@@ -33,9 +33,9 @@ def do(registry: Registry, photos: Path, folder: Path, served: int | None) -> Ba
 
 
 def test_the_served_version_predicts_and_the_artifact_has_the_account(
-    resizing: Registry, photos: Path, tmp_path: Path
+    masking: Registry, photos: Path, tmp_path: Path
 ) -> None:
-    artifact = do(resizing, photos, tmp_path, served=1)
+    artifact = do(masking, photos, tmp_path, served=1)
     assert (tmp_path / "out" / "1" / "masks" / "deep" / "b.png.mask.png").is_file()
     assert artifact.get_int_custom_property("predicted") == 4
     assert artifact.get_string_custom_property("model_version") == "1"
@@ -44,10 +44,10 @@ def test_the_served_version_predicts_and_the_artifact_has_the_account(
 
 
 def test_nothing_is_predicted_where_nothing_is_served(
-    resizing: Registry, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    masking: Registry, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    artifact = do(resizing, photos, tmp_path, served=None)
+    artifact = do(masking, photos, tmp_path, served=None)
     assert "nothing is predicted: no version is served" in caplog.messages
     assert Counts.model_validate_json(Path(artifact.uri, "summary.json").read_text()).images == 0
     assert not (tmp_path / "out").exists()

@@ -53,7 +53,7 @@ def test_images_that_are_resized(resizing: Registry, predict: Predict, tmp_path:
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.open(tmp_path / "photos" / "2.png").save(tmp_path / "photos" / "turned.jpg", exif=turned)
-    counts = predict({"root": str(tmp_path / "photos")}, batch_size=3)
+    counts = predict({"root": str(tmp_path / "photos")}, resizing, batch_size=3)
     assert (counts.predicted, counts.rejected) == (7, 0)
     assert_as_predicted(resizing, tmp_path / "photos", tmp_path / "out")
 
@@ -77,7 +77,9 @@ def test_bands_of_16_bits_from_tiff_files_and_records(predict: Predict, tmp_path
     with tf.io.TFRecordWriter(str(tmp_path / "records" / "data_tfrecord-00000-of-00001")) as writer:
         for number, (height, width) in enumerate(SIZES):
             image_HWC = np.moveaxis(blocky_image(4, height, width, "uint16", 1000), 0, 2)
-            tifffile.imwrite(tmp_path / "fields" / f"{number}.tif", image_HWC, photometric="minisblack")
+            tifffile.imwrite(
+                tmp_path / "fields" / f"{number}.tif", image_HWC, photometric="minisblack", planarconfig="contig"
+            )
             writer.write(record(f"field {number}", pack_bands(image_HWC[..., [2, 1, 3]])))
     assert predict({"root": str(tmp_path / "fields")}, registry).predicted == len(SIZES)
     assert_as_predicted(registry, tmp_path / "fields", tmp_path / "out")

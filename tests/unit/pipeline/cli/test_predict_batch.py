@@ -26,7 +26,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("source", "options", "meant"),
     [
         ("photos", NONE, {"type": "images", "root": "photos"}),
-        ("photos", SourceOptions(("*.png",), "image", None), {"type": "images", "root": "photos", "images": ("*.png",)}),
+        (
+            "photos",
+            SourceOptions(("*.png",), "image", None),
+            {"type": "images", "root": "photos", "images": ("*.png",)},
+        ),
         ("photos/**/*.png", NONE, {"type": "images", "root": "photos", "images": ("**/*.png",)}),
         ("photos/a.png", NONE, {"type": "images", "root": "photos", "images": ("a.png",)}),
         ("gs://bucket/photos", NONE, {"type": "images", "root": "gs://bucket/photos"}),
@@ -66,7 +70,7 @@ def test_what_does_not_fit_is_refused(here: Path, source: str, options: SourceOp
     [
         ("nowhere", (), "MODEL nowhere is not a configuration .* a registry, or the folder of a SavedModel"),
         ("nowhere.yaml", (), "cannot read the configuration nowhere.yaml"),
-        ("photos", ("beam.workers=0",), "--set: beam.workers must be from 1 to 1024"),
+        ("photos", ("beam.workers=0",), "--set: beam.workers: must be from 1 to 1024"),
         ("photos", ("trainer.epochs=5",), "trainer"),
     ],
 )

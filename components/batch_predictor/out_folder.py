@@ -19,9 +19,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from typing import Any
 
 from common.errors import UserError
 
@@ -29,6 +27,7 @@ ORIGIN_FILE = "predictions.json"
 REJECTED_FILE = "rejected.jsonl"
 SUMMARY_FILE = "summary.json"
 MASKS, INDEX = "masks", "index"
+_PLAIN = "uncompressed"  # Beam would guess a compression by the suffix.
 _JOURNAL, _STAGING, _LOCK = ".journal", ".staging", ".lock"
 _OWN = (MASKS, INDEX, _JOURNAL, _STAGING, REJECTED_FILE, SUMMARY_FILE, ORIGIN_FILE)
 """What a call writes, and what `--overwrite` removes; the origin is last, as it says that the others are ours."""
@@ -49,7 +48,7 @@ class OutFolder:
     def write(self, path: str, data: bytes) -> None:
         """Writes a file; it appears when it is complete."""
         if self.is_remote:
-            with FileSystems.create(self.address(path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            with _file_systems().create(self.address(path), compression_type=_PLAIN) as file:
                 file.write(data)
             return
         target, staging = Path(self.root, path), Path(self.root, _STAGING)
@@ -67,9 +66,9 @@ class OutFolder:
         """
         if not self.is_remote:
             return Path(self.root, path).read_bytes()
-        if not FileSystems.exists(self.address(path)):
+        if not _file_systems().exists(self.address(path)):
             raise FileNotFoundError(self.address(path))
-        with FileSystems.open(self.address(path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with _file_systems().open(self.address(path), compression_type=_PLAIN) as file:
             data: bytes = file.read()
             return data
 
@@ -78,8 +77,7 @@ class OutFolder:
         if not self.is_remote:
             path = Path(self.root, folder)
             return sorted(one.name for one in path.iterdir()) if path.is_dir() else []
-        [matched] = FileSystems.match([self.address(f"{folder}/*")])
-        return sorted(file.path.rpartition("/")[2] for file in matched.metadata_list)
+        return sorted(path.rpartition("/")[2] for path in self._matching(f"{folder}/*"))
 
     def remove(self, path: str) -> None:
         """Removes a file, or a folder with all that is in it; nothing happens if there is none."""
@@ -91,14 +89,13 @@ class OutFolder:
                 target.unlink(missing_ok=True)
             return
         for pattern in (path, f"{path}/**"):
-            [matched] = FileSystems.match([self.address(pattern)])
-            if matched.metadata_list:
-                FileSystems.delete([file.path for file in matched.metadata_list])
+            if found := self._matching(pattern):
+                _file_systems().delete(found)
 
     def holds_own(self) -> bool:
         """Whether something lies where a call writes."""
         if self.is_remote:
-            return any(matched.metadata_list for matched in FileSystems.match([self.address(one) for one in _OWN]))
+            return any(self._matching(path) or self._matching(f"{path}/**") for path in _OWN)
         return any(os.path.lexists(self.address(path)) for path in _OWN)
 
     def clear(self) -> None:
@@ -110,6 +107,11 @@ class OutFolder:
         """Removes what an interrupted call has left unfinished; rows of the journal stay."""
         if not self.is_remote:
             self.remove(_STAGING)
+
+    def _matching(self, pattern: str) -> list[str]:
+        """Returns the addresses of the objects of a bucket that match a pattern."""
+        [matched] = _file_systems().match([self.address(pattern)])
+        return [file.path for file in matched.metadata_list]
 
 
 @contextmanager
@@ -152,8 +154,15 @@ def read_or_none(out: OutFolder, path: str) -> bytes | None:
     """Returns a file's content; `None` if it does not exist."""
     try:
         return out.read(path)
-    except (FileNotFoundError, BeamIOError):
+    except FileNotFoundError:
         return None
+
+
+def _file_systems() -> Any:
+    """Returns Beam's file systems, which are imported for a bucket only: the import takes seconds."""
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems
 
 
 def _is_remote(root: str) -> bool:

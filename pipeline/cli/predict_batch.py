@@ -133,8 +133,8 @@ def predict_into(model: OpenedModel, config: Mapping[str, Any], overwrite: bool)
     from pipeline.cli.console import StepWatcher, quiet_streams
 
     settings = BatchPredictionConfig.model_validate(config).with_absolute_paths()
-    check_engine(model.beam)
     with interrupted_by_sigterm(), quiet_streams(_log_file(settings.out)) as console:
+        check_engine(model.beam)
         watcher = StepWatcher(console, str)
         with watcher.watching(), beam_engine(model.beam) as arguments, watcher.step("predict", lambda _: False):
             counts = _run(model, settings, arguments, overwrite)

@@ -120,11 +120,14 @@ class ShardPredictor:
 
         counts = Counts()
         ordered = sorted(items)
-        for entries in self._predict(unsettled(self._opener.open(ordered))):
-            account.add(entries)
-            counts += count_of(entries)
-            self._count(len(entries))
-            self._share.add(entries)
+        try:
+            for entries in self._predict(unsettled(self._opener.open(ordered))):
+                account.add(entries)
+                counts += count_of(entries)
+                self._count(len(entries))
+                self._share.add(entries)
+        finally:
+            account.save()
         account.finish()
         self._count(len(kept) + repeated)
         return counts + count_of(kept, kept=True) + Counts(repeated=repeated)
@@ -181,9 +184,14 @@ class _Account:
             self._note(entry)
             self._fresh.append(entry)
         if len(self._fresh) >= _ROWS or time.monotonic() - self._written > _SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Writes the rows that are not in the journal yet."""
+        if self._fresh:
             lines = [entry.model_dump_json().encode() + b"\n" for entry in self._fresh]
             self._out.write(f"{self._journal}/{uuid.uuid4().hex}.jsonl", b"".join(lines))
-            self._fresh, self._written = [], time.monotonic()
+        self._fresh, self._written = [], time.monotonic()
 
     def finish(self) -> None:
         """Writes the part of the index, which takes the journal's place."""

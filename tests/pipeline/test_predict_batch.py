@@ -54,7 +54,7 @@ def test_it_goes_on_after_ctrl_c_and_two_workers_give_the_same_files(
     arguments = command("predict-batch", registry.uri, photos, "--out", parts, "--batch", "1")
     started = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 500
-    while len(list(parts.glob(".journal/*/*.jsonl"))) < 1:
+    while len(list(parts.glob("masks/*.png"))) < 20:
         assert started.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     started.send_signal(signal.SIGINT)
@@ -65,7 +65,7 @@ def test_it_goes_on_after_ctrl_c_and_two_workers_give_the_same_files(
     again = segpipe("predict-batch", registry.uri, photos, "--out", parts, "--batch", "1")
     assert again.returncode == 3, again.stderr
     found = re.search(r"(\d+) predicted by .*, (\d+) already there, 4 rejected", again.stdout)
-    assert found and int(found[2]) >= 60 and int(found[1]) + int(found[2]) == IMAGES - 4
+    assert found and int(found[2]) >= 10 and int(found[1]) + int(found[2]) == IMAGES - 4
     assert masks(parts) == masks(whole)
     for path in ("rejected.jsonl", *(f"index/{part.name}" for part in (whole / "index").iterdir())):
         assert (parts / path).read_bytes() == (whole / path).read_bytes(), path

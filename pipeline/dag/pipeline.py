@@ -164,6 +164,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
             "code": code_digest(TRANSFORM),
         },
         disable_statistics=True,
+        disable_analyzer_cache=True,  # No step reads it, and to write it costs a trace and a dozen stages of Beam.
     )
     transform.add_upstream_node(data.gate)
     records = {

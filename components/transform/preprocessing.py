@@ -91,7 +91,7 @@ def _resized(
 
 @functools.cache
 def _rgb_images(height: int, width: int, aspect: str) -> _InBatch:
-    """Returns `_images` of 8-bit RGB as a function that is traced once: TFX traces `preprocessing_fn` ten times."""
+    """Returns `_images` of 8-bit RGB as a function that is traced once: TFX traces `preprocessing_fn` nine times."""
     traced: _InBatch = traced_once(FILES)(_images(RGB_SOURCE, height, width, aspect))
     return traced
 

@@ -88,5 +88,5 @@ def _opened_record(record: bytes, file: str, number: int) -> OpenedImage:
 
 
 def _only_value(features: Mapping[str, tf.train.Feature], key: str) -> bytes | None:
-    values = features[key].bytes_list.value if key in features else ()
+    values: list[bytes] = list(features[key].bytes_list.value) if key in features else []
     return values[0] if len(values) == 1 else None

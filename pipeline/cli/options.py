@@ -106,8 +106,8 @@ def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             _end_interrupted(output_closed())
         except Exception as error:  # noqa: BLE001  # Any error becomes one sentence.
-            if interruption := interruption_in(error):
-                _end_interrupted(interruption)
+            if wrapped_by_beam := interruption_in(error):
+                _end_interrupted(wrapped_by_beam)
             if debug:
                 traceback.print_exc()
             click.echo(f"error: {without_aliases(_sentence(error))}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,25 @@ class Interruption(KeyboardInterrupt):
 def output_closed() -> Interruption:
     """Returns the interruption for a closed pipe, as in `segpipe versions | head -1`."""
     return Interruption("stopped, because the reader of its output has closed it", signal.SIGPIPE)
+
+
+_TOLD = re.compile(
+    r"^(?:RuntimeError: )?(?:KeyboardInterrupt|common\.interruption\.Interruption: (.+?))(?: \[while running .*)?$",
+    re.MULTILINE,
+)
+"""An interruption in the text of an error, in which Beam names the transform."""
+
+
+def interruption_in(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Returns the interruption in the chain of causes: Beam turns what interrupts a step into an error of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        told = _TOLD.search(str(error)) if isinstance(error, RuntimeError) else None
+        if told:
+            return Interruption(told[1], signal.SIGTERM) if told[1] else KeyboardInterrupt()
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager

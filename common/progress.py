@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 LOGGER_NAME = "segpipe.progress"
 COUNTED = "counted"
-"""Attribute of a log record that counts: the verb, how many are done, and the total."""
+"""Attribute of a log record that counts: the verb, how many are done, the total, and what is counted."""
 _logger = logging.getLogger(LOGGER_NAME)
 _part: ContextVar[str] = ContextVar("part", default="")
 
@@ -32,14 +32,15 @@ def update(message: str) -> None:
     _logger.info(f"{part}: {message}" if part else message, extra={"transient": True})
 
 
-def count(verb: str, done: int, total: int) -> None:
+def count(verb: str, done: int, total: int, things: str = "pairs") -> None:
     """Reports a count, a transient state; the counts of several processes can be added up."""
-    _logger.info(counted_text(verb, done, total), extra={"transient": True, COUNTED: (verb, done, total)})
+    counted = (verb, done, total, things)
+    _logger.info(counted_text(*counted), extra={"transient": True, COUNTED: counted})
 
 
-def counted_text(verb: str, done: int, total: int) -> str:
+def counted_text(verb: str, done: int, total: int, things: str) -> str:
     """Returns the message of a count."""
-    return f"{verb} {done} of {total} pairs"
+    return f"{verb} {done} of {total} {things}"
 
 
 @contextmanager

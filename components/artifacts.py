@@ -31,6 +31,14 @@ class CrossValidationResult(artifact.Artifact):
     TYPE_NAME = "segpipe.CrossValidationResult"
 
 
+class BatchPredictions(artifact.Artifact):
+    """Account of a batch prediction: `summary.json`, a `components.batch_predictor.entries.Counts`, and copies of
+    `rejected.jsonl` and the index; the masks are in the configured folder.
+    """
+
+    TYPE_NAME = "segpipe.BatchPredictions"
+
+
 class Report(artifact.Artifact):
     """One self-contained HTML page, `report.html`."""
 
@@ -55,4 +63,13 @@ class ConfusionMatrix(artifact.Artifact):
     TYPE_NAME = "system.ClassificationMetrics"
 
 
-OWN_TYPES = (Quarantine, GateResult, CrossValidationResult, Report, Summary, Metrics, ConfusionMatrix)
+OWN_TYPES = (
+    Quarantine,
+    GateResult,
+    CrossValidationResult,
+    BatchPredictions,
+    Report,
+    Summary,
+    Metrics,
+    ConfusionMatrix,
+)

@@ -9,7 +9,7 @@ REFUSED = "picture refused: "
 """How each refusal begins, as in `common.decompression_bomb`."""
 
 _GRAPH = re.compile(r"\{\{[^{}]*\}\}|\[\[.*?\]\]")
-_FRAMES = ("Graph execution error", "Detected at node", "Original stack trace", 'File "')
+_FRAMES = ("Graph execution error", "Detected at node", "Original stack trace", 'File "', "<stack traces unavailable>")
 _DECODERS = (
     ("Invalid JPEG", "the JPEG data is damaged or ends early"),
     ("jpeg::Uncompress failed", "the JPEG data is damaged or ends early"),

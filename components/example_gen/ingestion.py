@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -13,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from common.errors import UserError
+from common.map_ahead import map_ahead
 from common.records import SPLITS
 from components.example_gen.band_images import canonical_bands, tone
 from components.example_gen.class_stratification import stratify_by_classes
@@ -41,8 +39,6 @@ from components.example_gen.splits import (
 )
 from components.example_gen.stratification import stratify
 
-_THREADS = 8
-_T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
@@ -248,20 +244,3 @@ def _facts(path: str, mask: CanonicalMask, measures: Measures) -> MaskFacts:
         classes=int((measures.class_pixels > 0).sum()),
         has_void=measures.void_pixels > 0,
     )
-
-
-def map_ahead(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """`map(work, items)` in a few threads: decoding, hashing and reading release Python's lock."""
-    threads = min(_THREADS, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[_R]] = deque()
-        try:
-            for item in items:
-                ahead.append(pool.submit(work, item))
-                if len(ahead) >= 2 * threads:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()

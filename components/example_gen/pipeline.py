@@ -22,9 +22,9 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.utils.shared import Shared
 
+from common.progress_counter import ProgressCounter
 from common.records import SPLITS
 from components.example_gen.config import Labels
-from components.example_gen.counter import ProgressCounter
 from components.example_gen.ingestion import Ingestion
 from components.example_gen.pairing import Listing, Pair
 from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Quarantined

@@ -18,8 +18,8 @@ class WorkerReports(logging.Handler):
         """Passes on a record of a worker to this process' handlers."""
         counted = getattr(record, progress.COUNTED, None)
         if counted is not None:
-            verb, done, total = counted
+            verb, done, total, things = counted
             by_worker = self._done.setdefault((verb, total), {})
             by_worker[record.process] = done
-            record.msg = progress.counted_text(verb, sum(by_worker.values()), total)
+            record.msg = progress.counted_text(verb, sum(by_worker.values()), total, things)
         logging.getLogger(record.name).handle(record)

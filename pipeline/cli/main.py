@@ -35,6 +35,7 @@ from pipeline.cli.options import (
     set_option,
 )
 from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.predict_batch_command import predict_batch
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
 from pipeline.cli.weights_command import convert_weights
 
@@ -450,7 +451,8 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-for _command in (beam_server, card, convert_weights, dashboard, diff, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
+_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, predict_batch)
+for _command in (*_COMMANDS, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 
 

@@ -8,12 +8,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from common.errors import UserError, user_error_in
-from common.interruption import Interruption, output_closed
+from common.interruption import Interruption, interruption_in, output_closed
 from common.machine_faults import describe, machine_fault_in
 from common.plain_path import plain_temporary_files, without_aliases
 
@@ -101,13 +101,13 @@ def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             with plain_temporary_files():
                 return command(*args, **kwargs)
-        except Interruption as interruption:
-            _end(interruption.what, interruption.status)
-        except KeyboardInterrupt:
-            _end("interrupted", INTERRUPTED)
+        except KeyboardInterrupt as interruption:
+            _end_interrupted(interruption)
         except BrokenPipeError:
-            _end(output_closed().what, output_closed().status)
+            _end_interrupted(output_closed())
         except Exception as error:  # noqa: BLE001  # Any error becomes one sentence.
+            if wrapped_by_beam := interruption_in(error):
+                _end_interrupted(wrapped_by_beam)
             if debug:
                 traceback.print_exc()
             click.echo(f"error: {without_aliases(_sentence(error))}", err=True)
@@ -123,7 +123,10 @@ def _has_current_folder() -> bool:
         return False
 
 
-def _end(what: str, status: int) -> None:
+def _end_interrupted(interruption: KeyboardInterrupt) -> NoReturn:
+    what, status = "interrupted", INTERRUPTED
+    if isinstance(interruption, Interruption):
+        what, status = interruption.what, interruption.status
     with contextlib.suppress(OSError):
         click.echo(f"{what}; run the same command again to resume", err=True)
     sys.exit(status)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from common.errors import UserError
 from common.settings import Settings, matching
 from common.settings_errors import Mistake, mistakes_in, shortened
 from common.settings_places import parse_place
+from components.batch_predictor.config import BatchPredictionConfig
 from components.data_gate.config import ValidationConfig, check_absent
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
@@ -38,6 +39,8 @@ from pipeline.config.overrides import apply_override
 from pipeline.config.patch import apply_patch, is_patch
 from pipeline.config.sections import settle_empty_sections
 from pipeline.kubeflow.config import KubeflowConfig
+
+_Settings = TypeVar("_Settings", bound=Settings)
 
 
 class RunConfig(Settings):
@@ -82,6 +85,10 @@ class RunConfig(Settings):
     serving_check: ServingCheckConfig | None = Field(
         default=ServingCheckConfig(),
         description="Test of the exported model behind a server before it is pushed; null: no test.",
+    )
+    batch_prediction: BatchPredictionConfig | None = Field(
+        default=None,
+        description="Prediction of many images with the served model at the end of a run; null: none.",
     )
     report: ReportConfig = Field(default=ReportConfig(), description="HTML report.")
     model_card: ModelCardConfig = Field(
@@ -240,7 +247,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     except Mistakes as mistakes:
         found = [(f"line {line}" if line else "", text) for line, text in mistakes.found]
         raise UserError(_format_mistakes(str(path), found)) from None
-    return _made(document, overrides, str(path))
+    return _made(document, overrides, str(path), RunConfig)
 
 
 def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> RunConfig:
@@ -249,17 +256,26 @@ def make_config(raw: dict[str, Any], overrides: Sequence[str], source: str) -> R
     Raises:
         UserError: the configuration is invalid; the text starts with `source` and names the key and its allowed values.
     """
-    return _made(Document(copy.deepcopy(raw)), overrides, source)
+    return _made(Document(copy.deepcopy(raw)), overrides, source, RunConfig)
 
 
-def _made(document: Document, overrides: Sequence[str], source: str) -> RunConfig:
+def make_settings(model: type[_Settings], overrides: Sequence[str]) -> _Settings:
+    """Builds settings of another type than a run's from overrides alone, as `make_config` does.
+
+    Raises:
+        UserError: the settings are invalid.
+    """
+    return _made(Document({}), overrides, "--set", model)
+
+
+def _made(document: Document, overrides: Sequence[str], source: str, model: type[_Settings]) -> _Settings:
     for override in overrides:
-        (apply_patch if is_patch(override) else apply_override)(document, override, RunConfig)
-    found = settle_empty_sections(document, RunConfig)
+        (apply_patch if is_patch(override) else apply_override)(document, override, model)
+    found = settle_empty_sections(document, model)
     try:
-        config = RunConfig.model_validate(document.value)
+        config = model.model_validate(document.value)
     except ValidationError as error:
-        found += mistakes_in(error, RunConfig, document.value, document.written)
+        found += mistakes_in(error, model, document.value, document.written)
     except UserError as error:
         found.append(Mistake((), shortened(str(error))))
     if found:

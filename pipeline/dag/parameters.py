@@ -18,8 +18,8 @@ from pipeline.dag.code_digest import code_digest
 from pipeline.dag.run_state import RunState
 from pipeline.dag.steps import TRAINER, TUNER
 
-_WHERE_IT_RUNS = {"beam", "kubeflow"}
-"""Configuration keys that do not affect the model."""
+_NOT_OF_THE_MODEL = {"batch_prediction", "beam", "kubeflow"}
+"""Configuration keys that are neither in the manifest nor in the report."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class RunValues:
         holdings_state: See `RunState`.
         search_settings: JSON of the Tuner's `custom_config`, as TFX's Tuner writes it.
         trainer_settings: JSON of the Trainer's `custom_config`, as TFX's Trainer writes it.
-        run_config: The configuration without the keys about where it runs, for the manifest and the report.
+        run_config: The configuration without the keys about where it runs and what the model is used for, for the
+            manifest and the report.
     """
 
     data_config: str
@@ -61,7 +62,7 @@ def run_values(config: RunConfig, state: RunState) -> RunValues:
         holdings_state=state.holdings_state,
         search_settings=_as_tfx_writes(_search_settings(config, state)),
         trainer_settings=_as_tfx_writes(_trainer_settings(config, state)),
-        run_config=config.model_dump_json(by_alias=True, exclude=_WHERE_IT_RUNS),
+        run_config=config.model_dump_json(by_alias=True, exclude=_NOT_OF_THE_MODEL),
     )
 
 

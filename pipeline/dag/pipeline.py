@@ -19,6 +19,7 @@ from tfx.proto import trainer_pb2
 
 from components import component_keys as keys
 from components.baseline.component import Baseline
+from components.batch_predictor.component import BatchPredictor
 from components.cross_validator.component import CrossValidator
 from components.data_gate.component import DataGate
 from components.ensemble.component import Ensemble
@@ -39,6 +40,7 @@ from pipeline.dag.run_state import RunState
 from pipeline.dag.schema_file import read_schema, with_folds
 from pipeline.dag.steps import (
     BASELINE,
+    BATCH_PREDICTOR,
     CROSS_VALIDATOR,
     DATA_GATE,
     ENSEMBLE,
@@ -106,6 +108,7 @@ class ReleaseSteps(NamedTuple):
     serving_check: ServingCheck | None
     pusher: RegistryPusher
     report: RunReport
+    batch_predictor: BatchPredictor | None
 
 
 def create_steps(config: RunConfig, state: RunState) -> list[BaseNode]:
@@ -161,6 +164,7 @@ def _model_steps(config: RunConfig, values: RunValues, data: DataSteps, baseline
             "code": code_digest(TRANSFORM),
         },
         disable_statistics=True,
+        disable_analyzer_cache=True,  # No step reads it, and to write it costs a trace and a dozen stages of Beam.
     )
     transform.add_upstream_node(data.gate)
     records = {
@@ -251,7 +255,21 @@ def _release_steps(
         run_config=values.run_config,
         code=code_digest(REPORT),
     )
-    return ReleaseSteps(evaluator, check, pusher, report)
+    batch_predictor = _batch_predictor(config, pusher)
+    if batch_predictor:
+        batch_predictor.add_upstream_node(report)  # If it fails, the report is written.
+    return ReleaseSteps(evaluator, check, pusher, report, batch_predictor)
+
+
+def _batch_predictor(config: RunConfig, pusher: RegistryPusher) -> BatchPredictor | None:
+    if config.batch_prediction is None:
+        return None
+    return BatchPredictor(
+        pushed_model=pusher.outputs["pushed_model"],
+        config=config.batch_prediction.with_absolute_paths(),
+        registry=config.registry_uri,
+        code=code_digest(BATCH_PREDICTOR),
+    )
 
 
 def _serving_check(config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps) -> ServingCheck | None:

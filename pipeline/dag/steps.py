@@ -25,6 +25,8 @@ class StepSpec:
         run_values: Run-time parameters: parameter of the component → field of `parameters.RunValues`.
         paths: Configuration keys that may be a path that the step opens in its pod.
         on_beam: Whether the step is a Beam pipeline, which `beam` in the configuration places.
+        cached: Whether an equal earlier execution takes the step's place; not for a step that reads what no parameter
+            names.
     """
 
     component: str
@@ -33,6 +35,7 @@ class StepSpec:
     run_values: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
     on_beam: bool = False
+    cached: bool = True
 
     @property
     def task(self) -> str:
@@ -124,6 +127,14 @@ REPORT = StepSpec(
     entry_points=("components.report.executor",),
     run_values={keys.RUN_CONFIG: "run_config"},
 )
+BATCH_PREDICTOR = StepSpec(
+    "BatchPredictor",
+    "Predict a batch",
+    entry_points=("components.batch_predictor.executor",),
+    paths=(*REGISTRY_PATHS, "batch_prediction.source.root", "batch_prediction.out"),
+    on_beam=True,
+    cached=False,
+)
 
 STEPS = (
     EXAMPLE_GEN,
@@ -142,6 +153,7 @@ STEPS = (
     SERVING_CHECK,
     PUSHER,
     REPORT,
+    BATCH_PREDICTOR,
 )
 """All steps, in the order of the pipeline."""
 

@@ -14,6 +14,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.dag.steps import step_of
+
 WatchStep = Callable[[str], AbstractContextManager[None]]
 """Makes a context manager, entered while the node of the given name runs."""
 
@@ -38,6 +40,8 @@ class StepwiseRunner(LocalDagRunner):
             single.CopyFrom(pipeline)
             del single.nodes[:]
             single.nodes.append(node)
+            if not step_of(node.pipeline_node.node_info.id).cached:
+                single.nodes[0].pipeline_node.execution_options.caching_options.enable_cache = False
             with self._watch_step(node.pipeline_node.node_info.id):
                 super().run_with_ir(single, run_options)
 

@@ -176,3 +176,15 @@ def test_a_model_to_begin_with_is_not_looked_for_on_the_compiling_machine() -> N
 def test_what_could_not_run_is_refused_in_a_sentence(override: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         compile_pipeline(load_config(SAMPLE, [override.replace("@big@", "x" * 140_000)]))
+
+
+def test_a_batch_is_predicted_after_the_push_on_the_volume_and_is_never_cached() -> None:
+    assert "batch-predictor" not in tasks(sample())
+    spec, executors = documents(SAMPLE, "batch_prediction={source: {root: new}, out: 'masks/{version}'}")
+    task = tasks(spec)["batch-predictor"]
+    assert task["inputs"]["artifacts"]["pushed_model"]["taskOutputArtifact"]["producerTask"] == "registry-pusher"
+    assert task["cachingOptions"] == {}
+    config = json.loads(task["inputs"]["parameters"]["batch_config"]["runtimeValue"]["constant"])
+    assert (config["source"]["root"], config["out"]) == ("/mnt/segpipe/new", "/mnt/segpipe/masks/{version}")
+    assert executors["exec-batch-predictor"]["pvcMount"][0]["mountPath"] == "/mnt/segpipe"
+    assert "--runner=FnApiRunner" in spec["deploymentSpec"]["executors"]["exec-batch-predictor"]["container"]["args"]

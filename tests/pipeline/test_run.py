@@ -187,6 +187,18 @@ def test_a_model_that_cannot_be_served_ends_the_run_with_one_sentence(config: Pa
     assert [manifest.version for manifest in registry.versions()] == [1]
 
 
+@pytest.mark.slow
+def test_images_are_predicted_at_the_end_of_a_run_by_the_served_version(root: Path, config: Path) -> None:
+    batch = f"batch_prediction={{source: {{root: '{root}/data/images'}}, out: '{root}/masks/{{version}}'}}"
+    for predicted, kept in ((60, 0), (0, 60)):
+        told = segpipe("run", config, "--set", batch).stdout
+        assert re.search(r"^✓ Predict a batch · [\d.]+ s$", told, re.MULTILINE), told
+        there = f", {kept} already there" if kept else ""
+        assert f"60 images: {predicted} predicted by version 1 of tiny (" in told
+        assert f"){there}\n" in told
+    assert len(list((root / "masks" / "1" / "masks").glob("*.mask.png"))) == 60
+
+
 def test_a_run_that_may_skip_says_that_there_is_nothing_new(config: Path) -> None:
     done = segpipe("run", config, "--set", "when_unchanged=skip")
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,16 @@ class BucketFileSystem(LocalFileSystem):
     def exists(self, path: str) -> bool:
         return super().exists(_local(path))
 
+    def metadata(self, path: str) -> FileMetadata:
+        found = super().metadata(_local(path))
+        return FileMetadata(path, found.size_in_bytes, found.last_updated_in_seconds)
+
+    def create(self, path: str, *arguments: Any, **options: Any) -> Any:
+        return super().create(_local(path), *arguments, **options)
+
+    def delete(self, paths: list[str]) -> None:
+        super().delete([_local(path) for path in paths])
+
     def _path_open(self, path: str, *arguments: Any, **options: Any) -> Any:
         return super()._path_open(_local(path), *arguments, **options)
 

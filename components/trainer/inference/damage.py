@@ -9,9 +9,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from common.decompression_bomb import REFUSED
+from common.traced_once import BYTES, traced_once
 from components.trainer.inference.header import first_of, is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
-from components.trainer.inference.traced_once import BYTES, traced_once
 
 _CUT_OFF = "as after an upload that broke off"
 _CONVERT = "convert it to JPEG or PNG"

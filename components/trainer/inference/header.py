@@ -21,9 +21,9 @@ from common.decompression_bomb import (
     TOO_MUCH_DATA,
     png_bytes,
 )
+from common.traced_once import BYTES, traced_once
 from components.trainer.inference.gif import first_frame_alone, image_size
 from components.trainer.inference.raw import bytes_at, integer_at, occurrences
-from components.trainer.inference.traced_once import BYTES, traced_once
 
 _IHDR = b"\0\0\0\x0dIHDR"
 _JPEG = b"\xff\xd8\xff"

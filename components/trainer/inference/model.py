@@ -48,6 +48,7 @@ from common.signatures import (
     TILES,
     VALUES,
 )
+from common.traced_once import traced_once
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
@@ -55,7 +56,6 @@ from components.trainer.inference.image_reader import encode_bands, image_reader
 from components.trainer.inference.postprocess import Answer, Argmax, answer_spec, at_own_size, encode_mask, make_answer
 from components.trainer.inference.test_time_augmentation import Network, with_test_time_augmentation
 from components.trainer.inference.tiling import Decided, Judged, decide_in_tiles, judge_in_tiles, tiled_size
-from components.trainer.inference.traced_once import traced_once
 from components.trainer.predictions import mean_probabilities_BHWC
 from components.transform import features
 from components.transform.bands import scaled_values

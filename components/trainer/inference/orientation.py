@@ -22,9 +22,9 @@ from common.orientation import (
     SHORT,
     UPRIGHT,
 )
+from common.traced_once import BYTES, traced_once
 from components.trainer.inference.header import is_jpeg, is_png
 from components.trainer.inference.raw import bytes_at, integer_at, joined
-from components.trainer.inference.traced_once import BYTES, traced_once
 from components.transform.image_ops import decode_image
 
 _ENTRY_BYTES = 12

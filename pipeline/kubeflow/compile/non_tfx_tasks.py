@@ -73,7 +73,7 @@ def survey_inputs(config: RunConfig) -> Json:
 
 def survey_container(config: RunConfig) -> Json:
     """Returns the survey's container; its argument is the configuration, to which the run's parameters are applied."""
-    recipe = config.model_dump(mode="json", by_alias=True, exclude={"beam", "kubeflow"})
+    recipe = config.model_dump(mode="json", by_alias=True, exclude={"batch_prediction", "beam", "kubeflow"})
     cluster = config.kubeflow.model_dump(mode="json", exclude_unset=True)
     return _container(config, SURVEY, "--config", json.dumps({**recipe, "kubeflow": cluster}, ensure_ascii=False))
 

@@ -140,7 +140,7 @@ class _Spec:
         artifacts = {name: _artifact(value) for name, value in inputs.get("artifacts", {}).items()}
         asks = any("taskOutputParameter" in value for value in values.values())
         before = {_task_name(name) for name in task.get("dependentTasks", [])} | ({SURVEY} if asks else set())
-        own = self._container_task(_task_name(step), values)
+        own = self._container_task(_task_name(step), values, cache=step_of(step).cached)
         own["taskInfo"] = {"name": step_of(step).display_name}
         own["inputs"] |= {"artifacts": artifacts} if artifacts else {}
         return {**own, "dependentTasks": sorted(before)}

@@ -207,7 +207,7 @@ def test_beam_counts_values_and_palettes_as_a_survey_does(data_set: DataSet, tmp
 def test_a_person_is_told_how_it_went(
     quirky: DataSet, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.example_gen.counter._SECONDS", 0)
+    monkeypatch.setattr("common.progress_counter._SECONDS", 0)
     with caplog.at_level(logging.INFO, logger=progress.LOGGER_NAME):
         ingest(quirky.config(), tmp_path / "out")
     said = [record.getMessage() for record in caplog.records if record.name == progress.LOGGER_NAME]

@@ -49,3 +49,5 @@ def test_what_was_sent_is_shortened_and_has_no_control_characters() -> None:
     assert shortened("a\n\x1b[31mb") == "a\ufffd\ufffd[31mb"
     assert extract_error_message("Detected at node 'x' defined at\nOut of tiles") == "Out of tiles"
     assert extract_error_message("") == "the graph failed"
+    unavailable = "Graph execution error:\n\nDetected at node decode defined at (most recent call last):\n"
+    assert extract_error_message(f"{unavailable}<stack traces unavailable>\nOut of tiles") == "Out of tiles"

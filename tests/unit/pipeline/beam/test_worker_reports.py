@@ -13,7 +13,7 @@ from pipeline.beam.worker_reports import WorkerReports
 def report(worker: int, done: int) -> logging.LogRecord:
     record = logging.LogRecord(progress.LOGGER_NAME, logging.INFO, "", 0, f"ingested {done} of 9 pairs", (), None)
     record.process = worker
-    setattr(record, progress.COUNTED, ("ingested", done, 9))
+    setattr(record, progress.COUNTED, ("ingested", done, 9, "pairs"))
     return record
 
 

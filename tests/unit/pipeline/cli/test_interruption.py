@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from pipeline.cli.options import handle_errors
 
 SCRIPT = """
 import sys, time
@@ -49,6 +52,26 @@ def test_a_signal_is_answered_with_one_line(work: subprocess.Popen[str], number:
     _, error = work.communicate(timeout=60)
     assert work.returncode == 128 + number
     assert error == f"{what}; run the same command again to resume\n"
+
+
+BEAM = "bundle failed: Traceback (most recent call last):\n  x\nRuntimeError: {} [while running 'Predict']\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [("KeyboardInterrupt", 130), ("common.interruption.Interruption: terminated", 143)]
+)
+def test_a_signal_that_beam_reports_as_an_error_of_a_step_is_one_too(
+    text: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    @handle_errors
+    def work() -> None:
+        raise RuntimeError(BEAM.format(text))
+
+    with pytest.raises(SystemExit) as ended:
+        work(args=[], standalone_mode=False)
+    assert ended.value.code == status
+    assert capsys.readouterr().err.endswith("; run the same command again to resume\n")
 
 
 def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subprocess.Popen[str]) -> None:

@@ -25,6 +25,7 @@ COMMANDS = [
     "versions",
     "rollback",
     "predict",
+    "predict-batch",
     "serve",
 ]
 COMMANDS += ["submit", "schedule", "runs", "pause", "resume", "terminate"]

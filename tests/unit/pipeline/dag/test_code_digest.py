@@ -50,7 +50,8 @@ def edit(path: Path) -> None:
         ("components/report/templates/page.html", {"run-report"}),
         (
             "registry/store.py",
-            {"data-gate", "baseline", "segmentation-evaluator", "serving-check", "registry-pusher", "run-report"},
+            {"data-gate", "baseline", "segmentation-evaluator", "serving-check", "registry-pusher", "run-report"}
+            | {"batch-predictor"},
         ),
         ("common/errors.py", EVERY_STEP),
         ("components/__init__.py", EVERY_STEP),

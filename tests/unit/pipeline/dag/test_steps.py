@@ -22,7 +22,10 @@ ONE_MODEL, FOLDS = (), (f"data.split.folds={MAX_FOLDS}",)
 
 def steps_of(*overrides: str) -> dict[str, object]:
     """The steps of a pipeline with every optional one."""
-    config = load_config("pipeline/configs/sample.yaml", ["tuner={max_epochs: 2}", *overrides])
+    config = load_config(
+        "pipeline/configs/sample.yaml",
+        ["tuner={max_epochs: 2}", "batch_prediction={source: {root: new}, out: predicted}", *overrides],
+    )
     return {step.id: step for step in create_steps(config, RunState(**placeholders()))}
 
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 BYTES = tf.TensorSpec([], tf.string)
 """The bytes of a file."""
+FILES = tf.TensorSpec([None], tf.string)
+"""The bytes of each file of a batch."""
 
 
 def traced_once(*signature: tf.TensorSpec) -> Callable[[Callable[..., Any]], Any]:

@@ -29,13 +29,11 @@ from components.pusher.pushing import Candidate, push_if_blessed
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report.page import REPORT_FILE
 from components.trainer.history import HISTORY_FILE, Epoch
-from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, FOLD_TRAINERS, PUSHER, REPORT, STEPS, TRAINER, TUNER
+from pipeline.dag.steps import DATA_GATE, EVALUATOR, EXAMPLE_GEN, PUSHER, REPORT, STEPS, TRAINER
 from pipeline.local.run_journal import JOURNALS, PlannedStep, RunJournal, run_key
 from registry.store import Registry
 from tests.support.histories import training_history
 
-_LEFT_OUT = {TUNER.component, "CrossValidator", "Ensemble", *(step.component for step in FOLD_TRAINERS)}
-PLAN = tuple(step.component for step in STEPS if step.component not in _LEFT_OUT)
 OUTPUTS = {
     EXAMPLE_GEN.component: (keys.EXAMPLES, keys.QUARANTINE),
     "SchemaImporter": (keys.SCHEMA,),
@@ -50,6 +48,8 @@ OUTPUTS = {
     PUSHER.component: (keys.PUSHED_MODEL,),
     REPORT.component: (keys.REPORT, keys.SUMMARY),
 }
+PLAN = tuple(step.component for step in STEPS if step.component in OUTPUTS)
+"""The steps of a run without a search, folds or batch prediction."""
 AFTER = {
     "StatisticsGen": (EXAMPLE_GEN.component,),
     "ExampleValidator": ("SchemaImporter", "StatisticsGen"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -80,6 +81,15 @@ class SliceMetrics(Settings):
         if name in ("mean_iou", "mean_dice", "pixel_accuracy"):
             return getattr(self, name)
         return self.further[name]
+
+    def estimates(self) -> Iterator[tuple[str, Estimate]]:
+        """Yields all metrics under the names that `metric` takes."""
+        for name in ("mean_iou", "mean_dice", "pixel_accuracy"):
+            yield name, getattr(self, name)
+        for family, by_class in (("iou", self.iou), ("dice", self.dice)):
+            for class_name, estimate in by_class.items():
+                yield f"{family}/{class_name}", estimate
+        yield from self.further.items()
 
 
 class Measured(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from typing import TypeGuard
 
 from common.records import SPLITS
@@ -91,3 +92,15 @@ def void_share(ingestion: IngestionSummary, split: str) -> float | None:
 def is_number(value: float | None) -> TypeGuard[float]:
     """Returns whether there is a finite value."""
     return value is not None and math.isfinite(value)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "change": change,
+    "count": count,
+    "duration": duration,
+    "interval": interval,
+    "percent": percent,
+    "ratio": ratio,
+    "words": lambda name: str(name).replace("_", " "),
+}
+"""Filters of the pages' templates."""

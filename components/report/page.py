@@ -53,17 +53,11 @@ def _environment() -> jinja2.Environment:
         swatch=charts.swatch,
     )
     environment.filters.update(
-        change=formats.change,
-        count=formats.count,
-        duration=formats.duration,
-        interval=formats.interval,
+        formats.FILTERS,
         large=formats.large,
         moment=formats.moment,
-        percent=formats.percent,
-        ratio=formats.ratio,
         asked=_ASKED.__getitem__,
         listed=wording.listed,
-        words=lambda name: str(name).replace("_", " "),
     )
     return environment
 

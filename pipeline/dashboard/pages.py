@@ -172,19 +172,13 @@ def _environment() -> jinja2.Environment:
     environment = page_templates(_TEMPLATES)
     environment.globals.update(version=__version__, marks=_MARKS, step_marks=_STEP_MARKS, Status=Status, State=State)
     environment.filters.update(
+        formats.FILTERS,
         ago=texts.ago,
-        change=formats.change,
-        count=formats.count,
-        duration=formats.duration,
-        interval=formats.interval,
         label=wording.metric_label,
         listed=wording.listed,
         moment=texts.moment,
-        percent=formats.percent,
-        ratio=formats.ratio,
         place=texts.place,
         size=texts.size,
-        words=lambda name: str(name).replace("_", " "),
     )
     return environment
 

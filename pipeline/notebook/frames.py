@@ -7,11 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from components.evaluator.results import Check, Estimate, Evaluation, Measured, SliceMetrics
+from components.evaluator.results import Check, Evaluation, Measured, SliceMetrics
 from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.trainer.history import TrainingHistory
-
-_MEANS = ("mean_iou", "mean_dice", "pixel_accuracy")
 
 
 def epochs_frame(histories: Sequence[TrainingHistory]) -> pd.DataFrame:
@@ -68,23 +66,13 @@ def quarantine_frame(quarantined: Sequence[Quarantined]) -> pd.DataFrame:
 def _measured_rows(measured: Measured | None) -> Iterator[dict[str, Any]]:
     for part in (measured.overall, *measured.slices) if measured else ():
         place = {"column": part.column, "value": part.value, "pictures": part.pictures}
-        for metric, class_name, estimate in _estimates(part):
+        for name, estimate in part.estimates():
+            metric, _, class_name = name.partition("/")
             yield {
                 **place,
                 "metric": metric,
-                "class": class_name,
+                "class": class_name or None,
                 "estimate": estimate.value,
                 "low": estimate.low,
                 "high": estimate.high,
             }
-
-
-def _estimates(part: SliceMetrics) -> Iterator[tuple[str, str | None, Estimate]]:
-    for name in _MEANS:
-        yield name, None, getattr(part, name)
-    for metric, by_class in (("iou", part.iou), ("dice", part.dice)):
-        for class_name, estimate in by_class.items():
-            yield metric, class_name, estimate
-    for name, estimate in part.further.items():
-        metric, _, further_class = name.partition("/")
-        yield metric, further_class or None, estimate

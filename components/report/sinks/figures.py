@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from components.evaluator.results import Estimate, Evaluation, SliceMetrics
+from components.evaluator.results import Evaluation
 from components.trainer.history import TrainingHistory
-
-_MEANS = ("mean_iou", "mean_dice", "pixel_accuracy")
 
 
 class EpochMetric(NamedTuple):
@@ -38,7 +36,7 @@ def final_metrics(evaluation: Evaluation) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in (evaluation.candidate.overall, *evaluation.candidate.slices):
         prefix = f"{evaluation.split}/" + (f"{part.column}={part.value}/" if part.column else "")
-        for name, estimate in _estimates(part):
+        for name, estimate in part.estimates():
             for suffix, value in (("", estimate.value), (".low", estimate.low), (".high", estimate.high)):
                 if value is not None:
                     found[plain_name(f"{prefix}{name}{suffix}")] = value
@@ -58,12 +56,3 @@ def epoch_metrics(histories: tuple[TrainingHistory, ...]) -> Iterator[EpochMetri
 def plain_name(name: str) -> str:
     """Returns a name with only characters that trackers take: ASCII letters, digits, `_`, `-`, `.`, space, `/`."""
     return re.sub(r"[^A-Za-z0-9_\-. /]", "_", name)
-
-
-def _estimates(part: SliceMetrics) -> Iterator[tuple[str, Estimate]]:
-    for name in _MEANS:
-        yield name, getattr(part, name)
-    for family, by_class in (("iou", part.iou), ("dice", part.dice)):
-        for class_name, estimate in by_class.items():
-            yield f"{family}/{class_name}", estimate
-    yield from part.further.items()

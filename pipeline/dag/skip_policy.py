@@ -9,9 +9,17 @@ from typing import Any
 from pipeline.config.run_config import RunConfig
 from registry.manifest import Manifest
 
-_NOT_OF_THE_MODEL = (
-    *("workspace", "registry", "report", "model_card", "batch_prediction", "beam", "kubeflow", "when_unchanged"),
-)
+_NOT_OF_THE_MODEL = {
+    "batch_prediction",
+    "beam",
+    "kubeflow",
+    "model_card",
+    "registry",
+    "report",
+    "sinks",
+    "when_unchanged",
+    "workspace",
+}
 
 
 def needs_training(config: RunConfig, data_fingerprint: str, served: Manifest | None) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 ASKED = 0.97
 TRAIN_STEP, TEST_STEP = "train_function", "test_function"
 INPUT = "input"
+SPLITS = ("train", "eval")
 PARTS = ("forward", "backward", "update", "rest")
 
 
@@ -93,18 +94,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _train(config: RunConfig, records: Path) -> TrainingHistory:
-    from components.trainer.losses.config import given_class_weights
-    from components.trainer.training import Places, train
+    from benchmarks.seeds.data import Prepared
+    from benchmarks.seeds.ours import train_ours
 
-    train_files, eval_files = (
-        [str(file) for file in sorted((records / f"Split-{split}").iterdir())] for split in ("train", "eval")
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        places = Places(train_files, eval_files, folder, str(Path(folder, "events")))
-        weights = given_class_weights(config.trainer.class_weights, config.data.classes)
-        result = train(config.trainer, config.transform, len(config.data.classes), config.seed, places, weights)
-    assert result is not None
-    return result.history
+    files = {split: [str(file) for file in sorted((records / f"Split-{split}").iterdir())] for split in SPLITS}
+    return train_ours(config, config.seed, Prepared({}, files)).history
 
 
 def _profiled(config: RunConfig, records: Path, folder: Path) -> list[Span]:

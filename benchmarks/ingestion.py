@@ -68,7 +68,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
     else:
         source = FoldersSource(root=arguments.folder)
     config = DataConfig(source=source, classes=tuple(f"class {i}" for i in range(arguments.classes)))
-    run: Callable[[], int] = (_beam if arguments.side == "beam" else _loop)(config)
+    run: Callable[[], int] = (_beam if arguments.side == "beam" else plain_loop)(config)
     before = peak_bytes()
     start, cpu = time.perf_counter(), time.process_time()
     pairs = run()
@@ -97,7 +97,8 @@ def _beam(config: DataConfig) -> Callable[[], int]:
     return run
 
 
-def _loop(config: DataConfig) -> Callable[[], int]:
+def plain_loop(config: DataConfig) -> Callable[[], int]:
+    """Returns a loop that ingests the pairs, one after the other, and returns their number."""
     import tensorflow as tf
 
     from components.example_gen.features import bucket_slices, build_example, measure

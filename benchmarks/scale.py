@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.beam_workers import PeakMemory
+from benchmarks.memory import PeakMemory
 from benchmarks.processes import report, run_side
 from pipeline.config.run_config import RunConfig, make_config
 

@@ -65,7 +65,9 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])
         seconds, outputs = run_until(config, "Transform")
         if arguments.side == "loop":
-            seconds, record_bytes = _loop(config, outputs["ImageMaskExampleGen"]["examples"], Path(workspace) / "loop")
+            seconds, record_bytes = plain_loop(
+                config, outputs["ImageMaskExampleGen"]["examples"], Path(workspace) / "loop"
+            )
         else:
             record_bytes = _record_sizes(outputs["Transform"]["transformed_examples"])
     return {
@@ -84,7 +86,7 @@ def _record_sizes(folder: str) -> list[int]:
     return [len(record.numpy()) for record in tf.data.TFRecordDataset(files, "GZIP")]
 
 
-def _loop(config: RunConfig, examples: str, out: Path) -> tuple[float, list[int]]:
+def plain_loop(config: RunConfig, examples: str, out: Path) -> tuple[float, list[int]]:
     """Two passes, as the analyzers need: statistics over train, then records of all splits."""
     import numpy as np
     import tensorflow as tf

@@ -107,7 +107,7 @@ def check_job_server(beam: FlinkBeam | SparkBeam) -> None:
     Raises:
         UserError: it does not, or another program does.
     """
-    start = "segpipe beam-server" if beam.runner == "flink" else "Beam's SparkJobServerDriver (docs/scale.md)"
+    start = f"segpipe beam-server --engine {beam.runner}"
     _check_answers(beam.job_server, f"start a job server with `{start}`", "job_server")
     _described_options(beam)
 

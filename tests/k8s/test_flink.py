@@ -13,10 +13,10 @@ import yaml
 
 from pipeline.beam.arguments import WORKER_POOL
 from pipeline.beam.server.flink_configuration import MEGABYTES, TASK_MANAGER_MEMORY
-from pipeline.beam.server.jars import BEAM, FLINK, cache_folder
+from pipeline.beam.server.jars import BEAM, FLINK_JARS
 from pipeline.beam.server.java import find_java
 from pipeline.kubeflow.config import KubeflowConfig
-from tests.support.beam_server import need_flink
+from tests.support.beam_server import need_engine
 from tests.support.manifests import Manifest, built, named, of_kind, pod_specs
 from tests.support.pod_security import violations
 
@@ -151,11 +151,11 @@ def pod_labels(overlay: str, component: str) -> dict[str, str]:
 @each_overlay
 def test_versions_are_those_of_the_jars_that_were_tried(overlay: str) -> None:
     images = {container["image"] for _, pod in pod_specs(overlay) for container in pod["containers"]}
-    assert f"apache/beam_flink{FLINK}_job_server:{BEAM}" in images
+    assert f"apache/beam_flink{FLINK_JARS.version}_job_server:{BEAM}" in images
     for manifest in of_kind(overlay, "FlinkDeployment"):
         images.add(manifest["spec"]["image"])
-        assert manifest["spec"]["flinkVersion"] == f"v{FLINK.replace('.', '_')}"
-    assert [image for image in images if image.startswith(f"flink:{FLINK}.")]
+        assert manifest["spec"]["flinkVersion"] == f"v{FLINK_JARS.version.replace('.', '_')}"
+    assert [image for image in images if image.startswith(f"flink:{FLINK_JARS.version}.")]
 
 
 @each_overlay
@@ -196,12 +196,12 @@ def test_steps_reach_the_job_server_and_the_page_by_which_they_cancel(overlay: s
 @each_overlay
 def test_flink_computes_from_its_configuration_the_memory_that_was_tried(overlay: str, tmp_path: Path) -> None:
     """By the program with which Flink's own scripts compute the arguments of a TaskManager's JVM."""
-    need_flink()
+    need_engine("flink")
     configured = dict(settings(overlay))
     configured.setdefault("taskmanager.memory.process.size", "2g")  # The operator's, of `taskManager.resource`.
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(configured))
     program = "org.apache.flink.runtime.util.bash.BashJavaUtils"
-    command = [find_java(), "-cp", f"{cache_folder()}/jars/*", program, "GET_TM_RESOURCE_PARAMS"]
+    command = [find_java(), "-cp", f"{FLINK_JARS.cache_folder()}/jars/*", program, "GET_TM_RESOURCE_PARAMS"]
     done = subprocess.run([*command, "--configDir", tmp_path], capture_output=True, text=True, check=True)
     computed = done.stdout + done.stderr
     heap, direct = (int(size) for size in re.search(r"-Xmx(\d+) .*-XX:MaxDirectMemorySize=(\d+)", computed).groups())

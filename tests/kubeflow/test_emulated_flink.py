@@ -20,7 +20,7 @@ from registry.store import Registry
 from tests.kubeflow.emulator import Backend
 from tests.kubeflow.pods import NAMESPACE, isolation, start_pod
 from tests.support.beam_runs import written_files
-from tests.support.beam_server import ADDRESS, beam_server, need_flink
+from tests.support.beam_server import ADDRESS, beam_server, need_engine
 from tests.support.tiny import segpipe, write_use_case
 
 pytestmark = [
@@ -49,7 +49,7 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def flink(volume: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A job server with its Flink, and workers that see the claim."""
-    need_flink()
+    need_engine("flink")
     folder = tmp_path_factory.mktemp("flink")
     for name in ("tmp", "disk"):
         (folder / name).mkdir()

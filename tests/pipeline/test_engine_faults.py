@@ -18,7 +18,7 @@ from common.errors import UserError
 from pipeline.beam.config import FlinkBeam
 from pipeline.beam.engine import beam_engine
 from pipeline.beam.jobs import cancel_jobs, job_name_argument
-from tests.support.beam_server import ADDRESS, PORTS, beam_server, java_processes, jobs, need_flink
+from tests.support.beam_server import ADDRESS, PORTS, beam_server, java_processes, jobs, need_engine
 
 pytestmark = pytest.mark.slow
 FLINK = FlinkBeam(job_server=ADDRESS, parallelism=1)
@@ -52,7 +52,7 @@ def once_written(sign: Path, act: Callable[[], None]) -> threading.Thread:
 def test_workers_that_always_die_end_the_step_with_one_sentence(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    need_flink()
+    need_engine("flink")
     caplog.set_level("INFO", "segpipe.progress")
 
     def die(_: int) -> None:
@@ -68,7 +68,7 @@ def test_workers_that_always_die_end_the_step_with_one_sentence(
 
 
 def test_a_job_server_that_is_gone_ends_the_step_with_one_sentence(tmp_path: Path) -> None:
-    need_flink()
+    need_engine("flink")
     sign = str(tmp_path / "at-work")
 
     def wait(_: int) -> None:
@@ -82,7 +82,7 @@ def test_a_job_server_that_is_gone_ends_the_step_with_one_sentence(tmp_path: Pat
 
 
 def test_a_job_is_cancelled_by_its_name(tmp_path: Path) -> None:
-    need_flink()
+    need_engine("flink")
     sign = str(tmp_path / "at-work")
 
     def wait(_: int) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 
@@ -12,13 +10,14 @@ import pytest
 
 from tests.pipeline.test_run import CACHED
 from tests.support.beam_runs import assert_same_results
-from tests.support.beam_server import ADDRESS, a_busy_task_manager, beam_server, need_flink
+from tests.support.beam_server import ADDRESS, KilledTaskManagers, beam_server, kill_a_spark_executor, need_engine
 from tests.support.tiny import ENVIRONMENT, command, segpipe, write_use_case
 
 pytestmark = pytest.mark.slow
 QUICK = ("--set", "trainer.epochs=2", "--set", "serving_check=null")
 ON_BEAM = {"Ingest pairs", "Compute statistics", "Transform", "Evaluate"}
 ON_FLINK = ("--set", "beam.runner=flink", "--set", f"beam.job_server={ADDRESS}")
+ON_SPARK = ("--set", "beam.runner=spark", "--set", f"beam.job_server={ADDRESS}")
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +48,41 @@ def test_two_workers_give_the_results_of_one_which_are_then_cached_for_one(confi
 def test_flink_in_the_job_server_gives_the_results_of_one_process(
     config: Path, one_worker: Path, tmp_path: Path
 ) -> None:
-    need_flink()
+    need_engine("flink")
     with beam_server(tmp_path):
         assert_same_results(run_on(config, "flink", *ON_FLINK), one_worker)
 
 
-def test_a_run_on_a_standalone_flink_survives_the_death_of_a_task_manager(
+def test_a_run_on_a_standalone_flink_survives_the_death_of_a_task_manager_in_each_of_its_steps(
     config: Path, one_worker: Path, tmp_path: Path
 ) -> None:
-    need_flink()
-    with beam_server(tmp_path, "--task-managers", "2", "--slots", "2") as server:
-        workspace = config.parent / "standalone"
-        arguments = command("run", config, *QUICK, *ON_FLINK, "--set", f"workspace={workspace}")
-        run = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        os.kill(a_busy_task_manager(server.pid), signal.SIGKILL)
-        told, _ = run.communicate(timeout=900)
+    need_engine("flink")
+    with beam_server(tmp_path, "--task-managers", "6") as server:
+        run, workspace = start_on(config, "standalone", *ON_FLINK)
+        with KilledTaskManagers(server.pid, most=4) as killed:
+            told, _ = run.communicate(timeout=1500)
         assert run.returncode == 0, told
         assert_same_results(workspace, one_worker)
+        assert len(killed.jobs) == len(ON_BEAM), "a step ran as a job that lost no TaskManager"
         log = (tmp_path / "beam-server.log").read_text()
-        assert re.search(r"TaskManager \d ended with status -9; Flink goes on with the others", log)
+        assert len(re.findall(r"TaskManager \d ended with status -9; Flink goes on with the others", log)) == 4
+
+
+def test_a_run_on_a_standalone_spark_survives_the_death_of_a_worker(
+    config: Path, one_worker: Path, tmp_path: Path
+) -> None:
+    need_engine("spark")
+    with beam_server(tmp_path, "--engine", "spark", "--workers", "2") as server:
+        run, workspace = start_on(config, "spark", *ON_SPARK)
+        kill_a_spark_executor(server.pid)
+        told, _ = run.communicate(timeout=1500)
+        assert run.returncode == 0, told
+        assert_same_results(workspace, one_worker)
+
+
+def start_on(config: Path, name: str, *more: str) -> tuple[subprocess.Popen[str], Path]:
+    """Starts a run; returns it with its workspace."""
+    workspace = config.parent / name
+    arguments = command("run", config, *QUICK, *more, "--set", f"workspace={workspace}")
+    run = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return run, workspace

@@ -1,14 +1,16 @@
-"""Beam's job server with a Flink, as `segpipe beam-server` starts them, and what Flink tells of its jobs.
+"""Beam's job server with an engine, as `segpipe beam-server` starts them, and what Flink tells of its jobs.
 
-Flink needs Java, and Maven for the job server's jars; where they cannot be had, tests are skipped.
+Engines need Java, and Maven for the job server's jars; where they cannot be had, tests are skipped.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.beam.server.jars import cache_folder, provide_jars
+from pipeline.beam.server.engines import ENGINES
+from pipeline.beam.server.jars import provide_jars
 from pipeline.beam.server.java import find_java
 from tests.support.tiny import ENVIRONMENT, command
 
@@ -26,11 +29,12 @@ ADDRESS = f"localhost:{PORTS['--port']}"
 _SECONDS_TO_START = 180
 
 
-def need_flink() -> None:
-    """Skips a test where Java or the jars cannot be had."""
+def need_engine(name: str) -> None:
+    """Skips a test where Java or the jars of the engine cannot be had."""
+    jars = ENGINES[name].jars
     try:
         find_java()
-        provide_jars(cache_folder(), lambda _: None)
+        provide_jars(jars, jars.cache_folder(), lambda _: None)
     except UserError as error:
         pytest.skip(str(error))
 
@@ -59,16 +63,52 @@ def java_processes(server: int, main_class: str) -> list[int]:
     return [int(child) for child in children if main_class in Path(f"/proc/{child}/cmdline").read_text()]
 
 
-def a_busy_task_manager(server: int) -> int:
-    """Waits until a task of a job runs, and returns the process of a TaskManager that has one."""
+class KilledTaskManagers:
+    """Kills a TaskManager that computes (SIGKILL) in each job that Flink gets while the context is open.
+
+    Attributes:
+        jobs: Jobs that lost a TaskManager.
+    """
+
+    def __init__(self, server: int, most: int) -> None:
+        self._server, self._most = server, most
+        self.jobs: set[str] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> KilledTaskManagers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while len(self.jobs) < self._most and not self._ended.wait(0.2):
+            for job, ports in _busy_ports().items():
+                if job not in self.jobs and self._kill_one(ports):
+                    self.jobs.add(job)
+
+    def _kill_one(self, ports: set[int]) -> bool:
+        for process in java_processes(self._server, "TaskManagerRunner"):
+            if ports & _listening(process):
+                os.kill(process, signal.SIGKILL)
+                return True
+        return False
+
+
+def kill_a_spark_executor(server: int) -> None:
+    """Waits until a worker of Spark has an executor, which computes, and kills that executor (SIGKILL)."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        for port in _busy_ports():
-            for process in java_processes(server, "TaskManagerRunner"):
-                if port in _listening(process):
-                    return process
+        for worker in java_processes(server, "deploy.worker.Worker"):
+            for thread in Path(f"/proc/{worker}/task").iterdir():
+                for child in (thread / "children").read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
+                    return
         time.sleep(0.2)
-    raise AssertionError("no job has come")
+    raise AssertionError("no executor has come")
 
 
 def jobs() -> dict[str, str]:
@@ -76,20 +116,22 @@ def jobs() -> dict[str, str]:
     return {job["name"]: job["state"] for job in _rest("jobs/overview")["jobs"]}
 
 
-def _busy_ports() -> set[int]:
-    """The ports of the TaskManagers that have a running task."""
+def _busy_ports() -> dict[str, set[int]]:
+    """Each running job with the ports of the TaskManagers that have a running task of it."""
     try:
         running = [job["jid"] for job in _rest("jobs/overview")["jobs"] if job["tasks"]["running"]]
-        hosts = [
-            subtask["taskmanager-id"]
-            for job in running
-            for vertex in _rest(f"jobs/{job}")["vertices"]
-            for subtask in _rest(f"jobs/{job}/vertices/{vertex['id']}")["subtasks"]
-            if subtask["status"] == "RUNNING"
-        ]
+        return {job: {int(host.partition(":")[2].partition("-")[0]) for host in _hosts(job)} for job in running}
     except (OSError, KeyError):
-        return set()
-    return {int(host.partition(":")[2].partition("-")[0]) for host in hosts if ":" in host}
+        return {}
+
+
+def _hosts(job: str) -> list[str]:
+    return [
+        subtask["taskmanager-id"]
+        for vertex in _rest(f"jobs/{job}")["vertices"]
+        for subtask in _rest(f"jobs/{job}/vertices/{vertex['id']}")["subtasks"]
+        if subtask["status"] == "RUNNING" and ":" in subtask["taskmanager-id"]
+    ]
 
 
 def _rest(path: str) -> dict:

@@ -1,4 +1,4 @@
-"""The jars of Beam's job server and of Flink, fetched by Maven and compared with the hashes in this repository."""
+"""The jars of Beam's job server and of an engine, fetched by Maven and compared with the hashes in this repository."""
 
 from __future__ import annotations
 
@@ -7,53 +7,90 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
 
-FLINK, BEAM = "1.19", "2.62.0"
-"""Beam 2.62.0 is the newest runner for Flink 1.19 that was tried; it takes the jobs of the Python SDKs of both sets."""
+BEAM = "2.62.0"
+"""The newest runner for Flink 1.19 that was tried; it takes the jobs of the Python SDKs of both sets."""
 
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-_HASHES = Path(__file__).with_name("flink-jars.sha256")
-_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>segpipe</groupId><artifactId>beam-server</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
-    <dependency>
-      <groupId>org.apache.beam</groupId><artifactId>beam-runners-flink-{FLINK}</artifactId><version>{BEAM}</version>
-    </dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.30</version></dependency>
+{dependencies}
   </dependencies>
 </project>
 """
+_DEPENDENCY = "    <dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
 
 
-def cache_folder() -> Path:
-    """Returns the folder of this user's cache that holds the jars."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "segpipe", f"beam-{BEAM}-flink-{FLINK}")
+@dataclass(frozen=True)
+class JarSet:
+    """The jars of Beam's job server and of one version of an engine.
+
+    Attributes:
+        engine: Name of the engine.
+        version: Version of the engine.
+        megabytes: What is fetched.
+        dependencies: Group, artifact and version of what Maven resolves.
+    """
+
+    engine: str
+    version: str
+    megabytes: int
+    dependencies: tuple[tuple[str, str, str], ...]
+
+    def cache_folder(self) -> Path:
+        """Returns the folder of this user's cache that holds the jars."""
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache, "segpipe", f"beam-{BEAM}-{self.engine}-{self.version}")
+
+    def expected_hashes(self) -> dict[str, str]:
+        """Returns the SHA-256 of each jar by its name."""
+        lines = Path(__file__).with_name(f"{self.engine}-jars.sha256").read_text().splitlines()
+        return {name: digest for digest, name in (line.split() for line in lines)}
+
+    def pom(self) -> str:
+        """Returns the project that Maven resolves."""
+        return _POM.format(dependencies="\n".join(_DEPENDENCY.format(*parts) for parts in self.dependencies))
 
 
-def provide_jars(folder: Path, report: Callable[[str], None]) -> Path:
+FLINK_JARS = JarSet(
+    "flink",
+    "1.19",
+    160,
+    (("org.apache.beam", "beam-runners-flink-1.19", BEAM), ("org.slf4j", "slf4j-simple", "1.7.30")),
+)
+SPARK_JARS = JarSet(
+    "spark",
+    "3.5",
+    271,
+    (
+        ("org.apache.beam", "beam-runners-spark-3", BEAM),
+        ("org.apache.spark", "spark-core_2.12", "3.5.0"),
+        ("org.apache.spark", "spark-streaming_2.12", "3.5.0"),
+        ("org.slf4j", "slf4j-api", "2.0.7"),  # Spark's; Beam's own is older, and Spark does not start with it.
+    ),
+)
+
+
+def provide_jars(jar_set: JarSet, folder: Path, report: Callable[[str], None]) -> Path:
     """Returns the folder of the jars, which are fetched if it lacks one.
 
     Raises:
         UserError: Maven is missing or fails, or a jar is not the one that was tried.
     """
-    expected = expected_hashes()
+    expected = jar_set.expected_hashes()
     jars = folder / "jars"
     if any(not (jars / name).exists() for name in expected):
-        report(f"fetching {len(expected)} jars (160 MB) of Beam {BEAM} and Flink {FLINK} by Maven into {folder}")
-        _fetch(folder)
+        what = f"{len(expected)} jars ({jar_set.megabytes} MB) of Beam {BEAM} and {jar_set.engine} {jar_set.version}"
+        report(f"fetching {what} by Maven into {folder}")
+        _fetch(jar_set, folder)
     check_hashes(jars, expected)
     return jars
-
-
-def expected_hashes() -> dict[str, str]:
-    """Returns the SHA-256 of each jar by its name."""
-    lines = _HASHES.read_text().splitlines()
-    return {name: digest for digest, name in (line.split() for line in lines)}
 
 
 def check_hashes(jars: Path, expected: dict[str, str]) -> None:
@@ -83,7 +120,7 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(jar_set: JarSet, folder: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise UserError(
@@ -92,7 +129,7 @@ def _fetch(folder: Path) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     pom = folder / "pom.xml"
-    pom.write_text(_POM)
+    pom.write_text(jar_set.pom())
     options = ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'jars'}"]
     command = [maven, "-q", "-B", "--strict-checksums", "-f", str(pom), _PLUGIN, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

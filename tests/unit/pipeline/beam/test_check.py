@@ -40,7 +40,9 @@ def test_a_job_server_that_answers_is_accepted(job_server: str) -> None:
     check_engine(FlinkBeam(job_server=job_server))
 
 
-@pytest.mark.parametrize(("beam", "start"), [(FlinkBeam, "`segpipe beam-server`"), (SparkBeam, "SparkJobServerDriver")])
+@pytest.mark.parametrize(
+    ("beam", "start"), [(FlinkBeam, "`segpipe beam-server --engine flink`"), (SparkBeam, "--engine spark`")]
+)
 def test_an_address_that_does_not_answer_is_named_with_the_remedy(
     beam: type[FlinkBeam | SparkBeam], start: str, closed: str
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.beam.server.jars import check_hashes, expected_hashes, provide_jars
+from pipeline.beam.server.jars import FLINK_JARS, SPARK_JARS, check_hashes, provide_jars
 
 
 @pytest.fixture
@@ -21,8 +21,13 @@ def jars(tmp_path: Path) -> Path:
 EXPECTED = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a.jar", "b.jar")}
 
 
-def test_the_list_has_beams_runner_and_flink() -> None:
-    assert {"beam-runners-flink-1.19-2.62.0.jar", "flink-runtime-1.19.0.jar"} <= set(expected_hashes())
+def test_the_lists_have_beams_runner_and_the_engine() -> None:
+    assert {"beam-runners-flink-1.19-2.62.0.jar", "flink-runtime-1.19.0.jar"} <= set(FLINK_JARS.expected_hashes())
+    assert {"beam-runners-spark-3-2.62.0.jar", "spark-core_2.12-3.5.0.jar"} <= set(SPARK_JARS.expected_hashes())
+
+
+def test_each_engine_has_a_folder_of_its_own() -> None:
+    assert FLINK_JARS.cache_folder() != SPARK_JARS.cache_folder()
 
 
 def test_the_jars_that_were_tried_are_accepted(jars: Path) -> None:
@@ -44,7 +49,7 @@ def test_another_content_a_missing_and_a_foreign_jar_are_refused(jars: Path) -> 
 def test_without_maven_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"no `mvn` is on the PATH; install it"):
-        provide_jars(tmp_path, lambda _: None)
+        provide_jars(FLINK_JARS, tmp_path, lambda _: None)
 
 
 def test_mavens_own_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,4 +58,4 @@ def test_mavens_own_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     maven.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     with pytest.raises(UserError, match=r"could not fetch .*: Unknown host repository.example"):
-        provide_jars(tmp_path / "cache", lambda _: None)
+        provide_jars(FLINK_JARS, tmp_path / "cache", lambda _: None)

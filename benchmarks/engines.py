@@ -1,0 +1,213 @@
+"""The steps that run on Beam with one worker, with two and on Flink, beside plain Python loops: pairs/s and memory.
+
+    python -m benchmarks.engines FOLDER [--pairs 4000] [--repeat 3] [--sides 1 2 flink]
+
+FOLDER gets made-up pairs of 256×256: crops of scikit-learn's photographs, with a bright rectangle each.  Each run is a
+process of its own with a new workspace; the sides alternate.  Seconds are those of the steps, as `segpipe run` shows
+them, and those of `segpipe predict-batch` over all images; imports and the start of the process that workers are
+forked from go on beside the first steps of a run and are not counted.  Side `flink` is Beam's job server, a JobManager
+and two TaskManagers of one slot each on this machine.  The loops run after side 1 on the same files, with one process.
+Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.memory import PeakMemory
+from benchmarks.processes import add_side, report, run_in_turn
+from common.signatures import MASK_BYTES, SERVING_DEFAULT
+from pipeline.config.run_config import RunConfig, make_config
+
+SIDES = ("1", "2", "flink")
+STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
+PREDICTION = "predict-batch"
+SIDE = 256
+
+
+def main() -> None:
+    """Runs the sides in turn and prints the table, or one side if so told by the parent process."""
+    arguments = _arguments()
+    if arguments.side is not None:
+        report(_measure(arguments))
+        return
+    write_pairs(Path(arguments.folder), arguments.pairs)
+    runs = run_in_turn("benchmarks.engines", arguments.sides, arguments.repeat)
+    load = os.getloadavg()[0]
+    print(f"{arguments.pairs} pairs, {os.cpu_count()} cores, load {load:.1f}, {arguments.repeat} runs a side; medians")
+    for line in table(runs):
+        print(line)
+
+
+def table(runs: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """The rows: pairs/s of each side and of the loop, and how often each side is as fast as the first (each round)."""
+    first, *others = runs
+    yield "step                       loop" + "".join(f"{side:>9}" for side in runs) + "   to the first side"
+    for step in (*STEPS, PREDICTION):
+        rates = {side: [run["pairs"][step] / run["seconds"][step] for run in runs[side]] for side in runs}
+        loops = [run["pairs"][step] / run["loops"][step] for run in runs[first] if step in run["loops"]]
+        loop = f"{statistics.median(loops):9.0f}" if loops else f"{'':9}"
+        medians = "".join(f"{statistics.median(rates[side]):9.0f}" for side in runs)
+        yield f"{step:22}{loop}{medians}   " + "; ".join(_ratios(rates[first], rates[side], side) for side in others)
+    yield f"{'peak MB':31}" + "".join(f"{statistics.median(run['peak'] for run in runs[side]):9.0f}" for side in runs)
+
+
+def _ratios(first: list[float], other: list[float], side: str) -> str:
+    rounds = ", ".join(f"{b / a:.2f}" for a, b in zip(first, other, strict=True))
+    return f"{side}: {statistics.median(other) / statistics.median(first):.2f} ({rounds})"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="folder for the data")
+    parser.add_argument("--pairs", type=int, default=4000, help="number of pairs")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each side")
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, help="what runs")
+    add_side(parser, SIDES)
+    return parser.parse_args()
+
+
+def write_pairs(folder: Path, pairs: int) -> None:
+    """Writes made-up pairs."""
+    from sklearn.datasets import load_sample_images
+
+    photographs = load_sample_images().images
+    random = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for index in range(pairs):
+        image_HWC = photographs[index % 2]
+        y, x = (int(random.integers(size - SIDE)) for size in image_HWC.shape[:2])
+        image_HWC = image_HWC[y : y + SIDE, x : x + SIDE].copy()
+        mask_HW = np.zeros([SIDE, SIDE], np.uint8)
+        top, left = random.integers(0, SIDE // 2, 2)
+        mask_HW[top : top + 80, left : left + 80] = 1
+        image_HWC[mask_HW == 1] = np.maximum(image_HWC[mask_HW == 1], 200)
+        Image.fromarray(image_HWC).save(folder / f"images/{index:06d}.jpg", quality=92)
+        Image.fromarray(mask_HW).save(folder / f"masks/{index:06d}.png")
+
+
+def _configuration(arguments: argparse.Namespace, workspace: str) -> RunConfig:
+    raw = {
+        "name": "engines",
+        "workspace": workspace,
+        "data": {
+            "source": {"type": "folders", "root": arguments.folder},
+            "classes": ["background", "bright"],
+            "shard_bytes": 2_000_000,
+        },
+        "validation": {"schema": f"{workspace}/schema.pbtxt"},
+        "transform": {"height": 128, "width": 128},
+        "trainer": {"model": {"type": "unet", "width": 8, "depth": 3}, "batch_size": 32, "epochs": 1},
+        "evaluator": {"thresholds": [{"metric": "mean_iou", "at_least": 0.0}]},
+        "serving_check": None,
+    }
+    return make_config(raw, _beam(arguments.side), "benchmark")
+
+
+def _beam(side: str) -> tuple[str, ...]:
+    return ("beam.runner=flink",) if side == "flink" else (f"beam.workers={side}",)
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    from pipeline.cli.console import quiet_streams
+    from pipeline.local.run import run_pipeline
+
+    memory = PeakMemory()
+    with tempfile.TemporaryDirectory() as workspace:
+        with _engine(arguments.side), memory:
+            config = _configuration(arguments, workspace)
+            with quiet_streams(Path(workspace, "log")) as console:
+                outcome = run_pipeline(config, console)
+            assert outcome is not None
+            seconds = {step.name: step.seconds for step in outcome.steps if step.name in STEPS}
+            seconds[PREDICTION] = _predict(arguments, config)
+        loops = _loops(arguments, config) if arguments.side == "1" else {}
+        pairs = _pairs(config)
+    return {"seconds": seconds, "pairs": pairs, "loops": loops, "peak": memory.megabytes}
+
+
+@contextlib.contextmanager
+def _engine(side: str) -> Iterator[None]:
+    """Runs `segpipe beam-server` on the side of Flink."""
+    if side != "flink":
+        yield
+        return
+    command = [sys.executable, "-m", "pipeline.cli.main", "beam-server", "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        if not any(line.startswith("job server: ") for line in server.stdout):
+            sys.exit("segpipe beam-server did not start")
+        try:
+            yield
+        finally:
+            server.terminate()
+
+
+def _predict(arguments: argparse.Namespace, config: RunConfig) -> float:
+    from pipeline.cli.predict_batch import open_model, predict_into
+
+    model = open_model(config.registry_uri, None, _beam(arguments.side))
+    source = {"type": "images", "root": f"{arguments.folder}/images"}
+    began = time.monotonic()
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        rejected = predict_into(model, {"source": source, "out": f"{config.workspace_dir}/predictions"}, False)
+    assert not rejected
+    return time.monotonic() - began
+
+
+def _pairs(config: RunConfig) -> dict[str, int]:
+    """Number of pairs that each step reads."""
+    (summary,) = config.workspace_dir.glob("artifacts/ImageMaskExampleGen/quarantine/*/summary.json")
+    used = json.loads(summary.read_text())["used"]
+    return {**dict.fromkeys((*STEPS, PREDICTION), sum(used.values())), "SegmentationEvaluator": used["test"]}
+
+
+def _loops(arguments: argparse.Namespace, config: RunConfig) -> dict[str, float]:
+    """Seconds of plain loops that do the work of some steps."""
+    from benchmarks import ingestion, transform
+
+    (examples,) = config.workspace_dir.glob("artifacts/ImageMaskExampleGen/examples/*")
+    ingest = ingestion.plain_loop(config.data)
+    began = time.monotonic()
+    ingest()
+    seconds = {"ImageMaskExampleGen": time.monotonic() - began}
+    seconds["Transform"], _ = transform.plain_loop(config, str(examples), config.workspace_dir / "loop")
+    seconds[PREDICTION] = _prediction_loop(arguments, config)
+    return seconds
+
+
+def _prediction_loop(arguments: argparse.Namespace, config: RunConfig) -> float:
+    """Loads the served SavedModel, predicts batches of 8 files, and writes each mask."""
+    import tensorflow as tf
+
+    (version,) = Path(config.registry_uri).glob("**/saved_model.pb")
+    out = config.workspace_dir / "loop-masks"
+    out.mkdir()
+    began = time.monotonic()
+    predict = tf.saved_model.load(str(version.parent)).signatures[SERVING_DEFAULT]
+    files = sorted(Path(arguments.folder, "images").iterdir())
+    for start in range(0, len(files), 8):
+        batch = files[start : start + 8]
+        masks = predict(image=tf.constant([file.read_bytes() for file in batch]))[MASK_BYTES].numpy()
+        for file, mask in zip(batch, masks, strict=True):
+            (out / f"{file.stem}.png").write_bytes(mask)
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,8 @@ import tensorflow as tf
 from common.errors import UserError
 from components.trainer.augmentation.augmenter import augmenter
 from components.trainer.config import TrainerConfig
-from components.trainer.record_files import Files, read_records
+from components.trainer.record_files import Files, read_records, read_share
+from components.trainer.sharing import WHOLE, Share
 from components.transform import features
 from components.transform.bands import Range
 from components.transform.config import TransformConfig
@@ -60,26 +61,32 @@ def read_source(files: Files, pixels: PixelFormat) -> PixelSource:
     return scaled_source(pixels, Range(parsed[features.BAND_LOW].numpy(), parsed[features.BAND_HIGH].numpy()))
 
 
-def count_records(files: Files) -> int:
-    """Counts the records in the files."""
-    return int(read_records(files).reduce(np.int64(0), lambda n, _: n + 1).numpy())
-
-
 def training_dataset(
-    files: Files, config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat = RGB
+    files: Files,
+    config: TrainerConfig,
+    transform: TransformConfig,
+    seed: int,
+    pixels: PixelFormat = RGB,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Returns one epoch of augmented batches (image_BHWC, mask_BHW uint8), reshuffled each time it is read.
+
+    Of several workers, each reads its share of the records, in batches of the same size.
 
     Records that fit into `cache_bytes` are cached in the order of their names, so that a training
     depends only on data, configuration and seed; more are read in parallel through a shuffle buffer of
     that size.
     """
     fits, records = _held_in_memory(files, config.cache_bytes)
+    if not fits:
+        records = read_share(files, share)
     record_bytes = transform.height * transform.width * bytes_per_pixel(pixels)
     buffer = fits or max(config.pictures_per_step * 4, min(10_000, config.cache_bytes // record_bytes))
     dataset = records.shuffle(buffer, seed=seed, reshuffle_each_iteration=True)
+    if fits:
+        dataset = share.of(dataset)
     dataset = _parsed_batches(dataset, config.pictures_per_step, transform, pixels)
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+    seeds = share.of(tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True))
     augment = augmenter(config.augmentation, transform.by_picture)
     dataset = tf.data.Dataset.zip((dataset, seeds)).map(
         lambda batch, seed_2: augment(batch[0], batch[1], seed_2),

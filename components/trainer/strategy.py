@@ -71,10 +71,12 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
         )
 
 
-def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Makes each worker read all batches and use its part of each.
+def shared_out(batches: tf.data.Dataset, already: bool = False) -> tf.data.Dataset:
+    """Returns the batches as the strategy has to share them out: each worker reads all and uses its part of each.
 
-    By default TensorFlow assigns files to workers, which may be fewer than workers, and of unequal sizes.
+    By default TensorFlow assigns files to workers, which may be fewer than workers, and of unequal sizes.  Batches that
+    are this worker's `already` are only divided among steps: a worker's batch of B then lasts for as many
+    steps as there are workers.
 
     Autotuning is off: `AUTOTUNE` then means one call a core, up to 16.  The thread that tunes sleeps for up to a minute
     at a time, and a cancelled one may miss the signal that wakes it (TensorFlow 2.16, `Model::OptimizeLoop`), so that
@@ -82,7 +84,8 @@ def shared_out(batches: tf.data.Dataset) -> tf.data.Dataset:
     """
     options = tf.data.Options()
     options.autotune.enabled = False
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    policy = tf.data.experimental.AutoShardPolicy
+    options.experimental_distribute.auto_shard_policy = policy.OFF if already else policy.DATA
     return batches.with_options(options)
 
 

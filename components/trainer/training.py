@@ -23,7 +23,6 @@ from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Situation, StopOnDivergence
 from components.trainer.history import TrainingHistory
 from components.trainer.input_pipeline import (
-    count_records,
     evaluation_dataset,
     read_constants,
     training_dataset,
@@ -35,8 +34,9 @@ from components.trainer.models import build_model
 from components.trainer.optimizers import build_optimizer
 from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
-from components.trainer.record_files import Files
+from components.trainer.record_files import Files, count_records
 from components.trainer.schedules import LearningRate, LowerOnPlateau
+from components.trainer.sharing import WHOLE, Share, share_of_this_worker
 from components.trainer.strategy import (
     all_reduce,
     check_batch_size,
@@ -127,7 +127,8 @@ def train(
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
-    task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels)._replace(until=until)
+    share = share_of_this_worker()
+    task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels, share)._replace(until=until)
     if few := small_batch_warning(config, config.batch_size // strategy.num_replicas_in_sync):
         progress.report(few)
     network = make_network(task, strategy)
@@ -165,8 +166,11 @@ def make_task(
     places: Places,
     class_weight_C: Sequence[float] | None = None,
     pixels: PixelFormat = RGB,
+    share: Share = WHOLE,
 ) -> Task:
-    """Opens the data, and seeds all random generators; `class_weight_C` replaces what Transform computed.
+    """Opens the data, and seeds all random generators.
+
+    `class_weight_C` replaces what Transform computed; `share` is what this worker reads of the training split.
 
     Raises:
         UserError: a split holds no record.
@@ -180,7 +184,7 @@ def make_task(
     eval_pictures = count_records(places.eval_files)
     if not eval_pictures:
         raise UserError("the eval split is empty, so the best epoch cannot be chosen: raise data.split.eval")
-    data = _open_data(config, transform, num_classes, places, pixels)
+    data = _open_data(config, transform, num_classes, places, pixels, share)
     return Task(
         config=config,
         places=places,
@@ -208,7 +212,12 @@ class _Data(NamedTuple):
 
 
 def _open_data(
-    config: TrainerConfig, transform: TransformConfig, num_classes: int, places: Places, pixels: PixelFormat
+    config: TrainerConfig,
+    transform: TransformConfig,
+    num_classes: int,
+    places: Places,
+    pixels: PixelFormat,
+    share: Share,
 ) -> _Data:
     """Opens the batches of whole images, or of windows of images at their own size."""
     if transform.crops:
@@ -216,14 +225,14 @@ def _open_data(
             read_native(files, num_classes, config.cache_bytes) for files in (places.train_files, places.eval_files)
         )
         return _Data(
-            lambda seed: training_windows(train, config, transform, seed, pixels),
+            lambda seed: training_windows(train, config, transform, seed, pixels, share),
             evaluation_windows(fixed, config, transform, pixels),
             len(train.slice_N),
             windows_per_epoch(train, config, transform),
         )
     train_pictures = count_records(places.train_files)
     return _Data(
-        lambda seed: training_dataset(places.train_files, config, transform, seed, pixels),
+        lambda seed: training_dataset(places.train_files, config, transform, seed, pixels, share),
         evaluation_dataset(places.eval_files, config.batch_size, transform, config.cache_bytes, pixels),
         train_pictures,
         train_pictures,
@@ -294,7 +303,7 @@ def _train_phase(
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
         learning.train_step.fit(
             # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
-            shared_out(task.training(task.seed + len(checkpointing.epochs))),
+            shared_out(task.training(task.seed + len(checkpointing.epochs)), already=True),
             validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
             epochs=phase.end,

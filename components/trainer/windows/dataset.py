@@ -7,6 +7,8 @@ import tensorflow as tf
 from components.trainer.augmentation.augmenter import finisher
 from components.trainer.config import TrainerConfig
 from components.trainer.input_pipeline import bytes_per_pixel
+from components.trainer.record_files import read_share
+from components.trainer.sharing import WHOLE, Share
 from components.trainer.windows.cutting import Cut, cut_window
 from components.trainer.windows.drawing import Rates, draw_images, make_rates
 from components.trainer.windows.fixed import count_fixed, fixed_windows
@@ -36,9 +38,11 @@ def training_windows(
     transform: TransformConfig,
     seed: int,
     pixels: PixelFormat = RGB,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Returns one epoch of augmented batches (image_BHWC, mask_BHW), drawn anew each time it is read.
 
+    Of several workers, each cuts its share of the windows, in batches of the same size.
     Images are float32 if each is normalised by its own statistics, else uint8.  If the records are held in memory, the
     windows depend only on data, configuration and seed.
 
@@ -49,7 +53,8 @@ def training_windows(
     rare_C = tuple(place != records.class_pixels_C.argmax() for place in range(num_classes))
     cut = Cut((transform.height, transform.width), config.augmentation, config.windows, rare_C, pixels)
     area_N = records.height_N * records.width_N
-    rates = make_rates(records.slice_N, area_N, config.windows, windows_per_epoch(records, config, transform))
+    per_epoch = windows_per_epoch(records, config, transform)
+    rates = make_rates(records.slice_N, area_N, config.windows, per_epoch)
 
     def window(drawn: tf.Tensor | NativeImage, seed_2: tf.Tensor) -> tuple[tf.Tensor, ...]:
         native = drawn if records.held is None else records.held.image(drawn)
@@ -57,13 +62,16 @@ def training_windows(
         bands = (pixels.bands,)
         return *pair, tf.ensure_shape(native.mean_C, bands), tf.ensure_shape(native.std_C, bands)
 
-    drawn = _drawn_from_memory(records, rates, seed) if records.held is not None else _drawn(records, rates, seed)
-    dataset = tf.data.Dataset.zip((drawn, _seeds(seed)))
+    if records.held is not None:
+        drawn = share.of(_drawn_from_memory(records, rates, seed))
+    else:
+        drawn = _drawn(records, rates, seed, share, per_epoch)
+    dataset = tf.data.Dataset.zip((drawn, share.of(_seeds(seed))))
     dataset = dataset.map(window, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if records.held is None:
         buffer = min(_SHUFFLED, config.cache_bytes // (transform.height * transform.width * bytes_per_pixel(pixels)))
         dataset = dataset.shuffle(max(buffer, 4 * config.pictures_per_step), seed=seed)
-    dataset = tf.data.Dataset.zip((dataset.batch(config.pictures_per_step), _seeds(seed)))
+    dataset = tf.data.Dataset.zip((dataset.batch(config.pictures_per_step), share.of(_seeds(seed))))
     finish = finisher(config.augmentation, transform.by_picture)
     dataset = dataset.map(
         lambda batch, seed_2: finish(batch[0], batch[1], batch[2], batch[3], seed_2),
@@ -87,7 +95,7 @@ def evaluation_windows(
             image = normalised(image, native.mean_C[tf.newaxis], native.std_C[tf.newaxis])
         return tf.data.Dataset.from_tensor_slices((image, mask))
 
-    source = streamed(records, shuffled=False) if held is None else tf.data.Dataset.range(len(records.slice_N))
+    source = streamed(records) if held is None else tf.data.Dataset.range(len(records.slice_N))
     dataset = source.flat_map(windows)
     sizes = zip(records.height_N.tolist(), records.width_N.tolist(), strict=True)
     number = sum(count_fixed(height, width, size_2, most) for height, width in sizes)
@@ -110,10 +118,10 @@ def _drawn_from_memory(records: NativeRecords, rates: Rates, seed: int) -> tf.da
     return epoch.flat_map(lambda seed_2: tf.data.Dataset.from_tensor_slices(draw_images(expected_N, seed_2)))
 
 
-def _drawn(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
+def _drawn(records: NativeRecords, rates: Rates, seed: int, share: Share, per_epoch: int) -> tf.data.Dataset:
     """Returns the image of each of an epoch's windows in the order of reading, by the same sampling.
 
-    An image is parsed once for all of its windows.
+    An image is parsed once for all of its windows.  A worker draws windows of the images that it reads.
     """
     num_classes = len(records.class_pixels_C)
 
@@ -124,9 +132,11 @@ def _drawn(records: NativeRecords, rates: Rates, seed: int) -> tf.data.Dataset:
 
     def epoch(seed_2: tf.Tensor) -> tf.data.Dataset:
         offset = tf.random.stateless_uniform([], seed_2, dtype=tf.float64)
-        counted = streamed(records, shuffled=True).scan(offset, count).filter(lambda _, number: number > 0)
+        counted = read_share(records.files, share).scan(offset, count)
+        counted = counted.filter(lambda _, number: number > 0)
         return counted.flat_map(
             lambda serialized, number: tf.data.Dataset.from_tensors(parse_image(serialized, num_classes)).repeat(number)
         )
 
-    return _seeds(seed).take(1).flat_map(epoch)
+    drawn = _seeds(seed).take(1).flat_map(epoch)
+    return drawn if share == WHOLE else drawn.repeat().take(share.size(per_epoch))

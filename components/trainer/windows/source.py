@@ -103,9 +103,9 @@ def _hold(images: Sequence[NativeImage]) -> Held:
     )
 
 
-def streamed(records: NativeRecords, shuffled: bool) -> tf.data.Dataset:
-    """Returns the serialised records, read from several files at once, or in order."""
-    return read_records(records.files, interleaved=shuffled)
+def streamed(records: NativeRecords) -> tf.data.Dataset:
+    """Returns the serialised records in the order of the files' names."""
+    return read_records(records.files)
 
 
 def parse_small(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -8,11 +8,11 @@ import tensorflow as tf
 from common.errors import UserError
 from components.trainer.config import Augmentation, TrainerConfig
 from components.trainer.input_pipeline import (
-    count_records,
     evaluation_dataset,
     read_constants,
     training_dataset,
 )
+from components.trainer.record_files import count_records
 from components.transform.features import COMPRESSION
 from tests.support.transformed import Transformed
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.trainer.input_pipeline import count_records
-from components.trainer.record_files import FoldFiles, read_records
+from components.trainer.record_files import FoldFiles, count_records, read_records, read_share
+from components.trainer.sharing import WHOLE, Share
 from components.transform import features
 
 
@@ -47,3 +47,38 @@ def test_a_fold_is_held_out_and_the_others_are_trained_on(files: tuple[str, ...]
 def test_only_the_records_of_the_folds_are_counted(files: tuple[str, ...]) -> None:
     assert count_records(FoldFiles(files, 1, held_out=True)) == 3
     assert count_records(FoldFiles(files, 1, held_out=False)) == 9
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_with_few_files_the_workers_shares_are_all_records_once(files: tuple[str, ...], workers: int) -> None:
+    shares = [numbers(read_share(files, Share(workers, index))) for index in range(workers)]
+    assert sum(map(len, shares)) == 12
+    assert set().union(*shares) == set(range(12))
+    assert [len(share) for share in shares] == [Share(workers, index).size(12) for index in range(workers)]
+
+
+def test_with_enough_files_each_worker_reads_its_own(tmp_path: Path) -> None:
+    paths = []
+    for number in range(16):
+        paths.append(str(tmp_path / f"{number:02d}.gz"))
+        with tf.io.TFRecordWriter(paths[-1], features.COMPRESSION) as writer:
+            writer.write(str(number).encode())
+    shares = [read_share(paths, Share(2, index)) for index in range(2)]
+    for _ in range(2):
+        first, other = (sorted(map(int, share.as_numpy_iterator())) for share in shares)
+        assert sorted(first + other) == list(range(16)) and len(first) == len(other) == 8
+
+
+def test_a_worker_whose_files_are_short_reads_them_again(tmp_path: Path) -> None:
+    paths = []
+    for number in range(16):
+        paths.append(str(tmp_path / f"{number:02d}.gz"))
+        with tf.io.TFRecordWriter(paths[-1], features.COMPRESSION) as writer:
+            for record in range(number + 1):
+                writer.write(f"{number}-{record}".encode())
+    read = [len(list(read_share(paths, Share(2, index)))) for index in range(2)]
+    assert read == [68, 68], "136 records are 68 steps of each worker, whatever the files"
+
+
+def test_one_worker_reads_all(files: tuple[str, ...]) -> None:
+    assert numbers(read_share(files, WHOLE)) == set(range(12))

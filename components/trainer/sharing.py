@@ -1,0 +1,46 @@
+"""The part of an epoch that one of several workers reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_FILES_A_WORKER = 8
+"""With fewer files, the parts would be of too different sizes."""
+
+
+class Share(NamedTuple):
+    """Worker `worker` of `workers`; all of them read the same data in the same order."""
+
+    workers: int = 1
+    worker: int = 0
+
+    def of(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns each `workers`-th element.
+
+        The parts of the workers' batches together are the batches of a single worker.
+        """
+        return dataset if self.workers == 1 else dataset.shard(self.workers, self.worker)
+
+    def has_files(self, count: int) -> bool:
+        """Whether each worker reads some of `count` files, instead of some records of all files."""
+        return self.workers > 1 and count >= _FILES_A_WORKER * self.workers
+
+    def size(self, count: int) -> int:
+        """Number of elements of `of`, of `count`."""
+        return (count - self.worker + self.workers - 1) // self.workers
+
+
+WHOLE = Share()
+
+
+def share_of_this_worker() -> Share:
+    """Returns the share of the worker that `TF_CONFIG` names, in the order of TensorFlow's collectives: chief first."""
+    config = json.loads(os.environ.get("TF_CONFIG", "{}"))
+    cluster, task = config.get("cluster", {}), config.get("task", {})
+    before = len(cluster.get("chief", ())) if task.get("type") == "worker" else 0
+    workers = sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
+    return Share(workers, before + int(task.get("index", 0))) if workers > 1 else WHOLE

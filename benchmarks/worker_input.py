@@ -41,9 +41,8 @@ def main() -> None:
         config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])
         _, outputs = run_until(config, "Transform")
         records = Path(outputs["Transform"]["transformed_examples"]) / "Split-train"
-        print(
-            f"{arguments.config}: {len(list(records.iterdir()))} files, {os.cpu_count()} cores, {arguments.rounds} rounds"
-        )
+        files = len(list(records.iterdir()))
+        print(f"{arguments.config}: {files} files, {os.cpu_count()} cores, {arguments.rounds} rounds")
         print("records          one worker   two together   of twice one (each round)")
         for name in _CACHES:
             print(_row(name, [_round(name, records) for _ in range(arguments.rounds)]))

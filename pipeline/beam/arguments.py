@@ -17,8 +17,12 @@ step really runs with takes their place when it starts.
 WORKER_POOL = "localhost:50000"
 """Address of a pool of workers beside each of the engine's machines."""
 
-_REPEATED = ("--number_of_execution_retries=3", "--execution_retry_delay=1000")
-"""Flink's own default is to fail a batch job whose worker was lost."""
+_REPEATED = ("--number_of_execution_retries=3", "--execution_retry_delay=5000")
+"""Flink's own default is to fail a batch job whose worker was lost.
+
+All repetitions together take longer than Flink needs to miss a dead TaskManager (10 s, `flink_configuration.py`); until
+then it may give the work to the dead one again.
+"""
 
 _KEPT = "--environment_cache_millis=10000"
 """How long a worker waits for the next stage of its job; Beam's default is to end it after each stage."""

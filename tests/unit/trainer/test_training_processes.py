@@ -20,6 +20,8 @@ from tests.support.transformed import Transformed, make_pair, run_transform
 
 PLAIN = {"batch_size": 4, "epochs": 3, "learning_rate": 0.01, "augmentation": {"flip_horizontal": True}}
 TWO_PHASES = {**PLAIN, "epochs": 4, "fine_tuning": {"from_epoch": 3, "learning_rate": 0.001}}
+ALIKE = {"flip_horizontal": False}
+"""No augmentation, which each worker draws for its own images."""
 SECONDS = 300
 
 
@@ -118,8 +120,7 @@ def test_two_devices_make_the_steps_of_one(trainings: Trainings, changes: dict[s
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["plain_network", "nested_network"])
 def test_two_workers_end_with_equal_weights_and_one_model(trainings: Trainings, network: str) -> None:
-    # Without augmentation, which each worker draws for its own images.
-    changes = {"network": network, "config": {**PLAIN, "average": 0.9, "max_minutes": 60, "augmentation": {}}}
+    changes = {"network": network, "config": {**PLAIN, "average": 0.9, "max_minutes": 60, "augmentation": ALIKE}}
     workers = [
         trainings.start(f"worker-{index}", resume="shared", environment=environment, **changes)
         for index, environment in enumerate(cluster(2))

@@ -17,11 +17,10 @@ step really runs with takes their place when it starts.
 WORKER_POOL = "localhost:50000"
 """Address of a pool of workers beside each of the engine's machines."""
 
-_REPEATED = ("--number_of_execution_retries=3", "--execution_retry_delay=5000")
-"""Flink's own default is to fail a batch job whose worker was lost.
+_REPEATED = ("--number_of_execution_retries=10", "--execution_retry_delay=1000")
+"""For a Flink whose own configuration says nothing: its default is to fail a batch job whose worker was lost.
 
-All repetitions together take longer than Flink needs to miss a dead TaskManager (10 s, `flink_configuration.py`); until
-then it may give the work to the dead one again.
+A lost worker fails several parts of a job, and each counts.
 """
 
 _KEPT = "--environment_cache_millis=10000"

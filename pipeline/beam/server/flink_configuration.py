@@ -24,6 +24,19 @@ TASK_MANAGER_MEMORY = ["-Xmx512m", "-XX:MaxDirectMemorySize=768m"]
 """Of the JVM: heap of framework and task; direct memory of both, of the network, and of gRPC."""
 
 
+RESTARTS = {
+    "restart-strategy.type": "exponential-delay",
+    "restart-strategy.exponential-delay.initial-backoff": "1 s",
+    "restart-strategy.exponential-delay.max-backoff": "10 s",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff": 6,
+}
+"""How often a failed part of a job is repeated.
+
+A dead TaskManager takes several parts with it, and results that others ask for later.  This strategy counts what fails
+while it waits as one failure; a fixed number is used up by a single dead TaskManager.
+"""
+
+
 def write_configuration(folder: Path, slots: int, rest_port: int, rpc_port: int) -> None:
     """Writes `config.yaml` to `folder`.
 
@@ -50,9 +63,7 @@ def write_configuration(folder: Path, slots: int, rest_port: int, rpc_port: int)
         # A TaskManager that died is missed after 10 s (50 by default), and its work is done again elsewhere.
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 10000,
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 3,
-        "restart-strategy.fixed-delay.delay": "1 s",
+        **RESTARTS,
         "io.tmp.dirs": str(temporary),
         # Of each result of a stage; by default 512, and Transform has many at a time.
         "taskmanager.network.sort-shuffle.min-buffers": 64,

@@ -31,7 +31,7 @@ def test_flink_gets_workers_from_the_run_itself_one_a_slot_and_repeats_what_is_l
         "--flink_master=flink:8081",
         "--parallelism=4",
         "--sdk_worker_parallelism=4",
-        "--number_of_execution_retries=3",
+        "--number_of_execution_retries=10",
         "--environment_type=EXTERNAL",
         "--environment_config=127.0.0.1:5",
     ):

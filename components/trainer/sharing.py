@@ -25,6 +25,14 @@ class Share(NamedTuple):
         """
         return dataset if self.workers == 1 else dataset.shard(self.workers, self.worker)
 
+    def batches(self, dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
+        """Returns batches in which the strategy finds their `size`, so that it fills all of a worker's steps.
+
+        It looks for a single batching operation, and there are others beside; where it finds none it divides
+        each batch by the number of workers, a small last one too (TensorFlow, compute_batch_size_op.cc).
+        """
+        return dataset if self.workers == 1 else dataset.unbatch().batch(size)
+
     def has_files(self, count: int) -> bool:
         """Whether each worker reads some of `count` files, instead of some records of all files."""
         return self.workers > 1 and count >= _FILES_A_WORKER * self.workers

@@ -9,7 +9,7 @@ import tf_keras as keras
 
 from common.records import VOID
 from components.trainer.averaging import WeightAverage
-from components.trainer.divergence import NONFINITE_STEPS, NonFiniteSteps
+from components.trainer.divergence import NonFiniteSteps
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 Gradients = list[tf.Tensor | None]
@@ -60,10 +60,6 @@ class TrainStep(keras.Model):
             if self._average is not None:
                 self._average.update(self.optimizer.iterations)
         return logs
-
-    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """Evaluates a batch, without the metrics of training only."""
-        return {name: value for name, value in super().test_step(data).items() if name != NONFINITE_STEPS}
 
     def _gradients(self, image_BHWC: tf.Tensor, mask_BHW: tf.Tensor) -> tuple[Gradients, tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:

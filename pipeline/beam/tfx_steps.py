@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration.portable import beam_executor_operator, launcher
+from tfx.orchestration.portable import beam_executor_operator, data_types, launcher
 from tfx.proto.orchestration import executable_spec_pb2, placeholder_pb2
+
+from pipeline.beam.leftovers import remove_leftovers
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def running_with(arguments: Sequence[str]) -> Iterator[None]:
     before = operators[spec]
 
     def operator(executor_spec: Any, platform_config: Any = None) -> beam_executor_operator.BeamExecutorOperator:
-        made = beam_executor_operator.BeamExecutorOperator(executor_spec, platform_config)
+        made = _Operator(executor_spec, platform_config)
         made.beam_pipeline_args = [_constant(argument) for argument in arguments]
         return made
 
@@ -31,6 +33,15 @@ def running_with(arguments: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         operators[spec] = before
+
+
+class _Operator(beam_executor_operator.BeamExecutorOperator):
+    """TFX's operator, which leaves no temporary folders of Beam in a step's outputs."""
+
+    def run_executor(self, execution_info: data_types.ExecutionInfo, make_beam_pipeline_fn: Any = None) -> Any:
+        result = super().run_executor(execution_info, make_beam_pipeline_fn)
+        remove_leftovers(artifact.uri for artifacts in execution_info.output_dict.values() for artifact in artifacts)
+        return result
 
 
 def _constant(argument: str) -> placeholder_pb2.PlaceholderExpression:

@@ -23,7 +23,7 @@ from common.start_up import collect_as_usual, collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
 from pipeline.kubeflow.json_types import Json
 from pipeline.kubeflow.names import KEEP_URIS
-from pipeline.kubeflow.pod.launcher import ArtifactPaths
+from pipeline.kubeflow.pod.launcher import ArtifactPaths, artifact_uris
 from pipeline.kubeflow.pod.pod_log import give_reason, log_to_pod, say
 
 TERMINATED = 128 + signal.SIGTERM
@@ -135,6 +135,10 @@ def _run_executor(options: argparse.Namespace, beam_arguments: Sequence[str]) ->
     with beam_step(executor_input, beam_arguments, options.keep_uris) as step:
         log_to_pod(step.paths.named_by_uri)
         run_executor(options.executor_class_path, executor_input, inputs_spec, step.paths, step.arguments)
+        if beam_arguments:
+            from pipeline.beam.leftovers import remove_leftovers
+
+            remove_leftovers(step.paths.to_local(uri) for uri in artifact_uris(executor_input, "outputs"))
 
 
 def _survey(options: argparse.Namespace, more: Sequence[str]) -> None:

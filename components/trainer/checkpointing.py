@@ -156,8 +156,8 @@ class Checkpointing(keras.callbacks.Callback):
         """Records the epoch, keeps its weights if they are the best so far, and decides whether to stop."""
         figures = {name: float(value) for name, value in (logs or {}).items() if name != "lr"}
         nonfinite_steps = round(figures.pop(NONFINITE_STEPS, 0.0))
-        # Evaluated too, though it says nothing there: without one of its metrics, Keras would add up the results of several
-        # workers, and `val_mean_iou` of two would be twice its value.
+        # Evaluated too, though it says nothing there: without one of its metrics, Keras would add up the results of
+        # several workers, and `val_mean_iou` of two would be twice its value.
         figures.pop(f"val_{NONFINITE_STEPS}", None)
         metrics = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         milliseconds = 1000 * self._trained_seconds / self._steps

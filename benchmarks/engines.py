@@ -4,7 +4,7 @@
 
 FOLDER gets made-up pairs of 256×256: crops of scikit-learn's photographs, with a bright rectangle each.  Each run is a
 process of its own with a new workspace; the sides alternate.  Seconds are those of the steps, as `segpipe run` shows
-them, and those of `segpipe predict-batch` over all images; imports and the start of the process that workers are
+them, and those of `segpipe predict-batch` over the first 4000 images; imports and the start of the process that workers are
 forked from go on beside the first steps of a run and are not counted.  Side `flink` is Beam's job server, a JobManager
 and two TaskManagers of one slot each on this machine.  The loops run after side 1 on the same files, with one process.
 Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
@@ -37,6 +37,7 @@ SIDES = ("1", "2", "flink")
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
 PREDICTION = "predict-batch"
 SIDE = 256
+_PREDICTED = 4000
 
 
 def main() -> None:
@@ -112,7 +113,7 @@ def _configuration(arguments: argparse.Namespace, workspace: str) -> RunConfig:
         },
         "validation": {"schema": f"{workspace}/schema.pbtxt"},
         "transform": {"height": 128, "width": 128},
-        "trainer": {"model": {"type": "unet", "width": 8, "depth": 3}, "batch_size": 32, "epochs": 1},
+        "trainer": {"model": {"type": "unet", "width": 4, "depth": 2}, "batch_size": 64, "epochs": 1},
         "evaluator": {"thresholds": [{"metric": "mean_iou", "at_least": 0.0}]},
         "serving_check": None,
     }
@@ -162,7 +163,8 @@ def _predict(arguments: argparse.Namespace, config: RunConfig) -> float:
     from pipeline.cli.predict_batch import open_model, predict_into
 
     model = open_model(config.registry_uri, None, _beam(arguments.side))
-    source = {"type": "images", "root": f"{arguments.folder}/images"}
+    globs = ["00[0-3]???.jpg"]  # Of the first `_PREDICTED`.
+    source = {"type": "images", "root": f"{arguments.folder}/images", "images": globs}
     began = time.monotonic()
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         rejected = predict_into(model, {"source": source, "out": f"{config.workspace_dir}/predictions"}, False)
@@ -174,7 +176,12 @@ def _pairs(config: RunConfig) -> dict[str, int]:
     """Number of pairs that each step reads."""
     (summary,) = config.workspace_dir.glob("artifacts/ImageMaskExampleGen/quarantine/*/summary.json")
     used = json.loads(summary.read_text())["used"]
-    return {**dict.fromkeys((*STEPS, PREDICTION), sum(used.values())), "SegmentationEvaluator": used["test"]}
+    total = sum(used.values())
+    return {
+        **dict.fromkeys(STEPS, total),
+        "SegmentationEvaluator": used["test"],
+        PREDICTION: min(total, _PREDICTED),
+    }
 
 
 def _loops(arguments: argparse.Namespace, config: RunConfig) -> dict[str, float]:
@@ -200,7 +207,7 @@ def _prediction_loop(arguments: argparse.Namespace, config: RunConfig) -> float:
     out.mkdir()
     began = time.monotonic()
     predict = tf.saved_model.load(str(version.parent)).signatures[SERVING_DEFAULT]
-    files = sorted(Path(arguments.folder, "images").iterdir())
+    files = sorted(Path(arguments.folder, "images").iterdir())[:_PREDICTED]
     for start in range(0, len(files), 8):
         batch = files[start : start + 8]
         masks = predict(image=tf.constant([file.read_bytes() for file in batch]))[MASK_BYTES].numpy()

@@ -4,10 +4,10 @@
 
 FOLDER gets made-up pairs of 256×256: crops of scikit-learn's photographs, with a bright rectangle each.  Each run is a
 process of its own with a new workspace; the sides alternate.  Seconds are those of the steps, as `segpipe run` shows
-them, and those of `segpipe predict-batch` over the first 4000 images; imports and the start of the process that workers are
-forked from go on beside the first steps of a run and are not counted.  Side `flink` is Beam's job server, a JobManager
-and two TaskManagers of one slot each on this machine.  The loops run after side 1 on the same files, with one process.
-Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
+them, and those of `segpipe predict-batch` over the first 4000 images; imports and the start of the process that workers
+are forked from go on beside the first steps of a run and are not counted.  Side `flink` is Beam's job server, a
+JobManager and two TaskManagers of one slot each on this machine.  The loops run after side 1 on the same files, in one
+process.  Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
 """
 
 from __future__ import annotations

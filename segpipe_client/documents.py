@@ -90,13 +90,22 @@ def read_bands(response: RestResponse) -> ModelBands | None:
     return _read(response, _bands, "the metadata of a model")
 
 
-def _read(response: RestResponse, read: Callable[[Any, Mapping[str, str]], _Content], expected: str) -> _Content:
+def read_checked(response: RestResponse, read: Callable[[RestResponse], _Content], expected: str) -> _Content:
+    """What `read` finds in a response that should be `expected`.
+
+    Raises:
+        SegmentationError: it is an error, or `read` cannot read it.
+    """
     if response.status != _OK:
         raise _error(response)
     try:
-        return read(json.loads(response.body), response.headers)
+        return read(response)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SegmentationError(f"the server's answer is not {expected} ({type(error).__name__}: {error})") from None
+
+
+def _read(response: RestResponse, read: Callable[[Any, Mapping[str, str]], _Content], expected: str) -> _Content:
+    return read_checked(response, lambda checked: read(json.loads(checked.body), checked.headers), expected)
 
 
 def _answer(document: Any, headers: Mapping[str, str]) -> Answer:

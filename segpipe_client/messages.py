@@ -2,8 +2,7 @@
 
 They are those of tensorflow_serving/apis/{predict,model,get_model_status,get_model_metadata}.proto and
 tensorflow/core/framework/tensor*.proto, field by field, without the fields that are not needed here: on the wire they
-are the same. They live in a pool and a package of their own, so that they do not collide with TensorFlow's in a process
-that has both.
+are the same.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import struct
 from typing import Any
 
 from .answer import Answer, ModelBands, VersionState
+from .descriptors import Field, message_classes
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -22,7 +22,7 @@ _PACKAGE = "segpipe.client"
 _FLOAT, _STRING = 1, 7  # tensorflow.DataType
 _DEPTHS = {1: "float32", 4: "uint8", 17: "uint16"}  # tensorflow.DataType → name
 _STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
-_FIELDS: dict[str, list[tuple[str, int, str]]] = {
+_FIELDS: dict[str, list[Field]] = {
     "Int64Value": [("value", 1, "int64")],
     "ModelSpec": [
         ("name", 1, "string"),
@@ -39,7 +39,6 @@ _FIELDS: dict[str, list[tuple[str, int, str]]] = {
         ("float_val", 5, "float*"),
         ("string_val", 8, "bytes*"),
     ],
-    # A map is a list of entries on the wire (protobuf's language guide, "Maps").
     "Entry": [("key", 1, "string"), ("value", 2, "TensorProto")],
     "PredictRequest": [("model_spec", 1, "ModelSpec"), ("inputs", 2, "Entry*")],
     "PredictResponse": [("outputs", 1, "Entry*"), ("model_spec", 2, "ModelSpec")],
@@ -188,27 +187,4 @@ def message_class(name: str) -> Any:
 
 @functools.cache
 def _message_classes() -> dict[str, Any]:
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="segpipe_client.proto", package=_PACKAGE, syntax="proto3")
-    for message, fields in _FIELDS.items():
-        described = file.message_type.add(name=message)
-        for name, number, kind in fields:
-            _add_field(described, name, number, kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    descriptors = {name: pool.FindMessageTypeByName(f"{_PACKAGE}.{name}") for name in _FIELDS}
-    if hasattr(message_factory, "GetMessageClass"):
-        return {name: message_factory.GetMessageClass(found) for name, found in descriptors.items()}
-    factory = message_factory.MessageFactory(pool)  # before protobuf 4.22
-    return {name: factory.GetPrototype(found) for name, found in descriptors.items()}
-
-
-def _add_field(described: Any, name: str, number: int, kind: str) -> None:
-    field = described.field.add(name=name, number=number)
-    field.label = field.LABEL_REPEATED if kind.endswith("*") else field.LABEL_OPTIONAL
-    kind = kind.rstrip("*")
-    if kind in _FIELDS:
-        field.type, field.type_name = field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-    else:
-        field.type = getattr(field, f"TYPE_{kind.upper()}")
+    return message_classes(_PACKAGE, _FIELDS)

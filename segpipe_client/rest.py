@@ -1,4 +1,4 @@
-"""Connections to TensorFlow Serving's REST API: one attempt a call, no retries."""
+"""HTTP connections to a server: one attempt a call, no retries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from .address import Address
 from .answer import Answer, ModelBands, VersionState
-from .documents import RestResponse, read_answer, read_bands, read_states, read_version, request_json
+from .calls import Content, RestCall, RestCalls
+from .documents import RestResponse
 from .errors import DeadlineExceededError, ServerUnavailableError
+from .v1_calls import V1RestCalls
+from .v2_calls import V2RestCalls
 
 if TYPE_CHECKING:
     import httpx
 
 _CONNECT_SECONDS = 5.0
+_HEADERS = {"Accept-Encoding": "identity"}
+"""Masks are compressed already: a server that compressed its answers again would only take longer."""
 
 
 class RestTransport:
@@ -31,8 +36,8 @@ class RestTransport:
         verify = _verification(ca_file)
         # A transport of one's own is one without the environment's proxies.
         direct = None if use_proxies else httpx.HTTPTransport(verify=address.is_secure and verify)
-        self._address = address
-        self._client = httpx.Client(headers=headers, verify=use_proxies and verify, transport=direct)
+        self._calls = _calls(address)
+        self._client = httpx.Client(headers={**_HEADERS, **headers}, verify=use_proxies and verify, transport=direct)
 
     def predict(self, image: bytes, seconds: float) -> Answer:
         """The model's answer for an encoded image.
@@ -40,7 +45,7 @@ class RestTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        return read_answer(self.request("POST", self._address.predict_url, request_json(image), seconds))
+        return self.send(self._calls.predict(image), seconds)
 
     def states(self, seconds: float) -> list[VersionState]:
         """The states of the versions at the address.
@@ -48,7 +53,7 @@ class RestTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        return read_states(self.request("GET", self._address.url, None, seconds))
+        return self.send(self._calls.states(), seconds)
 
     def version(self, seconds: float) -> int:
         """The version that the address means.
@@ -56,7 +61,7 @@ class RestTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        return read_version(self.request("GET", self._address.metadata_url, None, seconds))
+        return self.send(self._calls.version(), seconds)
 
     def bands(self, seconds: float) -> ModelBands | None:
         """The bands that the model takes; `None` for 8-bit RGB.
@@ -64,26 +69,27 @@ class RestTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        return read_bands(self.request("GET", self._address.metadata_url, None, seconds))
+        return self.send(self._calls.bands(), seconds)
 
-    def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
-        """Sends a request and returns the response, whatever its status.
+    def send(self, call: RestCall[Content], seconds: float) -> Content:
+        """Sends a request and reads the response.
 
         Raises:
-            ServerUnavailableError: the server cannot be reached.
-            DeadlineExceededError: the response was not complete in time.
+            SegmentationError: of the kind that fits.
         """
         ends = time.monotonic() + seconds
         parts = []
         with (
-            _translated_errors(url),
-            self._client.stream(method, url, content=body, timeout=_limits(seconds)) as response,
+            _translated_errors(call.url),
+            self._client.stream(
+                call.method, call.url, content=call.body, headers=dict(call.headers), timeout=_limits(seconds)
+            ) as response,
         ):
             for part in response.iter_bytes():
                 parts.append(part)
                 if time.monotonic() > ends:  # httpx limits each wait, not their sum.
                     raise DeadlineExceededError(f"the answer was not complete within {seconds:.3g} s")
-        return RestResponse(response.status_code, response.headers, b"".join(parts))
+        return call.read(RestResponse(response.status_code, response.headers, b"".join(parts)))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -101,38 +107,44 @@ class AsyncRestTransport:
 
         verify = _verification(ca_file)
         direct = None if use_proxies else httpx.AsyncHTTPTransport(verify=address.is_secure and verify)
-        self._address = address
-        self._client = httpx.AsyncClient(headers=headers, verify=use_proxies and verify, transport=direct)
+        self._calls = _calls(address)
+        self._client = httpx.AsyncClient(headers={**_HEADERS, **headers}, verify=use_proxies and verify, transport=direct)
 
     async def predict(self, image: bytes, seconds: float) -> Answer:
         """As `RestTransport.predict`."""
-        return read_answer(await self.request("POST", self._address.predict_url, request_json(image), seconds))
+        return await self.send(self._calls.predict(image), seconds)
 
     async def states(self, seconds: float) -> list[VersionState]:
         """As `RestTransport.states`."""
-        return read_states(await self.request("GET", self._address.url, None, seconds))
+        return await self.send(self._calls.states(), seconds)
 
     async def version(self, seconds: float) -> int:
         """As `RestTransport.version`."""
-        return read_version(await self.request("GET", self._address.metadata_url, None, seconds))
+        return await self.send(self._calls.version(), seconds)
 
     async def bands(self, seconds: float) -> ModelBands | None:
         """As `RestTransport.bands`."""
-        return read_bands(await self.request("GET", self._address.metadata_url, None, seconds))
+        return await self.send(self._calls.bands(), seconds)
 
-    async def request(self, method: str, url: str, body: bytes | None, seconds: float) -> RestResponse:
-        """As `RestTransport.request`."""
-        call = self._client.request(method, url, content=body, timeout=_limits(seconds))
-        with _translated_errors(url):
+    async def send(self, call: RestCall[Content], seconds: float) -> Content:
+        """As `RestTransport.send`."""
+        sent = self._client.request(
+            call.method, call.url, content=call.body, headers=dict(call.headers), timeout=_limits(seconds)
+        )
+        with _translated_errors(call.url):
             try:
-                response = await asyncio.wait_for(call, seconds)
+                response = await asyncio.wait_for(sent, seconds)
             except asyncio.TimeoutError:
                 raise DeadlineExceededError(f"no answer within {seconds:.3g} s") from None
-        return RestResponse(response.status_code, response.headers, response.content)
+        return call.read(RestResponse(response.status_code, response.headers, response.content))
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+
+def _calls(address: Address) -> RestCalls:
+    return V2RestCalls(address) if address.is_v2 else V1RestCalls(address)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
-"""Channels to TensorFlow Serving's gRPC API: one attempt a call, no retries."""
+"""gRPC channels to a server: one attempt a call, no retries."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .address import Address, decoded
+from .address import Address
 from .answer import Answer, ModelBands, VersionState
+from .calls import Content, GrpcCall, GrpcCalls
 from .errors import (
     DeadlineExceededError,
     PictureRefusedError,
@@ -18,18 +19,8 @@ from .errors import (
     not_found,
     with_code,
 )
-from .messages import (
-    METADATA,
-    PREDICT,
-    STATUS,
-    metadata_request_bytes,
-    read_bands,
-    read_response,
-    read_states,
-    read_version,
-    request_bytes,
-    status_request_bytes,
-)
+from .v1_calls import V1GrpcCalls
+from .v2_calls import V2GrpcCalls
 
 if TYPE_CHECKING:
     import grpc
@@ -45,8 +36,6 @@ _OPTIONS = [
     # All addresses behind a name share the requests; with one address it changes nothing.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
 ]
-
-_Content = TypeVar("_Content")
 
 
 def require_grpc() -> None:
@@ -73,6 +62,7 @@ class GrpcTransport:
         import grpc
 
         self._address = address
+        self._calls = _calls(address)
         self._metadata = _metadata(headers)
         options = _options(use_proxies)
         if address.is_secure:
@@ -86,8 +76,7 @@ class GrpcTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        request = request_bytes(image, *_model_spec(self._address))
-        return _read(self._call(PREDICT, request, seconds), read_response, "that of a segmentation model")
+        return self._send(self._calls.predict(image), seconds)
 
     def states(self, seconds: float) -> list[VersionState]:
         """The states of the versions at the address.
@@ -95,8 +84,7 @@ class GrpcTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        request = status_request_bytes(*_model_spec(self._address))
-        return _read(self._call(STATUS, request, seconds), read_states, "the states of a model's versions")
+        return self._send(self._calls.states(), seconds)
 
     def version(self, seconds: float) -> int:
         """The version that the address means.
@@ -104,8 +92,7 @@ class GrpcTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        request = metadata_request_bytes(*_model_spec(self._address))
-        return _read(self._call(METADATA, request, seconds), read_version, "the metadata of a model")
+        return self._send(self._calls.version(), seconds)
 
     def bands(self, seconds: float) -> ModelBands | None:
         """The bands that the model takes; `None` for 8-bit RGB.
@@ -113,21 +100,21 @@ class GrpcTransport:
         Raises:
             SegmentationError: of the kind that fits.
         """
-        request = metadata_request_bytes(*_model_spec(self._address))
-        return _read(self._call(METADATA, request, seconds), read_bands, "the metadata of a model")
+        return self._send(self._calls.bands(), seconds)
 
     def close(self) -> None:
         """Closes the channel."""
         self._channel.close()
 
-    def _call(self, method: str, request: bytes, seconds: float) -> bytes:
+    def _send(self, call: GrpcCall[Content], seconds: float) -> Content:
         import grpc
 
         try:
-            call = self._channel.unary_unary(method)
-            return bytes(call(request, timeout=seconds, metadata=self._metadata))
+            method = self._channel.unary_unary(call.method)
+            response = bytes(method(call.request, timeout=seconds, metadata=self._metadata))
         except grpc.RpcError as error:
             raise _translated(error, self._address) from error
+        return _read(call, response)
 
 
 class AsyncGrpcTransport:
@@ -140,6 +127,7 @@ class AsyncGrpcTransport:
         import grpc
 
         self._address = address
+        self._calls = _calls(address)
         self._metadata = _metadata(headers)
         options = _options(use_proxies)
         if address.is_secure:
@@ -149,48 +137,44 @@ class AsyncGrpcTransport:
 
     async def predict(self, image: bytes, seconds: float) -> Answer:
         """As `GrpcTransport.predict`."""
-        request = request_bytes(image, *_model_spec(self._address))
-        return _read(await self._call(PREDICT, request, seconds), read_response, "that of a segmentation model")
+        return await self._send(self._calls.predict(image), seconds)
 
     async def states(self, seconds: float) -> list[VersionState]:
         """As `GrpcTransport.states`."""
-        request = status_request_bytes(*_model_spec(self._address))
-        return _read(await self._call(STATUS, request, seconds), read_states, "the states of a model's versions")
+        return await self._send(self._calls.states(), seconds)
 
     async def version(self, seconds: float) -> int:
         """As `GrpcTransport.version`."""
-        request = metadata_request_bytes(*_model_spec(self._address))
-        return _read(await self._call(METADATA, request, seconds), read_version, "the metadata of a model")
+        return await self._send(self._calls.version(), seconds)
 
     async def bands(self, seconds: float) -> ModelBands | None:
         """As `GrpcTransport.bands`."""
-        request = metadata_request_bytes(*_model_spec(self._address))
-        return _read(await self._call(METADATA, request, seconds), read_bands, "the metadata of a model")
+        return await self._send(self._calls.bands(), seconds)
 
     async def close(self) -> None:
         """Closes the channel."""
         await self._channel.close()
 
-    async def _call(self, method: str, request: bytes, seconds: float) -> bytes:
+    async def _send(self, call: GrpcCall[Content], seconds: float) -> Content:
         import grpc
 
         try:
-            call = self._channel.unary_unary(method)
-            return bytes(await call(request, timeout=seconds, metadata=self._metadata))
+            method = self._channel.unary_unary(call.method)
+            response = bytes(await method(call.request, timeout=seconds, metadata=self._metadata))
         except grpc.RpcError as error:
             raise _translated(error, self._address) from error
+        return _read(call, response)
 
 
-def _model_spec(address: Address) -> tuple[str, int | None, str | None]:
-    """Model, version and label as gRPC carries them."""
-    return decoded(address.model), address.version, None if address.label is None else decoded(address.label)
+def _calls(address: Address) -> GrpcCalls:
+    return V2GrpcCalls(address) if address.is_v2 else V1GrpcCalls(address)
 
 
-def _read(response: bytes, read: Callable[[bytes], _Content], expected: str) -> _Content:
+def _read(call: GrpcCall[Content], response: bytes) -> Content:
     try:
-        return read(response)
-    except ValueError as error:
-        raise SegmentationError(f"the server's answer is not {expected} ({error})") from None
+        return call.read(response)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SegmentationError(f"the server's answer is not {call.expected} ({error})") from None
 
 
 def _translated(error: Any, address: Address) -> SegmentationError:

@@ -65,15 +65,23 @@ class RefusedPictureError(FailedPictureError):
 
 
 class WrongMethodError(ServingError):
-    """Request with an HTTP method that the address does not support."""
+    """Request with an HTTP method that the address does not support; `allowed` are those that it does."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, allowed: str = "POST") -> None:
         super().__init__(StatusCode.INVALID_ARGUMENT, message)
+        self.allowed = allowed
 
     @property
     def http_status(self) -> int:
         """405, Method Not Allowed."""
         return HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class NotFoundError(ServingError):
+    """Request for an address or a model that this server does not have."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(StatusCode.NOT_FOUND, message)
 
 
 class TooLargeError(ServingError):

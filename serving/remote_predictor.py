@@ -71,6 +71,8 @@ def segment(
 
 def label_address(url: str, model: str, label: str) -> str:
     """Where the version behind `label` answers."""
+    if url.startswith("v2+"):
+        return f"{url.rstrip('/')}/v2/models/{model}/versions/{label}"
     return f"{url.rstrip('/')}/v1/models/{model}/labels/{label}"
 
 

@@ -9,10 +9,11 @@ from aiohttp import hdrs, web
 
 from segpipe_client.documents import VERSION_HEADER
 from segpipe_client.errors import shortened
+from segpipe_client.v2_documents import JSON_LENGTH
 from serving.protocol.origins import ANY
 from serving.protocol.rest_json import error_json
 
-_EXPOSED = f"{VERSION_HEADER}, Retry-After"
+_EXPOSED = f"{VERSION_HEADER}, {JSON_LENGTH}, Retry-After"
 _METHODS = "GET, POST"
 _SECONDS = "600"
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")

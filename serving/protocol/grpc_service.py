@@ -1,9 +1,6 @@
-"""gRPC services PredictionService and ModelService of tensorflow-serving-api."""
+"""gRPC server: the services PredictionService and ModelService of tensorflow-serving-api, and that of version 2."""
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import grpc
 from tensorflow_serving.apis import (
@@ -16,18 +13,18 @@ from tensorflow_serving.apis import (
 )
 
 from segpipe_client.errors import shortened
-from serving import logs
 from serving.dataplane import Dataplane
 from serving.errors import ServingError, invalid
 from serving.model import Signature
+from serving.protocol.grpc_answers import answered, at_once
 from serving.protocol.tensors import fill_protos, strings_from_proto
+from serving.protocol.v2.grpc_service import add_open_inference
 
 _ROOM_FOR_STATUS = 32
-_Response = TypeVar("_Response")
 
 
 def make_grpc_server(dataplane: Dataplane) -> grpc.aio.Server:
-    """Returns a server with both services, not yet bound to a port.
+    """Returns a server with all services, not yet bound to a port.
 
     gRPC itself refuses messages over the limit, and accepts only as many concurrent calls as predictions may wait, plus
     some for status requests: so memory is bounded before a message is read.
@@ -42,6 +39,7 @@ def make_grpc_server(dataplane: Dataplane) -> grpc.aio.Server:
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(dataplane), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(dataplane), server)
+    add_open_inference(server, dataplane)
     return server
 
 
@@ -55,13 +53,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Predicts masks of encoded images."""
-        return await _answered(context, self._predict(request, context.time_remaining()))
+        return await answered(context, self._predict(request, context.time_remaining()))
 
     async def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.aio.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures."""
-        return await _answered(context, _at_once(lambda: self._dataplane.metadata(request)))
+        return await answered(context, at_once(lambda: self._dataplane.metadata(request)))
 
     async def Classify(self, request: object, context: grpc.aio.ServicerContext) -> None:
         """Refused."""
@@ -108,13 +106,13 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Returns the states of versions."""
-        return await _answered(context, _at_once(lambda: self._dataplane.status(request)))
+        return await answered(context, at_once(lambda: self._dataplane.status(request)))
 
     async def HandleReloadConfigRequest(
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
         """Polls the registry now."""
-        await _answered(context, self._dataplane.reload(request.config))
+        await answered(context, self._dataplane.reload(request.config))
         return model_management_pb2.ReloadConfigResponse()
 
 
@@ -129,21 +127,6 @@ def _inputs(signature: Signature, request: predict_pb2.PredictRequest, limit: in
             f"Sent extra: {{{extra_shown}}}. Missing but required: {{{','.join(missing)}}}."
         )
     return strings_from_proto(expected, request.inputs[expected], limit)
-
-
-async def _answered(context: grpc.aio.ServicerContext, answer: Awaitable[_Response]) -> _Response:
-    try:
-        return await answer
-    except ServingError as error:
-        await context.abort(error.code, error.details)
-    except Exception as error:  # noqa: BLE001  # Logged; the client gets no details.
-        logs.failure("request_bug", error)
-        await context.abort(grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}")
-    raise AssertionError("abort raises")
-
-
-async def _at_once(answer: Callable[[], _Response]) -> _Response:
-    return answer()
 
 
 async def _refuse(context: grpc.aio.ServicerContext, method: str) -> None:

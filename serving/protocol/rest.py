@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-import aiohttp
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -20,25 +16,31 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from common.signatures import SERVING_DEFAULT
 from segpipe_client.documents import VERSION_HEADER
 from segpipe_client.errors import shortened
-from serving import logs
 from serving.dataplane import SIGNATURE_DEF, Dataplane
-from serving.errors import ServingError, TooLargeError, WrongMethodError, invalid
+from serving.errors import ServingError, WrongMethodError, invalid
 from serving.metrics import METRICS_PATH
 from serving.model import Signature
 from serving.protocol.card import asked_form, card_response
+from serving.protocol.compression import compress_responses
 from serving.protocol.cors import allow_origins
-from serving.protocol.http_errors import first_words
-from serving.protocol.rest_json import error_json, parse_predict, predict_json
+from serving.protocol.http_exchange import (
+    LARGE_BYTES,
+    READ_METHODS,
+    answered,
+    decode_part,
+    json_response,
+    off_loop_if,
+    parse_version,
+    read_body,
+)
+from serving.protocol.rest_json import parse_predict, predict_json
+from serving.protocol.v2.rest import add_open_inference
 from serving.protocol.wrong_bodies import RIGHT_FORM
 
 _MODEL = r"([^/:]+)"
 _VERSION = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _POST = re.compile(rf"/v1/models/{_MODEL}{_VERSION}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
 _GET = re.compile(rf"/v1/models(?:/{_MODEL})?{_VERSION}(?:/(metadata|card))?", re.IGNORECASE | re.ASCII)
-_LARGEST_VERSION = 2**63 - 1
-_LARGE_BYTES = 1 << 18
-
-_Result = TypeVar("_Result")
 
 
 def make_app(
@@ -54,7 +56,9 @@ def make_app(
     app.router.add_get("/healthz", handler.healthy)
     app.router.add_get("/readyz", handler.ready)
     app.router.add_route("*", "/{api:[vV]1}/{rest:.*}", handler.api)
+    add_open_inference(app, dataplane)
     app.add_routes(pages)
+    compress_responses(app)
     allow_origins(app, origins)
     return app
 
@@ -84,18 +88,7 @@ class RestHandler:
 
     async def api(self, request: web.Request) -> web.Response:
         """Handles all requests below /v1/."""
-        try:
-            return await self._answer(request)
-        except ServingError as error:
-            answer = _json(error_json(error.message), error.http_status)
-            if isinstance(error, WrongMethodError):
-                answer.headers["Allow"] = "POST"
-            return answer
-        except web.HTTPException:
-            raise
-        except Exception as error:  # noqa: BLE001  # Logged; the client gets no details.
-            logs.failure("request_bug", error)
-            return _json(error_json(f"internal error: {type(error).__name__}"), 500)
+        return await answered(self._answer(request))
 
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
@@ -103,12 +96,12 @@ class RestHandler:
         if request.method == "POST" and (found := _POST.fullmatch(path)):
             name, version, label, method = found.groups()
             return await self._post(request, _spec(name, version, label), method.lower())
-        if request.method == "GET" and (found := _GET.fullmatch(path)):
+        if request.method in READ_METHODS and (found := _GET.fullmatch(path)):
             name, version, label, what = found.groups()
             spec = _spec(name or "", version, label)
             if what is not None and what.lower() == "card":
                 return await self._card(request, spec)
-            return _json(self._get(spec, what is not None))
+            return json_response(self._get(spec, what is not None))
         if request.method == hdrs.METH_OPTIONS and hdrs.ORIGIN in request.headers:
             raise WrongMethodError("pages of other origins may not call this server: start it with --allow-origin")
         if _POST.fullmatch(path):
@@ -135,7 +128,7 @@ class RestHandler:
                 StatusCode.UNIMPLEMENTED, f"{method} is not supported: a segmentation model supports predict"
             )
         with self._dataplane.admitted("REST") as call:
-            body = await _body(request, call.deadline)
+            body = await read_body(request, call.deadline)
             content_type = request.headers.get("Content-Type", "")
             with self._dataplane.find(spec) as servable:
 
@@ -146,55 +139,22 @@ class RestHandler:
                         raise invalid(f'Serving signature name: "{shortened(wanted)}" not found in signature def')
                     return signature
 
-                asked = await _off_loop_if(len(body) > _LARGE_BYTES, parse_predict, body, find_signature, content_type)
+                asked = await off_loop_if(len(body) > LARGE_BYTES, parse_predict, body, find_signature, content_type)
                 del body
                 outputs = await self._dataplane.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())
-            answer = _json(await _off_loop_if(size > _LARGE_BYTES, predict_json, outputs, asked.rows))
+            answer = json_response(await off_loop_if(size > LARGE_BYTES, predict_json, outputs, asked.rows))
             answer.headers[VERSION_HEADER] = str(servable.version)
             return answer
 
 
-async def _body(request: web.Request, deadline: float) -> bytes:
-    """Reads the whole body.
-
-    Raises:
-        ServingError: it is over the limit, or does not arrive in time.
-    """
-    try:
-        return await asyncio.wait_for(request.read(), max(0, deadline - time.monotonic()))
-    except asyncio.TimeoutError:
-        raise ServingError(StatusCode.DEADLINE_EXCEEDED, "the body did not come in time") from None
-    except web.HTTPRequestEntityTooLarge as error:
-        raise TooLargeError(str(error.text)) from None
-    except ConnectionError:
-        raise ServingError(StatusCode.CANCELLED, "the client has gone away") from None
-    except (aiohttp.ClientPayloadError, HttpProcessingError, web.RequestPayloadError) as error:
-        raise invalid(f"the body cannot be read: {first_words(str(error))}") from None
-
-
-async def _off_loop_if(large: bool, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """Calls the function, in a thread if its input is large, so that other requests do not wait for it."""
-    return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
-
-
 def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=_decoded(name, "model name"))
+    spec = model_pb2.ModelSpec(name=decode_part(name, "model name"))
     if version is not None:
-        number = int(version) if len(version) < 20 else _LARGEST_VERSION + 1
-        if number > _LARGEST_VERSION:
-            raise invalid(f"Failed to convert version: {shortened(version)} to numeric.")
-        spec.version.value = number
+        spec.version.value = parse_version(version)
     if label is not None:
-        spec.version_label = _decoded(label, "model version label")
+        spec.version_label = decode_part(label, "model version label")
     return spec
-
-
-def _decoded(text: str, what: str) -> str:
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        raise invalid(f"Failed to decode {what}:{shortened(text)}") from None
 
 
 def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> bytes:
@@ -212,7 +172,3 @@ def _to_json(message: Message, proto_names: bool = False) -> str:
         return json_format.MessageToJson(message, always_print_fields_with_no_presence=True, **options)
     except TypeError:
         return json_format.MessageToJson(message, including_default_value_fields=True, **options)
-
-
-def _json(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, content_type="application/json")

@@ -20,7 +20,7 @@ from serving.model import Outputs, Signature
 from serving.protocol.wrong_bodies import RIGHT_FORM, what_base64_is, what_body_is, what_text_is
 
 _B64 = "b64"
-_BYTES_SUFFIX = "_bytes"
+BYTES_SUFFIX = "_bytes"
 _MOST_VALUES = 10_000
 _SHOWN = 48
 _TYPES = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number", type(None): "Null"}
@@ -83,16 +83,39 @@ def error_json(message: str) -> bytes:
     return _dump({"error": message})
 
 
+def check_value_count(body: bytes, advice: str) -> None:
+    """Refuses JSON with too many values, before it is parsed.
+
+    Raises:
+        ServingError: it has more than the limit; the message ends in `advice`.
+    """
+    if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > _MOST_VALUES:
+        raise invalid(f"the JSON has more than {_MOST_VALUES} values: {advice}")
+
+
+def decode_base64(text: str) -> bytes:
+    """Decodes base64 as `absl::Base64Unescape` does: white space and missing padding are allowed, nothing else.
+
+    Raises:
+        ServingError: it is not base64.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:
+        compact = "".join(text.split()).rstrip("=")
+        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(f"Unable to base64 decode: {what_base64_is(text)}") from None
+
+
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     if not body:
         raise invalid(f"JSON Parse error: The document is empty; send {RIGHT_FORM}")
     if what := what_body_is(body, content_type):
         raise invalid(f"JSON Parse error: {what}")
-    if sum(body.count(mark) for mark in (b",", b"[", b"{", b":")) > _MOST_VALUES:
-        raise invalid(
-            f"the JSON has more than {_MOST_VALUES} values: send an image as the bytes of its JPEG or PNG file, "
-            '{"b64": "…"}, not as numbers'
-        )
+    check_value_count(body, 'send an image as the bytes of its JPEG or PNG file, {"b64": "…"}, not as numbers')
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -169,7 +192,7 @@ def _byte_string(value: object) -> bytes:
     if isinstance(value, dict):
         if not _is_b64(value):
             raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
-        return _decoded(value[_B64])
+        return decode_base64(value[_B64])
     if isinstance(value, list):
         raise invalid(f"Encountered list at unexpected level: 1 expected < 1; send {RIGHT_FORM}")
     if not isinstance(value, str):
@@ -181,23 +204,10 @@ def _byte_string(value: object) -> bytes:
     return value.encode()
 
 
-def _decoded(text: str) -> bytes:
-    """Decodes base64 as `absl::Base64Unescape` does: white space and missing padding are allowed, nothing else."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    try:
-        compact = "".join(text.split()).rstrip("=")
-        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid(f"Unable to base64 decode: {what_base64_is(text)}") from None
-
-
 def _printable(name: str, values_B: Any) -> Any:
     if values_B.dtype != object:
         return values_B
-    if name.endswith(_BYTES_SUFFIX):
+    if name.endswith(BYTES_SUFFIX):
         return [{_B64: base64.b64encode(value).decode()} for value in values_B]
     try:
         return _texts(values_B.tolist())

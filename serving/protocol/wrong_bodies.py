@@ -35,13 +35,13 @@ _PATH = re.compile(r"[^\n]{1,255}\.(jpe?g|png|gif|bmp|tiff?|webp)", re.IGNORECAS
 _HEAD = 4096
 
 
-def what_body_is(body: bytes, content_type: str = "") -> str:
+def what_body_is(body: bytes, content_type: str = "", send: str = _SEND) -> str:
     """Describes a body that cannot be parsed as JSON, and what to send; empty if it looks like malformed JSON."""
     found = next((words for magic, words in _FILES if body.startswith(magic)), "")
     if not found and body.lstrip()[:1] not in (b"{", b"["):
         found = next((words for start, words in _TYPES if content_type.lower().startswith(start)), "")
         found = found or _text_kind(body)
-    return f"the body is {found}: {_SEND}" if found else ""
+    return f"the body is {found}: {send}" if found else ""
 
 
 def what_text_is(text: str) -> str:

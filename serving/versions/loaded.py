@@ -83,6 +83,11 @@ class Versions:
         return dict(self._labels)
 
     @property
+    def loaded(self) -> list[int]:
+        """Versions that answer requests."""
+        return sorted(self._loaded)
+
+    @property
     def registry_is_readable(self) -> bool:
         """Whether the last poll of the registry succeeded."""
         return not self._trouble and not (self._was_empty and self._loaded)

@@ -1,4 +1,4 @@
-"""The client's four ways, over real sockets: against the embedded server, and against servers that fail on purpose."""
+"""The client's ways, over real sockets: against the embedded server, and against servers that fail on purpose."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from segpipe_client import (
 from segpipe_client.messages import PREDICT
 from tests.support.serving import CLASS_NAMES, MODEL, Hosted, picture, predict_request
 
-WAYS = ("http", "http async", "grpc", "grpc async")
+WAYS = ("http", "http async", "grpc", "grpc async", "v2+http", "v2+grpc async")
 SLOW = picture(1800, 1800)
 ASSERTION = rb'{"error": "assertion failed: [picture refused] [7]\n\t [[{{node a}}]]"}'
 every_way = pytest.mark.parametrize("way", WAYS)
@@ -46,7 +46,9 @@ class Blocking:
 
     def __init__(self, way: str, http: str, grpc: str, path: str = f"/v1/models/{MODEL}", **options: Any) -> None:
         scheme, _, is_async = way.partition(" ")
-        host = http.removeprefix("http://") if scheme == "http" else grpc
+        host = http.removeprefix("http://") if scheme.endswith("http") else grpc
+        if scheme.startswith("v2+"):
+            path = path.replace("/v1/", "/v2/").replace("/labels/", "/versions/")
         self._url = f"{scheme}://{host}{path}"
         self._options = options
         self._is_async = bool(is_async)

@@ -1,0 +1,104 @@
+"""Inference request and response, independent of REST and gRPC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from common.signatures import SERVING_DEFAULT
+from segpipe_client.errors import shortened
+from segpipe_client.v2_tensors import BYTES, unpack_bytes
+from serving.batching import Servable
+from serving.dataplane import Call, Dataplane
+from serving.errors import invalid
+from serving.model import Outputs, Signature
+from serving.protocol.http_exchange import parse_version
+from serving.protocol.tensors import check_count
+from serving.protocol.v2.parameters import RequestParameters
+
+DIGITS = frozenset("0123456789")
+
+
+class InputTensor(NamedTuple):
+    """Input as it was sent: its elements, and what was declared of them."""
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    values: list[bytes]
+
+
+class InferRequest(NamedTuple):
+    """Inference request; without `outputs` all are meant."""
+
+    id: str
+    parameters: RequestParameters
+    inputs: list[InputTensor]
+    outputs: tuple[str, ...]
+
+
+async def infer(dataplane: Dataplane, servable: Servable, request: InferRequest, call: Call) -> Outputs:
+    """Runs a request on a version and returns its outputs.
+
+    Raises:
+        ServingError: it is not valid, is refused by the model, or takes too long.
+    """
+    signature = _signature(servable, request.parameters.signature_name)
+    images = _images(signature, request.inputs, dataplane.limits.pictures)
+    deadline = call.deadline
+    if request.parameters.seconds is not None:
+        deadline = min(deadline, time.monotonic() + request.parameters.seconds)
+    return await dataplane.predict(servable, signature, images, request.outputs, deadline)
+
+
+def find_servable(dataplane: Dataplane, name: str, version: str) -> Servable:
+    """Returns the version of that number or label; without one, the stable version.
+
+    Raises:
+        ServingError: it is not loaded.
+    """
+    if not version:
+        return dataplane.versions.find(name)
+    if DIGITS.issuperset(version):
+        return dataplane.versions.find(name, version=parse_version(version))
+    return dataplane.versions.find(name, label=version)
+
+
+def elements(raw: bytes | memoryview, name: str, limit: int) -> list[bytes]:
+    """Returns the elements in the raw bytes of an input.
+
+    Raises:
+        ServingError: an element is cut off, or there are more than `limit`.
+    """
+    try:
+        return unpack_bytes(raw, limit)
+    except ValueError as error:
+        raise invalid(
+            f"input {shortened(name)}: {error}; each image has its length in front, as 4 bytes, little-endian"
+        ) from None
+
+
+def _signature(servable: Servable, name: str) -> Signature:
+    signature = servable.model.signature(name)
+    if signature is None:
+        raise invalid(f'Serving signature name: "{shortened(name or SERVING_DEFAULT)}" not found in signature def')
+    return signature
+
+
+def _images(signature: Signature, inputs: list[InputTensor], limit: int) -> list[bytes]:
+    """Returns the values of the signature's only input."""
+    expected = signature.input
+    if [given.name for given in inputs] != [expected]:
+        names = shortened(", ".join(given.name for given in inputs)) or "none"
+        raise invalid(f"the model has one input, {expected}, and the request's are: {names}")
+    (given,) = inputs
+    if given.datatype != BYTES:
+        raise invalid(f"input {expected} must be BYTES, encoded images, but {shortened(given.datatype, 16)} is given")
+    check_count(len(given.values), limit)
+    if list(given.shape) != [len(given.values)]:
+        shown = shortened(str(list(given.shape)))
+        raise invalid(
+            f"input {expected} holds {len(given.values)} images, so its shape must be [{len(given.values)}], not {shown}"
+        )
+    return given.values

@@ -4,6 +4,8 @@
 
 bare        the signature of `tf.saved_model.load`, called in this process by as many threads: the limit
 grpc, rest  `segpipe serve` in a second process, asked by a third (`benchmarks.serving_load`): JPEG in, PNG mask out
+v2grpc,     the same over the Open Inference Protocol, with raw bytes in both directions
+v2rest
 floats      the way without encoded bytes: a picture's pixels as a JSON list to a small server (aiohttp, orjson) with a
             network of the same kind, and its probabilities at the picture's size as a JSON list back
 
@@ -42,8 +44,11 @@ from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
 from registry.store import Registry
+from segpipe_client.address import parse_address
 from segpipe_client.documents import request_json
 from segpipe_client.messages import request_bytes
+from segpipe_client.v2_calls import V2GrpcCalls
+from segpipe_client.v2_documents import infer_request
 
 TILE, NAMES = 96, ("background", "red", "yellow", "blue")
 CLASSES = len(NAMES)
@@ -60,11 +65,12 @@ class Measured(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A server, and how it is asked."""
+    """A server, and how it is asked: the body, and the options of `benchmarks.serving_load` that go with it."""
 
     protocol: str
     address: str
     body: Callable[[bytes], bytes]
+    options: Callable[[bytes], list[str]] = lambda _: []
 
 
 def main() -> None:
@@ -83,11 +89,25 @@ def main() -> None:
             targets = {
                 "grpc": Target("grpc", grpc, lambda encoded: request_bytes(encoded, name, None, None)),
                 "rest": Target("http", f"{http}/v1/models/{name}:predict", request_json),
+                "v2grpc": _v2_grpc(grpc, name),
+                "v2rest": Target(
+                    "http",
+                    f"{http}/v2/models/{name}/infer",
+                    lambda encoded: infer_request(encoded)[0],
+                    lambda encoded: ["--headers", json.dumps(infer_request(encoded)[1])],
+                ),
                 "floats": Target("http", floats, _float_body),
             }
             for side in arguments.sides:
                 for clients in arguments.clients:
                     _compare(side, clients, arguments.seconds, bare, targets, Path(folder))
+
+
+def _v2_grpc(address: str, name: str) -> Target:
+    calls = V2GrpcCalls(parse_address(f"v2+grpc://{address}/v2/models/{name}"))
+    return Target(
+        "grpc", address, lambda encoded: calls.predict(encoded).request, lambda _: ["--method", calls.predict(b"").method]
+    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -109,7 +129,7 @@ def _compare(
         body = folder / "body"
         body.write_bytes(target.body(encoded))
         command = [sys.executable, "-m", "benchmarks.serving_load", target.protocol, target.address, str(body)]
-        command += ["--clients", str(clients), "--seconds", str(seconds)]
+        command += ["--clients", str(clients), "--seconds", str(seconds), *target.options(encoded)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         _print_row(side, way, clients, Measured(**json.loads(done.stdout)), limit)
 

@@ -1,6 +1,6 @@
 """Closed-loop clients in a process of their own, for `benchmarks.serving`: each sends its next request on an answer.
 
-    python -m benchmarks.serving_load grpc|http ADDRESS BODY_FILE --clients 4 --seconds 5
+    python -m benchmarks.serving_load grpc|http ADDRESS BODY_FILE --clients 4 --seconds 5 [--method PATH] [--headers JSON]
 
 Requests are bytes made beforehand and answers are not read, so that next to no time goes into the clients.  Prints one
 line of JSON: the milliseconds of each request, the seconds of all, and the bytes of one request and one answer.
@@ -19,7 +19,8 @@ from pathlib import Path
 import aiohttp
 import grpc
 
-_METHOD = "/tensorflow.serving.PredictionService/Predict"
+from segpipe_client.messages import PREDICT
+
 _WARM_UP = 3
 
 Send = Callable[[], Awaitable[int]]
@@ -33,6 +34,8 @@ def main() -> None:
     parser.add_argument("body", type=Path)
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--method", default=PREDICT, help="method of gRPC")
+    parser.add_argument("--headers", type=json.loads, default={}, help="headers of HTTP")
     arguments = parser.parse_args()
     print(json.dumps(asyncio.run(_load(arguments))))
 
@@ -41,8 +44,7 @@ async def _load(arguments: argparse.Namespace) -> dict[str, object]:
     body = arguments.body.read_bytes()
     taken: list[float] = []
     async with AsyncExitStack() as stack:
-        connect = _grpc if arguments.protocol == "grpc" else _http
-        sends = [await connect(stack, arguments.address, body) for _ in range(arguments.clients)]
+        sends = [await _connect(stack, arguments, body) for _ in range(arguments.clients)]
         for _ in range(_WARM_UP):
             answer_bytes = await sends[0]()
         began = time.perf_counter()
@@ -57,10 +59,16 @@ async def _send_on(send: Send, until: float, taken: list[float]) -> None:
         taken.append(1000 * (time.perf_counter() - began))
 
 
-async def _grpc(stack: AsyncExitStack, address: str, body: bytes) -> Send:
+async def _connect(stack: AsyncExitStack, arguments: argparse.Namespace, body: bytes) -> Send:
+    if arguments.protocol == "grpc":
+        return await _grpc(stack, arguments.address, arguments.method, body)
+    return await _http(stack, arguments.address, arguments.headers, body)
+
+
+async def _grpc(stack: AsyncExitStack, address: str, method: str, body: bytes) -> Send:
     options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(address, options))
-    call = channel.unary_unary(_METHOD)
+    call = channel.unary_unary(method)
 
     async def send() -> int:
         return len(await call(body, timeout=600))
@@ -68,8 +76,10 @@ async def _grpc(stack: AsyncExitStack, address: str, body: bytes) -> Send:
     return send
 
 
-async def _http(stack: AsyncExitStack, address: str, body: bytes) -> Send:
-    session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600)))
+async def _http(stack: AsyncExitStack, address: str, headers: dict[str, str], body: bytes) -> Send:
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600), headers={"Accept-Encoding": "identity", **headers})
+    )
 
     async def send() -> int:
         async with session.post(address, data=body) as response:

@@ -346,7 +346,8 @@ def rollback(version: int | None, registry: str | None) -> None:
 @click.option(
     "--url",
     metavar="ADDRESS",
-    help="Use a server instead: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/v1/models/NAME.",
+    help="Use a server instead: http://HOST:8501/v1/models/NAME, grpc://HOST:8500/v1/models/NAME, or, with the Open "
+    "Inference Protocol, v2+http://HOST:8501/v2/models/NAME or v2+grpc://HOST:8500/v2/models/NAME.",
 )
 @click.option(
     "--out",

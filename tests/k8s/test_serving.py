@@ -495,6 +495,14 @@ def test_the_inference_service_runs_our_runtime_with_a_part_for_the_canary() -> 
     assert predictor["minReplicas"] >= 2
 
 
+def test_the_runtime_is_our_image_and_has_all_protocols_of_the_embedded_server() -> None:
+    (runtime,) = of_kind(KSERVE, "ServingRuntime")
+    assert [container["image"].partition(":")[0] for container in runtime["spec"]["containers"]] == [
+        "registry.example.com/segpipe"
+    ]
+    assert runtime["spec"]["protocolVersions"] == ["v1", "v2", "grpc-v1", "grpc-v2"]
+
+
 def test_the_runtimes_container_is_restricted_and_runs_a_command_that_segpipe_knows() -> None:
     from pipeline.cli.main import cli
 

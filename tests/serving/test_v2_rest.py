@@ -197,7 +197,7 @@ def test_raw_bytes_that_lie_are_refused_at_once(server: Hosted) -> None:
 
 
 def test_a_canary_is_a_version_of_its_own_name(host, registry: Registry) -> None:  # type: ignore[no-untyped-def]
-    registry.serve(2, label="canary")
+    registry.start_canary(2, 10)
     server = host(registry)
     document: dict[str, Any] = {"inputs": [IMAGE], "outputs": [{"name": "mask_bytes"}]}
     found = {}

@@ -106,7 +106,10 @@ def main() -> None:
 def _v2_grpc(address: str, name: str) -> Target:
     calls = V2GrpcCalls(parse_address(f"v2+grpc://{address}/v2/models/{name}"))
     return Target(
-        "grpc", address, lambda encoded: calls.predict(encoded).request, lambda _: ["--method", calls.predict(b"").method]
+        "grpc",
+        address,
+        lambda encoded: calls.predict(encoded).request,
+        lambda _: ["--method", calls.predict(b"").method],
     )
 
 

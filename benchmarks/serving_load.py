@@ -1,6 +1,6 @@
 """Closed-loop clients in a process of their own, for `benchmarks.serving`: each sends its next request on an answer.
 
-    python -m benchmarks.serving_load grpc|http ADDRESS BODY_FILE --clients 4 --seconds 5 [--method PATH] [--headers JSON]
+    python -m benchmarks.serving_load grpc|http ADDRESS BODY_FILE --clients 4 --seconds 5
 
 Requests are bytes made beforehand and answers are not read, so that next to no time goes into the clients.  Prints one
 line of JSON: the milliseconds of each request, the seconds of all, and the bytes of one request and one answer.

@@ -1,7 +1,7 @@
 """Address of a model on a server, in one line: the protocol's own path behind a scheme and a host.
 
-The path is TensorFlow Serving's, or with `v2+` in front of the scheme the Open Inference Protocol's, where a version may
-be a label.
+The path is TensorFlow Serving's, or with `v2+` in front of the scheme the Open Inference Protocol's, where a version
+may be a label.
 """
 
 from __future__ import annotations

@@ -108,7 +108,9 @@ class AsyncRestTransport:
         verify = _verification(ca_file)
         direct = None if use_proxies else httpx.AsyncHTTPTransport(verify=address.is_secure and verify)
         self._calls = _calls(address)
-        self._client = httpx.AsyncClient(headers={**_HEADERS, **headers}, verify=use_proxies and verify, transport=direct)
+        self._client = httpx.AsyncClient(
+            headers={**_HEADERS, **headers}, verify=use_proxies and verify, transport=direct
+        )
 
     async def predict(self, image: bytes, seconds: float) -> Answer:
         """As `RestTransport.predict`."""

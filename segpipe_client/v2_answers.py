@@ -15,7 +15,7 @@ INPUT = "image"
 
 VERSION_PARAMETER = "model_version"
 BANDS_PARAMETER, DEPTH_PARAMETER = "bands", "depth"
-"""Parameters in the embedded server's metadata: the version that the address means; of the input, what `Bands` it takes."""
+"""Parameters in the embedded server's metadata: the version that the address means; the `Bands` of the input."""
 
 
 class Metadata(NamedTuple):

@@ -1,4 +1,4 @@
-"""Documents of the Open Inference Protocol's REST API that the client sends and reads: JSON, then tensors as raw bytes."""
+"""Documents of the Open Inference Protocol's REST API that the client sends and reads: JSON, then raw tensors."""
 
 from __future__ import annotations
 

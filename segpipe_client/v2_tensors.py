@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol as raw bytes: little-endian, row by row, without padding.
 
-An element of the type BYTES has its length in front of it, as an unsigned integer of 32 bits. Declared lengths and shapes
-are not trusted: nothing is allocated for them.
+An element of the type BYTES has its length in front of it, as an unsigned integer of 32 bits. Declared lengths and
+shapes are not trusted: nothing is allocated for them.
 """
 
 from __future__ import annotations

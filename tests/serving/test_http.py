@@ -57,7 +57,7 @@ def test_head_of_what_only_takes_post_is_refused(server: Hosted) -> None:
 
 
 def test_answers_are_compressed_for_those_who_ask(server: Hosted) -> None:
-    path = f"/v1/models/{MODEL}/metadata"
+    path = "/page/page.js"
     plain = ask(server, "GET", path)
     assert plain.headers["Content-Encoding"] is None
     assert plain.headers["Vary"] == "Accept-Encoding"

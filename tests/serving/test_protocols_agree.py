@@ -27,7 +27,9 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     keras.utils.set_random_seed(0)
     image = keras.Input([TILE, TILE, 3])
-    network = keras.Model(image, keras.layers.Conv2D(CLASSES, 3, padding="same")(keras.layers.Rescaling(1 / 127.5, -1)(image)))
+    network = keras.Model(
+        image, keras.layers.Conv2D(CLASSES, 3, padding="same")(keras.layers.Rescaling(1 / 127.5, -1)(image))
+    )
     folder = tmp_path_factory.mktemp("colours")
     export_network(network, str(folder / "model"), "resize")
     registry = Registry(str(folder / "registry"))
@@ -56,7 +58,9 @@ def test_the_answers_are_equal_in_every_pixel_and_figure(process: Served, photog
     assert len(np.unique(first.mask_HW)) > 1
     for name, answer in answers.items():
         np.testing.assert_array_equal(answer.mask_HW, first.mask_HW, err_msg=name)
-        assert np.float32(list(answer.fractions.values())).tolist() == np.float32(list(first.fractions.values())).tolist()
+        assert (
+            np.float32(list(answer.fractions.values())).tolist() == np.float32(list(first.fractions.values())).tolist()
+        )
         assert np.float32(answer.mean_confidence) == np.float32(first.mean_confidence), name
         assert (answer.class_names, answer.model_version) == (first.class_names, 1), name
 

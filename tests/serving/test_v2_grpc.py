@@ -126,7 +126,11 @@ def test_unknown_parameters_are_refused(channel: grpc.Channel) -> None:
     assert refused(channel, request) == (Code.INVALID_ARGUMENT, "parameters.sequence_id: unknown key")
     request = infer_request(picture())
     add_parameters(request.inputs[0].parameters, {"shared_memory_region": "x"})
-    assert refused(channel, request)[1] == "tensor image: unknown parameter shared_memory_region"
+    assert refused(channel, request)[1] == "inputs.image.parameters.shared_memory_region: unknown key"
+    request = infer_request(picture())
+    request.outputs.add(name="mask_bytes")
+    add_parameters(request.outputs[0].parameters, {"classification": 3})
+    assert refused(channel, request)[1] == "outputs.mask_bytes.parameters.classification: unknown key"
 
 
 def test_a_refused_image_is_told_in_a_sentence(channel: grpc.Channel) -> None:

@@ -141,21 +141,27 @@ def test_a_batch_and_another_signature(server: Hosted) -> None:
         ({"inputs": [IMAGE | {"name": "picture"}]}, 400, "the request's are: picture"),
         ({"inputs": [IMAGE, IMAGE]}, 400, "the request's are: image, image"),
         ({"inputs": [IMAGE | {"datatype": "UINT8"}]}, 400, "must be BYTES, encoded images, but UINT8 is given"),
-        ({"inputs": [IMAGE | {"shape": [2**62]}]}, 400, "holds 1 images, so its shape must be [1], not [46116860184273"),
+        (
+            {"inputs": [IMAGE | {"shape": [2**62]}]},
+            400,
+            "holds 1 images, so its shape must be [1], not [46116860184273",
+        ),
         ({"inputs": [IMAGE | {"shape": [-1]}]}, 400, "must be [1], not [-1]"),
         ({"inputs": [IMAGE | {"shape": [1, 1]}]}, 400, "must be [1], not [1, 1]"),
         ({"inputs": [IMAGE | {"shape": [0], "data": []}]}, 400, "the request holds no image"),
         ({"inputs": [IMAGE | {"data": [""] * 40}]}, 400, "more than 32 elements"),
         ({"outputs": [{"name": "mask"}]}, 400, "output tensor alias not found in signature: mask"),
         ({"outputs": [{"name": "mask_bytes"}] * 2}, 400, "duplicate output tensor alias: mask_bytes"),
-        ({"outputs": [{"name": "mask_bytes", "parameters": {"classification": 3}}]}, 400, "classification: unknown key"),
+        (
+            {"outputs": [{"name": "mask_bytes", "parameters": {"classification": 3}}]},
+            400,
+            "classification: unknown key",
+        ),
         ({"parameters": {"signature_name": "no"}}, 400, 'Serving signature name: "no" not found'),
         ({"parameters": {"timeout": 1}}, 504, "the deadline passed"),
     ],
 )
-def test_a_wrong_request_is_told_what_is_wrong(
-    server: Hosted, change: dict[str, Any], status: int, words: str
-) -> None:
+def test_a_wrong_request_is_told_what_is_wrong(server: Hosted, change: dict[str, Any], status: int, words: str) -> None:
     got, answer = infer(server, {"inputs": [IMAGE]} | change)
     assert got == status
     assert words in answer["error"]
@@ -177,9 +183,7 @@ def test_a_wrong_request_is_told_what_is_wrong(
         ("DELETE", "/v2", 405, "takes GET and HEAD, not DELETE"),
     ],
 )
-def test_other_paths_and_methods_are_refused(
-    server: Hosted, method: str, path: str, status: int, words: str
-) -> None:
+def test_other_paths_and_methods_are_refused(server: Hosted, method: str, path: str, status: int, words: str) -> None:
     body = json.dumps({"inputs": [IMAGE]}).encode() if method == "POST" else None
     got, headers, answer = ask(server, path, body, method)
     assert got == status

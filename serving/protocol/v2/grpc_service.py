@@ -23,7 +23,7 @@ from serving.protocol.v2.metadata import (
     is_ready,
     model_metadata,
 )
-from serving.protocol.v2.parameters import RequestParameters, checked
+from serving.protocol.v2.parameters import Document, NoParameters, RawInputParameters, RequestParameters, checked
 
 _CONTENTS = {
     "BOOL": "bool_contents",
@@ -118,10 +118,8 @@ class OpenInferenceService:
 
 def _request(request: Any, limit: int) -> InferRequest:
     parameters = checked(RequestParameters, read_parameters(request.parameters), "parameters")
-    for tensor in (*request.inputs, *request.outputs):
-        if tensor.parameters:
-            key = shortened(tensor.parameters[0].key)
-            raise invalid(f"tensor {shortened(tensor.name)}: unknown parameter {key}")
+    for output in request.outputs:
+        checked(NoParameters, read_parameters(output.parameters), f"outputs.{shortened(output.name)}.parameters")
     return InferRequest(
         id=request.id,
         parameters=parameters,
@@ -133,15 +131,19 @@ def _request(request: Any, limit: int) -> InferRequest:
 def _inputs(request: Any, limit: int) -> list[InputTensor]:
     raw = request.raw_input_contents
     if not raw:
-        return [_input(one, list(one.contents.bytes_contents)) for one in request.inputs]
+        return [_input(one, list(one.contents.bytes_contents), NoParameters) for one in request.inputs]
     if len(raw) != len(request.inputs):
         raise invalid(f"the request has {len(request.inputs)} inputs, and raw_input_contents of {len(raw)}")
     if any(one.HasField("contents") for one in request.inputs):
         raise invalid("the request has raw_input_contents, and contents of an input as well")
-    return [_input(one, elements(data, one.name, limit)) for one, data in zip(request.inputs, raw, strict=True)]
+    return [
+        _input(one, elements(data, one.name, limit), RawInputParameters)
+        for one, data in zip(request.inputs, raw, strict=True)
+    ]
 
 
-def _input(tensor: Any, values: list[bytes]) -> InputTensor:
+def _input(tensor: Any, values: list[bytes], parameters: type[Document]) -> InputTensor:
+    checked(parameters, read_parameters(tensor.parameters), f"inputs.{shortened(tensor.name)}.parameters")
     return InputTensor(tensor.name, tensor.datatype, tensor.shape, values)
 
 

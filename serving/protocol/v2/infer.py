@@ -99,6 +99,7 @@ def _images(signature: Signature, inputs: list[InputTensor], limit: int) -> list
     if list(given.shape) != [len(given.values)]:
         shown = shortened(str(list(given.shape)))
         raise invalid(
-            f"input {expected} holds {len(given.values)} images, so its shape must be [{len(given.values)}], not {shown}"
+            f"input {expected} holds {len(given.values)} images, so its shape must be [{len(given.values)}], "
+            f"not {shown}"
         )
     return given.values

@@ -65,7 +65,7 @@ def parse_infer(
         ServingError: the request is not valid.
     """
     length = _json_length(json_length, len(body))
-    if length == 0:
+    if json_length is not None and length == 0:
         return InferRequest("", RequestParameters(), [InputTensor(INPUT, BYTES, [1], [body])], ()), {}
     document = _parse(body[:length], content_type)
     outputs = document.outputs or []

@@ -1,4 +1,4 @@
-"""Parameters of requests: a parameter that is not known is refused, because ignoring it would change the answer unseen."""
+"""Parameters of requests: an unknown parameter is refused, because ignoring it would change the answer unseen."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ class OutputParameters(Document):
     """Parameters of a requested output; `binary_data` overrides the request's `binary_data_output`."""
 
     binary_data: bool | None = None
+
+
+class NoParameters(Document):
+    """Parameters of an input in typed fields, and of an output, over gRPC: there are none."""
+
+
+class RawInputParameters(Document):
+    """Parameters of an input in raw bytes over gRPC; KServe's client repeats the size that the message has already."""
+
+    binary_data_size: int | None = None
 
 
 _Part = TypeVar("_Part", bound=Document)

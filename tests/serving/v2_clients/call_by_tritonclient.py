@@ -6,6 +6,7 @@ Run by test_v2_commands.py with the Python of SEGPIPE_TEST_V2_CLIENTS: HTTP_ADDR
 import base64
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as by_grpc
@@ -13,8 +14,7 @@ import tritonclient.http as by_http
 from tritonclient.utils import InferenceServerException
 
 http_address, grpc_address, model, image_file = sys.argv[1:]
-with open(image_file, "rb") as file:
-    IMAGE = file.read()
+IMAGE = Path(image_file).read_bytes()
 http, grpc = by_http.InferenceServerClient(http_address), by_grpc.InferenceServerClient(grpc_address)
 MODULES = {"http": (by_http, http), "grpc": (by_grpc, grpc)}
 

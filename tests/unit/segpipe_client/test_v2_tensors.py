@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as arrays
 
 from segpipe_client.v2_tensors import datatype_of, pack, pack_bytes, unpack, unpack_bytes
 
-NUMBERS = arrays.boolean_dtypes() | arrays.integer_dtypes() | arrays.unsigned_integer_dtypes() | arrays.floating_dtypes()
+NUMBERS = (
+    arrays.boolean_dtypes() | arrays.integer_dtypes() | arrays.unsigned_integer_dtypes() | arrays.floating_dtypes()
+)
 numbers = arrays.arrays(NUMBERS.filter(lambda dtype: dtype.itemsize <= 8), arrays.array_shapes(min_side=0, max_side=4))
 
 

@@ -1,4 +1,4 @@
-"""Bodies of inference requests: JSON and raw bytes are read as they were meant, or refused before they cost anything."""
+"""Bodies of inference requests: JSON and raw bytes are read as they were meant, or refused before they cost much."""
 
 from __future__ import annotations
 

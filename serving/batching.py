@@ -73,6 +73,8 @@ class Batcher:
         self._waiting: deque[PendingRequest] = deque()
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="batch")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def running(self) -> int:
@@ -87,6 +89,7 @@ class Batcher:
         """
         self._waiting.append(waiting)
         self._start_batches()
+        self._note_idle()
         try:
             return await asyncio.wait_for(waiting.answer, max(0, waiting.deadline - time.monotonic()))
         except asyncio.TimeoutError:
@@ -94,6 +97,12 @@ class Batcher:
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
+                self._note_idle()
+
+    async def idle(self) -> None:
+        """Returns once no request waits or runs."""
+        while not self._idle.is_set():  # Another request may have come since the event was set.
+            await self._idle.wait()
 
     def close(self) -> None:
         """Rejects further requests; does not wait for running ones."""
@@ -108,6 +117,13 @@ class Batcher:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._start_batches()
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if self._tasks or self._waiting:
+            self._idle.clear()
+        else:
+            self._idle.set()
 
     def _next_batch(self) -> list[PendingRequest]:
         """Returns the oldest request and those that fit with it; empty while waiting for a fuller batch."""

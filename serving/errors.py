@@ -84,6 +84,18 @@ class NotFoundError(ServingError):
         super().__init__(StatusCode.NOT_FOUND, message)
 
 
+class ConflictError(ServingError):
+    """Request that does not fit the state of what it names."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(StatusCode.FAILED_PRECONDITION, message)
+
+    @property
+    def http_status(self) -> int:
+        """409, Conflict."""
+        return HTTPStatus.CONFLICT
+
+
 class TooLargeError(ServingError):
     """Request body over the limit, which has its own HTTP status."""
 

@@ -88,6 +88,8 @@ class Metrics:
             "segpipe_registry_errors", "Polls of the registry that failed.", registry=registry
         )
         self._labelled = Gauge("segpipe_version", "Version behind each label.", ["label"], registry=registry)
+        self._jobs = Gauge("segpipe_jobs", "Batch jobs that are held.", registry=registry)
+        self._job_images = Counter("segpipe_job_images", "Images of batch jobs.", ["outcome"], registry=registry)
         self._in_progress = Gauge("segpipe_requests_in_progress", "Requests waiting or running.", registry=registry)
 
     def page(self) -> bytes:
@@ -128,6 +130,14 @@ class Metrics:
         self._labelled.clear()
         for label, version in versions.items():
             self._labelled.labels(label).set(version)
+
+    def jobs_are(self, count: int) -> None:
+        """Sets the number of batch jobs."""
+        self._jobs.set(count)
+
+    def job_image_ended(self, outcome: str) -> None:
+        """Counts an image of a job that was `predicted` or `refused`."""
+        self._job_images.labels(outcome).inc()
 
     def in_progress(self, requests: int) -> None:
         """Sets the number of waiting and running requests."""

@@ -19,6 +19,7 @@ from registry.store import Registry
 from serving import logs
 from serving.batching import Batcher
 from serving.dataplane import Dataplane
+from serving.jobs import Jobs
 from serving.metrics import Metrics
 from serving.ports import check_port, port_refused
 from serving.protocol.grpc_service import make_grpc_server
@@ -41,9 +42,10 @@ class Server:
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._batcher = Batcher(settings.batching, metrics)
         dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry)
+        self._jobs = Jobs(self._batcher, settings.jobs, settings.limits.seconds, metrics)
         self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
-            make_app(dataplane, pages, settings.allow_origins),
+            make_app(dataplane, self._jobs, pages, settings.allow_origins),
             access_log=None,
             handler_cancellation=True,  # A request of a disconnected client is cancelled.
             shutdown_timeout=settings.grace_seconds,
@@ -75,6 +77,7 @@ class Server:
         """Rejects new requests and finishes running ones within the grace period; returns whether all ended."""
         if self._watching:
             self._watching.cancel()
+        self._jobs.close()
         await asyncio.gather(self._grpc.stop(self._settings.grace_seconds), self._http.cleanup())
         idle = not self._batcher.running
         self._batcher.close()

@@ -19,6 +19,15 @@ class Limits(Settings):
     seconds: float = Field(default=30, gt=0, description="Timeout of a request, unless the client's is shorter.")
 
 
+class JobLimits(Settings):
+    """Limits of batch jobs."""
+
+    count: int = Field(default=8, ge=0, description="Maximum number of jobs that are held; 0 switches them off.")
+    pictures: int = Field(default=1000, ge=1, description="Maximum number of images in a job.")
+    result_bytes: int = Field(default=256 * MEGABYTE, ge=1024, description="Maximum size of all jobs' results.")
+    seconds: float = Field(default=3600, gt=0, description="Time after which a job and its results are deleted.")
+
+
 class Batching(Settings):
     """Settings of dynamic batching; a request is never split."""
 
@@ -45,6 +54,7 @@ class ServerSettings(Settings):
     poll_seconds: float = Field(default=5, gt=0, description="Interval between two polls of the registry.")
     grace_seconds: float = Field(default=20, ge=0, description="Time for running requests to finish at shutdown.")
     limits: Limits = Limits()
+    jobs: JobLimits = JobLimits()
     batching: Batching = Batching()
 
 

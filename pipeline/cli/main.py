@@ -426,6 +426,7 @@ def predict(
 @click.option("--max-body", default=32, show_default=True, metavar="MB", help="Maximum size of a request.")
 @click.option("--max-pictures", default=32, show_default=True, help="Maximum number of images in a request.")
 @click.option("--max-requests", default=64, show_default=True, help="Maximum number of requests that wait or run.")
+@click.option("--max-jobs", default=8, show_default=True, help="Maximum number of batch jobs; 0 switches them off.")
 @click.option(
     "--batch", type=int, help="Maximum number of images in a batch.  [default: 8; with tensorflow_model_server 1]"
 )

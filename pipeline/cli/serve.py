@@ -28,6 +28,7 @@ _OPTIONS = {
     "max_body": "limits.body_bytes",
     "max_pictures": "limits.pictures",
     "max_requests": "limits.requests",
+    "max_jobs": "jobs.count",
     "batch": "batching.pictures",
     "batch_wait": "batching.wait_seconds",
     "workers": "batching.workers",
@@ -80,7 +81,7 @@ def _origins(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
-    tree: dict[str, Any] = {"registry": registry, "limits": {}, "batching": {}}
+    tree: dict[str, Any] = {"registry": registry, "limits": {}, "jobs": {}, "batching": {}}
     for option, value in options.items():
         if value is None:
             continue

@@ -14,7 +14,7 @@ from serving.protocol.origins import ANY
 from serving.protocol.rest_json import error_json
 
 _EXPOSED = f"{VERSION_HEADER}, {JSON_LENGTH}, Retry-After"
-_METHODS = "GET, POST"
+_METHODS = "GET, POST, DELETE"
 _SECONDS = "600"
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 _PRIVATE_NETWORK = "Access-Control-Request-Private-Network"

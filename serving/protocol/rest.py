@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -13,13 +14,12 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
-from common.signatures import SERVING_DEFAULT
 from segpipe_client.documents import VERSION_HEADER
 from segpipe_client.errors import shortened
 from serving.dataplane import SIGNATURE_DEF, Dataplane
 from serving.errors import ServingError, WrongMethodError, invalid
+from serving.jobs import Jobs
 from serving.metrics import METRICS_PATH
-from serving.model import Signature
 from serving.protocol.card import asked_form, card_response
 from serving.protocol.compression import compress_responses
 from serving.protocol.cors import allow_origins
@@ -33,6 +33,8 @@ from serving.protocol.http_exchange import (
     parse_version,
     read_body,
 )
+from serving.protocol.jobs import add_jobs
+from serving.protocol.lookup import find_signature
 from serving.protocol.rest_json import parse_predict, predict_json
 from serving.protocol.v2.rest import add_open_inference
 from serving.protocol.wrong_bodies import RIGHT_FORM
@@ -44,7 +46,7 @@ _GET = re.compile(rf"/v1/models(?:/{_MODEL})?{_VERSION}(?:/(metadata|card))?", r
 
 
 def make_app(
-    dataplane: Dataplane, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
+    dataplane: Dataplane, jobs: Jobs, pages: Iterable[web.AbstractRouteDef] = (), origins: Sequence[str] = ()
 ) -> web.Application:
     """Returns the application; `pages` are routes beside the API, such as the web page.
 
@@ -55,6 +57,7 @@ def make_app(
     app.router.add_get(METRICS_PATH, handler.metrics)
     app.router.add_get("/healthz", handler.healthy)
     app.router.add_get("/readyz", handler.ready)
+    add_jobs(app, dataplane, jobs)
     app.router.add_route("*", "/{api:[vV]1}/{rest:.*}", handler.api)
     add_open_inference(app, dataplane)
     app.add_routes(pages)
@@ -131,15 +134,8 @@ class RestHandler:
             body = await read_body(request, call.deadline)
             content_type = request.headers.get("Content-Type", "")
             with self._dataplane.find(spec) as servable:
-
-                def find_signature(name: str) -> Signature:
-                    signature = servable.model.signature(name)
-                    if signature is None:
-                        wanted = name or SERVING_DEFAULT
-                        raise invalid(f'Serving signature name: "{shortened(wanted)}" not found in signature def')
-                    return signature
-
-                asked = await off_loop_if(len(body) > LARGE_BYTES, parse_predict, body, find_signature, content_type)
+                find = partial(find_signature, servable)
+                asked = await off_loop_if(len(body) > LARGE_BYTES, parse_predict, body, find, content_type)
                 del body
                 outputs = await self._dataplane.predict(servable, asked.signature, asked.inputs, (), call.deadline)
             size = sum(values.size for values in outputs.values())

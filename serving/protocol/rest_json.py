@@ -78,6 +78,11 @@ def predict_json(outputs: Outputs, rows: bool) -> bytes:
     return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]})
 
 
+def row_json(outputs: Outputs) -> bytes:
+    """Formats the outputs of one image as a row."""
+    return _dump({name: _printable(name, values_1)[0] for name, values_1 in outputs.items()})
+
+
 def error_json(message: str) -> bytes:
     """Formats an error as a response body."""
     return _dump({"error": message})

@@ -50,7 +50,7 @@ def test_a_page_that_may_ask_is_told_so_before_it_sends(open_server: Hosted) -> 
     )
     assert (status, body) == (204, b"")
     assert headers["Access-Control-Allow-Origin"] == APP
-    assert headers["Access-Control-Allow-Methods"] == "GET, POST"
+    assert headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE"
     assert headers["Access-Control-Allow-Headers"] == "content-type, authorization"
     assert headers["Vary"] == "Origin"
 

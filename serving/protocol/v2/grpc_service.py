@@ -14,7 +14,8 @@ from serving.dataplane import Dataplane
 from serving.errors import invalid
 from serving.model import Outputs
 from serving.protocol.grpc_answers import answered, at_once
-from serving.protocol.v2.infer import InferRequest, InputTensor, elements, find_servable, infer
+from serving.protocol.lookup import find_servable
+from serving.protocol.v2.infer import InferRequest, InputTensor, elements, infer
 from serving.protocol.v2.metadata import (
     EXTENSIONS,
     SERVER_NAME,

@@ -6,18 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common.signatures import SERVING_DEFAULT
 from segpipe_client.errors import shortened
 from segpipe_client.v2_tensors import BYTES, unpack_bytes
 from serving.batching import Servable
 from serving.dataplane import Call, Dataplane
 from serving.errors import invalid
 from serving.model import Outputs, Signature
-from serving.protocol.http_exchange import parse_version
+from serving.protocol.lookup import find_signature
 from serving.protocol.tensors import check_count
 from serving.protocol.v2.parameters import RequestParameters
-
-DIGITS = frozenset("0123456789")
 
 
 class InputTensor(NamedTuple):
@@ -44,25 +41,12 @@ async def infer(dataplane: Dataplane, servable: Servable, request: InferRequest,
     Raises:
         ServingError: it is not valid, is refused by the model, or takes too long.
     """
-    signature = _signature(servable, request.parameters.signature_name)
+    signature = find_signature(servable, request.parameters.signature_name)
     images = _images(signature, request.inputs, dataplane.limits.pictures)
     deadline = call.deadline
     if request.parameters.seconds is not None:
         deadline = min(deadline, time.monotonic() + request.parameters.seconds)
     return await dataplane.predict(servable, signature, images, request.outputs, deadline)
-
-
-def find_servable(dataplane: Dataplane, name: str, version: str) -> Servable:
-    """Returns the version of that number or label; without one, the stable version.
-
-    Raises:
-        ServingError: it is not loaded.
-    """
-    if not version:
-        return dataplane.versions.find(name)
-    if DIGITS.issuperset(version):
-        return dataplane.versions.find(name, version=parse_version(version))
-    return dataplane.versions.find(name, label=version)
 
 
 def elements(raw: bytes | memoryview, name: str, limit: int) -> list[bytes]:
@@ -77,13 +61,6 @@ def elements(raw: bytes | memoryview, name: str, limit: int) -> list[bytes]:
         raise invalid(
             f"input {shortened(name)}: {error}; each image has its length in front, as 4 bytes, little-endian"
         ) from None
-
-
-def _signature(servable: Servable, name: str) -> Signature:
-    signature = servable.model.signature(name)
-    if signature is None:
-        raise invalid(f'Serving signature name: "{shortened(name or SERVING_DEFAULT)}" not found in signature def')
-    return signature
 
 
 def _images(signature: Signature, inputs: list[InputTensor], limit: int) -> list[bytes]:

@@ -15,8 +15,9 @@ from segpipe_client.v2_answers import INPUT
 from segpipe_client.v2_documents import JSON_LENGTH
 from segpipe_client.v2_tensors import BYTES
 from serving.errors import invalid
+from serving.protocol.lookup import DIGITS
 from serving.protocol.rest_json import check_value_count, decode_base64
-from serving.protocol.v2.infer import DIGITS, InferRequest, InputTensor, elements
+from serving.protocol.v2.infer import InferRequest, InputTensor, elements
 from serving.protocol.v2.parameters import (
     Document,
     InputParameters,

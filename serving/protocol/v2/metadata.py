@@ -15,7 +15,7 @@ from serving.batching import Servable
 from serving.dataplane import Dataplane
 from serving.errors import ServingError
 from serving.model import Model
-from serving.protocol.v2.infer import find_servable
+from serving.protocol.lookup import find_servable
 
 SERVER_NAME = "segpipe"
 SERVER_VERSION = __version__

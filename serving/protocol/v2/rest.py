@@ -22,7 +22,8 @@ from serving.protocol.http_exchange import (
     off_loop_if,
     read_body,
 )
-from serving.protocol.v2.infer import find_servable, infer
+from serving.protocol.lookup import find_servable
+from serving.protocol.v2.infer import infer
 from serving.protocol.v2.json_request import RIGHT_FORM, parse_infer
 from serving.protocol.v2.json_response import infer_body
 from serving.protocol.v2.metadata import (

@@ -74,7 +74,7 @@ def test_the_command_of_the_docs_submits_a_job(server: Hosted, tmp_path: Path) -
 
 def test_results_are_not_there_before_the_end(host: Callable[..., Hosted], registry: Registry) -> None:
     server = host(registry)
-    location, _ = submit(server, *[picture(1500, 1500)] * 10)
+    location, _ = submit(server, *[picture(1500, 1500, "JPEG")] * 10)
     status, _, answer = ask(server, f"{location}/results")
     assert status == 409
     assert "it is " in json.loads(answer)["error"]

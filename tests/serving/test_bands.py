@@ -44,6 +44,10 @@ def addresses(server: Hosted) -> list[str]:
     return [f"{start}/v1/models/{MODEL}" for start in (server.http, f"grpc://{server.grpc}")]
 
 
+def v2_addresses(server: Hosted) -> list[str]:
+    return [f"{start}/v2/models/{MODEL}" for start in (f"v2+{server.http}", f"v2+grpc://{server.grpc}")]
+
+
 def predict(file: Path, url: str, out: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline.cli.main", "predict", str(file), "--url", url, "--out", str(out)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -55,14 +59,14 @@ def write_tiff(file: Path, image_HWC: np.ndarray) -> Path:
 
 
 def test_the_client_says_which_bands_the_model_takes(server: Hosted) -> None:
-    for url in addresses(server):
+    for url in (*addresses(server), *v2_addresses(server)):
         with SegmentationClient(url) as client:
             assert client.model_bands() == ModelBands(BANDS, "uint16")
 
 
 def test_predict_packs_a_tiff_as_the_model_takes_it(server: Hosted, tmp_path: Path) -> None:
     file = write_tiff(tmp_path / "field.tif", IMAGE_HWC)
-    for number, url in enumerate(addresses(server)):
+    for number, url in enumerate((*addresses(server), v2_addresses(server)[0])):
         out = tmp_path / f"out {number}"
         done = predict(file, url, out)
         assert done.returncode == 0, done.stderr

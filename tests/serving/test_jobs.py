@@ -73,7 +73,7 @@ def test_the_command_of_the_docs_submits_a_job(server: Hosted, tmp_path: Path) -
 
 
 def test_results_are_not_there_before_the_end(host: Callable[..., Hosted], registry: Registry) -> None:
-    server = host(registry)
+    server = host(registry, batching={"workers": 1})
     location, _ = submit(server, *[picture(1500, 1500, "JPEG")] * 10)
     status, _, answer = ask(server, f"{location}/results")
     assert status == 409
@@ -84,6 +84,7 @@ def test_results_are_not_there_before_the_end(host: Callable[..., Hosted], regis
     assert state(server, location)["state"] == "running", "the request did not wait for the job"
     assert waited < 10
     assert ask(server, location, method="DELETE")[0] == 204
+    assert server.predict_json(picture())[0] == 200, "after the image that was running"
     page = server.get("/monitoring/prometheus/metrics")[1].decode()
     assert "segpipe_jobs 0.0" in page
 

@@ -96,6 +96,7 @@ setup(
         "pipeline": ["configs/*.yaml", "beam/server/*.sha256"],
         "pipeline.comparison": ["templates/*"],
         "pipeline.dashboard": ["templates/*", "static/*"],
+        "pipeline.monitor": ["templates/*"],
         "components.pusher.card": ["templates/*"],
         "components.report": ["templates/*"],
         "schemas": ["*.pbtxt"],

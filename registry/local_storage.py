@@ -129,6 +129,12 @@ class LocalWriter:
         staged.replace(target)
         _sync_folder(target.parent)
 
+    def create(self, path: str, data: bytes) -> bool:
+        if (self._root / path).exists():  # Nobody else creates it: the lock is held.
+            return False
+        self.write(path, data)
+        return True
+
     def add_folder(self, folder: str, source: Storage, files: Mapping[str, str]) -> bool:
         target = self._root / folder
         _make_folder(target.parent)

@@ -89,6 +89,18 @@ class ObjectWriter:
     def write(self, path: str, data: bytes) -> None:
         self._fs.pipe_file(f"{self._root}/{path}", data)
 
+    def create(self, path: str, data: bytes) -> bool:
+        address = f"{self._root}/{path}"
+        try:
+            self._fs.pipe_file(address, data, mode="create")
+        except OSError:
+            # Error types differ between stores; only the existence of the object matters.
+            self._fs.invalidate_cache()
+            if not self._fs.exists(address):
+                raise
+            return False
+        return True
+
     def add_folder(self, folder: str, source: Storage, files: Mapping[str, str]) -> bool:
         if not self._claim(folder):
             return False
@@ -102,25 +114,16 @@ class ObjectWriter:
 
     def is_abandoned(self, folder: str) -> bool:
         try:
-            claimed = self._fs.cat_file(self._claim_path(folder)).decode()
+            claimed = self._fs.cat_file(f"{self._root}/{self._relative_claim(folder)}").decode()
         except FileNotFoundError:
             return False
         return _now() - datetime.datetime.fromisoformat(claimed) > ABANDONED_AFTER
 
     def _claim(self, folder: str) -> bool:
-        claim = self._claim_path(folder)
-        try:
-            self._fs.pipe_file(claim, _now().isoformat().encode(), mode="create")
-        except OSError:
-            # Error types differ between stores; only the existence of the claim matters.
-            self._fs.invalidate_cache()
-            if not self._fs.exists(claim):
-                raise
-            return False
-        return True
+        return self.create(self._relative_claim(folder), _now().isoformat().encode())
 
-    def _claim_path(self, folder: str) -> str:
-        return f"{self._root}/{CLAIMS}/{folder.replace('/', '-')}"
+    def _relative_claim(self, folder: str) -> str:
+        return f"{CLAIMS}/{folder.replace('/', '-')}"
 
 
 def _now() -> datetime.datetime:

@@ -13,6 +13,9 @@ class Writer(Protocol):
     def write(self, path: str, data: bytes) -> None:
         """Writes `data` to the file atomically: a reader sees the old content or the new."""
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Writes `data` to a new file; returns False, without a change, if the file exists."""
+
     def add_folder(self, folder: str, source: Storage, files: Mapping[str, str]) -> bool:
         """Copies `files` (path → SHA-256) of `source` into the new `folder`.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from registry import cards, statistics
+from registry import cards, references, retraining, statistics
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
@@ -47,6 +47,8 @@ class Registry:
         <registry>/served.json            which version is served, see `registry.serving_record`
         <registry>/statistics/            see `registry.statistics`
         <registry>/cards/                 see `registry.cards`
+        <registry>/references/            see `registry.references`
+        <registry>/retraining/            see `registry.retraining`
 
     A change is staged in hidden files, then made by one atomic step, and the manifest is written after the files; so
     after a crash at any instruction the old version stays served and no partial version is visible.  The next push
@@ -344,6 +346,38 @@ class Registry:
         """
         self._check_exists(version)
         return cards.read_card(self._storage, version, form)
+
+    def write_reference(self, version: int, text: str) -> None:
+        """Writes the reference distribution of `version`, in place of an older one.
+
+        Raises:
+            UnknownVersionError: the version does not exist.
+        """
+        self._check_exists(version)
+        references.write_reference(self._storage, version, text)
+
+    def reference(self, version: int) -> str | None:
+        """Returns the reference distribution of `version` as JSON; `None` if it was pushed without one.
+
+        Raises:
+            UnknownVersionError: the version does not exist.
+        """
+        self._check_exists(version)
+        return references.read_reference(self._storage, version)
+
+    def latest_retraining(self) -> retraining.Retraining | None:
+        """Returns the latest run that drift has requested; `None` if there was none."""
+        return retraining.latest_retraining(self._storage)
+
+    def request_retraining(
+        self, version: int, reason: str, least_time: datetime.timedelta
+    ) -> retraining.Retraining | None:
+        """Records the request for a run; `None` if one was requested less than `least_time` ago."""
+        return retraining.request_retraining(self._storage, version, reason, _now(), least_time)
+
+    def record_retraining(self, started: retraining.Retraining) -> None:
+        """Records the run that was started for a request, or why it could not be."""
+        retraining.record_start(self._storage, started)
 
     def _numbers(self) -> list[int]:
         matches = (_MANIFEST_NAME.fullmatch(name) for name in self._storage.names(MANIFESTS))

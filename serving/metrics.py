@@ -91,6 +91,16 @@ class Metrics:
         self._jobs = Gauge("segpipe_jobs", "Batch jobs that are held.", registry=registry)
         self._job_images = Counter("segpipe_job_images", "Images of batch jobs.", ["outcome"], registry=registry)
         self._in_progress = Gauge("segpipe_requests_in_progress", "Requests waiting or running.", registry=registry)
+        self._log_rows = Counter("segpipe_request_log_rows", "Images whose row was written.", registry=registry)
+        self._log_dropped = Counter(
+            "segpipe_request_log_dropped", "Images that the request log has lost.", ["reason"], registry=registry
+        )
+        for reason in ("queue_full", "storage", "unreadable"):
+            self._log_dropped.labels(reason)  # Starts at zero, or Prometheus would not see the first as an increase.
+        self._log_errors = Counter(
+            "segpipe_request_log_errors", "Failed writes of the request log, which are repeated.", registry=registry
+        )
+        self._log_waiting = Gauge("segpipe_request_log_waiting", "Images that wait to be logged.", registry=registry)
 
     def page(self) -> bytes:
         """Returns all metrics in Prometheus' text format."""
@@ -142,3 +152,19 @@ class Metrics:
     def in_progress(self, requests: int) -> None:
         """Sets the number of waiting and running requests."""
         self._in_progress.set(requests)
+
+    def log_written(self, images: int) -> None:
+        """Counts rows of the request log that are written."""
+        self._log_rows.inc(images)
+
+    def log_dropped(self, reason: str, images: int = 1) -> None:
+        """Counts images without a row: `queue_full`, `storage` or `unreadable`."""
+        self._log_dropped.labels(reason).inc(images)
+
+    def log_failed(self) -> None:
+        """Counts a failed write of the request log."""
+        self._log_errors.inc()
+
+    def log_waiting(self, images: int) -> None:
+        """Sets the number of images that wait to be logged."""
+        self._log_waiting.set(images)

@@ -7,8 +7,10 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -28,7 +30,11 @@ from serving.protocol.rest import make_app
 from serving.settings import ServerSettings
 from serving.versions.loaded import Versions, served_labels
 
+if TYPE_CHECKING:
+    from serving.request_log.writer import RequestLog
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LOG_SECONDS = 1.0
 
 
 class Server:
@@ -41,7 +47,8 @@ class Server:
         metrics = Metrics()
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._batcher = Batcher(settings.batching, metrics)
-        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry)
+        self._log = _start_log(settings, metrics)
+        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry, self._log)
         self._jobs = Jobs(self._batcher, settings.jobs, settings.limits.seconds, metrics)
         self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
@@ -74,13 +81,19 @@ class Server:
         return port, grpc_port
 
     async def stop(self) -> bool:
-        """Rejects new requests and finishes running ones within the grace period; returns whether all ended."""
+        """Rejects new requests and finishes running ones within the grace period; returns whether all ended.
+
+        The request log is written in what is left of that time, at least a second.
+        """
+        ends = time.monotonic() + self._settings.grace_seconds
         if self._watching:
             self._watching.cancel()
         self._jobs.close()
         await asyncio.gather(self._grpc.stop(self._settings.grace_seconds), self._http.cleanup())
         idle = not self._batcher.running
         self._batcher.close()
+        if self._log:
+            await asyncio.to_thread(self._log.close, max(_LOG_SECONDS, ends - time.monotonic()))
         await self._versions.close()
         return idle
 
@@ -96,6 +109,14 @@ def serve(settings: ServerSettings, pages: Iterable[web.AbstractRouteDef] = ()) 
     collect_as_usual()
     gc.freeze()  # Imported objects stay: scanning them at each garbage collection would delay requests.
     asyncio.run(_serve(settings, pages))
+
+
+def _start_log(settings: ServerSettings, metrics: Metrics) -> RequestLog | None:
+    if settings.request_log is None:
+        return None
+    from serving.request_log.writer import RequestLog  # Imports pyarrow, which no other part of the server needs.
+
+    return RequestLog(settings.request_log, metrics)
 
 
 def _is_not_invalid_http(record: logging.LogRecord) -> bool:

@@ -38,6 +38,20 @@ class Batching(Settings):
     workers: int = Field(default=2, ge=1, le=64, description="Number of batches that run in parallel.")
 
 
+class RequestLogSettings(Settings):
+    """Settings of the request log; images are kept only if `images` is set too."""
+
+    uri: str = Field(min_length=1, description="Folder of the log: a local path, or a URI that fsspec supports.")
+    sample: float = Field(default=1.0, gt=0, le=1, description="Share of the images that is logged.")
+    rows: int = Field(default=5000, ge=1, description="Number of rows after which a file is written.")
+    seconds: float = Field(default=60, gt=0, description="Time after which a file is written, if it has a row.")
+    queue: int = Field(default=1000, ge=1, description="Most images that wait to be logged; further ones are dropped.")
+    queue_megabytes: int = Field(default=64, ge=1, description="Most encoded bytes that wait, in megabytes.")
+    images: bool = Field(default=False, description="Whether the images themselves are kept.")
+    image_days: int = Field(default=7, ge=1, description="Days that images are kept.")
+    image_megabytes: int = Field(default=1000, ge=1, description="Most megabytes of kept images.")
+
+
 class ServerSettings(Settings):
     """Settings of the embedded server and of `tensorflow_model_server`."""
 
@@ -56,6 +70,7 @@ class ServerSettings(Settings):
     limits: Limits = Limits()
     jobs: JobLimits = JobLimits()
     batching: Batching = Batching()
+    request_log: RequestLogSettings | None = Field(default=None, description="The request log; null: none.")
 
 
 class SyncSettings(Settings):

@@ -90,4 +90,10 @@ class EvaluatorConfig(Settings):
     confidence_intervals: bool = Field(
         default=True, description="Whether to compute 95 % confidence intervals by Poisson bootstrap over the images."
     )
+    reference_images: int = Field(
+        default=500,
+        ge=0,
+        description="Images of the split that the model predicts once more, as a server does, for the distribution that "
+        "`segpipe monitor` compares its answers with; fewer with many classes (a file of 100 kB); 0: none.",
+    )
     batch_size: int = Field(default=16, ge=1, description="Images in a batch.")

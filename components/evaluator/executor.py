@@ -23,6 +23,8 @@ from components.evaluator.config import EvaluatorConfig
 from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
 from components.evaluator.families.names import metric_names, needed_outputs
+from components.evaluator.reference import REFERENCE_FILE
+from components.evaluator.reference_sample import measure_reference
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
@@ -36,7 +38,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes TFMA's results and `metrics.json` to the evaluation, and the verdict to the blessing.
+        """Writes TFMA's results, `metrics.json` and `reference.json` to the evaluation, the verdict to the blessing.
 
         Args:
             input_dict: `examples`, `model`, and optionally `baseline_model`, which may hold only the marker file.
@@ -60,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         evaluation = self._evaluate(config, classes, patterns, model, baseline_model, folder)
         io_utils.write_string_file(os.path.join(folder, RESULTS_FILE), evaluation.model_dump_json(indent=1))
+        _write_reference(folder, path_utils.serving_model_path(model.uri), patterns, config, classes)
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         _bless(blessing, evaluation.verdict.blessed, model, baseline_model)
         progress.report(closing_line(evaluation))
@@ -118,6 +121,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 f"the split {config.split} has no images to evaluate the model on: give it some in data.split."
             )
         return {name: model for name, model in measured.items() if model is not None}
+
+
+def _write_reference(
+    folder: str, model_folder: str, patterns: list[str], config: EvaluatorConfig, classes: tuple[str, ...]
+) -> None:
+    """Writes the reference distribution to the evaluation, if the configuration wants it."""
+    if not config.reference_images:
+        return
+    reference = measure_reference(
+        model_folder, patterns, config.split, classes, config.reference_images, config.batch_size
+    )
+    if reference is None:
+        progress.report(f"the model answers no image of {config.split}: there is no reference distribution")
+        return
+    io_utils.write_string_file(os.path.join(folder, REFERENCE_FILE), reference.model_dump_json())
 
 
 def summed_up(

@@ -47,20 +47,6 @@ def canonical_bands(data: bytes, bands: BandsConfig, max_pixels: int) -> Canonic
     return CanonicalImage(pack_bands(image_HWC), records.BANDS_FORMAT, image_HWC, (width, height), stored.orientation)
 
 
-def tone(image_HWC: _Image) -> tuple[float, float]:
-    """Returns brightness and contrast of bands: mean and standard deviation of all samples, as shares of the range.
-
-    The range is that of the type; of floating point, which has none, that of the image's own samples.
-    """
-    if image_HWC.dtype.kind == "u":
-        low, high = 0.0, float(np.iinfo(image_HWC.dtype).max)
-    else:
-        low, high = float(image_HWC.min()), float(image_HWC.max())
-    extent = (high - low) or 1.0
-    mean, std = float(image_HWC.mean(dtype=np.float64)), float(image_HWC.std(dtype=np.float64))
-    return (mean - low) / extent, std / extent
-
-
 def _read_png(data: bytes, bands: int, max_pixels: int) -> StoredSamples:
     encoded_image = open_image(data, max_pixels)
     samples, dtype = _PNG_SAMPLES.get(data[_PNG_COLOUR]), _PNG_TYPES.get(data[_PNG_BITS])

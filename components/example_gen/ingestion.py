@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from common.errors import UserError
+from common.image_tone import samples_tone
 from common.map_ahead import map_ahead
 from common.records import SPLITS
-from components.example_gen.band_images import canonical_bands, tone
+from components.example_gen.band_images import canonical_bands
 from components.example_gen.class_stratification import stratify_by_classes
 from components.example_gen.config import BY_CLASSES, DataConfig, Labels, TfdsSource
 from components.example_gen.features import Measures, bucket_slices, build_example, measure, rgb_tone
@@ -216,7 +217,7 @@ class Ingestion:
     def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
-        measures = measure(image.image_HWC, mask.mask_HW, len(config.classes), tone if config.bands else rgb_tone)
+        measures = measure(image.image_HWC, mask.mask_HW, len(config.classes), samples_tone if config.bands else rgb_tone)
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices, candidate.fold)
         facts = _facts(opened.pair.mask, mask, measures)

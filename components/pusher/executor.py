@@ -15,6 +15,7 @@ from tfx.utils import path_utils
 
 from common import progress
 from components import component_keys as keys
+from components.evaluator.reference import REFERENCE_FILE
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.pushing import Candidate, push_if_blessed
@@ -62,12 +63,18 @@ def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dic
         data=summary,
         config=json.loads(exec_properties[keys.RUN_CONFIG]),
         evaluation=evaluation,
+        reference=_read_if_there(input_dict[keys.EVALUATION], REFERENCE_FILE),
     )
 
 
 def _read(artifacts: list[types.Artifact], name: str) -> str:
     with fileio.open(os.path.join(artifact_utils.get_single_uri(artifacts), name)) as file:
         return file.read()
+
+
+def _read_if_there(artifacts: list[types.Artifact], name: str) -> str | None:
+    path = os.path.join(artifact_utils.get_single_uri(artifacts), name)
+    return _read(artifacts, name) if fileio.exists(path) else None
 
 
 def _write_result(registry: Registry, result: PushResult, artifact: types.Artifact) -> None:

@@ -24,6 +24,8 @@ class Candidate:
     data: IngestionSummary
     config: Mapping[str, Any]
     evaluation: Evaluation
+    reference: str | None = None
+    """Reference distribution of its answers, as JSON; `None` if the evaluation has none."""
 
 
 def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: int | None) -> PushResult:
@@ -32,7 +34,8 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
     Repeating the call is safe (idempotent):
 
     - An interrupted push is completed.
-    - The version's card is written again, with the texts that the configuration has now.
+    - The version's card is written again, with the texts that the configuration has now, and so is its reference
+      distribution.
     - A model that is already there does not become a second version.
     - A version that was rolled back is not served again: no run undoes a rollback, even if it produces the
       same model and finds it better.
@@ -63,6 +66,8 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
     )
     card = make_card(manifest, candidate.config, candidate.data, candidate.evaluation)
     registry.write_card(manifest.version, card_forms(card))
+    if candidate.reference is not None:
+        registry.write_reference(manifest.version, candidate.reference)
     note = _serve(registry, manifest.version, created, served_at_start)
     return PushResult(
         pushed=created, version=manifest.version, served=registry.served(), registry=registry.uri, note=note

@@ -58,23 +58,7 @@ def submit(
     Example:
       segpipe submit pipeline/configs/sample.yaml --host http://localhost:8080 --watch
     """
-    from pipeline.kubeflow.client.api import Work
-
-    settings, client = _connect(config, overrides, host, certificate)
-    compiled = _compile(settings)
-    values = compiled.parameters(parameters)
-    version = _ensure_version(client, settings, compiled, config)
-    now = datetime.datetime.now().astimezone()
-    run_id = client.start_run(
-        f"{settings.name} {now:%Y-%m-%d %H:%M:%S}",
-        Work(
-            client.ensure_experiment(_experiment(settings)),
-            version,
-            values,
-            settings.kubeflow.pipeline_root,
-            settings.kubeflow.service_account,
-        ),
-    )
+    client, run_id, compiled = start_run(config, overrides, parameters, host, certificate)
     click.echo(f"run {client.run_address(run_id)}")
     if watch:
         _watch(client, run_id, compiled)
@@ -208,6 +192,53 @@ def terminate(run: str, host: str | None, certificate: Path | None) -> None:
         raise UserError(f"the run {run_id} has ended already: {state_of(run_found)}")
     client.terminate(run_id)
     click.echo(f"terminating the run: {client.run_address(run_id)}")
+
+
+def start_run(
+    config: Path,
+    overrides: tuple[str, ...],
+    parameters: tuple[str, ...],
+    host: str | None,
+    certificate: Path | None,
+) -> tuple[Client, str, Compiled]:
+    """Starts a run of the pipeline that a configuration describes; returns its id, and what it runs.
+
+    Raises:
+        UserError: the configuration is invalid, or the API refuses it or does not answer.
+    """
+    from pipeline.kubeflow.client.api import Work
+
+    settings, client = _connect(config, overrides, host, certificate)
+    compiled = _compile(settings)
+    values = compiled.parameters(parameters)
+    version = _ensure_version(client, settings, compiled, config)
+    now = datetime.datetime.now().astimezone()
+    run_id = client.start_run(
+        f"{settings.name} {now:%Y-%m-%d %H:%M:%S}",
+        Work(
+            client.ensure_experiment(_experiment(settings)),
+            version,
+            values,
+            settings.kubeflow.pipeline_root,
+            settings.kubeflow.service_account,
+        ),
+    )
+    return client, run_id, compiled
+
+
+def newest_run(
+    config: Path, overrides: tuple[str, ...], host: str | None, certificate: Path | None
+) -> tuple[datetime.datetime, str] | None:
+    """Returns when the newest run of a configuration's pipeline was created, and its state; `None` without a run.
+
+    Raises:
+        UserError: the API does not answer.
+    """
+    settings, client = _connect(config, overrides, host, certificate)
+    pipeline_id = client.find_pipeline(settings.name)
+    experiment_id = client.find_experiment(_experiment(settings))
+    found = client.runs(experiment_id, pipeline_id, 1) if pipeline_id and experiment_id else []
+    return (found[0].created_at, str(found[0].state)) if found else None
 
 
 COMMANDS = (submit, schedule, runs, pause, resume, terminate)

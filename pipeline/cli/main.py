@@ -25,6 +25,7 @@ from pipeline.cli.card_command import card
 from pipeline.cli.dashboard import dashboard
 from pipeline.cli.diff_command import diff
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
+from pipeline.cli.monitor_command import monitor
 from pipeline.cli.options import (
     CommandGroup,
     config_argument,
@@ -440,6 +441,20 @@ def predict(
     help="Allow web pages of ORIGIN (https://HOST[:PORT], or * for any) to call the REST API; may be repeated.",
 )
 @click.option("--workers", default=2, show_default=True, help="Number of batches that run in parallel.")
+@click.option(
+    "--log", metavar="URI", help="Write a request log to this folder or bucket, for `segpipe monitor`.  [default: none]"
+)
+@click.option("--log-sample", type=float, metavar="SHARE", help="Share of the images that is logged.  [default: 1]")
+@click.option("--log-rows", type=int, help="Rows after which a file is written.  [default: 5000]")
+@click.option(
+    "--log-seconds", type=float, metavar="SECONDS", help="Time after which a file is written.  [default: 60]"
+)
+@click.option("--log-queue", type=int, help="Most images that wait to be logged; others are dropped.  [default: 1000]")
+@click.option("--log-images", is_flag=True, help="Keep the images too, with a retention.")
+@click.option("--log-image-days", type=int, metavar="DAYS", help="Days that images are kept.  [default: 7]")
+@click.option(
+    "--log-image-megabytes", type=int, metavar="MB", help="Most megabytes of kept images.  [default: 1000]"
+)
 @handle_errors
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Serve the model to apps over gRPC and REST, with TensorFlow Serving's protocols.
@@ -453,7 +468,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, predict_batch)
+_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, monitor, predict_batch)
 for _command in (*_COMMANDS, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 

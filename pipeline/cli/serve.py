@@ -14,6 +14,7 @@ from common.compatibility import import_tensorflow
 from common.errors import UserError
 from common.settings_errors import mistakes_in
 from serving.ports import check_port
+from serving.request_log.folder import LogFolder
 from serving.settings import MEGABYTE, ServerSettings
 
 _OPTIONS = {
@@ -32,7 +33,16 @@ _OPTIONS = {
     "batch": "batching.pictures",
     "batch_wait": "batching.wait_seconds",
     "workers": "batching.workers",
+    "log": "request_log.uri",
+    "log_sample": "request_log.sample",
+    "log_rows": "request_log.rows",
+    "log_seconds": "request_log.seconds",
+    "log_queue": "request_log.queue",
+    "log_images": "request_log.images",
+    "log_image_days": "request_log.image_days",
+    "log_image_megabytes": "request_log.image_megabytes",
 }
+_LOG_IMAGE_LIMITS = ("log_image_days", "log_image_megabytes")
 
 
 def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
@@ -41,6 +51,7 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
     Raises:
         UserError: an option is invalid, or a port is not available.
     """
+    _check_log_options(options)
     settings = _settings(registry, options | {"allow_origin": _origins(options["allow_origin"])})
     check_port(settings.host, settings.port, "--port")
     check_port(settings.host, settings.grpc_port, "--grpc-port")
@@ -52,12 +63,19 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
                 "tensorflow_model_server does not support CORS: leave --allow-origin out and let a proxy "
                 "add the headers, or choose --engine embedded"
             )
+        if settings.request_log:
+            raise UserError(
+                "tensorflow_model_server writes a log of its own: leave --log out and configure its "
+                "logging_config, which `segpipe monitor` reads, or choose --engine embedded"
+            )
         from serving.versions import model_server
 
         # Its batches fail as a whole: one broken image would fail the requests of other clients.
         alone = settings.batching.model_copy(update={} if options["batch"] else {"pictures": 1})
         model_server.serve(settings.model_copy(update={"batching": alone}))
     else:
+        if settings.request_log:
+            LogFolder(settings.request_log.uri).check_writable()
         import_tensorflow()
         from serving.page import page_routes
         from serving.server import serve
@@ -68,7 +86,18 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
 def _prefers_model_server(settings: ServerSettings) -> bool:
     """Whether `tensorflow_model_server` is installed and fits the settings; it always listens on all addresses."""
     is_there = shutil.which("tensorflow_model_server") is not None
-    return is_there and settings.host == "0.0.0.0" and not settings.allow_origins  # noqa: S104
+    is_embedded_only = settings.allow_origins or settings.request_log
+    return is_there and settings.host == "0.0.0.0" and not is_embedded_only  # noqa: S104
+
+
+def _check_log_options(options: Mapping[str, Any]) -> None:
+    """Checks that no option of the request log, or of its images, is given without what it is for."""
+    given = [name for name in _OPTIONS if name.startswith("log") and options.get(name) not in (None, False)]
+    if given and "log" not in given:
+        raise UserError(f"--{given[0].replace('_', '-')} needs --log: the folder of the request log")
+    limits = [name for name in _LOG_IMAGE_LIMITS if name in given]
+    if limits and "log_images" not in given:
+        raise UserError(f"--{limits[0].replace('_', '-')} needs --log-images, without which no image is kept")
 
 
 def _origins(given: Sequence[str]) -> tuple[str, ...]:
@@ -83,10 +112,10 @@ def _origins(given: Sequence[str]) -> tuple[str, ...]:
 def _settings(registry: str, options: Mapping[str, Any]) -> ServerSettings:
     tree: dict[str, Any] = {"registry": registry, "limits": {}, "jobs": {}, "batching": {}}
     for option, value in options.items():
-        if value is None:
+        if value is None or (option == "log_images" and not value):
             continue
         part, _, key = _OPTIONS[option].rpartition(".")
-        (tree[part] if part else tree)[key] = value * MEGABYTE if option == "max_body" else value
+        (tree.setdefault(part, {}) if part else tree)[key] = value * MEGABYTE if option == "max_body" else value
     try:
         return ServerSettings(**tree)
     except ValidationError as error:

@@ -37,6 +37,7 @@ SHARED = {
         "families",
         "model_counts",
         "out_of_fold",
+        "reference",
         "results",
         "thresholds",
         "wording",

@@ -89,8 +89,16 @@ def compose(
     return {"text": f"{mark} {what}" + (f": {_escaped(_in_brief(findings))}" if findings else ""), "blocks": blocks}
 
 
-def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits: tuple[float, ...] = _WAITS) -> None:
+def send(
+    url: str,
+    message: Mapping[str, Any],
+    timeout: float = _SECONDS,
+    waits: tuple[float, ...] = _WAITS,
+    place: str = "the secret of kubeflow.webhook",
+) -> None:
     """Posts `message` as JSON; retries after each of `waits` seconds if the error may be temporary.
+
+    Errors name the `place` that the address comes from, not the address.
 
     Raises:
         UserError: the webhook could not be notified; the text does not contain the address, which is a secret.
@@ -100,13 +108,13 @@ def send(url: str, message: Mapping[str, Any], timeout: float = _SECONDS, waits:
     except ValueError:
         scheme = ""
     if scheme not in ("http", "https"):
-        raise UserError("the webhook's address, in the secret of kubeflow.webhook, must begin with https:// or http://")
+        raise UserError(f"the webhook's address, in {place}, must begin with https:// or http://")
     for wait in (*waits, None):
         problem, lasting = _post(url, json.dumps(message).encode(), timeout)
         if not problem:
             return
         if wait is None or lasting:
-            raise UserError(f"the webhook of kubeflow.webhook could not be notified: {problem}")
+            raise UserError(f"the webhook of {place.removeprefix('the secret of ')} could not be notified: {problem}")
         progress.report(f"the webhook could not be notified ({problem}); trying again in {wait:g} s")
         time.sleep(wait)
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from common import records
 from common.band_image import unpack_bands
-from components.example_gen.band_images import canonical_bands, tone
+from components.example_gen.band_images import canonical_bands
 from components.example_gen.bands_config import BandsConfig
 from components.example_gen.config import DataConfig
 from components.example_gen.headers import turn
@@ -198,12 +198,6 @@ def test_a_short_tile_is_not_filled_with_zeros() -> None:
         [start], [size] = file.pages[0].dataoffsets, file.pages[0].databytecounts
     short = zlib.compress(FIVE.tobytes()[:100])
     assert "tiff data" in refusal(data[:start] + short.ljust(size, b"\0") + data[start + size :], 5)
-
-
-def test_tone_is_a_share_of_the_range() -> None:
-    assert tone(np.array([[[0, 65535]]], np.uint16)) == pytest.approx((0.5, 0.5))
-    assert tone(np.array([[[-3.0, 1.0]]], np.float32)) == pytest.approx((0.5, 0.5))
-    assert tone(np.full([2, 2, 1], 7.5, np.float32)) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+"""Message to a webhook about drift, for Slack, Mattermost and compatible services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.monitor.result import MonitorReport
+
+
+def compose(report: MonitorReport, versions: Sequence[int]) -> dict[str, Any]:
+    """Returns the message that the answers of `versions` have drifted."""
+    newest = {window.version: window for window in report.newest()}
+    lines = [
+        f"version {version}: {newest[version].detail} ({newest[version].images} images until "
+        f"{newest[version].end:%Y-%m-%d %H:%M} UTC)"
+        for version in versions
+    ]
+    if report.retraining:
+        lines.append(report.retraining)
+    title = f"⚠ {_escaped(report.model)}: drift in service"
+    blocks = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+        for text in (f"*{title}*", *(_escaped(line) for line in lines))
+    ]
+    return {"text": f"{title}: {_escaped('; '.join(lines))}", "blocks": blocks}
+
+
+def _escaped(text: str) -> str:
+    """Escapes Slack's three markup characters: https://docs.slack.dev/messaging/formatting-message-text."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,89 @@
+"""Judges the newest windows of a request log."""
+
+from __future__ import annotations
+
+import datetime
+
+from common.errors import UserError
+from components.evaluator.reference import ReferenceDistribution
+from pipeline.monitor.judging import judge
+from pipeline.monitor.result import MonitorReport, drifted_in_a_row
+from pipeline.monitor.settings import LogFormat, MonitorSettings, WindowSize
+from pipeline.monitor.sources import open_source
+from pipeline.monitor.windows import newest_windows
+from registry.store import Registry, no_registry
+
+
+class Monitor:
+    """Monitor of one registry and its request log."""
+
+    def __init__(
+        self, registry: Registry, log: str, kind: LogFormat, size: WindowSize, settings: MonitorSettings
+    ) -> None:
+        self._registry = registry
+        self._log = log
+        self._kind = kind
+        self._size = size
+        self._settings = settings
+        self._references: dict[int, ReferenceDistribution] = {}
+
+    def look(self, now: datetime.datetime) -> MonitorReport:
+        """Judges the newest complete windows of each version: one more than must drift in a row.
+
+        Raises:
+            UserError: the registry has no version, or the log cannot be read.
+        """
+        manifest = self._registry.served_manifest() or next(iter(reversed(self._registry.versions())), None)
+        if manifest is None:
+            raise no_registry(self._registry.uri)
+        served = self._registry.served()
+        source = open_source(self._log, self._kind, served)
+        count = self._settings.windows_in_a_row + 1
+        delay = datetime.timedelta(seconds=self._settings.delay_seconds)
+        versions = sorted({*self._registry.labels().values()})
+        windows = newest_windows(source, self._size, count, versions, now - delay)
+        return MonitorReport(
+            model=manifest.model_name,
+            registry=self._registry.uri,
+            log=self._log,
+            written=now,
+            served=served,
+            served_created=manifest.created if served is not None else None,
+            false_alarms=self._settings.false_alarms,
+            windows=tuple(judge(window, self._reference(window.version), self._settings) for window in windows),
+            notes=source.notes(),
+        )
+
+    def confirmed(self, report: MonitorReport) -> list[int]:
+        """Returns the versions whose newest windows have all drifted, as many in a row as are wanted."""
+        wanted = self._settings.windows_in_a_row
+        versions = [window.version for window in report.newest()]
+        return [version for version in versions if drifted_in_a_row(report.of_version(version)) >= wanted]
+
+    def just_confirmed(self, report: MonitorReport) -> list[int]:
+        """Returns those of them that were not yet a window before."""
+        wanted = self._settings.windows_in_a_row
+        return [
+            version
+            for version in self.confirmed(report)
+            if drifted_in_a_row(report.of_version(version)) == wanted
+        ]
+
+    def _reference(self, version: int) -> ReferenceDistribution | None:
+        """Returns the reference of a version; one that was found is kept."""
+        if version in self._references:
+            return self._references[version]
+        try:
+            text = self._registry.reference(version)
+        except UserError:  # The version is gone, or is another server's.
+            return None
+        if text is None:
+            return None
+        try:
+            found = self._references[version] = ReferenceDistribution.model_validate_json(text)
+        except ValueError as error:
+            raise UserError(
+                f"the reference distribution of version {version} in {self._registry.uri} cannot be read: run the "
+                "pipeline again, which writes it"
+            ) from error
+        return found

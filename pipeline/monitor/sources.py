@@ -1,0 +1,97 @@
+"""Sources of rows: segpipe's own request log, and the logs of TensorFlow Serving and KServe."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Protocol
+
+from common.errors import UserError
+from pipeline.monitor.settings import LogFormat
+from serving.request_log import reading
+from serving.request_log.folder import LogFolder
+from serving.request_log.rows import LoggedImage
+
+
+class Source(Protocol):
+    """Rows of requests."""
+
+    def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
+        """Returns the rows with `begin` ≤ time < `end`, oldest first."""
+
+    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
+        """Returns the newest rows of a version, oldest first."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Returns what could not be known, one sentence each."""
+
+
+class OwnLog:
+    """Request log of the embedded server."""
+
+    def __init__(self, folder: LogFolder) -> None:
+        self._folder = folder
+
+    def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
+        return reading.rows_between(self._folder, begin, end)
+
+    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
+        return reading.newest_rows(self._folder, images, version, since)
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+class OtherLog:
+    """Log of another server, read as a whole."""
+
+    def __init__(self, uri: str, rows: Sequence[LoggedImage], served: int | None, notes: Sequence[str]) -> None:
+        """Rows without a version are taken as answered by `served`."""
+        self._uri = uri
+        unknown = sum(row.version is None for row in rows)
+        self._notes = list(notes)
+        if unknown and served is not None:
+            self._notes.append(f"{unknown} rows do not name a version: version {served}, which is served, is assumed")
+        self._rows = [(served if row.version is None else row.version, row) for row in rows]
+
+    def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
+        if any(row.time is None for _, row in self._rows):
+            raise UserError(
+                f"the log {self._uri} has rows without a time: give --window a number of images, such as 500"
+            )
+        found = [_with_version(row, version) for version, row in self._rows if row.time and begin <= row.time < end]
+        return sorted(found, key=lambda row: str(row.time))
+
+    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
+        del since  # Without times, all rows are new.
+        found = [_with_version(row, version) for own, row in self._rows if own == version]
+        if all(row.time for row in found):
+            found.sort(key=lambda row: str(row.time))
+        return found[-images:]
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._notes)
+
+
+def open_source(uri: str, kind: LogFormat, served: int | None) -> Source:
+    """Opens a log.
+
+    Raises:
+        UserError: it does not exist, or is not of that format.
+    """
+    folder = LogFolder(uri)
+    if not folder.names():
+        raise UserError(f"there is no request log at {uri}: check --log, or start `segpipe serve --log {uri}`")
+    if kind == "segpipe":
+        return OwnLog(folder)
+    if kind == "kserve":
+        from serving.request_log.kserve import read_log
+    else:
+        from serving.request_log.tensorflow_serving import read_log
+    found = read_log(folder)
+    return OtherLog(uri, found.rows, served, found.notes())
+
+
+def _with_version(row: LoggedImage, version: int | None) -> LoggedImage:
+    return dataclasses.replace(row, version=version)

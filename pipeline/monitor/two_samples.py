@@ -1,0 +1,53 @@
+"""Two-sample tests: Kolmogorov–Smirnov for each feature, Holm's correction over all features.
+
+The distance is the largest difference between the two empirical distribution functions (Smirnov 1939).  Its p-value is
+that of the one-sample statistic with n·m/(n + m) values, as SciPy's `ks_2samp` approximates it; equal values make it too
+large, never too small.  Holm's step-down procedure (1979) keeps the probability of any false alarm in a window below
+the chosen rate, whatever the dependence between the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import kstwo
+
+Values = npt.NDArray[np.float64]
+
+
+def distance(first_N: Values, second_M: Values) -> float:
+    """Returns the Kolmogorov–Smirnov distance between two samples, 0…1."""
+    first_N, second_M = np.sort(first_N), np.sort(second_M)
+    both = np.concatenate([first_N, second_M])
+    shares_first = np.searchsorted(first_N, both, side="right") / first_N.size
+    shares_second = np.searchsorted(second_M, both, side="right") / second_M.size
+    return float(np.abs(shares_first - shares_second).max())
+
+
+def p_values(distances_F: Values, first: Values, second: Values) -> Values:
+    """Returns the probability of distances at least as large between samples of one distribution.
+
+    Args:
+        distances_F: Distance of each feature.
+        first: Number of independent values of each feature in one sample.
+        second: The same in the other.
+    """
+    effective = np.maximum(1, np.round(first * second / (first + second)))
+    return np.clip(kstwo.sf(distances_F, effective), 0, 1)
+
+
+def holm(p_F: Values) -> Values:
+    """Returns p-values that are corrected for their number: those below α are significant together at the level α."""
+    count = p_F.size
+    order = np.argsort(p_F, kind="stable")
+    raised = np.maximum.accumulate(p_F[order] * (count - np.arange(count)))
+    corrected = np.empty(count)
+    corrected[order] = np.minimum(raised, 1)
+    return corrected
+
+
+def as_values(values: Sequence[float | None]) -> Values:
+    """Returns the known values."""
+    return np.array([value for value in values if value is not None], np.float64)

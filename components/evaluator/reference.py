@@ -6,6 +6,7 @@ All values are those of the served signature `serving_default` and of `common.im
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field, model_validator
@@ -59,6 +60,15 @@ def class_feature(name: str) -> str:
     return f"{_CLASS_PREFIX}{name}"
 
 
+def rounded(value: float) -> float:
+    """Rounds to four digits, of a value in single precision as the request log has it.
+
+    Both samples of a test are rounded so: else a value that is the same in all images would differ in its last bits.
+    """
+    (single,) = struct.unpack("f", struct.pack("f", value))
+    return float(f"{single:.4g}")
+
+
 def most_images(classes: int, wanted: int) -> int:
     """Returns how many images fit into a file of 100 kB, at most `wanted`."""
     return min(wanted, _LARGEST_FILE // (_BYTES_A_VALUE * (classes + _FURTHER_FEATURES)))
@@ -67,10 +77,10 @@ def most_images(classes: int, wanted: int) -> int:
 def make_reference(
     split: str, images_in_split: int, left_out: int, classes: Sequence[str], values: Sequence[Mapping[str, float]]
 ) -> ReferenceDistribution:
-    """Returns the distribution of images whose features `values` holds, by name; rounded to four digits."""
+    """Returns the distribution of images whose features `values` holds, by name; they are rounded, see `rounded`."""
 
     def column(name: str) -> tuple[float, ...]:
-        return tuple(float(f"{each[name]:.4g}") for each in values)
+        return tuple(rounded(each[name]) for each in values)
 
     return ReferenceDistribution(
         split=split,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.evaluator.reference import ReferenceDistribution, class_feature
+from components.evaluator.reference import ReferenceDistribution, class_feature, rounded
 from pipeline.monitor.result import FeatureResult, WindowResult
 from pipeline.monitor.settings import MonitorSettings
 from pipeline.monitor.two_samples import Values, as_values, distance, holm, p_values
@@ -99,11 +99,16 @@ def _compare(
 
 
 def _values(rows: Sequence[LoggedImage], name: str) -> Values:
+    """Returns the known values of a feature, rounded as those of the reference are."""
+    return as_values([None if value is None else rounded(value) for value in _column(rows, name)])
+
+
+def _column(rows: Sequence[LoggedImage], name: str) -> list[float | None]:
     prefix = class_feature("")
     if name.startswith(prefix):
         label = name.removeprefix(prefix)
-        return as_values([(row.class_fractions or {}).get(label) for row in rows])
-    return as_values([getattr(row, name) for row in rows])
+        return [(row.class_fractions or {}).get(label) for row in rows]
+    return [getattr(row, name) for row in rows]
 
 
 def _detail(drifted: Sequence[FeatureResult]) -> str:

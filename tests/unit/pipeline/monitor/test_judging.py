@@ -102,6 +102,12 @@ def test_a_version_without_a_reference_is_named_with_the_remedy() -> None:
     assert result.detail.startswith("version 1 has no reference distribution: run the pipeline once more")
 
 
+def test_a_value_that_all_images_have_does_not_differ_by_its_precision() -> None:
+    same = [dataclasses.replace(each, contrast=float(np.float32(0.1))) for each in ALIKE]
+    before = reference().model_copy(update={"contrast": (0.1,) * 60})
+    assert judge(window(*same), before, SETTINGS).state == "no drift"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "images"),
     [("1h", 3600, None), ("15m", 900, None), ("2 d", 172800, None), ("500", None, 500), ("500 requests", None, 500)],

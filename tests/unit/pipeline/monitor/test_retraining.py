@@ -75,7 +75,7 @@ def test_after_the_least_time_the_next_run_may_start(tmp_path: Path, started: St
     assert len(started) == 2
 
 
-def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path, started: Started) -> None:
+def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path) -> None:
     registry = make_registry(tmp_path)
     with kfp_api.serving() as api:
         trigger = Trigger(CONFIG, ("kubeflow.image=segpipe:1",), host=api.url)
@@ -85,7 +85,6 @@ def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path, started: Started)
         newest = trigger.newest_run()
     assert newest is not None
     assert newest[1] is False
-    assert started == []
 
 
 def test_a_run_that_cannot_be_started_is_told_and_tried_again(tmp_path: Path) -> None:

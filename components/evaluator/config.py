@@ -93,7 +93,7 @@ class EvaluatorConfig(Settings):
     reference_images: int = Field(
         default=500,
         ge=0,
-        description="Images of the split that the model predicts once more, as a server does, for the distribution that "
-        "`segpipe monitor` compares its answers with; fewer with many classes (a file of 100 kB); 0: none.",
+        description="Images of the split that the model predicts once more, as a server does, for the distribution "
+        "that `segpipe monitor` compares its answers with; fewer with many classes (a file of 100 kB); 0: none.",
     )
     batch_size: int = Field(default=16, ge=1, description="Images in a batch.")

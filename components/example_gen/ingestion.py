@@ -217,7 +217,9 @@ class Ingestion:
     def _load(self, opened: LazyPair, candidate: Candidate) -> IngestedExample:
         config = self._config
         image, mask = self._decode(opened)
-        measures = measure(image.image_HWC, mask.mask_HW, len(config.classes), samples_tone if config.bands else rgb_tone)
+        measures = measure(
+            image.image_HWC, mask.mask_HW, len(config.classes), samples_tone if config.bands else rgb_tone
+        )
         slices = opened.pair.slices | bucket_slices(config.buckets, measures)
         example = build_example(opened.pair.id, image, mask, measures, config.classes, slices, candidate.fold)
         facts = _facts(opened.pair.mask, mask, measures)

@@ -446,15 +446,11 @@ def predict(
 )
 @click.option("--log-sample", type=float, metavar="SHARE", help="Share of the images that is logged.  [default: 1]")
 @click.option("--log-rows", type=int, help="Rows after which a file is written.  [default: 5000]")
-@click.option(
-    "--log-seconds", type=float, metavar="SECONDS", help="Time after which a file is written.  [default: 60]"
-)
+@click.option("--log-seconds", type=float, metavar="SECONDS", help="Time after which a file is written.  [default: 60]")
 @click.option("--log-queue", type=int, help="Most images that wait to be logged; others are dropped.  [default: 1000]")
 @click.option("--log-images", is_flag=True, help="Keep the images too, with a retention.")
 @click.option("--log-image-days", type=int, metavar="DAYS", help="Days that images are kept.  [default: 7]")
-@click.option(
-    "--log-image-megabytes", type=int, metavar="MB", help="Most megabytes of kept images.  [default: 1000]"
-)
+@click.option("--log-image-megabytes", type=int, metavar="MB", help="Most megabytes of kept images.  [default: 1000]")
 @handle_errors
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Serve the model to apps over gRPC and REST, with TensorFlow Serving's protocols.

@@ -40,20 +40,30 @@ _COLOURS = {"drift": "red", "no drift": "green"}
     help="What wrote the log.",
 )
 @click.option(
-    "--window", default="1h", show_default=True, metavar="SIZE", help="A time (15m, 1h, 1d) or a number of images (500)."
+    "--window",
+    default="1h",
+    show_default=True,
+    metavar="SIZE",
+    help="A time (15m, 1h, 1d) or a number of images (500).",
 )
 @click.option("--once", is_flag=True, help="Judge the newest windows and exit: 0 no drift, 1 drift, 2 not judged.")
 @click.option("--exit-zero", is_flag=True, help="With --once: exit status 0 whatever was found, for schedulers.")
 @click.option("--poll", type=click.FloatRange(min=1), metavar="SECONDS", help="Pause between looks.  [default: 60]")
-@click.option("--false-alarms", type=float, metavar="SHARE", help="Probability of a false alarm a window.  [default: 0.01]")
+@click.option(
+    "--false-alarms", type=float, metavar="SHARE", help="Probability of a false alarm a window.  [default: 0.01]"
+)
 @click.option("--least-distance", type=float, help="Smallest distance of a feature that counts.  [default: 0.1]")
 @click.option("--least-images", type=int, help="Images that a window must have.  [default: 50]")
 @click.option("--frames", type=int, help="Successive images that show the same, and count as one.  [default: 1]")
 @click.option("--in-a-row", type=int, help="Windows that must drift before webhook and retraining.  [default: 2]")
-@click.option("--delay", type=float, metavar="SECONDS", help="Time until a window's files are complete.  [default: 120]")
+@click.option(
+    "--delay", type=float, metavar="SECONDS", help="Time until a window's files are complete.  [default: 120]"
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file to write.")
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="HTML page to write.")
-@click.option("--textfile", type=click.Path(path_type=Path, dir_okay=False), help="Metrics for node_exporter: NAME.prom.")
+@click.option(
+    "--textfile", type=click.Path(path_type=Path, dir_okay=False), help="Metrics for node_exporter: NAME.prom."
+)
 @click.option("--pushgateway", metavar="URL", help="Push the metrics to this Pushgateway.")
 @click.option("--serve", "port", type=click.IntRange(1, 65535), help="Port to serve the metrics on.")
 @click.option("--webhook", envvar=WEBHOOK_VARIABLE, metavar="URL", help=f"Webhook to notify, or {WEBHOOK_VARIABLE}.")
@@ -270,6 +280,11 @@ def _print_window(console: Console, window: WindowResult) -> None:
     for heading in ("  feature", "reference", "window", "distance", "p"):
         table.add_column(heading, justify="left" if heading == "  feature" else "right")
     for each in sorted(window.features, key=lambda each: each.p_value):
-        cells = (f"{each.reference_median:.3g}", f"{each.window_median:.3g}", f"{each.distance:.2f}", f"{each.p_value:.2g}")
+        cells = (
+            f"{each.reference_median:.3g}",
+            f"{each.window_median:.3g}",
+            f"{each.distance:.2f}",
+            f"{each.p_value:.2g}",
+        )
         table.add_row(f"  {each.name}", *cells, style="bold red" if each.drifted else None)
     console.print(table)

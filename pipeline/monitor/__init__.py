@@ -1,4 +1,4 @@
 """Drift in service: windows of a request log against the reference distribution of the version that answered.
 
-`judging.py` compares a window, `monitor.py` goes through the windows, and the other modules show the result or act on it.
+`judging.py` compares a window, `monitor.py` finds the windows, and the other modules show the result or act on it.
 """

@@ -1,16 +1,16 @@
 """Compares a window of the request log with the reference distribution of the version that answered.
 
-Each feature is tested by itself, see `two_samples`.  As in the data gate, a difference counts only if it is larger than
-chance explains and not too small to matter.  The tests assume that the images of the window, and those of the
-reference, are independent: near-equal frames of a video are not, so `MonitorSettings.frames` says how many count as one,
-and equal images (by digest) count once.
+Each feature is tested by itself, see `two_samples`.  As in the data gate, a difference counts only if it is larger
+than chance explains and not too small to matter.  The tests assume that the images of the window, and those of the
+reference, are independent: near-equal frames of a video are not, so `MonitorSettings.frames` says how many count as
+one, and equal images (by digest) count once.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,30 +33,46 @@ class Window(NamedTuple):
 
 
 def judge(window: Window, reference: ReferenceDistribution | None, settings: MonitorSettings) -> WindowResult:
-    """Compares a window with the reference; `None` if the version has none."""
+    """Compares a window with the reference, which is `None` if the version has none."""
     answered = [row for row in window.rows if row.status in (OK, None)]
     different = _without_repetitions(answered)
-    counts = {
-        "images": len(different),
-        "repeated": len(answered) - len(different),
-        "refused": len(window.rows) - len(answered),
-    }
-    facts = {"version": window.version, "begin": window.begin, "end": window.end, **counts}
+    result = WindowResult(
+        version=window.version,
+        begin=window.begin,
+        end=window.end,
+        state="no drift",
+        detail="",
+        images=len(different),
+        repeated=len(answered) - len(different),
+        refused=len(window.rows) - len(answered),
+    )
     if reference is None:
         detail = (
             f"version {window.version} has no reference distribution: run the pipeline once more with "
             "evaluator.reference_images above 0, which adds it to the version if the model is the same"
         )
-        return WindowResult(state="no reference", detail=detail, **facts)
+        return result.model_copy(update={"state": "no reference", "detail": detail})
     if len(different) < settings.least_images:
         detail = f"{len(different)} different images were answered, and {settings.least_images} are needed"
-        return WindowResult(state="too few images", detail=detail, **facts)
-    features, untested = _compare(different, reference, settings)
+        return result.model_copy(update={"state": "too few images", "detail": detail})
+    return result.model_copy(update=_compared(different, reference, settings))
+
+
+def _compared(
+    rows: Sequence[LoggedImage], reference: ReferenceDistribution, settings: MonitorSettings
+) -> dict[str, Any]:
+    """Returns what a result says of a window that is judged."""
+    features, untested = _compare(rows, reference, settings)
+    if not features:
+        detail = f"no feature is known of {settings.least_images} images: see what the log does not say"
+        return {"state": "too few images", "detail": detail, "untested": untested}
     drifted = [feature for feature in features if feature.drifted]
-    detail = _detail(drifted) if drifted else f"none of {len(features)} features has drifted"
-    return WindowResult(
-        state="drift" if drifted else "no drift", detail=detail, features=features, untested=untested, **facts
-    )
+    return {
+        "state": "drift" if drifted else "no drift",
+        "detail": _detail(drifted) if drifted else f"none of {len(features)} features has drifted",
+        "features": features,
+        "untested": untested,
+    }
 
 
 def _without_repetitions(rows: Sequence[LoggedImage]) -> list[LoggedImage]:

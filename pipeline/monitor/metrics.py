@@ -19,7 +19,9 @@ class MonitorMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         window, feature = ["model", "version"], ["model", "version", "feature"]
-        self._drift = Gauge("segpipe_monitor_drift", "Whether the newest window has drifted.", window, registry=registry)
+        self._drift = Gauge(
+            "segpipe_monitor_drift", "Whether the newest window has drifted.", window, registry=registry
+        )
         self._in_a_row = Gauge(
             "segpipe_monitor_drifted_windows", "Windows in a row that have drifted.", window, registry=registry
         )
@@ -30,7 +32,10 @@ class MonitorMetrics:
             "segpipe_monitor_window_images", "Different images of the newest window.", window, registry=registry
         )
         self._refused = Gauge(
-            "segpipe_monitor_window_refused", "Images of the newest window without an answer.", window, registry=registry
+            "segpipe_monitor_window_refused",
+            "Images of the newest window without an answer.",
+            window,
+            registry=registry,
         )
         self._end = Gauge(
             "segpipe_monitor_window_end_timestamp_seconds", "End of the newest window.", window, registry=registry

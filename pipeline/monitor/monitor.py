@@ -63,11 +63,7 @@ class Monitor:
     def just_confirmed(self, report: MonitorReport) -> list[int]:
         """Returns those of them that were not yet a window before."""
         wanted = self._settings.windows_in_a_row
-        return [
-            version
-            for version in self.confirmed(report)
-            if drifted_in_a_row(report.of_version(version)) == wanted
-        ]
+        return [version for version in self.confirmed(report) if drifted_in_a_row(report.of_version(version)) == wanted]
 
     def _reference(self, version: int) -> ReferenceDistribution | None:
         """Returns the reference of a version; one that was found is kept."""

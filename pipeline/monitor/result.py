@@ -16,7 +16,9 @@ State = Literal["drift", "no drift", "too few images", "no reference"]
 class FeatureResult(Settings):
     """One feature of a window against the reference."""
 
-    name: str = Field(description="`class_fraction/<class>`, `mean_confidence`, `brightness`, `contrast`, `height`, `width`.")
+    name: str = Field(
+        description="`class_fraction/<class>`, `mean_confidence`, `brightness`, `contrast`, `height`, `width`."
+    )
     reference_median: float
     window_median: float
     distance: float = Field(description="Kolmogorov–Smirnov distance, 0…1.")

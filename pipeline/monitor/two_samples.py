@@ -1,8 +1,8 @@
 """Two-sample tests: Kolmogorov–Smirnov for each feature, Holm's correction over all features.
 
-The distance is the largest difference between the two empirical distribution functions (Smirnov 1939).  Its p-value is
-that of the one-sample statistic with n·m/(n + m) values, as SciPy's `ks_2samp` approximates it; equal values make it too
-large, never too small.  Holm's step-down procedure (1979) keeps the probability of any false alarm in a window below
+The distance is the largest difference between the two empirical distribution functions (Smirnov 1939).  Its p-value
+is that of the one-sample statistic with n·m/(n + m) values, as SciPy's `ks_2samp` approximates it; equal values make it
+too large, never too small.  Holm's step-down procedure (1979) keeps the probability of any false alarm in a window below
 the chosen rate, whatever the dependence between the features.
 """
 

@@ -40,9 +40,7 @@ def newest_windows(
     return windows
 
 
-def time_windows(
-    source: Source, seconds: int, begin: datetime.datetime, end: datetime.datetime
-) -> list[Window]:
+def time_windows(source: Source, seconds: int, begin: datetime.datetime, end: datetime.datetime) -> list[Window]:
     """Returns the windows between two multiples of `seconds`, oldest first; one for each version that answered."""
     length = datetime.timedelta(seconds=seconds)
     by_window: defaultdict[tuple[datetime.datetime, int], list[LoggedImage]] = defaultdict(list)

@@ -3,8 +3,8 @@
     <log>/requests/date=2026-11-27/13-05-59.123456-HOST-1234-1.parquet   rows; the time is that of the last one
     <log>/images/2026-11-27/<digest>.png                                 kept images
 
-A file appears when it is complete: on a disk under a temporary name, then renamed; an object of a bucket is visible only
-as a whole.
+A file appears when it is complete: on a disk it is written under a temporary name and renamed, and an object of a
+bucket is visible only as a whole.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _body(document: Mapping[str, Any]) -> Any:
     for key in ("data_base64", "Bytes"):
         if key in document:
             return json.loads(base64.b64decode(document[key], validate=True))
-    body = document["data"] if "data" in document else None
+    body = document.get("data")
     return json.loads(body) if isinstance(body, str) else body
 
 
@@ -106,9 +106,7 @@ def _time(text: Any) -> datetime.datetime | None:
     zone = rest.lstrip("0123456789") if rest else ""
     digits = rest[: len(rest) - len(zone)][:6].ljust(6, "0") if rest else ""
     try:
-        parsed = datetime.datetime.fromisoformat(
-            (f"{whole}.{digits}{zone}" if rest else whole).replace("Z", "+00:00")
-        )
+        parsed = datetime.datetime.fromisoformat((f"{whole}.{digits}{zone}" if rest else whole).replace("Z", "+00:00"))
     except ValueError:
         return None
     return parsed.astimezone(datetime.timezone.utc) if parsed.tzinfo else None

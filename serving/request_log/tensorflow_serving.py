@@ -76,7 +76,8 @@ def _records(data: bytes) -> list[bytes]:
     Raises:
         ValueError: it is not one; the last record may be cut off, since the server may be writing it.
     """
-    records, place = [], 0
+    records: list[bytes] = []
+    place = 0
     header = _LENGTH_BYTES + _CHECKSUM_BYTES
     while place + header <= len(data):
         length = int.from_bytes(data[place : place + _LENGTH_BYTES], "little")

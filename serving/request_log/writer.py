@@ -1,8 +1,8 @@
 """Writer of the request log: measures images and writes files in a thread of its own.
 
 An answer never waits for it.  If the thread is slower than the requests, or its disk or bucket does not answer, the
-queue fills, and further images are dropped and counted.  Rows that could not be written are kept and written again, with
-pauses that double up to a minute, while the queue takes what comes.
+queue fills, and further images are dropped and counted.  Rows that could not be written are kept and written again,
+with pauses that double up to a minute, while the queue takes what comes.
 """
 
 from __future__ import annotations

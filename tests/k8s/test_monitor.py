@@ -124,14 +124,17 @@ def _exported() -> set[str]:
     from serving.metrics import Metrics
 
     now = datetime.datetime.now(datetime.timezone.utc)
-    feature = FeatureResult(
-        name="brightness", reference_median=0, window_median=1, distance=1, p_value=0, drifted=True
-    )
-    window = WindowResult(
-        version=1, begin=now, end=now, state="drift", detail="", images=60, features=(feature,)
-    )
+    feature = FeatureResult(name="brightness", reference_median=0, window_median=1, distance=1, p_value=0, drifted=True)
+    window = WindowResult(version=1, begin=now, end=now, state="drift", detail="", images=60, features=(feature,))
     report = MonitorReport(
-        model="m", registry="r", log="l", written=now, served=1, served_created=now, false_alarms=0.01, windows=(window,)
+        model="m",
+        registry="r",
+        log="l",
+        written=now,
+        served=1,
+        served_created=now,
+        false_alarms=0.01,
+        windows=(window,),
     )
     metrics = MonitorMetrics()
     metrics.show(report, Retraining(number=1, requested=now, version=1, reason="x"))

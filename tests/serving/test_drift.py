@@ -55,9 +55,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     registry = mask_registry(folder / "registry")
     random = np.random.default_rng(0)
     pattern = write_records(folder / "test", [scene(random) for _ in range(KNOWN)])
-    reference = measure_reference(
-        registry.version_location(1), [pattern], "test", CLASSES, images=KNOWN, batch_size=16
-    )
+    reference = measure_reference(registry.version_location(1), [pattern], "test", CLASSES, images=KNOWN, batch_size=16)
     assert reference is not None
     registry.write_reference(1, reference.model_dump_json())
     return registry

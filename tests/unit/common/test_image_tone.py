@@ -40,7 +40,9 @@ def test_the_formats_agree_with_each_other_and_with_the_definition(size: tuple[i
 
 def test_grain_is_averaged_in_every_format_alike() -> None:
     grain_HW = np.random.default_rng(0).integers(0, 256, [1024, 1024]).astype(np.uint8)
-    png, jpeg = (tone_of(encode(grain_HW, kind, **options)) for kind, options in (("PNG", {}), ("JPEG", {"quality": 95})))
+    png, jpeg = (
+        tone_of(encode(grain_HW, kind, **options)) for kind, options in (("PNG", {}), ("JPEG", {"quality": 95}))
+    )
     assert png == pytest.approx(jpeg, abs=0.01)
     assert png.contrast < 0.06 < grain_HW.std() / 255
 

@@ -90,6 +90,12 @@ def test_a_feature_that_the_log_does_not_know_is_not_tested_and_named() -> None:
     assert {feature.name: feature.unknown for feature in result.features}["contrast"] == 5
 
 
+def test_a_log_that_knows_no_feature_is_not_judged() -> None:
+    result = judge(window(*[LoggedImage(time=NOW, version=1)] * 50), reference(), SETTINGS)
+    assert (result.state, len(result.untested)) == ("too few images", 7)
+    assert result.detail == "no feature is known of 10 images: see what the log does not say"
+
+
 def test_too_few_images_are_not_judged() -> None:
     result = judge(window(*ALIKE[:9]), reference(), SETTINGS)
     assert (result.state, result.is_judged) == ("too few images", False)

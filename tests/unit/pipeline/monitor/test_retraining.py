@@ -100,7 +100,7 @@ def test_a_run_that_cannot_be_started_is_told_and_tried_again(tmp_path: Path) ->
 
 def test_the_configuration_must_be_that_of_the_registrys_model(tmp_path: Path) -> None:
     registry = make_registry(tmp_path, "other")
-    with pytest.raises(UserError, match="is the pipeline of 'sample', but the registry .* is that of 'other'"):
+    with pytest.raises(UserError, match=r"is the pipeline of 'sample', but the registry .* is that of 'other'"):
         Trigger(CONFIG).check(registry)
 
 

@@ -20,7 +20,9 @@ CLASSES = ("ground", "roof", "tree")
 SIZES = np.array([[480, 640], [600, 800], [1080, 1920]])
 
 
-def sample(random: np.random.Generator, images: int, brighter: float = 0, more_roof: float = 0) -> dict[str, np.ndarray]:
+def sample(
+    random: np.random.Generator, images: int, brighter: float = 0, more_roof: float = 0
+) -> dict[str, np.ndarray]:
     """Features of images as a model gives them: dependent on each other, with ties (sizes, absent classes)."""
     light = random.normal(0.45 + brighter, 0.12, images)
     roof = np.where(random.random(images) < 0.6, 0, random.beta(2 + 8 * more_roof, 6, images))

@@ -177,7 +177,7 @@ def test_a_log_that_is_not_there_is_told(registry: Registry, tmp_path: Path) -> 
 def test_a_damaged_reference_is_named(registry: Registry, traffic: Traffic, tmp_path: Path) -> None:
     traffic(NOON - 9 * MINUTE, 60)
     registry.write_reference(1, "{}")
-    with pytest.raises(UserError, match="the reference distribution of version 1 in .* cannot be read: run the"):
+    with pytest.raises(UserError, match=r"the reference distribution of version 1 in .* cannot be read: run the"):
         look(registry, tmp_path)
 
 

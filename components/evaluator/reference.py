@@ -60,15 +60,6 @@ def class_feature(name: str) -> str:
     return f"{_CLASS_PREFIX}{name}"
 
 
-def rounded(value: float) -> float:
-    """Rounds to four digits, of a value in single precision as the request log has it.
-
-    Both samples of a test are rounded so: else a value that is the same in all images would differ in its last bits.
-    """
-    (single,) = struct.unpack("f", struct.pack("f", value))
-    return float(f"{single:.4g}")
-
-
 def most_images(classes: int, wanted: int) -> int:
     """Returns how many images fit into a file of 100 kB, at most `wanted`."""
     return min(wanted, _LARGEST_FILE // (_BYTES_A_VALUE * (classes + _FURTHER_FEATURES)))
@@ -77,10 +68,10 @@ def most_images(classes: int, wanted: int) -> int:
 def make_reference(
     split: str, images_in_split: int, left_out: int, classes: Sequence[str], values: Sequence[Mapping[str, float]]
 ) -> ReferenceDistribution:
-    """Returns the distribution of images whose features `values` holds, by name; they are rounded, see `rounded`."""
+    """Returns the distribution of images whose features `values` holds, by name; rounded to four digits."""
 
     def column(name: str) -> tuple[float, ...]:
-        return tuple(rounded(each[name]) for each in values)
+        return tuple(_rounded(each[name]) for each in values)
 
     return ReferenceDistribution(
         split=split,
@@ -93,3 +84,9 @@ def make_reference(
         height=tuple(int(each["height"]) for each in values),
         width=tuple(int(each["width"]) for each in values),
     )
+
+
+def _rounded(value: float) -> float:
+    """Rounds to four digits, of the value in single precision, which a request log has."""
+    (single,) = struct.unpack("f", struct.pack("f", value))
+    return float(f"{single:.4g}")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.evaluator.reference import ReferenceDistribution, class_feature, rounded
+from components.evaluator.reference import ReferenceDistribution, class_feature
 from pipeline.monitor.result import FeatureResult, WindowResult
 from pipeline.monitor.settings import MonitorSettings
 from pipeline.monitor.two_samples import Values, as_values, distance, holm, p_values
@@ -90,7 +90,7 @@ def _without_repetitions(rows: Sequence[LoggedImage]) -> list[LoggedImage]:
 def _compare(
     rows: Sequence[LoggedImage], reference: ReferenceDistribution, settings: MonitorSettings
 ) -> tuple[tuple[FeatureResult, ...], tuple[str, ...]]:
-    pairs = {name: (np.array(values, np.float64), _values(rows, name)) for name, values in reference.features()}
+    pairs = {name: (as_values(values), _values(rows, name)) for name, values in reference.features()}
     tested = {name: pair for name, pair in pairs.items() if pair[1].size >= settings.least_images}
     if not tested:
         return (), tuple(pairs)
@@ -115,16 +115,11 @@ def _compare(
 
 
 def _values(rows: Sequence[LoggedImage], name: str) -> Values:
-    """Returns the known values of a feature, rounded as those of the reference are."""
-    return as_values([None if value is None else rounded(value) for value in _column(rows, name)])
-
-
-def _column(rows: Sequence[LoggedImage], name: str) -> list[float | None]:
     prefix = class_feature("")
     if name.startswith(prefix):
         label = name.removeprefix(prefix)
-        return [(row.class_fractions or {}).get(label) for row in rows]
-    return [getattr(row, name) for row in rows]
+        return as_values([(row.class_fractions or {}).get(label) for row in rows])
+    return as_values([getattr(row, name) for row in rows])
 
 
 def _detail(drifted: Sequence[FeatureResult]) -> str:

@@ -2,8 +2,8 @@
 
 The distance is the largest difference between the two empirical distribution functions (Smirnov 1939).  Its p-value
 is that of the one-sample statistic with n·m/(n + m) values, as SciPy's `ks_2samp` approximates it; equal values make it
-too large, never too small.  Holm's step-down procedure (1979) keeps the probability of any false alarm in a window below
-the chosen rate, whatever the dependence between the features.
+too large, never too small.  Holm's step-down procedure (1979) keeps the probability of any false alarm in a window
+below the chosen rate, whatever the dependence between the features.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import kstwo
+
+_DIGITS = 4
 
 Values = npt.NDArray[np.float64]
 
@@ -49,5 +51,11 @@ def holm(p_F: Values) -> Values:
 
 
 def as_values(values: Sequence[float | None]) -> Values:
-    """Returns the known values."""
-    return np.array([value for value in values if value is not None], np.float64)
+    """Returns the known values, of single precision and rounded to four digits.
+
+    A log has single precision and a reference four digits: a value that all images have would differ in its last bits,
+    which is the largest distance.
+    """
+    known = np.array([value for value in values if value is not None], np.float32).astype(np.float64)
+    digits = _DIGITS - 1 - np.floor(np.log10(np.abs(np.where(known == 0, 1, known))))
+    return np.round(known * 10**digits) / 10**digits

@@ -75,6 +75,7 @@ def test_after_the_least_time_the_next_run_may_start(tmp_path: Path, started: St
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path) -> None:
     registry = make_registry(tmp_path)
     with kfp_api.serving() as api:

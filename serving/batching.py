@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from grpc import StatusCode
 
@@ -18,6 +19,9 @@ from serving.errors import ServingError, deadline_passed
 from serving.metrics import Metrics
 from serving.model import Model, Outputs, Signature
 from serving.settings import Batching
+
+if TYPE_CHECKING:
+    from serving.request_log.writer import RequestLog
 
 Outcome = Outputs | ServingError
 
@@ -67,9 +71,11 @@ class PendingRequest:
 class Batcher:
     """Runs requests in a few threads.  Only the graph calls run in threads, all else on the event loop."""
 
-    def __init__(self, settings: Batching, metrics: Metrics) -> None:
+    def __init__(self, settings: Batching, metrics: Metrics, log: RequestLog | None = None) -> None:
+        """Requests of all protocols go through it, so it adds them to the request log, if there is one."""
         self._settings = settings
         self._metrics = metrics
+        self._log = log
         self._waiting: deque[PendingRequest] = deque()
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="batch")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,6 +93,27 @@ class Batcher:
         Raises:
             ServingError: the model refuses it, or its deadline has passed.
         """
+        try:
+            outputs = await self._answer(waiting)
+        except BaseException as error:
+            self._record(waiting, None, error)
+            raise
+        self._record(waiting, outputs)
+        return outputs
+
+    def _record(self, request: PendingRequest, outputs: Outputs | None, error: BaseException | None = None) -> None:
+        if self._log is None:
+            return
+        facts = (
+            request.servable.name,
+            request.servable.version,
+            request.signature.name,
+            time.monotonic() - request.since,
+        )
+        message = error.message if isinstance(error, ServingError) else ""
+        self._log.add(facts, request.inputs, outputs, _status_of(error).name, message)
+
+    async def _answer(self, waiting: PendingRequest) -> Outputs:
         self._waiting.append(waiting)
         self._start_batches()
         self._note_idle()
@@ -194,3 +221,11 @@ def _shared_out(outputs: Outputs, counts: Sequence[int]) -> list[Outcome]:
         shares.append({name: values_B[begin : begin + count] for name, values_B in outputs.items()})
         begin += count
     return shares
+
+
+def _status_of(error: BaseException | None) -> StatusCode:
+    if error is None:
+        return StatusCode.OK
+    if isinstance(error, ServingError):
+        return error.code
+    return StatusCode.INTERNAL if isinstance(error, Exception) else StatusCode.CANCELLED

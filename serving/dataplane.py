@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from google.protobuf import any_pb2
 from grpc import StatusCode
@@ -26,9 +25,6 @@ from serving.protocol.tensors import check_count
 from serving.settings import Limits
 from serving.versions.loaded import Versions
 
-if TYPE_CHECKING:
-    from serving.request_log.writer import RequestLog
-
 SIGNATURE_DEF = "signature_def"
 
 
@@ -44,13 +40,7 @@ class Dataplane:
     """Data plane of the one model, used by gRPC and REST."""
 
     def __init__(
-        self,
-        versions: Versions,
-        batcher: Batcher,
-        limits: Limits,
-        metrics: Metrics,
-        registry: Registry,
-        log: RequestLog | None = None,
+        self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, registry: Registry
     ) -> None:
         """The registry's folder of versions is the only one that a reload may name."""
         self.limits = limits
@@ -58,7 +48,6 @@ class Dataplane:
         self.versions = versions
         self._batcher = batcher
         self._registry = registry
-        self._log = log
         self._base_path = f"{registry.uri.rstrip('/')}/{VERSIONS}"
         self._requests = 0
 
@@ -112,23 +101,8 @@ class Dataplane:
         """
         check_count(len(inputs), self.limits.pictures)
         asked = signature.asked(output_filter)
-        request = PendingRequest(servable, signature, list(inputs), deadline)
-        try:
-            outputs = await self._batcher.run(request)
-        except BaseException as error:
-            self._record(request, None, error)
-            raise
-        self._record(request, outputs)
+        outputs = await self._batcher.run(PendingRequest(servable, signature, list(inputs), deadline))
         return {name: outputs[name] for name in asked}
-
-    def _record(self, request: PendingRequest, outputs: Outputs | None, error: BaseException | None = None) -> None:
-        """Adds a request to the request log, if there is one, whatever protocol it came by."""
-        if self._log is None:
-            return
-        servable, seconds = request.servable, time.monotonic() - request.since
-        facts = servable.name, servable.version, request.signature.name, seconds
-        message = error.message if isinstance(error, ServingError) else ""
-        self._log.add(facts, request.inputs, outputs, _status_of(error).name, message)
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
@@ -239,11 +213,3 @@ class Dataplane:
         finally:
             self._requests -= 1
             self.metrics.in_progress(self._requests)
-
-
-def _status_of(error: BaseException | None) -> StatusCode:
-    if error is None:
-        return StatusCode.OK
-    if isinstance(error, ServingError):
-        return error.code
-    return StatusCode.INTERNAL if isinstance(error, Exception) else StatusCode.CANCELLED

@@ -46,9 +46,9 @@ class Server:
         registry = Registry(settings.registry)
         metrics = Metrics()
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
-        self._batcher = Batcher(settings.batching, metrics)
         self._log = _start_log(settings, metrics)
-        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry, self._log)
+        self._batcher = Batcher(settings.batching, metrics, self._log)
+        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry)
         self._jobs = Jobs(self._batcher, settings.jobs, settings.limits.seconds, metrics)
         self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(

@@ -75,11 +75,13 @@ class RequestLog:
         error: str = "",
     ) -> None:
         """Adds a sample of a request's images, without waiting; see `pending_images` for the arguments."""
-        for image in pending_images(facts, inputs, outputs, status, error):
-            if self._random.random() >= self._settings.sample:
-                continue
-            if not self._queue.offer(image):
-                self._metrics.log_dropped("queue_full")
+        try:
+            for image in pending_images(facts, inputs, outputs, status, error):
+                if self._random.random() < self._settings.sample and not self._queue.offer(image):
+                    self._metrics.log_dropped("queue_full")
+        except Exception as bug:  # noqa: BLE001  # An answer must not fail because it cannot be logged.
+            self._metrics.log_dropped("unreadable", len(inputs))
+            logs.failure("request_log_bug", bug)
         self._metrics.log_waiting(len(self._queue))
 
     def close(self, seconds: float) -> bool:

@@ -149,6 +149,13 @@ def test_a_sample_is_a_share_of_the_images(start: Start, tmp_path: Path) -> None
     assert 35 <= len(rows_in(tmp_path / "log")) <= 85
 
 
+def test_an_answer_that_cannot_be_logged_is_counted_and_does_not_fail(start: Start, metrics: Metrics) -> None:
+    log = start()
+    log.add(FACTS, [png(), png()], answer(png()))  # One answer for two images.
+    assert log.close(5)
+    assert metric(metrics, 'segpipe_request_log_dropped_total{reason="unreadable"}') == 2
+
+
 class Hanging(LogFolder):
     """Storage that does not answer until it is told to."""
 

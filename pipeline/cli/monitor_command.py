@@ -139,8 +139,9 @@ class _Command:
         while True:
             try:
                 report = self._look()
-            except UserError as error:  # The store may be back at the next look; the metrics show the last one.
-                self._console.print(f"not judged: {error}", style="yellow", markup=False)
+            except Exception as error:  # noqa: BLE001  # The store may be back at the next look; stores raise any.
+                sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                self._console.print(f"not judged: {sentence}", style="yellow", markup=False, soft_wrap=True)
             else:
                 self._print([window for window in report.windows if self._is_new(window)])
             time.sleep(self._options["poll"] or 60)

@@ -6,7 +6,9 @@ import datetime
 import http.server
 import io
 import json
+import socket
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -142,6 +144,28 @@ def test_a_webhook_that_does_not_answer_is_a_warning(registry: Registry, traffic
     result = monitor(registry, "--in-a-row", "1", "--webhook", "ftp://x")
     assert result.exit_code == 1
     assert "warning: the webhook's address, in --webhook or SEGPIPE_WEBHOOK, must begin with https://" in result.output
+
+
+def test_without_once_it_goes_on_though_a_look_fails_and_serves_metrics(
+    registry: Registry, traffic: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    pages: list[str] = []
+
+    def look_at_metrics(_: float) -> None:
+        pages.append(urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
+        if len(pages) == 1:
+            traffic(0.8)
+        if len(pages) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.cli.monitor_command.time.sleep", look_at_metrics)
+    words = ["monitor", registry.uri, "--log", str(tmp_path / "log"), "--window", "60", "--delay", "0"]
+    result = CliRunner().invoke(cli, [*words, "--serve", str(port)])
+    assert "not judged: there is no request log at" in result.output
+    assert result.output.count("drifted: brightness") == 1, "a window is shown once"
+    assert 'segpipe_monitor_drift{model="tiny",version="1"} 1.0' in pages[-1]
 
 
 @pytest.mark.parametrize(

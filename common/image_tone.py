@@ -9,7 +9,6 @@ grain, and not that of `image/contrast` in the records, which is of every pixel.
 from __future__ import annotations
 
 import io
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,9 +39,7 @@ def tone_of(encoded: bytes) -> Tone:
     if is_band_image(encoded):
         return samples_tone(unpack_bands(encoded))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # The served graph has checked the image's size.
-            return _luma_tone(_reduced_luma(encoded))
+        return _luma_tone(_reduced_luma(encoded))
     except Exception as error:  # Pillow's decoders raise errors of many types.
         raise ValueError(f"the image cannot be decoded: {type(error).__name__}") from error
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator, Sequence
 
 from common.errors import UserError
 from components.evaluator.reference import ReferenceDistribution
 from pipeline.monitor.judging import judge
-from pipeline.monitor.result import MonitorReport, drifted_in_a_row
+from pipeline.monitor.result import MonitorReport, WindowResult, drifted_in_a_row
 from pipeline.monitor.settings import LogFormat, MonitorSettings, WindowSize
 from pipeline.monitor.sources import open_source
+from pipeline.monitor.two_samples import least_significant
 from pipeline.monitor.windows import newest_windows
 from registry.store import Registry, no_registry
+
+_LARGE_DISTANCE = 0.3
+"""Distance that both a wide window and a wide reference find; a note says if they are too small for it."""
 
 
 class Monitor:
@@ -42,6 +47,7 @@ class Monitor:
         delay = datetime.timedelta(seconds=self._settings.delay_seconds)
         versions = sorted({*self._registry.labels().values()})
         windows = newest_windows(source, self._size, count, versions, now - delay)
+        results = tuple(judge(window, self._reference(window.version), self._settings) for window in windows)
         return MonitorReport(
             model=manifest.model_name,
             registry=self._registry.uri,
@@ -50,8 +56,8 @@ class Monitor:
             served=served,
             served_created=manifest.created if served is not None else None,
             false_alarms=self._settings.false_alarms,
-            windows=tuple(judge(window, self._reference(window.version), self._settings) for window in windows),
-            notes=source.notes(),
+            windows=results,
+            notes=(*source.notes(), *self._small_samples(results)),
         )
 
     def confirmed(self, report: MonitorReport) -> list[int]:
@@ -64,6 +70,18 @@ class Monitor:
         """Returns those of them that were not yet a window before."""
         wanted = self._settings.windows_in_a_row
         return [version for version in self.confirmed(report) if drifted_in_a_row(report.of_version(version)) == wanted]
+
+    def _small_samples(self, results: Sequence[WindowResult]) -> Iterator[str]:
+        """Yields a note for each version whose newest window, or reference, is so small that only large shifts show."""
+        for result in {result.version: result for result in results if result.is_judged}.values():
+            reference = self._references[result.version]
+            sizes = [images / self._settings.frames for images in (reference.images, result.images)]
+            least = least_significant(*sizes, len(result.features), self._settings.false_alarms)
+            if least > _LARGE_DISTANCE:
+                yield (
+                    f"only distances of {least:.2f} or more are significant: the reference of version {result.version} "
+                    f"has {reference.images} images, and the window {result.images}"
+                )
 
     def _reference(self, version: int) -> ReferenceDistribution | None:
         """Returns the reference of a version; one that was found is kept."""

@@ -40,6 +40,12 @@ def p_values(distances_F: Values, first: Values, second: Values) -> Values:
     return np.clip(kstwo.sf(distances_F, effective), 0, 1)
 
 
+def least_significant(first: float, second: float, features: int, level: float) -> float:
+    """Returns the smallest distance that is significant if it is that of one of so many features."""
+    effective = max(1, round(first * second / (first + second)))
+    return float(kstwo.isf(level / features, effective))
+
+
 def holm(p_F: Values) -> Values:
     """Returns p-values that are corrected for their number: those below α are significant together at the level α."""
     count = p_F.size

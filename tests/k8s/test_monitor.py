@@ -199,15 +199,21 @@ def test_the_dashboards_panels_neither_share_an_id_nor_overlap(manifests: tuple[
     assert used <= variables
 
 
+def _rules_of_serving() -> dict[str, Any]:
+    return yaml.safe_load((K8S / "serving/components/monitoring/rules.yaml").read_text())["spec"]
+
+
+@pytest.mark.parametrize("tests", ["drift_rules_test.yaml", "serving_rules_test.yaml"])
 def test_promtool_accepts_the_rules_and_they_fire_when_they_should(
-    manifests: tuple[Manifest, ...], tmp_path: Path
+    manifests: tuple[Manifest, ...], tests: str, tmp_path: Path
 ) -> None:
     promtool = os.environ.get("SEGPIPE_TEST_PROMTOOL") or shutil.which("promtool")
     if not promtool:
         pytest.skip("promtool is not installed; SEGPIPE_TEST_PROMTOOL names one")
-    rules = _one(manifests, "PrometheusRule", "segpipe-drift")["spec"]
+    is_drift = tests.startswith("drift")
+    rules = _one(manifests, "PrometheusRule", "segpipe-drift")["spec"] if is_drift else _rules_of_serving()
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
-    shutil.copy(Path(__file__).parent / "drift_rules_test.yaml", tmp_path / "test.yaml")
+    shutil.copy(Path(__file__).parent / tests, tmp_path / "test.yaml")
     for command in (["check", "rules", "rules.yaml"], ["test", "rules", "test.yaml"]):
         done = subprocess.run([promtool, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -224,3 +224,50 @@ def test_a_bug_in_a_batch_reaches_those_who_wait_and_the_next_batch_runs() -> No
 
     run(test)
     assert graph.calls == [[b"b"]]
+
+
+class Log:
+    """Stands in for the request log: keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool, str, str]] = []
+
+    def add(self, facts: tuple, inputs: Sequence[bytes], outputs: object, status: str, error: str) -> None:
+        model, version, name, seconds = facts
+        assert (model, version, name) == ("tiny", 1, "serving_default")
+        assert seconds >= 0
+        self.told.append((inputs[0].decode(), outputs is not None, status, error))
+
+
+def test_every_request_is_logged_with_its_outcome() -> None:
+    log, graph = Log(), Graph()
+
+    async def test() -> None:
+        batcher = Batcher(Batching(workers=1), Metrics(), log)  # type: ignore[arg-type]
+        used = servable(graph)
+
+        async def ask(text: bytes, seconds: float = 10) -> object:
+            return await batcher.run(PendingRequest(used, signature(), [text], time.monotonic() + seconds))
+
+        await ask(b"fine")
+        with pytest.raises(ServingError):
+            await ask(b"bad")
+        graph.go_on.clear()
+        with pytest.raises(ServingError):
+            await ask(b"late", seconds=0.05)
+        gone = asyncio.create_task(ask(b"gone"))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        graph.go_on.set()
+        await asyncio.wait([gone])
+        while batcher.running:
+            await asyncio.sleep(0.01)
+        batcher.close()
+
+    asyncio.run(test())
+    assert log.told == [
+        ("fine", True, "OK", ""),
+        ("bad", False, "INVALID_ARGUMENT", "refused"),
+        ("late", False, "DEADLINE_EXCEEDED", "the deadline passed before the response was ready"),
+        ("gone", False, "CANCELLED", ""),
+    ]

@@ -12,7 +12,7 @@ from scipy import stats
 from components.evaluator.reference import ReferenceDistribution, make_reference
 from pipeline.monitor.judging import Window, judge
 from pipeline.monitor.settings import MonitorSettings
-from pipeline.monitor.two_samples import as_values, distance, holm, p_values
+from pipeline.monitor.two_samples import as_values, distance, holm, least_significant, p_values
 from serving.request_log.rows import LoggedImage
 
 NOW = datetime.datetime(2026, 11, 27, tzinfo=datetime.timezone.utc)
@@ -88,6 +88,13 @@ def test_the_p_value_is_that_of_scipy() -> None:
     first, second = random.normal(0, 1, 120), random.normal(0.2, 1, 300)
     expected = stats.ks_2samp(first, second, method="asymp")
     assert p_values(np.array([expected.statistic]), np.array([120]), np.array([300])) == pytest.approx(expected.pvalue)
+
+
+def test_the_least_significant_distance_is_where_the_corrected_p_value_is_the_level() -> None:
+    least = least_significant(120, 300, features=8, level=0.01)
+    for far, is_significant in ((least + 1e-6, True), (least - 1e-6, False)):
+        p_F = np.array([p_values(np.array([far]), np.array([120]), np.array([300]))[0], *[1.0] * 7])
+        assert (holm(p_F)[0] < 0.01) == is_significant
 
 
 def test_holm_corrects_as_published() -> None:

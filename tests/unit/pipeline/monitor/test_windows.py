@@ -169,6 +169,18 @@ def test_the_report_is_shown_as_metrics_page_and_message(registry: Registry, tra
     assert MonitorReport.model_validate_json(report.model_dump_json()) == report
 
 
+def test_a_reference_that_is_too_small_for_most_shifts_is_noted(
+    registry: Registry, traffic: Traffic, tmp_path: Path
+) -> None:
+    traffic(NOON - 9 * MINUTE, 60)
+    assert look(registry, tmp_path).notes == ()
+    reference = make_reference("test", 13, 0, CLASSES, features(np.random.default_rng(0), 13))
+    registry.write_reference(1, reference.model_dump_json())
+    (note,) = look(registry, tmp_path).notes
+    assert note.startswith("only distances of 0.5")
+    assert note.endswith("are significant: the reference of version 1 has 13 images, and the window 60")
+
+
 def test_a_log_that_is_not_there_is_told(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no request log at .*/log: check --log, or start `segpipe serve"):
         look(registry, tmp_path)

@@ -75,8 +75,8 @@ class Monitor:
         """Yields a note for each version whose newest window, or reference, is so small that only large shifts show."""
         for result in {result.version: result for result in results if result.is_judged}.values():
             reference = self._references[result.version]
-            sizes = [images / self._settings.frames for images in (reference.images, result.images)]
-            least = least_significant(*sizes, len(result.features), self._settings.false_alarms)
+            known, seen = (images / self._settings.frames for images in (reference.images, result.images))
+            least = least_significant(known, seen, len(result.features), self._settings.false_alarms)
             if least > _LARGE_DISTANCE:
                 yield (
                     f"only distances of {least:.2f} or more are significant: the reference of version {result.version} "

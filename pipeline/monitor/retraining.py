@@ -91,7 +91,10 @@ class Trigger:
 
 def retrain(registry: Registry, trigger: Trigger, version: int, reason: str) -> str:
     """Starts a run unless one was requested lately; returns a sentence that says what was done."""
-    requested = registry.request_retraining(version, reason, datetime.timedelta(hours=trigger.least_hours))
+    try:
+        requested = registry.request_retraining(version, reason, datetime.timedelta(hours=trigger.least_hours))
+    except Exception as error:  # noqa: BLE001  # Stores raise any; what was found must still be told.
+        return f"no run is started, because the request cannot be recorded in the registry: {_sentence(error)}"
     if requested is None:
         before = registry.latest_retraining()
         when = f"{before.requested:%Y-%m-%d %H:%M} UTC" if before else "just now"
@@ -99,11 +102,15 @@ def retrain(registry: Registry, trigger: Trigger, version: int, reason: str) -> 
     try:
         run = trigger.start()
     except Exception as error:  # noqa: BLE001  # Whatever it is, the request must not count as met.
-        sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        sentence = _sentence(error)
         registry.record_retraining(requested.model_copy(update={"error": sentence}))
         return f"a run could not be started: {sentence}"
     registry.record_retraining(requested.model_copy(update={"run": run}))
     return f"a run is started: {run}"
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def _newest_local_run(workspace: Path) -> tuple[datetime.datetime, bool] | None:

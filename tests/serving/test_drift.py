@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +27,7 @@ from registry.store import Registry
 from serving.request_log.folder import LogFolder
 from serving.request_log.reading import newest_rows
 from tests.support.mask_model import CLASSES, mask_registry
-from tests.support.serving import MODEL, Served
+from tests.support.serving import MODEL, Hosted, Served, wait_until
 
 WINDOW, KNOWN = 100, 200
 
@@ -75,10 +79,6 @@ def send(served: Served, random: np.random.Generator, images: int, **shift: obje
 
 
 def wait_for_rows(log: Path, images: int) -> None:
-    import datetime
-
-    from tests.support.serving import wait_until
-
     begin = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
     wait_until(lambda: len(newest_rows(LogFolder(str(log)), 10_000, 1, begin)) >= images, 30)
 
@@ -105,6 +105,38 @@ def test_every_answer_has_a_row_and_none_is_lost_at_sigterm(served: Served, tmp_
     wait_for_rows(tmp_path / "log", 7)
     assert "Traceback" not in served.log
     assert "request_log_incomplete" not in served.log
+
+
+class Hanging(LogFolder):
+    """A bucket that does not answer."""
+
+    go_on = threading.Event()
+
+    def write(self, path: str, data: bytes) -> None:
+        self.go_on.wait(60)
+
+
+def test_a_bucket_that_does_not_answer_slows_no_request_and_no_shutdown(
+    known: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.request_log.writer.LogFolder", Hanging)
+    log = {"uri": str(tmp_path / "log"), "rows": 1, "queue": 3}
+    random = np.random.default_rng(4)
+    with Hosted(known, request_log=log, grace_seconds=0.1) as hosted:
+        hosted.predict(scene(random))
+        began = time.monotonic()
+        for _ in range(20):
+            hosted.predict(scene(random))
+        spent = time.monotonic() - began
+        _, body = hosted.get("/monitoring/prometheus/metrics")
+        began = time.monotonic()
+    stopped = time.monotonic() - began
+    Hanging.go_on.set()
+    assert spent < 10
+    assert stopped < 10
+    dropped = re.search(rb'segpipe_request_log_dropped_total\{reason="queue_full"\} (\S+)', body)
+    assert dropped
+    assert float(dropped[1]) >= 15
 
 
 @pytest.mark.slow

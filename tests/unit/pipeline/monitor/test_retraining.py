@@ -99,6 +99,14 @@ def test_a_run_that_cannot_be_started_is_told_and_tried_again(tmp_path: Path) ->
     assert latest.error
 
 
+def test_a_registry_that_cannot_be_written_starts_nothing(tmp_path: Path, started: Started) -> None:
+    registry = make_registry(tmp_path)
+    (tmp_path / "registry" / "retraining").touch()  # In place of the folder.
+    done = retrain(registry, Trigger(CONFIG, (f"workspace={tmp_path}/runs",)), 1, "drifted")
+    assert done.startswith("no run is started, because the request cannot be recorded in the registry: cannot")
+    assert started == []
+
+
 def test_the_configuration_must_be_that_of_the_registrys_model(tmp_path: Path) -> None:
     registry = make_registry(tmp_path, "other")
     with pytest.raises(UserError, match=r"is the pipeline of 'sample', but the registry .* is that of 'other'"):

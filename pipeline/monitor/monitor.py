@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from common.errors import UserError
 from components.evaluator.reference import ReferenceDistribution
-from pipeline.monitor.judging import judge
+from pipeline.monitor.judging import Window, judge
 from pipeline.monitor.result import MonitorReport, WindowResult, drifted_in_a_row
 from pipeline.monitor.settings import LogFormat, MonitorSettings, WindowSize
-from pipeline.monitor.sources import open_source
+from pipeline.monitor.sources import Source, open_source
 from pipeline.monitor.two_samples import least_significant
-from pipeline.monitor.windows import newest_windows
+from pipeline.monitor.windows import CountedWindows, newest_time_windows
 from registry.store import Registry, no_registry
 
 _LARGE_DISTANCE = 0.3
@@ -30,6 +30,7 @@ class Monitor:
         self._kind = kind
         self._size = size
         self._settings = settings
+        self._counted = CountedWindows(size.images or 1, settings.windows_in_a_row + 1)
         self._references: dict[int, ReferenceDistribution] = {}
 
     def look(self, now: datetime.datetime) -> MonitorReport:
@@ -43,10 +44,7 @@ class Monitor:
             raise no_registry(self._registry.uri)
         served = self._registry.served()
         source = open_source(self._log, self._kind, served)
-        count = self._settings.windows_in_a_row + 1
-        delay = datetime.timedelta(seconds=self._settings.delay_seconds)
-        versions = sorted({*self._registry.labels().values()})
-        windows = newest_windows(source, self._size, count, versions, now - delay)
+        windows = self._windows(source, now - datetime.timedelta(seconds=self._settings.delay_seconds))
         results = tuple(judge(window, self._reference(window.version), self._settings) for window in windows)
         return MonitorReport(
             model=manifest.model_name,
@@ -70,6 +68,11 @@ class Monitor:
         """Returns those of them that were not yet a window before."""
         wanted = self._settings.windows_in_a_row
         return [version for version in self.confirmed(report) if drifted_in_a_row(report.of_version(version)) == wanted]
+
+    def _windows(self, source: Source, until: datetime.datetime) -> list[Window]:
+        if self._size.seconds is not None:
+            return newest_time_windows(source, self._size.seconds, self._settings.windows_in_a_row + 1, until)
+        return self._counted.look(source, sorted({*self._registry.labels().values()}), until)
 
     def _small_samples(self, results: Sequence[WindowResult]) -> Iterator[str]:
         """Yields a note for each version whose newest window, or reference, is so small that only large shifts show."""

@@ -20,8 +20,14 @@ class Source(Protocol):
     def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
         """Returns the rows with `begin` ≤ time < `end`, oldest first."""
 
-    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
-        """Returns the newest rows of a version, oldest first."""
+    @property
+    def has_times(self) -> bool:
+        """Whether every row has a time."""
+
+    def newest(
+        self, images: int, version: int, since: datetime.datetime, until: datetime.datetime
+    ) -> list[LoggedImage]:
+        """Returns the newest rows of a version with `since` ≤ time < `until`, oldest first; without times, the last."""
 
     def notes(self) -> tuple[str, ...]:
         """Returns what could not be known, one sentence each."""
@@ -36,8 +42,14 @@ class OwnLog:
     def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
         return reading.rows_between(self._folder, begin, end)
 
-    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
-        return reading.newest_rows(self._folder, images, version, since)
+    @property
+    def has_times(self) -> bool:
+        return True
+
+    def newest(
+        self, images: int, version: int, since: datetime.datetime, until: datetime.datetime
+    ) -> list[LoggedImage]:
+        return reading.newest_rows(self._folder, images, version, since, until)
 
     def notes(self) -> tuple[str, ...]:
         return ()
@@ -55,20 +67,24 @@ class OtherLog:
             self._notes.append(f"{unknown} rows do not name a version: version {served}, which is served, is assumed")
         self._rows = [(served if row.version is None else row.version, row) for row in rows]
 
+    @property
+    def has_times(self) -> bool:
+        return all(row.time is not None for _, row in self._rows)
+
     def between(self, begin: datetime.datetime, end: datetime.datetime) -> list[LoggedImage]:
-        if any(row.time is None for _, row in self._rows):
+        if not self.has_times:
             raise UserError(
                 f"the log {self._uri} has rows without a time: give --window a number of images, such as 500"
             )
         found = [_with_version(row, version) for version, row in self._rows if row.time and begin <= row.time < end]
         return sorted(found, key=lambda row: str(row.time))
 
-    def newest(self, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
-        del since  # Without times, all rows are new.
-        found = [_with_version(row, version) for own, row in self._rows if own == version]
-        if all(row.time for row in found):
-            found.sort(key=lambda row: str(row.time))
-        return found[-images:]
+    def newest(
+        self, images: int, version: int, since: datetime.datetime, until: datetime.datetime
+    ) -> list[LoggedImage]:
+        if self.has_times:
+            return [row for row in self.between(since, until) if row.version == version][-images:]
+        return [_with_version(row, version) for own, row in self._rows if own == version][-images:]
 
     def notes(self) -> tuple[str, ...]:
         return tuple(self._notes)

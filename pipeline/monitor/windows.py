@@ -7,37 +7,55 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pipeline.monitor.judging import Window
-from pipeline.monitor.settings import WindowSize
 from pipeline.monitor.sources import Source
 from serving.request_log.rows import LoggedImage
 
 LONGEST_AGE = datetime.timedelta(days=30)
 """Rows that are older are not read for windows of a number of images."""
+_TICK = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
-def newest_windows(
-    source: Source, size: WindowSize, count: int, versions: Iterable[int], until: datetime.datetime
-) -> list[Window]:
-    """Returns the newest complete windows of each version, oldest first.
+class CountedWindows:
+    """Windows of a number of images of a version, which do not overlap: the next one begins where the last one ends.
 
-    Args:
-        source: The log.
-        size: Size of a window.
-        count: Number of windows; of a number of images, each version may have fewer.
-        versions: Versions to look for, if windows are of a number of images; else all that answered are found.
-        until: End of what can be complete.
+    If each look took the newest images, near-equal windows would be tested again and again, and one of them would be a
+    false alarm sooner or later.  Images with the very time of a window's last one are not part of the next window.
     """
-    if size.seconds is not None:
-        end = floor(until, size.seconds)
-        return time_windows(source, size.seconds, end - count * datetime.timedelta(seconds=size.seconds), end)
-    images = size.images or 1
-    windows: list[Window] = []
-    for version in versions:
-        rows = source.newest(images * count, version, until - LONGEST_AGE)
-        rows = rows[len(rows) % images :]  # Complete windows, counted from the newest row.
-        windows += [_of_rows(version, rows[start : start + images], until) for start in range(0, len(rows), images)]
-    return windows
+
+    def __init__(self, images: int, count: int) -> None:
+        """Keeps `count` windows of each version."""
+        self._images = images
+        self._count = count
+        self._windows: dict[int, list[Window]] = {}
+
+    def look(self, source: Source, versions: Iterable[int], until: datetime.datetime) -> list[Window]:
+        """Returns the newest complete windows of each version, oldest first; a version may have fewer, or none."""
+        found: list[Window] = []
+        for version in versions:
+            known = self._windows.get(version, []) if source.has_times else []
+            rows = self._new_rows(source, version, known, until)
+            starts = range(0, len(rows), self._images)
+            new = [_of_rows(version, rows[start : start + self._images], until) for start in starts]
+            self._windows[version] = [*known, *new][-self._count :]
+            found += self._windows[version]
+        return found
+
+    def _new_rows(
+        self, source: Source, version: int, known: Sequence[Window], until: datetime.datetime
+    ) -> list[LoggedImage]:
+        """Returns the rows of complete windows after the known ones; without these, the newest."""
+        if known:
+            rows = [row for row in source.between(known[-1].end + _TICK, until) if row.version == version]
+            return rows[: len(rows) // self._images * self._images]
+        rows = source.newest(self._images * self._count, version, until - LONGEST_AGE, until)
+        return rows[len(rows) % self._images :]
+
+
+def newest_time_windows(source: Source, seconds: int, count: int, until: datetime.datetime) -> list[Window]:
+    """Returns the newest `count` complete windows of a time, oldest first."""
+    end = floor(until, seconds)
+    return time_windows(source, seconds, end - count * datetime.timedelta(seconds=seconds), end)
 
 
 def time_windows(source: Source, seconds: int, begin: datetime.datetime, end: datetime.datetime) -> list[Window]:

@@ -32,8 +32,10 @@ def rows_between(folder: LogFolder, begin: datetime.datetime, end: datetime.date
     return sorted(rows, key=_time)
 
 
-def newest_rows(folder: LogFolder, images: int, version: int, since: datetime.datetime) -> list[LoggedImage]:
-    """Returns the newest `images` rows of a version, oldest first; none that are older than `since`.
+def newest_rows(
+    folder: LogFolder, images: int, version: int, since: datetime.datetime, until: datetime.datetime
+) -> list[LoggedImage]:
+    """Returns the newest `images` rows of a version with `since` ≤ time < `until`, oldest first.
 
     Files of several servers overlap in time, so files are read until the next one is older than what is needed.
 
@@ -44,7 +46,8 @@ def newest_rows(folder: LogFolder, images: int, version: int, since: datetime.da
     for path in _files_newest_first(folder, since):
         if len(rows) >= images and _time_of(path) < _time(rows[-images]):
             break
-        rows += [row for row in _read(folder, path) if row.version == version and row.time and row.time >= since]
+        found = (row for row in _read(folder, path) if row.version == version)
+        rows += [row for row in found if row.time and since <= row.time < until]
         rows.sort(key=_time)
     return rows[-images:]
 

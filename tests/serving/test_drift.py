@@ -79,8 +79,8 @@ def send(served: Served, random: np.random.Generator, images: int, **shift: obje
 
 
 def wait_for_rows(log: Path, images: int) -> None:
-    begin = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
-    wait_until(lambda: len(newest_rows(LogFolder(str(log)), 10_000, 1, begin)) >= images, 30)
+    begin, end = (datetime.datetime(year, 1, 1, tzinfo=datetime.timezone.utc) for year in (2000, 2100))
+    wait_until(lambda: len(newest_rows(LogFolder(str(log)), 10_000, 1, begin, end)) >= images, 30)
 
 
 def monitor(folder: Path, *options: str) -> Result:

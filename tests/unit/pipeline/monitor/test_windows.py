@@ -18,9 +18,9 @@ from pipeline.monitor.metrics import MonitorMetrics
 from pipeline.monitor.monitor import Monitor
 from pipeline.monitor.page import monitor_page
 from pipeline.monitor.result import MonitorReport
-from pipeline.monitor.settings import MonitorSettings, WindowSize, parse_window
+from pipeline.monitor.settings import MonitorSettings, parse_window
 from pipeline.monitor.sources import OtherLog, OwnLog
-from pipeline.monitor.windows import floor, newest_windows
+from pipeline.monitor.windows import CountedWindows, floor, newest_time_windows
 from registry.store import Registry
 from serving.request_log.folder import LogFolder
 from serving.request_log.rows import LoggedImage, to_table
@@ -129,6 +129,25 @@ def test_windows_of_a_number_are_the_newest_images_of_each_version(
     assert "version 2 has no reference distribution" in report.windows[-1].detail
 
 
+def test_windows_of_a_number_do_not_overlap_from_look_to_look(
+    registry: Registry, traffic: Traffic, tmp_path: Path
+) -> None:
+    watched = monitor(registry, tmp_path, "60")
+
+    def ends(minutes: int) -> list[float]:
+        report = watched.look(NOON + minutes * MINUTE)
+        return [(window.end - NOON).total_seconds() for window in report.windows]
+
+    traffic(NOON, 70)
+    assert ends(2) == [69], "counted from the newest row"
+    traffic(NOON + 2 * MINUTE, 50)
+    assert ends(4) == [69], "ten images are missing"
+    traffic(NOON + 4 * MINUTE, 80)
+    assert ends(6) == [69, 249, 309]
+    traffic(NOON + 6 * MINUTE, 50)
+    assert ends(8) == [249, 309, 409]
+
+
 def test_drift_is_confirmed_by_windows_in_a_row_and_begins_once(
     registry: Registry, traffic: Traffic, tmp_path: Path
 ) -> None:
@@ -196,11 +215,11 @@ def test_a_damaged_reference_is_named(registry: Registry, traffic: Traffic, tmp_
 def test_rows_of_another_log_without_version_or_time() -> None:
     rows = [LoggedImage(status="OK", brightness=number / 10) for number in range(5)]
     log = OtherLog("x", rows, served=3, notes=("a note",))
-    windows = newest_windows(log, WindowSize(None, 2), 2, [3], NOON)
+    windows = CountedWindows(2, 2).look(log, [3], NOON)
     assert [[row.brightness for row in window.rows] for window in windows] == [[0.1, 0.2], [0.3, 0.4]]
     assert log.notes() == ("a note", "5 rows do not name a version: version 3, which is served, is assumed")
     with pytest.raises(UserError, match="has rows without a time: give --window a number of images"):
-        newest_windows(log, WindowSize(60, None), 2, [3], NOON)
+        newest_time_windows(log, 60, 2, NOON)
 
 
 def test_the_own_log_has_nothing_to_note(tmp_path: Path) -> None:

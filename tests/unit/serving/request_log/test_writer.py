@@ -323,9 +323,9 @@ def test_the_newest_rows_of_a_version_are_found_though_files_overlap(tmp_path: P
     folder = LogFolder(str(tmp_path))
     write_file(folder, "one", at(1), at(2), at(3))
     write_file(folder, "two", at(0), at(4, version=2), at(10))
-    assert [row.time for row in newest_rows(folder, 3, 1, BEGIN)] == [at(minute).time for minute in (2, 3, 10)]
-    assert [row.time for row in newest_rows(folder, 9, 2, BEGIN)] == [at(4).time]
-    assert newest_rows(folder, 3, 1, at(11).time) == []  # type: ignore[arg-type]
+    assert [row.time for row in newest_rows(folder, 3, 1, BEGIN, END)] == [at(minute).time for minute in (2, 3, 10)]
+    assert [row.time for row in newest_rows(folder, 9, 2, BEGIN, END)] == [at(4).time]
+    assert newest_rows(folder, 3, 1, at(11).time, END) == []  # type: ignore[arg-type]
 
 
 def test_columns_that_a_later_release_adds_are_ignored_and_missing_ones_unknown() -> None:

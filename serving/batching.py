@@ -18,6 +18,7 @@ from grpc import StatusCode
 from serving.errors import ServingError, deadline_passed
 from serving.metrics import Metrics
 from serving.model import Model, Outputs, Signature
+from serving.request_log.pending import Answered
 from serving.settings import Batching
 
 if TYPE_CHECKING:
@@ -104,14 +105,10 @@ class Batcher:
     def _record(self, request: PendingRequest, outputs: Outputs | None, error: BaseException | None = None) -> None:
         if self._log is None:
             return
-        facts = (
-            request.servable.name,
-            request.servable.version,
-            request.signature.name,
-            time.monotonic() - request.since,
-        )
+        servable, seconds = request.servable, time.monotonic() - request.since
+        answered = Answered(servable.name, servable.version, request.signature.name, seconds)
         message = error.message if isinstance(error, ServingError) else ""
-        self._log.add(facts, request.inputs, outputs, _status_of(error).name, message)
+        self._log.add(answered, request.inputs, outputs, _status_of(error).name, message)
 
     async def _answer(self, waiting: PendingRequest) -> Outputs:
         self._waiting.append(waiting)

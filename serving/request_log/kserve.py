@@ -27,6 +27,7 @@ from common.signatures import CLASS_FRACTIONS, CLASS_NAMES, ERRORS, MASK_BYTES, 
 from serving.request_log.folder import LogFolder
 from serving.request_log.measuring import logged_image, pending_images
 from serving.request_log.other_logs import OtherRows
+from serving.request_log.pending import Answered
 from serving.request_log.rows import OK, LoggedImage
 
 _REQUEST, _RESPONSE = "org.kubeflow.serving.inference.request", "org.kubeflow.serving.inference.response"
@@ -121,11 +122,11 @@ def _add(found: OtherRows, request: _Event, response: _Event | None) -> None:
         found.ignored["a request without its response"] += 1
         return
     outputs, version, error = _answer(response.body, len(inputs))
-    facts = (request.model or "", version or 0, "", 0.0)
+    answered = Answered(request.model or "", version or 0, "", 0.0)
     seconds = (response.time - request.time).total_seconds() if response.time and request.time else None
     status = "UNKNOWN" if error else OK
     known = {"time": response.time, "version": version, "model": request.model, "signature": None, "seconds": seconds}
-    found.add([_row(image, known) for image in pending_images(facts, inputs, outputs, status, error)])
+    found.add([_row(image, known) for image in pending_images(answered, inputs, outputs, status, error)])
 
 
 def _row(image: Any, known: Mapping[str, Any]) -> LoggedImage:

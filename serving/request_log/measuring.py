@@ -9,7 +9,7 @@ from typing import Any
 
 from common.image_tone import Tone, png_size, tone_of
 from common.signatures import CLASS_FRACTIONS, CLASS_NAMES, ERRORS, MASK_BYTES, MEAN_CONFIDENCE
-from serving.request_log.pending import PendingImage
+from serving.request_log.pending import Answered, PendingImage
 from serving.request_log.rows import OK, LoggedImage
 
 _REFUSED = "INVALID_ARGUMENT"
@@ -18,18 +18,17 @@ _ERROR_LENGTH = 300
 
 
 def pending_images(
-    facts: tuple[str, int, str, float], inputs: Sequence[bytes], outputs: dict[str, Any] | None, status: str, error: str
+    answered: Answered, inputs: Sequence[bytes], outputs: dict[str, Any] | None, status: str, error: str
 ) -> Iterator[PendingImage]:
     """Yields the images of a request; cheap, as it runs on the event loop.
 
     Args:
-        facts: Model, version, signature, and the seconds that the request took.
+        answered: What answered the request.
         inputs: The encoded images [B].
         outputs: The answer, each output with the batch as its first axis; `None` if there is none.
         status: Name of the status code of the whole request.
         error: The message to the client; empty if there is none.
     """
-    model, version, signature, seconds = facts
     now = datetime.datetime.now(datetime.timezone.utc)
     for index, encoded in enumerate(inputs):
         answer = _answer(outputs or {}, index)
@@ -37,12 +36,9 @@ def pending_images(
         is_answered = status == OK and not refusal
         yield PendingImage(
             time=now,
-            model=model,
-            version=version,
-            signature=signature,
+            answered=answered,
             status=_REFUSED if refusal else status,
             error=(refusal or error)[:_ERROR_LENGTH] or None,
-            seconds=seconds,
             encoded=encoded,
             mask_header=answer.get(MASK_BYTES, b"") if is_answered else b"",
             class_fractions=answer.get(CLASS_FRACTIONS) if is_answered else None,
@@ -59,12 +55,9 @@ def logged_image(image: PendingImage, kept: str | None = None) -> LoggedImage:
     tone = _tone(image.encoded) if image.status == OK else None
     return LoggedImage(
         time=image.time,
-        model=image.model,
-        version=image.version,
-        signature=image.signature,
+        **image.answered._asdict(),
         status=image.status,
         error=image.error,
-        seconds=image.seconds,
         height=size[0] if size else None,
         width=size[1] if size else None,
         encoded_bytes=len(image.encoded),

@@ -9,16 +9,22 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
+class Answered(NamedTuple):
+    """What answered a request, and in which time."""
+
+    model: str
+    version: int
+    signature: str
+    seconds: float
+
+
 class PendingImage(NamedTuple):
     """Image of a request, with what its answer says; the rest of its row is measured later."""
 
     time: datetime.datetime
-    model: str
-    version: int
-    signature: str
+    answered: Answered
     status: str
     error: str | None
-    seconds: float
     encoded: bytes
     mask_header: bytes
     """The first bytes of the mask's PNG, with its size; empty without a mask."""

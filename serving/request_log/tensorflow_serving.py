@@ -14,6 +14,7 @@ from common.signatures import SERVING_DEFAULT
 from serving.request_log.folder import LogFolder
 from serving.request_log.measuring import logged_image, pending_images
 from serving.request_log.other_logs import OtherRows
+from serving.request_log.pending import Answered
 from serving.request_log.rows import OK, LoggedImage
 
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
@@ -59,14 +60,18 @@ def _rows(metadata: Any, inputs: list[bytes], request: Any, response: Any) -> li
     outputs = {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
     spec = response.model_spec if response.HasField("model_spec") else metadata.model_spec
     signature = request.model_spec.signature_name or SERVING_DEFAULT
-    facts = spec.name or request.model_spec.name, spec.version.value, signature, 0.0
+    answered = Answered(spec.name or request.model_spec.name, spec.version.value, signature, 0.0)
     seconds = metadata.timestamp_secs
     time = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc) if seconds else None
     return [
         dataclasses.replace(
-            logged_image(image), time=time, seconds=None, version=spec.version.value or None, model=facts[0] or None
+            logged_image(image),
+            time=time,
+            seconds=None,
+            version=spec.version.value or None,
+            model=answered.model or None,
         )
-        for image in pending_images(facts, inputs, outputs or None, OK, "")
+        for image in pending_images(answered, inputs, outputs or None, OK, "")
     ]
 
 

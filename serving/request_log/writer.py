@@ -26,7 +26,7 @@ from serving.metrics import Metrics
 from serving.request_log.folder import REQUESTS, LogFolder
 from serving.request_log.kept_images import KeptImages
 from serving.request_log.measuring import digest_of, logged_image, pending_images
-from serving.request_log.pending import PendingImage, PendingQueue
+from serving.request_log.pending import Answered, PendingImage, PendingQueue
 from serving.request_log.rows import OK, LoggedImage, to_table
 from serving.settings import MEGABYTE, RequestLogSettings
 
@@ -68,7 +68,7 @@ class RequestLog:
 
     def add(
         self,
-        facts: tuple[str, int, str, float],
+        answered: Answered,
         inputs: Sequence[bytes],
         outputs: dict[str, Any] | None,
         status: str = OK,
@@ -76,7 +76,7 @@ class RequestLog:
     ) -> None:
         """Adds a sample of a request's images, without waiting; see `pending_images` for the arguments."""
         try:
-            for image in pending_images(facts, inputs, outputs, status, error):
+            for image in pending_images(answered, inputs, outputs, status, error):
                 if self._random.random() < self._settings.sample and not self._queue.offer(image):
                     self._metrics.log_dropped("queue_full")
         except Exception as bug:  # noqa: BLE001  # An answer must not fail because it cannot be logged.

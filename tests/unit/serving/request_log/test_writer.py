@@ -22,6 +22,7 @@ from common.errors import UserError
 from serving.metrics import Metrics
 from serving.request_log.folder import LogFolder
 from serving.request_log.kept_images import KeptImages
+from serving.request_log.pending import Answered
 from serving.request_log.reading import newest_rows, rows_between
 from serving.request_log.rows import LoggedImage, from_table, to_table
 from serving.request_log.writer import RequestLog
@@ -29,7 +30,7 @@ from serving.settings import RequestLogSettings
 
 UTC = datetime.timezone.utc
 BEGIN, END = datetime.datetime(2000, 1, 1, tzinfo=UTC), datetime.datetime(2100, 1, 1, tzinfo=UTC)
-FACTS = ("tiny", 3, "serving_default", 0.25)
+ANSWERED = Answered("tiny", 3, "serving_default", 0.25)
 
 
 def png(height: int = 20, width: int = 30, grey: int = 51) -> bytes:
@@ -82,7 +83,7 @@ def rows_in(place: Path | str) -> list[LoggedImage]:
 def test_a_row_says_how_an_image_was_answered(start: Start, tmp_path: Path, metrics: Metrics) -> None:
     log = start()
     encoded = png(grey=51)
-    log.add(FACTS, [encoded], answer(png(40, 60)))
+    log.add(ANSWERED, [encoded], answer(png(40, 60)))
     assert log.close(5)
     (row,) = rows_in(tmp_path / "log")
     assert row.time is not None
@@ -99,8 +100,8 @@ def test_a_row_says_how_an_image_was_answered(start: Start, tmp_path: Path, metr
 
 def test_a_refused_request_is_a_row_with_its_reason_and_is_not_decoded(start: Start, tmp_path: Path) -> None:
     log = start()
-    log.add(FACTS, [b"text"], None, "INVALID_ARGUMENT", "picture refused: it is a text")
-    log.add(FACTS, [png(), b"text"], answer(png(), b"") | {"errors": np.array([b"", b"it is a text"], object)})
+    log.add(ANSWERED, [b"text"], None, "INVALID_ARGUMENT", "picture refused: it is a text")
+    log.add(ANSWERED, [png(), b"text"], answer(png(), b"") | {"errors": np.array([b"", b"it is a text"], object)})
     assert log.close(5)
     by_error = {row.error: row for row in rows_in_all_columns(tmp_path / "log")}
     assert set(by_error) == {"picture refused: it is a text", "it is a text", None}
@@ -114,7 +115,7 @@ def test_a_refused_request_is_a_row_with_its_reason_and_is_not_decoded(start: St
 def test_files_are_written_by_rows_and_by_time_and_never_under_their_name_before(start: Start, tmp_path: Path) -> None:
     log = start(rows=2, seconds=0.3)
     for _ in range(3):
-        log.add(FACTS, [png()], answer(png()))
+        log.add(ANSWERED, [png()], answer(png()))
     folder = LogFolder(str(tmp_path / "log"))
     wait_until(lambda: len(folder.files("requests")) == 2)
     assert [len(from_table_of(tmp_path / "log" / file.path)) for file in folder.files("requests")] == [2, 1]
@@ -144,14 +145,14 @@ def test_a_sample_is_a_share_of_the_images(start: Start, tmp_path: Path) -> None
     log = start(sample=0.3)
     log._random.seed(0)
     for _ in range(200):
-        log.add(FACTS, [b"x"], None, "INTERNAL")
+        log.add(ANSWERED, [b"x"], None, "INTERNAL")
     assert log.close(5)
     assert 35 <= len(rows_in(tmp_path / "log")) <= 85
 
 
 def test_an_answer_that_cannot_be_logged_is_counted_and_does_not_fail(start: Start, metrics: Metrics) -> None:
     log = start()
-    log.add(FACTS, [png(), png()], answer(png()))  # One answer for two images.
+    log.add(ANSWERED, [png(), png()], answer(png()))  # One answer for two images.
     assert log.close(5)
     assert metric(metrics, 'segpipe_request_log_dropped_total{reason="unreadable"}') == 2
 
@@ -176,11 +177,11 @@ def test_a_storage_that_hangs_costs_rows_which_are_counted_and_no_time(
     hanging = Hanging(str(tmp_path / "log"))
     monkeypatch.setattr("serving.request_log.writer.LogFolder", lambda _: hanging)
     log = start(rows=1, queue=5)
-    log.add(FACTS, [b"0"], None, "INTERNAL")
+    log.add(ANSWERED, [b"0"], None, "INTERNAL")
     assert hanging.asked.wait(5)
     began = time.monotonic()
     for number in range(50):
-        log.add(FACTS, [b"%d" % number], None, "INTERNAL")
+        log.add(ANSWERED, [b"%d" % number], None, "INTERNAL")
     assert time.monotonic() - began < 0.5
     assert metric(metrics, 'segpipe_request_log_dropped_total{reason="queue_full"}') == 45
     began = time.monotonic()
@@ -192,7 +193,7 @@ def test_a_storage_that_hangs_costs_rows_which_are_counted_and_no_time(
 
 def test_the_queue_is_bounded_in_bytes_too(start: Start, tmp_path: Path, metrics: Metrics) -> None:
     log = start(queue_megabytes=1)
-    log.add(FACTS, [bytes(700_000)] * 1 + [bytes(2_000_000)], None, "INTERNAL")
+    log.add(ANSWERED, [bytes(700_000)] * 1 + [bytes(2_000_000)], None, "INTERNAL")
     assert metric(metrics, 'segpipe_request_log_dropped_total{reason="queue_full"}') == 1
 
 
@@ -215,7 +216,7 @@ def test_rows_that_could_not_be_written_are_written_later(
     monkeypatch.setattr("serving.request_log.writer._FIRST_PAUSE", 0.05)
     log = start(rows=2)
     for _ in range(4):
-        log.add(FACTS, [b"x"], None, "INTERNAL")
+        log.add(ANSWERED, [b"x"], None, "INTERNAL")
     wait_until(lambda: metric(metrics, "segpipe_request_log_errors_total") >= 2)
     failing.broken = False
     assert log.close(5)
@@ -226,6 +227,7 @@ def test_rows_that_could_not_be_written_are_written_later(
 ENOSPC = """
 import resource, signal, sys
 from serving.metrics import Metrics
+from serving.request_log.pending import Answered
 from serving.request_log.writer import RequestLog
 from serving.settings import RequestLogSettings
 
@@ -234,7 +236,7 @@ metrics = Metrics()
 log = RequestLog(RequestLogSettings(uri=sys.argv[1], rows=50, seconds=0.1), metrics)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 for number in range(50):
-    log.add(("tiny", 1, "", 0.1), [b"%d" % number], None, "INTERNAL")
+    log.add(Answered("tiny", 1, "", 0.1), [b"%d" % number], None, "INTERNAL")
 import time
 time.sleep(1.5)
 assert b"segpipe_request_log_errors_total 0.0" not in metrics.page()
@@ -255,7 +257,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_bucket_has_whole_files_only(start: Start) -> None:
     log = start(uri="memory://request-log-of-a-test")
-    log.add(FACTS, [png()], answer(png()))
+    log.add(ANSWERED, [png()], answer(png()))
     assert log.close(5)
     assert len(rows_in("memory://request-log-of-a-test")) == 1
 
@@ -263,7 +265,7 @@ def test_a_bucket_has_whole_files_only(start: Start) -> None:
 def test_images_are_kept_by_a_second_opt_in(start: Start, tmp_path: Path) -> None:
     log = start(images=True)
     encoded = png()
-    log.add(FACTS, [encoded, encoded], answer(png(), png()))
+    log.add(ANSWERED, [encoded, encoded], answer(png(), png()))
     assert log.close(5)
     rows = rows_in(tmp_path / "log")
     table = from_table_of(next((tmp_path / "log" / "requests").rglob("*.parquet")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import io
 import json
@@ -24,6 +25,7 @@ from common import records
 from components.evaluator.reference_sample import measure_reference
 from pipeline.cli.main import cli
 from registry.store import Registry
+from segpipe_client import SegmentationClient
 from serving.request_log.folder import LogFolder
 from serving.request_log.reading import newest_rows
 from tests.support.mask_model import CLASSES, mask_registry
@@ -99,10 +101,18 @@ def test_every_answer_has_a_row_and_none_is_lost_at_sigterm(served: Served, tmp_
         served.predict(scene(random), scene(random))
     status, _ = served.predict_json(b"text")
     assert status == 400
+    for address in (f"v2+{served.http}/v2/models/{MODEL}", f"v2+grpc://{served.grpc}/v2/models/{MODEL}"):
+        with SegmentationClient(address) as client:
+            client.predict(scene(random))
+    job = json.dumps({"instances": [{"b64": base64.b64encode(scene(random)).decode()}]}).encode()
+    status, _ = served.post(f"/v1/models/{MODEL}:predictBatch", job)
+    assert status in (200, 202)
+    wait_for_rows(tmp_path / "log", 10)
+    served.predict(scene(random))
     _, body = served.get("/monitoring/prometheus/metrics")
     assert b'segpipe_request_log_dropped_total{reason="queue_full"} 0.0' in body
     assert served.end() == 0
-    wait_for_rows(tmp_path / "log", 7)
+    wait_for_rows(tmp_path / "log", 11)
     assert "Traceback" not in served.log
     assert "request_log_incomplete" not in served.log
 

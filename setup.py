@@ -69,6 +69,7 @@ EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],
     "gcs": ["gcsfs>=2024.2"],
     "mlflow": ["mlflow-skinny>=3,<4"],
+    "onnx": ["onnxruntime>=1.18,<2", "tf2onnx>=1.17,<2"],
     "s3": ["s3fs>=2024.2"],
     "tfds": ["tensorflow-datasets>=4.9,<5"],
     "test": [

@@ -9,6 +9,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from registry.exports import Exports, read_exports, size_text
 from registry.manifest import Manifest
 from registry.serving_record import ServingRecord
 from registry.store import Registry, no_registry
@@ -42,6 +43,8 @@ class VersionRow(NamedTuple):
     data_fingerprint: str
     judged_against: int | None
     content_hash: str
+    exports: Exports | None = None
+    """Formats besides the SavedModel."""
 
 
 def version_rows(uri: str) -> list[VersionRow]:
@@ -55,7 +58,7 @@ def version_rows(uri: str) -> list[VersionRow]:
     if not versions:
         raise no_registry(uri)
     record = registry.serving_record()
-    return [_row(manifest, record) for manifest in versions]
+    return [_row(manifest, record, read_exports(registry, manifest.version)) for manifest in versions]
 
 
 def versions_table(rows: list[VersionRow]) -> Table:
@@ -65,13 +68,17 @@ def versions_table(rows: list[VersionRow]) -> Table:
         table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row), style="bold" if row.served else None)
-    partial = [row for row in rows if row.unmeasured]
-    if partial:
-        table.caption = Text(
-            "\n".join(f"* version {row.version} is not measured on: {_listed(row)}" for row in partial)
-        )
+    notes = [f"* version {row.version} is not measured on: {_listed(row)}" for row in rows if row.unmeasured]
+    notes += [f"version {row.version} holds {_sizes(row.exports)}" for row in rows if row.exports]
+    if notes:
+        table.caption = Text("\n".join(notes))
         table.caption_justify = "left"
     return table
+
+
+def _sizes(exports: Exports) -> str:
+    sizes = [("saved_model", exports.saved_model_bytes), *((form.format, form.bytes) for form in exports.formats)]
+    return ", ".join(f"{name} ({size_text(size)})" for name, size in sizes)
 
 
 def _unmeasured(manifest: Manifest) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ def _listed(row: VersionRow) -> str:
     return ", ".join(row.unmeasured[:_NAMED]) + (f" and {more} more classes" if more > 0 else "")
 
 
-def _row(manifest: Manifest, record: ServingRecord) -> VersionRow:
+def _row(manifest: Manifest, record: ServingRecord, exports: Exports | None) -> VersionRow:
     canary = record.canary
     return VersionRow(
         version=manifest.version,
@@ -100,6 +107,7 @@ def _row(manifest: Manifest, record: ServingRecord) -> VersionRow:
         data_fingerprint=manifest.data_fingerprint[:_SHORT],
         judged_against=manifest.baseline_version,
         content_hash=manifest.content_hash[:_SHORT],
+        exports=exports,
     )
 
 

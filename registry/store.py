@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from registry.hashing import (
     check_folder,
     check_names,
     content_hash,
+    copy_checked,
     hash_folder,
 )
 from registry.local_storage import LocalStorage
@@ -316,6 +318,22 @@ class Registry:
         except ContentMismatchError as error:
             raise self._corrupt(version, error) from error
         return manifest
+
+    def read_file(self, manifest: Manifest, path: str) -> bytes:
+        """Returns the content of one file of a version, verified.
+
+        Raises:
+            CorruptVersionError: it does not have the hash in the manifest.
+        """
+        content = io.BytesIO()
+        source = open_storage(self.version_location(manifest.version))
+        try:
+            copy_checked(source, path, manifest.files[path], content)
+        except FileNotFoundError as error:
+            raise self._corrupt(manifest.version, ContentMismatchError(path)) from error
+        except ContentMismatchError as error:
+            raise self._corrupt(manifest.version, error) from error
+        return content.getvalue()
 
     def version_location(self, version: int) -> str:
         """Returns the folder with the SavedModel of `version`."""

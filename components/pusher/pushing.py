@@ -12,6 +12,7 @@ from components.example_gen.quarantine import IngestionSummary
 from components.pusher.card.facts import make_card
 from components.pusher.card.forms import card_forms
 from components.pusher.result import PushResult
+from registry.exports import read_exports
 from registry.store import Registry
 
 
@@ -64,7 +65,8 @@ def push_if_blessed(registry: Registry, candidate: Candidate, served_at_start: i
         config=candidate.config,
         software=software_versions(),
     )
-    card = make_card(manifest, candidate.config, candidate.data, candidate.evaluation)
+    exports = read_exports(registry, manifest.version)
+    card = make_card(manifest, candidate.config, candidate.data, candidate.evaluation, exports)
     registry.write_card(manifest.version, card_forms(card))
     if candidate.reference is not None:
         registry.write_reference(manifest.version, candidate.reference)

@@ -19,6 +19,7 @@ from components.evaluator.config import EvaluatorConfig
 from components.example_gen.causes import describe_causes, group_causes
 from components.example_gen.config import PresetSource, TfdsSource
 from components.example_gen.quarantine import IngestionSummary, Quarantined
+from components.exporter.formats import check_packages
 from components.report.sinks.check import check_sinks
 from components.trainer.batch_statistics import small_batch_warning
 from pipeline.beam.check import check_engine, check_options
@@ -52,6 +53,7 @@ def check_data(config: RunConfig, date: datetime.date | None = None) -> None:
     """
     check_engine(config.beam)
     check_sinks(config.sinks)
+    check_packages(config.export.converted, "export.formats")
     with quiet_streams(_log_file(config, "check")) as console:
         _check_weights(config, console)
         with console.status("listing pairs") as status:

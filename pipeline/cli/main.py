@@ -24,6 +24,7 @@ from pipeline.cli.beam_command import beam_server
 from pipeline.cli.card_command import card
 from pipeline.cli.dashboard import dashboard
 from pipeline.cli.diff_command import diff
+from pipeline.cli.export_command import export
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.monitor_command import monitor
 from pipeline.cli.options import (
@@ -464,7 +465,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, monitor, predict_batch)
+_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, export, monitor, predict_batch)
 for _command in (*_COMMANDS, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 

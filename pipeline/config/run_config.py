@@ -21,6 +21,7 @@ from components.data_gate.config import ValidationConfig, check_absent
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
+from components.exporter.config import ExportConfig
 from components.pusher.card.config import ModelCardConfig
 from components.report.config import ReportConfig
 from components.report.sinks.config import SinksConfig
@@ -82,6 +83,9 @@ class RunConfig(Settings):
         default=None, description="Hyperparameter search before training; null: no search."
     )
     evaluator: EvaluatorConfig = Field(default=EvaluatorConfig(), description="Metrics, slices and blessing.")
+    export: ExportConfig = Field(
+        default=ExportConfig(), description="Formats of a version besides the SavedModel, and how far they may differ."
+    )
     serving_check: ServingCheckConfig | None = Field(
         default=ServingCheckConfig(),
         description="Test of the exported model behind a server before it is pushed; null: no test.",

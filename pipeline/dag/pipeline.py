@@ -25,6 +25,7 @@ from components.data_gate.component import DataGate
 from components.ensemble.component import Ensemble
 from components.evaluator.component import SegmentationEvaluator
 from components.example_gen.component import ImageMaskExampleGen
+from components.exporter.component import FormatExporter
 from components.pusher.component import RegistryPusher
 from components.report.component import RunReport
 from components.schema_importer.component import SchemaImporter
@@ -46,6 +47,7 @@ from pipeline.dag.steps import (
     ENSEMBLE,
     EVALUATOR,
     EXAMPLE_GEN,
+    EXPORTER,
     PUSHER,
     REPORT,
     SCHEMA_IMPORTER,
@@ -105,6 +107,7 @@ class ReleaseSteps(NamedTuple):
     """Steps from a model to a served version."""
 
     evaluator: SegmentationEvaluator
+    exporter: FormatExporter | None
     serving_check: ServingCheck | None
     pusher: RegistryPusher
     report: RunReport
@@ -226,11 +229,14 @@ def _release_steps(
         classes=config.data.classes,
         code=code_digest(EVALUATOR),
     )
-    check = _serving_check(config, values, data, model)
-    if check:
-        check.add_upstream_node(evaluator)
+    exporter = _exporter(config, values, data, model)
+    exported = exporter.outputs["exported_model"] if exporter else model.model
+    check = _serving_check(config, values, data, exported)
+    for step in (exporter, check):
+        if step:
+            step.add_upstream_node(evaluator)
     pusher = RegistryPusher(
-        model=check.outputs["checked_model"] if check else model.model,
+        model=check.outputs["checked_model"] if check else exported,
         infra_blessing=check.outputs["blessing"] if check else None,
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
@@ -258,7 +264,7 @@ def _release_steps(
     batch_predictor = _batch_predictor(config, pusher)
     if batch_predictor:
         batch_predictor.add_upstream_node(report)  # If it fails, the report is written.
-    return ReleaseSteps(evaluator, check, pusher, report, batch_predictor)
+    return ReleaseSteps(evaluator, exporter, check, pusher, report, batch_predictor)
 
 
 def _batch_predictor(config: RunConfig, pusher: RegistryPusher) -> BatchPredictor | None:
@@ -272,12 +278,27 @@ def _batch_predictor(config: RunConfig, pusher: RegistryPusher) -> BatchPredicto
     )
 
 
-def _serving_check(config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps) -> ServingCheck | None:
+def _exporter(config: RunConfig, values: RunValues, data: DataSteps, model: ModelSteps) -> FormatExporter | None:
+    if not config.export.converted:
+        return None
+    return FormatExporter(
+        examples=data.ingestion.outputs["examples"],
+        model=model.model,
+        config=config.export,
+        trainer_settings=values.trainer_settings,
+        seed=config.seed,
+        code=code_digest(EXPORTER),
+    )
+
+
+def _serving_check(
+    config: RunConfig, values: RunValues, data: DataSteps, model: types.BaseChannel
+) -> ServingCheck | None:
     if config.serving_check is None:
         return None
     return ServingCheck(
         examples=data.ingestion.outputs["examples"],
-        model=model.model,
+        model=model,
         config=config.serving_check,
         trainer_settings=values.trainer_settings,
         model_name=config.name,

@@ -12,6 +12,7 @@ from registry.manifest import Manifest
 _NOT_OF_THE_MODEL = {
     "batch_prediction",
     "beam",
+    "export",
     "kubeflow",
     "model_card",
     "registry",

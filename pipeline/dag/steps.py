@@ -103,6 +103,12 @@ BASELINE = StepSpec(
     paths=REGISTRY_PATHS,
 )
 EVALUATOR = StepSpec("SegmentationEvaluator", "Evaluate", entry_points=("components.evaluator.executor",), on_beam=True)
+EXPORTER = StepSpec(
+    "FormatExporter",
+    "Export formats",
+    entry_points=("components.exporter.executor",),
+    run_values={keys.TRAINER_SETTINGS: "trainer_settings"},
+)
 SERVING_CHECK = StepSpec(
     "ServingCheck",
     "Check serving",
@@ -150,6 +156,7 @@ STEPS = (
     ENSEMBLE,
     BASELINE,
     EVALUATOR,
+    EXPORTER,
     SERVING_CHECK,
     PUSHER,
     REPORT,

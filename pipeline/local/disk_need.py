@@ -22,7 +22,17 @@ from components.trainer.architectures import Architecture, untrained
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import RGB
 from pipeline.config.run_config import RunConfig
-from pipeline.dag.steps import BASELINE, ENSEMBLE, EXAMPLE_GEN, FOLD_TRAINERS, PUSHER, SERVING_CHECK, TRAINER, TRANSFORM
+from pipeline.dag.steps import (
+    BASELINE,
+    ENSEMBLE,
+    EXAMPLE_GEN,
+    EXPORTER,
+    FOLD_TRAINERS,
+    PUSHER,
+    SERVING_CHECK,
+    TRAINER,
+    TRANSFORM,
+)
 
 _RECORD_OVERHEAD = 2_000  # Features of a record besides its image and mask.
 _COMPRESSED = 0.75  # Ratio of TFX's compression of transformed records, for photographs.
@@ -43,18 +53,26 @@ class DiskNeed(NamedTuple):
     """Of one training, which deletes them at its end."""
     folds: int = 0
     """Folds of cross-validation, each with a model; the average of them is as large as all together."""
+    formats: int = 0
+    """Formats besides the SavedModel; none is larger than it."""
 
     @property
     def models(self) -> int:
-        """Peak of all models: checkpoints during training; later the copy that the serving check uses."""
+        """Peak of all models: checkpoints during training; later the copies with other formats and for the check."""
+        copies = 2 * self.pushed if self.formats else self.pushed
         if self.folds:
-            return self.folds * self.model + max(self.checkpoints, 2 * self.served)
-        return self.model + max(self.checkpoints, self.model)
+            return self.folds * self.model + max(self.checkpoints, self.served + copies)
+        return self.model + max(self.checkpoints, copies)
 
     @property
     def served(self) -> int:
-        """The model that is pushed."""
+        """The SavedModel that is pushed."""
         return max(1, self.folds) * self.model
+
+    @property
+    def pushed(self) -> int:
+        """The version: the SavedModel and its other formats."""
+        return self.served * (1 + self.formats)
 
     @property
     def workspace(self) -> int:
@@ -68,9 +86,10 @@ class DiskNeed(NamedTuple):
             TRANSFORM.component: self.transformed,
             **{step.component: self.model + self.checkpoints for step in (TRAINER, *FOLD_TRAINERS)},
             ENSEMBLE.component: self.served,
-            SERVING_CHECK.component: self.served,
-            BASELINE.component: self.served,
-            PUSHER.component: self.served,
+            EXPORTER.component: self.pushed,
+            SERVING_CHECK.component: self.pushed,
+            BASELINE.component: self.pushed,
+            PUSHER.component: self.pushed,
         }
         return needs.get(name)
 
@@ -93,6 +112,7 @@ def estimate(config: RunConfig, pairs: int, source_bytes: int, num_weights: int)
         model=_GRAPH + weights,
         checkpoints=_CHECKPOINTS * weights,
         folds=config.data.split.folds or 0,
+        formats=len(config.export.converted),
     )
 
 
@@ -178,7 +198,7 @@ def _by_disk(config: RunConfig, need: DiskNeed) -> dict[Path, int]:
     """Returns an existing folder of each disk that the run writes to, and the bytes that it needs there."""
     wanted = [(config.workspace_dir, need.workspace)]
     if "://" not in config.registry_uri:
-        wanted.append((Path(config.registry_uri), need.served))
+        wanted.append((Path(config.registry_uri), need.pushed))
     disks: dict[int, tuple[Path, int]] = {}
     for path, size in wanted:
         folder = next(part for part in (path, *path.parents) if part.is_dir())

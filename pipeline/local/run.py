@@ -14,6 +14,7 @@ from rich.console import Console
 from common.errors import UserError, user_error_in
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
+from components.exporter.formats import check_packages
 from components.report.sinks.check import check_sinks
 from pipeline.beam.arguments import BEAM_ARGUMENTS
 from pipeline.beam.check import check_engine, check_options
@@ -54,6 +55,7 @@ def run_pipeline(
     """
     check_engine(config.beam)
     check_sinks(config.sinks)
+    check_packages(config.export.converted, "export.formats")
     watcher = StepWatcher(console, display_name)
     with (
         _machine_faults_explained(config, watcher),

@@ -11,6 +11,7 @@ from components.evaluator import wording
 from components.evaluator.results import Estimate, Evaluation, SliceMetrics
 from components.example_gen.quarantine import IngestionSummary
 from components.pusher.card.config import ModelCardConfig
+from registry.exports import Export, Exports
 from registry.manifest import Manifest
 
 FEW_IMAGES = 10
@@ -40,6 +41,8 @@ class Card:
     architecture: str
     input: str
     output: str
+    exports: tuple[Export, ...]
+    """Formats of the version besides the SavedModel."""
     measured_limits: tuple[str, ...]
     """Limits that data and evaluation show, one sentence each."""
 
@@ -73,7 +76,13 @@ class Card:
         return tuple(figure for part in (measured.overall, *measured.slices) for figure in _figures(part))
 
 
-def make_card(version: Manifest, config: Mapping[str, Any], data: IngestionSummary, evaluation: Evaluation) -> Card:
+def make_card(
+    version: Manifest,
+    config: Mapping[str, Any],
+    data: IngestionSummary,
+    evaluation: Evaluation,
+    exports: Exports | None = None,
+) -> Card:
     """Collects the content of a version's card; `config` is the run's configuration, as the manifest keeps it."""
     return Card(
         version=version,
@@ -84,6 +93,7 @@ def make_card(version: Manifest, config: Mapping[str, Any], data: IngestionSumma
         input=_input(config),
         output="Per image: a PNG mask of class indices at the image's own size, the share of each class, and the mean "
         "confidence.",
+        exports=exports.formats if exports else (),
         measured_limits=tuple(_limits(data, evaluation)),
     )
 

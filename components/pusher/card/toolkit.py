@@ -31,7 +31,7 @@ def toolkit_fields(card: Card) -> dict[str, Any]:
             "model_architecture": card.architecture,
             "data": [_data(card, split) for split in card.data.used],
             "input_format": card.input,
-            "output_format": card.output,
+            "output_format": " ".join([card.output, *(f"Also as {form.note}." for form in card.exports)]),
         },
         "quantitative_analysis": {"performance_metrics": [_metric(figure) for figure in card.figures]},
         "considerations": {

@@ -7,6 +7,8 @@ A photograph is turned upright by its Exif data, and its mask is upright, as in 
 `serving_pixels`, of a model for images of bands: as `serving_default`, from raw samples.
 `serving_tiles`, of a model that slides its window at the images' own resolution: tiles of a scene in, probabilities
 out; who calls it walks the scene and blends the tiles as `tiling.py` does.  `serving_values`: see there.
+`serving_inputs`: pixels at the model's input size in, the class of each pixel and the probabilities out.
+`serving_arrays`, of a model that resizes images: the same of any one size.  Other formats are made of these two.
 `probabilities`: encoded images in, probabilities at the model's size out, whatever the mode.
 `evaluate`: ingested records in, a confusion matrix of pixel counts for each out, by the same path as serving and at
 the images' own sizes: the counts of the masks that an app receives.
@@ -33,6 +35,7 @@ from common.signatures import (
     ERRORS,
     EXAMPLES,
     IMAGE,
+    MASK,
     MASK_BYTES,
     MEAN,
     MEAN_CONFIDENCE,
@@ -40,6 +43,8 @@ from common.signatures import (
     PROBABILITIES,
     RELIABILITY,
     RELIABILITY_SUMS,
+    SERVING_ARRAYS,
+    SERVING_INPUTS,
     SERVING_PIXELS,
     SERVING_TILES,
     SERVING_VALUES,
@@ -49,6 +54,12 @@ from common.signatures import (
     VALUES,
 )
 from common.traced_once import traced_once
+from components.trainer.inference.arrays import (
+    array_statistics,
+    fit_to_input,
+    most_likely_at_own_size_BHW,
+    most_likely_BHW,
+)
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.graph_try import graph_try
 from components.trainer.inference.header import LOOKED, Looked, first_of, over_limit
@@ -164,24 +175,53 @@ class ServedModel(tf.Module):
         """`values` [N, C] in 0…255 that the network gets for the samples of bands, for a scene's statistics."""
         return {VALUES: self._scaled(pixels)}
 
+    def serving_inputs(
+        self, pixels: tf.Tensor, mean: tf.Tensor | None = None, std: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """`mask` [B, H, W] and `probabilities` [B, H, W, C] of images, or tiles of them, of the model's input size.
+
+        `mean` and `std` are those of the image that the tiles are cut from, if the model slides its window and images
+        are normalised by their own statistics.
+        """
+        probabilities_BHWC = self._of_arrays(tf.cast(self._scaled(pixels), tf.float32), mean, std)
+        return {MASK: most_likely_BHW(probabilities_BHWC), PROBABILITIES: probabilities_BHWC}
+
+    def serving_arrays(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`mask` [B, h, w] of images [B, h, w, C] of one size, and `probabilities` [B, H, W, C] at the model's."""
+        size_2 = tf.shape(pixels)[1:3]
+        place = placement(size_2, *self._tile_2, self._transform.aspect)
+        probabilities_BHWC = self._of_arrays(fit_to_input(self._scaled(pixels), place, self._tile_2))
+        mask_BHW = most_likely_at_own_size_BHW(probabilities_BHWC, place, size_2)
+        return {MASK: mask_BHW, PROBABILITIES: probabilities_BHWC}
+
     def exported(self) -> dict[str, Any]:
         """Returns the concrete function of each signature: those of every model, and those of its mode and bands."""
         functions = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
-        bands, depth = self._pixels.bands, self._pixels.depth
-        sample_type = depth or tf.uint8
-        tiles = tf.TensorSpec([None, *self._tile_2, bands], sample_type, name=TILES)
-        statistics = [tf.TensorSpec([bands], tf.float32, name=name) for name in (MEAN, STD)]
-        own: dict[str, list[tf.TensorSpec]] = {}
-        if depth is not None:
-            own[SERVING_PIXELS] = [tf.TensorSpec([None, None, None, bands], sample_type, name=PIXELS)]
-        if self._is_tiled and self._inference.scale == 1:
-            own[SERVING_TILES] = [tiles, *(statistics if self._transform.by_picture else [])]
-        if SERVING_TILES in own and self._transform.by_picture and depth is not None:
-            own[SERVING_VALUES] = [tf.TensorSpec([None, bands], sample_type, name=PIXELS)]
-        for name, specs in own.items():
+        for name, specs in self._own_signatures().items():
             graph = tf.function(getattr(self, name), input_signature=specs, autograph=False)
             functions[name] = graph.get_concrete_function()
         return functions
+
+    def _own_signatures(self) -> dict[str, list[tf.TensorSpec]]:
+        """Returns the inputs of each signature that depends on the mode and the bands."""
+        bands, depth = self._pixels.bands, self._pixels.depth
+        tile = self._samples(TILES, None, *self._tile_2)
+        statistics = [tf.TensorSpec([bands], tf.float32, name=name) for name in (MEAN, STD)]
+        of_scene = statistics if self._is_tiled and self._transform.by_picture else []
+        own = {SERVING_INPUTS: [self._samples(PIXELS, None, *self._tile_2), *of_scene]}
+        if not self._is_tiled:
+            own[SERVING_ARRAYS] = [self._samples(PIXELS, None, None, None)]
+        if depth is not None:
+            own[SERVING_PIXELS] = [self._samples(PIXELS, None, None, None)]
+        if self._is_tiled and self._inference.scale == 1:
+            own[SERVING_TILES] = [tile, *of_scene]
+        if of_scene and depth is not None:
+            own[SERVING_VALUES] = [self._samples(PIXELS, None)]
+        return own
+
+    def _samples(self, name: str, *shape: int | None) -> tf.TensorSpec:
+        """Returns an input of samples of the images' type, [*shape, bands]."""
+        return tf.TensorSpec([*shape, self._pixels.bands], self._pixels.depth or tf.uint8, name=name)
 
     @_graph(IMAGE)
     def probabilities(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -217,6 +257,16 @@ class ServedModel(tf.Module):
         """Returns the probabilities of whole images at the model's size, uint8."""
         if self._transform.by_picture:
             image_BHWC = normalised(image_BHWC, *batch_statistics(image_BHWC))
+        return self._network(image_BHWC)
+
+    def _of_arrays(
+        self, image_BHWC: tf.Tensor, mean: tf.Tensor | None = None, std: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the probabilities of arrays at the model's size, by operations that other formats have too."""
+        if mean is not None:
+            return self._normalising(mean, std)(image_BHWC)
+        if self._transform.by_picture:
+            image_BHWC = normalised(image_BHWC, *array_statistics(image_BHWC))
         return self._network(image_BHWC)
 
     @property

@@ -76,13 +76,13 @@ def test_the_first_call_installs_and_the_second_has_nothing_to_do(project):
 
 def test_the_tests_bring_more_than_a_run_and_neither_needs_the_other(project):
     project.bootstrap("test")
-    assert project.installed == [".[test,docs,geo]"]
+    assert project.installed == [".[test,docs,geo,onnx]"]
     project.bootstrap("run")
     assert project.installed == [], "what the tests need holds what a run needs"
     shutil.rmtree(project.root / ".venv")
     project.bootstrap("run")
     project.bootstrap("test")
-    assert project.installed == [".", ".[test,docs,geo]"]
+    assert project.installed == [".", ".[test,docs,geo,onnx]"]
 
 
 def test_what_was_left_unfinished_is_made_again(project):

@@ -81,6 +81,7 @@ def test_another_recipe_needs_training(changes: dict[str, Any]) -> None:
         {"workspace": "elsewhere"},
         {"registry": "gs://bucket/registry"},
         {"report": {"best": 3}},
+        {"export": {"formats": ["saved_model", "onnx"]}},
         {"sinks": {"mlflow": {"tracking_uri": "http://mlflow"}}},
         {"batch_prediction": {"source": {"type": "images", "root": "new"}, "out": "masks"}},
         {"kubeflow": {"image": "segpipe:2"}},

@@ -24,7 +24,12 @@ def steps_of(*overrides: str) -> dict[str, object]:
     """The steps of a pipeline with every optional one."""
     config = load_config(
         "pipeline/configs/sample.yaml",
-        ["tuner={max_epochs: 2}", "batch_prediction={source: {root: new}, out: predicted}", *overrides],
+        [
+            "tuner={max_epochs: 2}",
+            "export.formats=[saved_model, tflite]",
+            "batch_prediction={source: {root: new}, out: predicted}",
+            *overrides,
+        ],
     )
     return {step.id: step for step in create_steps(config, RunState(**placeholders()))}
 
@@ -50,8 +55,14 @@ def test_a_cross_validation_has_a_training_for_each_fold_and_pushes_their_averag
     assert [name for name in steps if name.startswith("Trainer")] == ["TrainerFold1", "TrainerFold2", "TrainerFold3"]
     assert [steps[f"TrainerFold{fold}"].exec_properties["fold"] for fold in (1, 2, 3)] == [1, 2, 3]
     ensemble = steps["Ensemble"].outputs["model"]
-    for name in ("SegmentationEvaluator", "ServingCheck", "RunReport"):
+    for name in ("SegmentationEvaluator", "FormatExporter", "RunReport"):
         assert steps[name].inputs["model"] is ensemble
+
+
+def test_a_model_with_other_formats_is_served_and_pushed_with_them() -> None:
+    steps: dict[str, Any] = steps_of()
+    assert steps["ServingCheck"].inputs["model"] is steps["FormatExporter"].outputs["exported_model"]
+    assert steps["RegistryPusher"].inputs["model"] is steps["ServingCheck"].outputs["checked_model"]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.task)

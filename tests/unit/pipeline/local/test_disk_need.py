@@ -71,6 +71,13 @@ def test_folds_need_a_model_each_and_their_average_as_much_as_all_of_them() -> N
     )
 
 
+def test_other_formats_need_a_copy_each_of_the_model_in_the_version_and_in_both_copies_before_it() -> None:
+    exported = NEED._replace(formats=2)
+    assert exported.pushed == 15 * MB
+    assert exported.models == (5 + 2 * 15) * MB
+    assert exported.step("FormatExporter") == exported.step("RegistryPusher") == 15 * MB
+
+
 def test_images_that_keep_their_size_need_more_than_their_files(config: RunConfig) -> None:
     cropped = config.model_copy(update={"transform": config.transform.model_copy(update={"mode": "crop"})})
     assert estimate(cropped, pairs=100, source_bytes=7 * MB, num_weights=MB).transformed == 21 * MB

@@ -35,8 +35,8 @@ class SavedModel:
         Raises:
             UserError: it was exported without those signatures.
         """
-        self._loaded = tf.saved_model.load(folder)
-        if SERVING_INPUTS not in self._loaded.signatures:
+        self.loaded = tf.saved_model.load(folder)
+        if SERVING_INPUTS not in self.loaded.signatures:
             raise UserError(
                 f"the model in {folder} was exported by an older segpipe, without the signature {SERVING_INPUTS} from "
                 "which other formats are made: run the pipeline again"
@@ -45,11 +45,11 @@ class SavedModel:
     @property
     def takes_any_size(self) -> bool:
         """Whether there is a graph for images of any size: the model resizes images, and does not slide a window."""
-        return SERVING_ARRAYS in self._loaded.signatures
+        return SERVING_ARRAYS in self.loaded.signatures
 
     def signature(self, any_size: bool) -> Any:
         """Returns the concrete function for arrays: of any size if that is asked for and there is one."""
-        return self._loaded.signatures[SERVING_ARRAYS if any_size and self.takes_any_size else SERVING_INPUTS]
+        return self.loaded.signatures[SERVING_ARRAYS if any_size and self.takes_any_size else SERVING_INPUTS]
 
     def specs(self, any_size: bool) -> list[tf.TensorSpec]:
         """Returns name, type and shape of each input of that function; `pixels` first."""
@@ -59,7 +59,7 @@ class SavedModel:
 
     def values(self, samples_HWC: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns the values 0…255 that the network gets for an image's samples; those of RGB are the samples."""
-        scale = self._loaded.signatures.get(SERVING_VALUES)
+        scale = self.loaded.signatures.get(SERVING_VALUES)
         if scale is None:
             return samples_HWC
         flat_NC = tf.constant(samples_HWC.reshape(-1, samples_HWC.shape[-1]))
@@ -68,7 +68,7 @@ class SavedModel:
 
     def mask_of_file(self, encoded: bytes) -> npt.NDArray[np.uint8]:
         """Returns the mask [1, H, W] that an app gets for an encoded image."""
-        answer = self._loaded.signatures[SERVING_DEFAULT](image=tf.constant([encoded]))
+        answer = self.loaded.signatures[SERVING_DEFAULT](image=tf.constant([encoded]))
         mask_HW = np.asarray(Image.open(io.BytesIO(answer[MASK_BYTES].numpy()[0])), np.uint8)
         return mask_HW[np.newaxis]
 

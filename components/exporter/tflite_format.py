@@ -31,7 +31,7 @@ def convert_int8(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _in_order(model, calibration)
+    converter.representative_dataset = lambda: (one for inputs in calibration for one in one_by_one(inputs))
     file.write_bytes(converter.convert())
 
 
@@ -48,7 +48,7 @@ def load(file: Path) -> Predict:
     return predict
 
 
-def one_by_one(inputs: Arrays) -> Iterator[Arrays]:
+def one_by_one(inputs: Arrays) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Yields the inputs of each image of a batch; statistics are those of all."""
     for index in range(len(inputs[PIXELS])):
         yield {**inputs, PIXELS: inputs[PIXELS][index : index + 1]}
@@ -59,7 +59,8 @@ def _converter(model: SavedModel) -> Any:
 
     signature = model.signature(any_size=False)
     specs = [_of_one_image(spec) for spec in model.specs(any_size=False)]
-    module = tf.Module()  # Holds the graph while the converter works.
+    module = tf.Module()  # The converter saves it, with the variables that it holds and the graph as a signature.
+    module.model = model.loaded
     module.graph = tf.function(
         lambda *arrays: signature(**{spec.name: array for spec, array in zip(specs, arrays, strict=True)}),
         input_signature=specs,
@@ -72,10 +73,3 @@ def _of_one_image(spec: Any) -> Any:
     import tensorflow as tf
 
     return tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=spec.name) if spec.name == PIXELS else spec
-
-
-def _in_order(model: SavedModel, calibration: Iterable[Arrays]) -> Iterator[list[npt.NDArray[Any]]]:
-    names = [spec.name for spec in model.specs(any_size=False)]
-    for inputs in calibration:
-        for one in one_by_one(inputs):
-            yield [one[name] for name in names]

@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from common import records
-from common.signatures import CONFIDENCE_BINS, RELIABILITY_SUMS, SIGNATURES
+from common.signatures import CONFIDENCE_BINS, RELIABILITY_SUMS, SERVING_ARRAYS, SERVING_INPUTS, SIGNATURES
 from components.evaluator.counts import confusion_counts
 from components.trainer.predictions import probabilities_BHWC
 from components.transform import features
@@ -44,8 +44,8 @@ def trained_view(transformed: Transformed, encoded: list[bytes]) -> tf.Tensor:
 
 
 def test_what_is_saved_beside_the_signatures_are_no_methods(loaded) -> None:  # type: ignore[no-untyped-def]
-    assert set(loaded.signatures) == set(SIGNATURES)
-    assert not [name for name in SIGNATURES if hasattr(loaded, name)]
+    assert set(loaded.signatures) == {*SIGNATURES, SERVING_INPUTS, SERVING_ARRAYS}
+    assert not [name for name in loaded.signatures if hasattr(loaded, name)]
 
 
 def test_probabilities_are_those_of_the_trained_network(loaded, keras_model, transformed: Transformed) -> None:  # type: ignore[no-untyped-def]

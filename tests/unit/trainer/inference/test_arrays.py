@@ -53,7 +53,12 @@ def test_statistics_are_those_of_exact_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "flips"), [("transformed", "none"), ("letterboxed", "none"), ("by_picture", "horizontal")]
+    ("of", "flips"),
+    [
+        ("transformed", "none"),
+        ("by_picture", "horizontal"),
+        pytest.param("letterboxed", "none", marks=pytest.mark.slow),  # Another transform graph.
+    ],
 )
 def test_arrays_of_any_size_get_the_mask_of_the_file(  # type: ignore[no-untyped-def]
     exported, request: pytest.FixtureRequest, of: str, flips: str

@@ -33,9 +33,8 @@ def main() -> None:
     assert manifest is not None, f"{workspace} serves no version"
     with tempfile.TemporaryDirectory() as scratch:
         _export_again(workspace, registry, manifest, Path(scratch))
-        print(
-            f"{workspace}, version {manifest.version}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
-        )
+        cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+        print(f"{workspace}, version {manifest.version}, {cores} cores, load {load:.1f}")
         print("format         MB     ms  worst image  all pixels  mean IoU")
         for row in _rows(workspace, manifest, Path(scratch), arguments.pictures, arguments.repeat):
             print(row, flush=True)

@@ -54,8 +54,8 @@ def export_tiny(label: int, folder: str, mode: str = "tile", max_pixels: int = M
     export_network(keras.Model(image, head(keras.layers.Rescaling(1 / 255)(image))), folder, mode, max_pixels)
 
 
-def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_PIXELS, side: int = TILE) -> None:
-    """A network for pictures of side × side, exported as the Trainer does; `mode` is `tile` or `resize`."""
+def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_PIXELS) -> None:
+    """A network for pictures of TILE × TILE, exported as the Trainer does; `mode` is `tile` or `resize`."""
     import tensorflow as tf
 
     from common import records
@@ -67,13 +67,13 @@ def export_network(network: Any, folder: str, mode: str, max_pixels: int = MAX_P
     from components.transform.image_ops import decode_image, resize_image, to_bytes
 
     def image_to_model(encoded: tf.Tensor) -> tf.Tensor:
-        return to_bytes(resize_image(decode_image(encoded), side, side, "stretch"))
+        return to_bytes(resize_image(decode_image(encoded), TILE, TILE, "stretch"))
 
     def transform_layer(parsed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {features.IMAGE: tf.map_fn(image_to_model, parsed[records.IMAGE_ENCODED])}
 
     inference = InferenceConfig.model_validate({"mode": mode, "batch": 1})
-    transform = TransformConfig(height=side, width=side)
+    transform = TransformConfig(height=TILE, width=TILE)
     export(ServedModel([network], transform_layer, transform, CLASS_NAMES, max_pixels, inference), folder)
 
 

@@ -6,7 +6,7 @@ them and every copy of the version has them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.store import Registry
 
 EXPORTS_FILE = "assets.extra/exports.json"
-SAVED_MODEL = "saved_model"
+SAVED_MODEL: Final = "saved_model"
 
 
 class Export(BaseModel):

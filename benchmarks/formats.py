@@ -1,6 +1,6 @@
 """The formats of a version: size, time of an image, and how far they are from the SavedModel.
 
-    python -m benchmarks.formats WORKSPACE [--pictures 32] [--repeat 50]
+    python -m benchmarks.formats WORKSPACE [--pictures 32] [--calibration 100] [--repeat 50]
 
 WORKSPACE is that of a local run; it is only read.  The served version's weights are exported again with the signatures
 of this version of segpipe, so that runs of older ones can be measured, and converted to every format.  Time is the
@@ -36,7 +36,7 @@ def main() -> None:
         cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
         print(f"{workspace}, version {manifest.version}, {cores} cores, load {load:.1f}")
         print("format         MB     ms  worst image  all pixels  mean IoU")
-        for row in _rows(workspace, manifest, Path(scratch), arguments.pictures, arguments.repeat):
+        for row in _rows(workspace, manifest, Path(scratch), arguments):
             print(row, flush=True)
 
 
@@ -44,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", help="workspace of a local run")
     parser.add_argument("--pictures", type=int, default=32, help="number of test images")
+    parser.add_argument("--calibration", type=int, default=100, help="number of training images for 8 bits")
     parser.add_argument("--repeat", type=int, default=50, help="predictions that are timed")
     return parser.parse_args()
 
@@ -71,7 +72,7 @@ def _export_again(workspace: Path, registry: Registry, manifest: Manifest, scrat
     export(average(settings, [str(scratch / "pushed")], records, str(graph)), str(scratch / "model"))
 
 
-def _rows(workspace: Path, manifest: Manifest, scratch: Path, pictures: int, repeat: int) -> Iterator[str]:
+def _rows(workspace: Path, manifest: Manifest, scratch: Path, arguments: argparse.Namespace) -> Iterator[str]:
     from components.exporter.comparison import calibration_inputs, compare
     from components.exporter.exporting import folder_bytes
     from components.exporter.formats import FORMATS
@@ -79,12 +80,12 @@ def _rows(workspace: Path, manifest: Manifest, scratch: Path, pictures: int, rep
     from components.exporter.saved_model import SavedModel
 
     examples = _newest(workspace, "ImageMaskExampleGen/examples")
-    test = read_test_images([str(examples / "Split-test" / "*")], pictures)
-    calibration = draw_images([str(examples / "Split-train" / "*")], 100, seed=1)
+    test = read_test_images([str(examples / "Split-test" / "*")], arguments.pictures)
+    calibration = draw_images([str(examples / "Split-train" / "*")], arguments.calibration, seed=1)
     settings = settings_of_run(manifest.config)
     model = SavedModel(str(scratch / "model"))
     (one,) = calibration_inputs(model, test[:1], settings)
-    saved_model_ms = _median_ms(lambda: model.mask_of_inputs(one), repeat)
+    saved_model_ms = _median_ms(lambda: model.mask_of_inputs(one), arguments.repeat)
     size = folder_bytes(str(scratch / "model"))
     yield f"{'saved_model':12} {size / 1e6:5.1f} {saved_model_ms:6.1f}"
     for form in FORMATS.values():
@@ -92,7 +93,7 @@ def _rows(workspace: Path, manifest: Manifest, scratch: Path, pictures: int, rep
         form.convert(model, file, calibration_inputs(model, calibration, settings))
         predict = form.load(file)
         compared = compare(form, predict, model, test, settings)
-        milliseconds = _median_ms(lambda predict=predict: predict(one), repeat)  # type: ignore[misc]
+        milliseconds = _median_ms(lambda predict=predict: predict(one), arguments.repeat)  # type: ignore[misc]
         yield (
             f"{form.name:12} {file.stat().st_size / 1e6:5.1f} {milliseconds:6.1f} "
             f"{compared.agreements[compared.worst]:12.4%} {compared.mean_agreement:11.4%} "

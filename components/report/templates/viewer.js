@@ -177,6 +177,20 @@
   follow();
 })();
 
+// Tables that are wider than the screen can be reached, and so scrolled, by keyboard.
+(() => {
+  function mark() {
+    for (const box of document.querySelectorAll(".scroll")) {
+      if (box.scrollWidth <= box.clientWidth) continue;
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", "Wide content, scrolls sideways");
+    }
+  }
+  addEventListener("resize", mark);
+  mark();
+})();
+
 // Buttons that copy, where there is a clipboard; elsewhere a click selects the whole command.
 (() => {
   if (!navigator.clipboard || !isSecureContext) return;

@@ -4,8 +4,8 @@
     python scripts/screenshots.py page diff.html --name diff-sample --out docs/images
 
 Each picture shows a page on a desktop and on a phone, in light and dark, in at most 150 kB.  With `--render` the
-report of the newest finished run is written again by this version of the code.  Needs Chromium and the packages of
-the tests.
+report of the newest finished run is written again by this version of the code.  Pages that show other people's images
+(`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of the tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.support.browser import Browser
 
 DESKTOP, PHONE = (1280, 860), (390, 860)
-SCALE = 0.62
+SCALES = (0.62, 0.54, 0.46, 0.4)
 GAP = 12
 MOST_BYTES = 150_000
-COLOURS = (256, 128, 64, 48, 32, 24, 16)
+COLOURS = (256, 160, 96)
 
 
 def main() -> None:
@@ -39,6 +39,7 @@ def main() -> None:
     of_run, of_page = commands.add_parser("run"), commands.add_parser("page")
     of_run.add_argument("workspace", type=Path)
     of_run.add_argument("--render", action="store_true")
+    of_run.add_argument("--kinds", nargs="*", help="those alone, such as report and card")
     of_page.add_argument("file", type=Path)
     of_page.add_argument("--scroll", default="", help="a CSS selector that is scrolled to")
     for each in (of_run, of_page):
@@ -52,6 +53,8 @@ def main() -> None:
         if options.render:
             render(options.workspace.absolute())
         for kind, url, scroll in pages(options.workspace.absolute()):
+            if options.kinds and kind not in options.kinds:
+                continue
             shoot(browser, url, options.out / f"{kind}-{options.name}.png", scroll)
 
 
@@ -83,14 +86,20 @@ def first_example(report: str) -> str:
 def shoot(browser: Browser, url: str, out: Path, scroll: str = "") -> None:
     """Writes one picture of a page: desktop and phone, light and dark."""
     views = [take(browser, url, size, dark, scroll) for dark in (False, True) for size in (DESKTOP, PHONE)]
-    small = [view.resize((round(view.width * SCALE), round(view.height * SCALE)), Image.LANCZOS) for view in views]
+    encoded = (data for scale in SCALES for data in encodings(contact_sheet(views, scale)))
+    data = next(data for data in encoded if len(data) < MOST_BYTES)
+    out.write_bytes(data)
+    print(f"{out} {len(data) // 1000} kB")
+
+
+def contact_sheet(views: Sequence[Image.Image], scale: float) -> Image.Image:
+    """Returns four views, smaller, in two rows."""
+    small = [view.resize((round(view.width * scale), round(view.height * scale)), Image.LANCZOS) for view in views]
     width, height = small[0].width + GAP + small[1].width, small[0].height
     sheet = Image.new("RGB", (width, 2 * height + GAP), (128, 128, 128))
     for place, view in enumerate(small):
         sheet.paste(view, ((small[0].width + GAP) * (place % 2), (height + GAP) * (place // 2)))
-    data = next(data for data in encodings(sheet) if len(data) < MOST_BYTES)
-    out.write_bytes(data)
-    print(f"{out} {len(data) // 1000} kB {sheet.size}")
+    return sheet
 
 
 def take(browser: Browser, url: str, size: tuple[int, int], dark: bool, scroll: str) -> Image.Image:

@@ -92,7 +92,6 @@ def _print(console: Console, found: Comparison) -> None:
         console.print(_judged(found))
     else:
         console.print(f"{_NOT_JUDGED}: {', '.join(searched(found)) or 'none'}", markup=False, soft_wrap=True)
-    if found.recorded:
         console.print(_recorded(found))
     if found.known:
         console.print(

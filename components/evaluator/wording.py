@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.evaluator.families.names import LABELS
 from components.evaluator.results import Estimate, Evaluation
@@ -52,6 +52,21 @@ def absent(evaluation: Evaluation) -> str:
     """Formats `no test pixel of: rare, seldom`; empty if each class has pixels."""
     names = evaluation.classes_without_pixels
     return f"no {evaluation.split} pixel of: {listed(names)}" if names else ""
+
+
+def untested_slices(evaluation: Evaluation, slices: Mapping[str, Mapping[str, int]]) -> dict[str, list[str]]:
+    """Returns the values of each evaluated column that no image of the split has.
+
+    `slices` has all values of the data: column → value → images.
+    """
+    measured: dict[str, set[str]] = {}
+    for part in evaluation.candidate.slices:
+        measured.setdefault(part.column or "", set()).add(part.value or "")
+    missing = {
+        column: [value or "no value" for value in slices.get(column, {}) if value not in found]
+        for column, found in measured.items()
+    }
+    return {column: values for column, values in missing.items() if values}
 
 
 def listed(names: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ import itertools
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import yaml
@@ -21,7 +22,9 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress, records
 from common.band_image import for_request
+from common.git_commit import git_commit
 from common.record_features import first_bytes, image_id, slices_of
+from common.run_context import current_run
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from components import component_keys as keys
 from components.band_picture import viewable
@@ -33,7 +36,7 @@ from components.example_gen.quarantine import QUARANTINE_FILE, SUMMARY_FILE, Ing
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.report import dashboard, page, shown_predictions
 from components.report.config import ReportConfig
-from components.report.data import ReportData, ShownPrediction
+from components.report.data import Provenance, ReportData, ShownPrediction, WorstOfClass
 from components.report.sinks.config import SinksConfig
 from components.report.sinks.sending import send
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
@@ -42,6 +45,8 @@ from components.trainer.history import HISTORY_FILE, TrainingHistory
 
 _QUARANTINED_SHOWN = 50
 _SCORING_BATCH = 8
+_SHOWN_BY_CLASS = 60  # images at most, so that the page is not large
+_BYTES_OF_IMAGES = 4_000_000  # of all data URIs; with the rest, the page has at most 5 MB
 _PACKAGES = ("segpipe", "tensorflow", "tf-keras", "tfx", "tensorflow-model-analysis", "apache-beam", "numpy")
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -62,7 +67,8 @@ class Executor(base_executor.BaseExecutor):
         run_config = json.loads(exec_properties[keys.RUN_CONFIG])
         evaluation = Evaluation.model_validate_json(_read(input_dict, keys.EVALUATION, RESULTS_FILE))
         settings = ReportConfig.model_validate(run_config.get("report", {}))
-        best, worst, scored = _predictions(input_dict, evaluation, settings)
+        shown = _predictions(input_dict, evaluation, settings)
+        run = current_run()
         cross_validation = _cross_validation(input_dict)
         data = ReportData(
             name=run_config["name"],
@@ -78,12 +84,19 @@ class Executor(base_executor.BaseExecutor):
             push=PushResult.model_validate_json(_read(input_dict, keys.PUSHED_MODEL, PUSHED_FILE))
             if input_dict.get(keys.PUSHED_MODEL)
             else None,
-            best=best,
-            worst=worst,
-            scored=scored,
+            best=shown.best,
+            worst=shown.worst,
+            scored=shown.scored,
             config=yaml.safe_dump(run_config, sort_keys=False, allow_unicode=True),
             software=_software(exec_properties.get(keys.CODE)),
             cross_validation=cross_validation,
+            worst_by_class=shown.worst_by_class,
+            steps=tuple(run.steps) if run else (),
+            provenance=Provenance(
+                command=shlex.join(run.command) if run and run.command else None,
+                commit=git_commit(),
+                seed=run_config.get("seed"),
+            ),
         )
         path = os.path.join(artifact_utils.get_single_uri(output_dict[keys.REPORT]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
@@ -126,18 +139,34 @@ def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
     io_utils.write_string_file(os.path.join(folder, dashboard.SUMMARY_FILE), dashboard.summary(data))
 
 
-def _predictions(
-    input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig
-) -> tuple[tuple[ShownPrediction, ...], tuple[ShownPrediction, ...], int]:
-    """Returns the best and worst predictions, and the number of images scored."""
-    if not settings.scored or not settings.best + settings.worst:
-        return (), (), 0
+class _Predictions(NamedTuple):
+    best: tuple[ShownPrediction, ...] = ()
+    worst: tuple[ShownPrediction, ...] = ()
+    worst_by_class: tuple[WorstOfClass, ...] = ()
+    scored: int = 0  # images
+
+
+def _predictions(input_dict: Artifacts, evaluation: Evaluation, settings: ReportConfig) -> _Predictions:
+    """Scores the images one by one, and draws the best and worst, and the worst of each class."""
+    if not settings.scored or not settings.best + settings.worst + settings.worst_of_class:
+        return _Predictions()
     files = _record_files(artifact_utils.get_split_uri(input_dict[keys.EXAMPLES], evaluation.split))
     model = tf.saved_model.load(path_utils.serving_model_path(_uri(input_dict, keys.MODEL)))
     scored = list(_score(model, _serialized(files, settings.scored), len(evaluation.classes)))
     best, worst = shown_predictions.choose(scored, settings.best, settings.worst)
-    drawn = _draw(model, _serialized(files, settings.scored), (*best, *worst), settings.thumbnail)
-    return tuple(drawn[s.index] for s in best), tuple(drawn[s.index] for s in worst), len(scored)
+    by_class = shown_predictions.worst_by_class(scored, settings.worst_of_class, _SHOWN_BY_CLASS)
+    of_classes = (each.scored for found in by_class.values() for each in found)
+    chosen = {each.index: each for each in (*best, *worst, *of_classes)}
+    drawn = _draw(model, _serialized(files, settings.scored), chosen, settings.thumbnail)
+    return _Predictions(
+        best=tuple(drawn[each.index] for each in best),
+        worst=tuple(drawn[each.index] for each in worst),
+        worst_by_class=tuple(
+            WorstOfClass(index, tuple((drawn[each.scored.index], each.iou) for each in found))
+            for index, found in by_class.items()
+        ),
+        scored=len(scored),
+    )
 
 
 def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterator[shown_predictions.Scored]:
@@ -152,25 +181,25 @@ def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterato
 
 
 def _draw(
-    model: Any, serialized: Iterable[bytes], chosen: Sequence[shown_predictions.Scored], longer_side: int
+    model: Any, serialized: Iterable[bytes], chosen: Mapping[int, shown_predictions.Scored], longer_side: int
 ) -> dict[int, ShownPrediction]:
     """Returns the chosen records as images, by index.  They are read again, so that not all are held in memory."""
     predict = model.signatures[SERVING_DEFAULT]
-    wanted = {scored.index: scored for scored in chosen}
     drawn = {}
     for index, record in enumerate(serialized):
-        if index not in wanted:
+        if index not in chosen:
             continue
         features = tf.train.Example.FromString(record).features.feature
         image = first_bytes(features, records.IMAGE_ENCODED)
         drawn[index] = shown_predictions.draw(
             identity=image_id(features),
             slices=slices_of(features),
-            scored=wanted[index],
+            scored=chosen[index],
             image=viewable(image),
             truth=first_bytes(features, records.MASK_ENCODED),
             prediction=predict(image=tf.constant([for_request(image)]))[MASK_BYTES].numpy()[0],
             longer_side=longer_side,
+            most_bytes=_BYTES_OF_IMAGES // len(chosen),
         )
     return drawn
 

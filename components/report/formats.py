@@ -72,6 +72,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def memory(megabytes: float) -> str:
+    """Memory as `412 MB` or `3.1 GB`."""
+    return f"{megabytes:.0f}{_NARROW_SPACE}MB" if megabytes < 1000 else f"{megabytes / 1000:.1f}{_NARROW_SPACE}GB"
+
+
 def moment(when: datetime.datetime) -> str:
     """A date and time such as `20 November 2026, 18:12 UTC`."""
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".rstrip()
@@ -99,6 +104,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "count": count,
     "duration": duration,
     "interval": interval,
+    "memory": memory,
     "percent": percent,
     "ratio": ratio,
     "words": lambda name: str(name).replace("_", " "),

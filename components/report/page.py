@@ -1,7 +1,8 @@
-"""Renders the report as one self-contained HTML page, without scripts, files or external URLs."""
+"""Renders the report as one self-contained HTML page, without files or external URLs; its script is optional."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ from markupsafe import Markup
 from common.page_templates import page_templates
 from common.records import SPLITS
 from components.evaluator import wording
-from components.evaluator.results import SliceMetrics
+from components.evaluator.results import Evaluation, SliceMetrics
 from components.report import charts, formats, reliability_diagram, tables
+from components.report.confusion_losses import confusion_losses
 from components.report.data import ReportData
 from components.report.training_curves import training_curves
+from components.report.viewer import page_policy, viewer_script
 
 REPORT_FILE = "report.html"
 MATRIX_CLASSES = 12  # number of classes up to which a matrix and stacked bars are readable
 _LONG_TABLE = 24  # rows beyond which only the most relevant ones are shown
 _CONFUSIONS = 15
+_LOSSES = 10
 _FINDINGS = 12
 _SMALL_CHANGE = 0.01  # smallest extent of the bars of changes
 
@@ -37,8 +41,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def render(data: ReportData) -> str:
     """Renders the page as HTML.  Every text in `data` is untrusted and escaped."""
-    context: dict[str, Any] = {"data": data}
-    for section in (_header, _data, _gate, _training, _folds, _evaluation, _comparison):
+    context: dict[str, Any] = {"data": data, "policy": page_policy(), "script": Markup(viewer_script())}  # noqa: S704
+    for section in (_header, _data, _gate, _training, _folds, _evaluation, _comparison, _examples, _steps):
         context.update(section(data))
     return _environment().get_template("page.html").render(context).lstrip()
 
@@ -82,7 +86,18 @@ def _header(data: ReportData) -> dict[str, Any]:
         "failed": [check for check in checks if not check.passed],
         "gate_warnings": sum(finding.warning for finding in data.gate.findings),
         "kept": sum(check.passed for check in checks),
+        "untested": list(_untested(data)),
     }
+
+
+def _untested(data: ReportData) -> Iterator[str]:
+    """Names the classes and slices that no image of the evaluated split has."""
+    evaluation = data.evaluation
+    split, names = evaluation.split, evaluation.classes_without_pixels
+    if names and not any(warning.startswith(f"No {split} pixel of") for warning in evaluation.verdict.warnings):
+        yield f"No {split} pixel of: {wording.listed(names)}."
+    for column, values in wording.untested_slices(evaluation, data.ingestion.slices).items():
+        yield f"No {split} image has {column}: {wording.listed(values)}."
 
 
 def _bound(data: ReportData, metric: str) -> float | None:
@@ -181,8 +196,35 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         "classes_absent": [row for row in rows if row.iou.value is None],
         "class_names": evaluation.classes,
         "slices": columns,
+        "slices_by_class": _slices_by_class(evaluation) if few else {},
         "matrix": charts.heat_map(evaluation.classes, tables.row_shares(confusion_CC)) if few else None,
         "confusions": [] if few else tables.worst_confusions(confusion_CC, _CONFUSIONS),
+        "losses": confusion_losses(confusion_CC, _LOSSES),
+        "more_losses": max(0, tables.confused_pairs(confusion_CC) - _LOSSES),
+    }
+
+
+def _slices_by_class(evaluation: Evaluation) -> dict[str, dict[str, list[tables.ClassOfSlice]]]:
+    """Returns column → class → a row for each value, of classes that occur."""
+    found: dict[str, dict[str, list[tables.ClassOfSlice]]] = {}
+    for row in tables.classes_by_slice(evaluation):
+        found.setdefault(row.column, {}).setdefault(row.class_name, []).append(row)
+    return found
+
+
+def _examples(data: ReportData) -> dict[str, Any]:
+    shown = {example.number for example in (*data.worst, *data.best)}
+    return {
+        "only_by_class": [example for example in data.examples if example.number not in shown],
+        "classes_not_shown": sum(iou.value is not None for iou in data.evaluation.candidate.overall.iou.values())
+        - len(data.worst_by_class),
+    }
+
+
+def _steps(data: ReportData) -> dict[str, Any]:
+    return {
+        "longest_step": max([step.seconds for step in data.steps] + [1e-9]),
+        "most_memory": max([step.megabytes or 0.0 for step in data.steps] + [1e-9]),
     }
 
 

@@ -48,6 +48,16 @@ class SliceRow:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassOfSlice:
+    """IoU of one class on one slice."""
+
+    column: str
+    value: str
+    class_name: str
+    iou: Estimate
+
+
+@dataclasses.dataclass(frozen=True)
 class FurtherRow:
     """A metric of `evaluator.metrics` on the whole split; `change` is against the baseline."""
 
@@ -79,6 +89,16 @@ def slice_rows(evaluation: Evaluation) -> list[SliceRow]:
     """Returns one row per slice, in the order of the evaluation."""
     before = _by_slice(evaluation.baseline)
     return [_slice_row(s, before.get((s.column, s.value))) for s in evaluation.candidate.slices]
+
+
+def classes_by_slice(evaluation: Evaluation) -> list[ClassOfSlice]:
+    """Returns one row per class that occurs and slice."""
+    return [
+        ClassOfSlice(part.column or "", part.value or "", name, part.iou.get(name, NO_ESTIMATE))
+        for name, estimate in evaluation.candidate.overall.iou.items()
+        if estimate.value is not None
+        for part in evaluation.candidate.slices
+    ]
 
 
 def mask_rows(evaluation: Evaluation) -> list[FurtherRow]:
@@ -169,6 +189,13 @@ def worst_confusions(confusion_CC: Sequence[Sequence[int]], limit: int) -> list[
         if truth != prediction and pixels > 0
     ]
     return sorted(mistakes, key=lambda mistake: -mistake.pixels)[:limit]
+
+
+def confused_pairs(confusion_CC: Sequence[Sequence[int]]) -> int:
+    """Returns the number of pairs of different classes with pixels."""
+    return sum(
+        pixels > 0 for truth, row in enumerate(confusion_CC) for other, pixels in enumerate(row) if truth != other
+    )
 
 
 def row_shares(confusion_CC: Sequence[Sequence[int]]) -> list[list[float | None]]:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from common import progress
+from common.process_memory import PEAK, RESIDENT, megabytes
 from components.serving_check.client import INVALID_ARGUMENT, UNAVAILABLE, Answer, predict_grpc, predict_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs
-from components.serving_check.memory import PEAK, RESIDENT, megabytes
 from components.serving_check.reference import Reference
 from components.serving_check.result import ServingCheckResult
 from components.serving_check.sample_images import SampleImage

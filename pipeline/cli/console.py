@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.interruption import output_closed
+from common.peak_memory import PeakMemory
 from common.plain_path import without_aliases
 from common.progress import LOGGER_NAME
 
@@ -45,6 +46,8 @@ class Step(NamedTuple):
     name: str
     seconds: float
     cached: bool
+    megabytes: float | None = None
+    """Peak of the memory that the process and all below it held, see `common.peak_memory`."""
 
 
 @contextlib.contextmanager
@@ -148,11 +151,12 @@ class StepWatcher(logging.Handler):
         self._status.update(self._current)
         began = time.monotonic()
         try:
-            yield
+            with PeakMemory() as memory:
+                yield
         except BaseException:
             self.console.print(f"[red]✗[/] {self._current}")
             raise
-        step = Step(node, time.monotonic() - began, was_cached(node))
+        step = Step(node, time.monotonic() - began, was_cached(node), memory.megabytes)
         self.steps.append(step)
         how = "[dim]cached[/]" if step.cached else f"{step.seconds:.1f} s"
         self.console.print(f"[green]✓[/] {self._current} [dim]·[/] {how}")

@@ -1,4 +1,4 @@
-"""CLI command that compares two runs, or a run and a version: `diff`."""
+"""CLI command that compares two runs, two versions, or a run and a version: `diff`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from pipeline.cli.output_file import check_writable, errors_name_the_file
 
 if TYPE_CHECKING:  # Imported when the command runs.
     from rich.console import Console
+    from rich.table import Table
 
     from pipeline.comparison.comparison import Comparison
     from pipeline.comparison.side import Side
+
+_NOT_JUDGED = "not compared on the same images, because the test images of neither version are in a workspace here"
 
 
 @click.command("diff")
@@ -45,14 +48,16 @@ if TYPE_CHECKING:  # Imported when the command runs.
 def diff(a: str, b: str, registry: str | None, images: int, shown: int, out: Path) -> None:
     """Compare A with B, each a workspace (its newest finished run) or the number of a version.
 
-    Both models are run on the same test images, those of B, or of A if B is a version.  Shown are the metrics by class
-    and slice with the interval of their difference, configuration, data, training, and the images on which the models
-    differ most.
+    Both models are run on the same test images, those of B, or of A if B's are not on this machine.  Shown are the
+    metrics by class and slice with the interval of their difference, configuration, data, training, and the images on
+    which the models differ most.  The images of a version are those of the run that pushed it.  If no workspace has
+    them, two versions are compared by what the registry holds.
 
     \b
     Example:
       segpipe diff runs/before runs/after
       segpipe diff 3 runs/after --registry runs/before/registry
+      segpipe diff 3 4 --registry runs/before/registry
     """
     check_writable(out)
     from pipeline.cli.console import quiet_streams
@@ -81,22 +86,13 @@ def _side(name: str, registry: str | None) -> Side:
 
 
 def _print(console: Console, found: Comparison) -> None:
-    from rich.table import Table
+    from pipeline.comparison.page import data_changes, searched
 
-    from components.report import formats
-    from pipeline.comparison.page import data_changes
-    from pipeline.comparison.paired import OVERALL
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for heading in (f"metric ({found.judged} of {found.available} test images)", "A", "B", "change", "95 % interval"):
-        table.add_column(heading, justify="left" if heading.startswith("metric") else "right")
-    for place, metrics in found.metrics.items():
-        for each in metrics if place == OVERALL else [each for each in metrics if each.metric == "mean_iou"]:
-            interval = "" if each.low is None else f"{formats.change(each.low)} to {formats.change(each.high)}"
-            style = ("green" if each.change > 0 else "red") if each.is_clear else None
-            name = f"{each.metric} {place}".strip()
-            table.add_row(name, f"{each.a:.3f}", f"{each.b:.3f}", formats.change(each.change), interval, style=style)
-    console.print(table)
+    if found.judged:
+        console.print(_judged(found))
+    else:
+        console.print(f"{_NOT_JUDGED}: {', '.join(searched(found)) or 'none'}", markup=False, soft_wrap=True)
+        console.print(_recorded(found))
     if found.known:
         console.print(
             f"[bold yellow]⚠[/] A was trained on, or stopped by, {found.known} of these images: it is flattered"
@@ -105,3 +101,41 @@ def _print(console: Console, found: Comparison) -> None:
         console.print(f"{setting.key}: {setting.a} → {setting.b}", markup=False, soft_wrap=True)
     for how, ids in data_changes(found).items():
         console.print(f"pairs {how}: {len(ids)}", markup=False)
+
+
+def _judged(found: Comparison) -> Table:
+    """Returns the metrics on the same images: all of the whole split, and the mean IoU of slices."""
+    from components.report import formats
+    from pipeline.comparison.side import OVERALL
+
+    images = f"metric ({found.judged} of {found.available} test images)"
+    table = _table(images, "A", "B", "change", "95 % interval")
+    for place, metrics in found.metrics.items():
+        for each in metrics if place == OVERALL else [each for each in metrics if each.metric == "mean_iou"]:
+            interval = "" if each.low is None else f"{formats.change(each.low)} to {formats.change(each.high)}"
+            style = ("green" if each.change > 0 else "red") if each.is_clear else None
+            name = f"{each.metric} {place}".strip()
+            table.add_row(name, f"{each.a:.3f}", f"{each.b:.3f}", formats.change(each.change), interval, style=style)
+    return table
+
+
+def _recorded(found: Comparison) -> Table:
+    """Returns the figures of two versions when they were pushed: all of the whole split, and the mean IoU of slices."""
+    from components.report import formats
+
+    data = "same data" if found.a.fingerprint == found.b.fingerprint else "other data"
+    table = _table(f"metric (recorded when pushed, {data})", "A", "B", "change")
+    for each in found.recorded:
+        if not each.place or each.metric == "mean_iou":
+            values = (f"{formats.ratio(one.value)} {formats.interval(one)}".strip() for one in (each.a, each.b))
+            table.add_row(f"{each.metric} {each.place}".strip(), *values, formats.change(each.change))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table

@@ -60,12 +60,18 @@ def _read(outcome: RunOutcome, step: StepSpec, output: str, name: str) -> str:
 
 
 def _steps(outcome: RunOutcome) -> Table:
-    table = _table("step", "seconds", "")
+    table = _table("step", "seconds", "peak memory", "")
     for step in outcome.steps:
-        table.add_row(display_name(step.name), f"{step.seconds:.1f}", "cached" if step.cached else "run", style=None)
+        how = "cached" if step.cached else "run"
+        table.add_row(display_name(step.name), f"{step.seconds:.1f}", _memory(step.megabytes), how, style=None)
     table.add_section()
-    table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", "")
+    most = max((step.megabytes for step in outcome.steps if step.megabytes is not None), default=None)
+    table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", _memory(most), "")
     return table
+
+
+def _memory(megabytes: float | None) -> str:
+    return "–" if megabytes is None else f"{megabytes:.0f} MB"
 
 
 def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:

@@ -17,11 +17,10 @@ from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from components.band_picture import viewable
 from pipeline.comparison.paired import Difference, JudgedImage, differences, judge, most_different
 from pipeline.comparison.pictures import ComparedImage, compared_image
+from pipeline.comparison.recorded import RecordedFigure, recorded_figures
 from pipeline.comparison.records_diff import DataChange, data_change, read_pairs, serialized, trained_on
 from pipeline.comparison.settings_diff import Setting, changed_settings
-from pipeline.comparison.side import RunResults, Side
-
-SPLIT = "test"
+from pipeline.comparison.side import OVERALL, TEST, RunResults, Side
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,10 @@ class Comparison:
     settings: Sequence[Setting]
     data: DataChange | None
     """None if a side is a version, whose records are not at hand."""
+    recorded: Sequence[RecordedFigure]
+    """Figures of two versions when each was pushed; none if a side is a run."""
     metrics: Mapping[str, Sequence[Difference]]
-    """Of the whole, `OVERALL`, and of each slice."""
+    """Of the whole, `OVERALL`, and of each slice, on the same images; none if there are no images."""
     judged: int
     """Images that both models were judged on."""
     available: int
@@ -45,7 +46,9 @@ class Comparison:
 
 
 def compare(a: Side, b: Side, images: int, shown: int, report: Callable[[str], None]) -> Comparison:
-    """Compares two sides on the test images of side b, or of side a if b is a version.
+    """Compares two sides on the test images of side b, or of side a if those of b are not at hand.
+
+    Of two versions whose images are not at hand, only what the registry holds is compared.
 
     Args:
         a: The side that is compared with.
@@ -55,18 +58,16 @@ def compare(a: Side, b: Side, images: int, shown: int, report: Callable[[str], N
         report: Told what is being done.
 
     Raises:
-        UserError: no side is a run, or the classes differ.
+        UserError: the classes differ, or there is no test image.
     """
-    source = b.run or a.run
-    if source is None:
-        raise UserError(
-            "both sides are versions, and their images are not in the registry; name a run's workspace as one"
-        )
     if a.classes != b.classes:
         raise UserError(
             f"the classes differ, so metrics cannot be compared: {', '.join(a.classes)} in {a.label}, "
             f"{', '.join(b.classes)} in {b.label}"
         )
+    source = b.run or a.run
+    if source is None:
+        return _of_registry(a, b)
     report("reading the records")
     pairs = [read_pairs(side.run.examples) if side.run else None for side in (a, b)]
     ours = pairs[1] if b.run else pairs[0]
@@ -74,28 +75,45 @@ def compare(a: Side, b: Side, images: int, shown: int, report: Callable[[str], N
     report("loading both models")
     models = [tf.saved_model.load(side.model) for side in (a, b)]
     report(f"running both models on {images} images at most")
-    records = islice(serialized(source.examples, SPLIT), images)
+    records = islice(serialized(source.examples, TEST), images)
     judged = list(judge(models[0], models[1], records, len(a.classes)))
     if not judged:
-        raise UserError(f"the split {SPLIT} of {(b if b.run else a).label} has no image")
+        raise UserError(f"the split {TEST} of {(b if b.run else a).label} has no image")
     report("drawing the images that differ most")
     return Comparison(
         a=a,
         b=b,
         settings=changed_settings(a.config, b.config),
         data=data_change(pairs[0], pairs[1]) if pairs[0] is not None and pairs[1] is not None else None,
+        recorded=recorded_figures(a, b),
         metrics=differences(judged, a.classes),
         judged=len(judged),
-        available=sum(pair.split == SPLIT for pair in ours.values()),
-        known=trained_on(pairs[0], ours, SPLIT) if pairs[0] is not None else 0,
+        available=sum(pair.split == TEST for pair in ours.values()),
+        known=trained_on(pairs[0], ours, TEST) if pairs[0] is not None else 0,
         images=_draw(models, source, most_different(judged, shown)),
+    )
+
+
+def _of_registry(a: Side, b: Side) -> Comparison:
+    """Compares what the registry holds of two versions."""
+    return Comparison(
+        a=a,
+        b=b,
+        settings=changed_settings(a.config, b.config),
+        data=None,
+        recorded=recorded_figures(a, b),
+        metrics={OVERALL: ()},
+        judged=0,
+        available=0,
+        known=0,
+        images=(),
     )
 
 
 def _draw(models: Sequence[Any], source: RunResults, chosen: Iterable[JudgedImage]) -> list[ComparedImage]:
     wanted = {image.id: image for image in chosen}
     drawn = {}
-    for record in serialized(source.examples, SPLIT):
+    for record in serialized(source.examples, TEST):
         features = tf.train.Example.FromString(record).features.feature
         identity = image_id(features)
         if identity in wanted:

@@ -11,7 +11,8 @@ from common.page_templates import page_templates
 from components.evaluator.wording import metric_label
 from components.report import charts, formats
 from pipeline.comparison.comparison import Comparison
-from pipeline.comparison.paired import OVERALL, Difference
+from pipeline.comparison.paired import Difference
+from pipeline.comparison.side import OVERALL
 
 NAMED = 8
 """Ids of pairs that are listed; the others are counted."""
@@ -21,7 +22,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def comparison_page(comparison: Comparison) -> str:
     """Renders the page.  Every text is untrusted and escaped."""
     environment = page_templates(_TEMPLATES)
-    environment.filters.update(ratio=formats.ratio, change=formats.change, label=metric_label)
+    environment.filters.update(formats.FILTERS, label=metric_label)
     overall = comparison.metrics[OVERALL]
     context: dict[str, Any] = {
         "c": comparison,
@@ -31,8 +32,17 @@ def comparison_page(comparison: Comparison) -> str:
         "curves": _curves(comparison),
         "changes": data_changes(comparison),
         "named": NAMED,
+        "searched": searched(comparison),
+        "of_whole": [each for each in comparison.recorded if each.place == OVERALL],
+        "of_slices": [each for each in comparison.recorded if each.place and each.metric == "mean_iou"],
     }
     return environment.get_template("diff.html").render(context).lstrip()
+
+
+def searched(comparison: Comparison) -> list[str]:
+    """Returns the workspaces in which test images of the versions were looked for."""
+    sides = (comparison.a.version, comparison.b.version)
+    return list(dict.fromkeys(str(folder) for side in sides if side for folder in side.searched))
 
 
 def data_changes(comparison: Comparison) -> dict[str, tuple[str, ...]]:

@@ -19,9 +19,8 @@ from common.record_features import image_id, slices_of
 from components.evaluator.bootstrap import REPLICATES, Frequencies, frequencies, resampled, samples, standard_error
 from components.evaluator.counts import Counts, named_metrics
 from components.evaluator.model_counts import count_batch
+from pipeline.comparison.side import OVERALL
 
-OVERALL = ""
-"""Name of the whole split among the slices."""
 _BATCH = 8
 _CONFIDENCE = 0.95
 

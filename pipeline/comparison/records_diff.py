@@ -38,10 +38,18 @@ class DataChange(NamedTuple):
         return sum(map(len, self))
 
 
+def has_records(examples: Path, split: str) -> bool:
+    """Returns whether there are files of a split."""
+    return bool(_files(examples, split))
+
+
 def serialized(examples: Path, split: str) -> Iterator[bytes]:
     """Yields the records of a split, in the order of the files."""
-    files = sorted(str(path) for path in examples.joinpath(f"Split-{split}").glob("*") if path.is_file())
-    yield from tf.data.TFRecordDataset(files).as_numpy_iterator()
+    yield from tf.data.TFRecordDataset(_files(examples, split)).as_numpy_iterator()
+
+
+def _files(examples: Path, split: str) -> list[str]:
+    return sorted(str(path) for path in examples.joinpath(f"Split-{split}").glob("*") if path.is_file())
 
 
 def read_pairs(examples: Path) -> dict[str, Pair]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.plain_path import plain_uri
 from components import component_keys as keys
+from components.evaluator.results import Estimate
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
+from components.pusher.result import PUSHED_FILE, PushResult
 from components.trainer.history import TrainingHistory
-from pipeline.local.finished_run import newest_finished_run
+from pipeline.comparison.records_diff import has_records
+from pipeline.local.finished_run import FinishedRun, finished_runs, newest_finished_run
+from pipeline.local.metadata_file import METADATA
+from registry.manifest import Manifest
 from registry.store import Registry
+
+OVERALL = ""
+"""Name of the whole split among the slices."""
+TEST = "test"
+"""The split that models are compared on."""
 
 SAVED_MODEL = "Format-Serving"
 """Folder of the SavedModel in a `Model` artifact, as in `tfx.utils.path_utils`, whose import takes seconds."""
@@ -29,6 +40,16 @@ class RunResults:
 
 
 @dataclass(frozen=True)
+class VersionRecord:
+    """What a registry holds of a version besides its model."""
+
+    figures: Mapping[tuple[str, str], Estimate]
+    """(metric, slice) → its value when the version was evaluated, with its interval; the whole split is `OVERALL`."""
+    searched: tuple[Path, ...]
+    """Workspaces in which its run was looked for."""
+
+
+@dataclass(frozen=True)
 class Side:
     """One side: a model with its configuration, and the run that made it, if it is at hand."""
 
@@ -39,6 +60,9 @@ class Side:
     fingerprint: str
     """Of the data."""
     run: RunResults | None = None
+    """Of a version, those of the run that pushed it, if they are still on this machine."""
+    version: VersionRecord | None = None
+    """What the registry holds of a version; none of a run."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -53,18 +77,18 @@ def run_side(workspace: Path) -> Side:
         UserError: the folder is not a workspace, or holds no finished run.
     """
     finished = newest_finished_run(workspace)
-    inputs = finished.artifacts
-    summary = IngestionSummary.model_validate_json((inputs[keys.QUARANTINE] / SUMMARY_FILE).read_text())
+    summary = IngestionSummary.model_validate_json((finished.artifacts[keys.QUARANTINE] / SUMMARY_FILE).read_text())
     return Side(
         label=str(workspace),
         config=finished.config,
-        model=str(inputs[keys.MODEL] / SAVED_MODEL),
+        model=str(finished.artifacts[keys.MODEL] / SAVED_MODEL),
         fingerprint=summary.data_fingerprint,
-        run=RunResults(
-            examples=inputs[keys.EXAMPLES],
-            histories=finished.histories(),
-        ),
+        run=_results(finished),
     )
+
+
+def _results(finished: FinishedRun) -> RunResults:
+    return RunResults(examples=finished.artifacts[keys.EXAMPLES], histories=finished.histories())
 
 
 def version_side(registry: Registry, version: int) -> Side:
@@ -75,4 +99,66 @@ def version_side(registry: Registry, version: int) -> Side:
     """
     manifest = registry.manifest(version)
     model = plain_uri(registry.version_location(version))
-    return Side(f"version {version}", manifest.config, model, manifest.data_fingerprint)
+    workspaces = _workspaces(registry, manifest)
+    return Side(
+        label=f"version {version}",
+        config=manifest.config,
+        model=model,
+        fingerprint=manifest.data_fingerprint,
+        run=_run_of(manifest, workspaces),
+        version=VersionRecord(_recorded_figures(registry, manifest), workspaces),
+    )
+
+
+def _workspaces(registry: Registry, manifest: Manifest) -> tuple[Path, ...]:
+    """Returns the folders that may be the workspace of the run that pushed a version."""
+    named = [Path(manifest.config["workspace"])] if manifest.config.get("workspace") else []
+    beside = [] if "://" in registry.uri else [Path(registry.uri).parent]
+    return tuple(dict.fromkeys(folder.absolute() for folder in (*named, *beside)))
+
+
+def _run_of(manifest: Manifest, workspaces: Iterable[Path]) -> RunResults | None:
+    """Returns the results of the run that pushed a version; `None` if it, or its test records, are not there."""
+    for workspace in workspaces:
+        if not (workspace / METADATA).is_file():
+            continue
+        for finished in finished_runs(workspace):
+            if _pushed(finished, manifest):
+                return _results(finished)
+    return None
+
+
+def _pushed(finished: FinishedRun, manifest: Manifest) -> bool:
+    """Returns whether a run made a version, from the same data, and still has its test records."""
+    artifacts = finished.artifacts
+    files = (keys.PUSHED_MODEL, PUSHED_FILE), (keys.QUARANTINE, SUMMARY_FILE)
+    if not all(key in artifacts and (artifacts[key] / file).is_file() for key, file in files):
+        return False
+    pushed = PushResult.model_validate_json((artifacts[keys.PUSHED_MODEL] / PUSHED_FILE).read_text())
+    summary = IngestionSummary.model_validate_json((artifacts[keys.QUARANTINE] / SUMMARY_FILE).read_text())
+    same = pushed.version == manifest.version and summary.data_fingerprint == manifest.data_fingerprint
+    return same and finished.config.get("name") == manifest.model_name and has_records(artifacts[keys.EXAMPLES], TEST)
+
+
+def _recorded_figures(registry: Registry, manifest: Manifest) -> dict[tuple[str, str], Estimate]:
+    """Returns the figures of a version's card; of a version without a card, the manifest's, which have no interval."""
+    text = registry.card(manifest.version, "json")
+    if text is None:
+        return {(name, OVERALL): Estimate(value=value) for name, value in manifest.metrics.items()}
+    listed = json.loads(text).get("quantitative_analysis", {}).get("performance_metrics", ())
+    return {(each["type"], _place(each["slice"])): _estimate(each) for each in listed}
+
+
+def _place(slice_name: str) -> str:
+    return OVERALL if slice_name == "overall" else slice_name
+
+
+def _estimate(metric: Mapping[str, Any]) -> Estimate:
+    """Reads a metric in the fields of the Model Card Toolkit, where figures are texts."""
+    bounds = metric.get("confidence_interval", {})
+    low, high = bounds.get("lower_bound"), bounds.get("upper_bound")
+    return Estimate(
+        value=float(metric["value"]),
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
+    )

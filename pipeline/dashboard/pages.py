@@ -100,6 +100,7 @@ def run(snapshot: Snapshot, shown: Run) -> str:
         run=shown,
         row=row,
         steps=step_rows(shown, snapshot.now),
+        has_memory=any(step.megabytes is not None for step in shown.steps),
         changes=_changes(shown.results.evaluation),
         curves=training_curves(shown.results.trainings).iou if shown.results.trainings else None,
         tail=tail,

@@ -64,6 +64,8 @@ class Step:
     state: State
     after: tuple[str, ...]
     execution: Execution | None
+    megabytes: float | None = None
+    """Peak memory, if the run's journal says it."""
 
     @property
     def name(self) -> str:
@@ -281,7 +283,10 @@ def _steps(executions: Sequence[Execution], journal: RunJournal | None, live: bo
     else:
         planned = {each.component: _producers(each) for each in executions}
     order = sorted(planned, key=lambda component: _PLACES.get(component, len(_PLACES)))
-    return tuple(Step(name, _state(of.get(name), live), planned[name], of.get(name)) for name in order)
+    memory = {each.component: each.megabytes for each in journal.usage if not each.cached} if journal else {}
+    return tuple(
+        Step(name, _state(of.get(name), live), planned[name], of.get(name), memory.get(name)) for name in order
+    )
 
 
 def _producers(execution: Execution) -> tuple[str, ...]:

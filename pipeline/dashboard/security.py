@@ -20,6 +20,8 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from components.report.viewer import page_policy
+
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
 
@@ -30,11 +32,9 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-DOCUMENT_POLICY = (
-    "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-"""For pages that a run has written, such as its report: their own styles and pictures, and an origin of their own."""
+DOCUMENT_POLICY = f"sandbox allow-popups allow-scripts; {page_policy()}; frame-ancestors 'none'"
+"""For pages that a run has written, such as its report: their own styles and images, the report's own script, known by
+its hash, and an origin of their own."""
 _HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "X-Content-Type-Options": "nosniff",

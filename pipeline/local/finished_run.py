@@ -1,12 +1,12 @@
-"""The newest finished run of a workspace: where its artifacts lie, and its configuration."""
+"""The finished runs of a workspace: where their artifacts lie, and their configuration."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
 from common.plain_path import plain_path
@@ -15,6 +15,10 @@ from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValida
 from components.trainer.history import HISTORY_FILE, TrainingHistory
 from pipeline.dag.steps import REPORT
 from pipeline.local.metadata_file import METADATA, artifact_folder, open_metadata
+
+if TYPE_CHECKING:  # Imported when a database is read.
+    from ml_metadata.metadata_store import MetadataStore
+    from ml_metadata.proto import metadata_store_pb2
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,18 @@ def newest_finished_run(workspace: Path) -> FinishedRun:
     Raises:
         UserError: the folder is not a workspace, or holds no finished run.
     """
+    newest = next(finished_runs(workspace), None)
+    if newest is None:
+        raise UserError(f"{workspace} holds no finished run; run the pipeline first")
+    return newest
+
+
+def finished_runs(workspace: Path) -> Iterator[FinishedRun]:
+    """Yields the finished runs of a workspace, newest first.
+
+    Raises:
+        UserError: the folder is not a workspace.
+    """
     if not (workspace / METADATA).is_file():
         raise UserError(f"{workspace} is not the workspace of a run ({METADATA} is missing); see `workspace`")
     from ml_metadata.proto import metadata_store_pb2
@@ -55,17 +71,21 @@ def newest_finished_run(workspace: Path) -> FinishedRun:
         for execution in store.get_executions_by_context(context.id)
         if execution.last_known_state in done
     ]
-    if not reports:
-        raise UserError(f"{workspace} holds no finished run; run the pipeline first")
-    newest = max(reports, key=lambda execution: execution.id)
+    for execution in sorted(reports, key=lambda execution: -execution.id):
+        yield _finished(store, execution, plain_path(workspace))
+
+
+def _finished(store: MetadataStore, report: metadata_store_pb2.Execution, top: Path) -> FinishedRun:
+    """Returns a run by the execution of its report."""
+    from ml_metadata.proto import metadata_store_pb2
+
     used = {
         event.artifact_id: (event.type, event.path.steps[0].key)
-        for event in store.get_events_by_execution_ids([newest.id])
+        for event in store.get_events_by_execution_ids([report.id])
     }
-    top = plain_path(workspace)
     folders = {
         used[artifact.id]: top / artifact_folder(artifact.uri) for artifact in store.get_artifacts_by_id(list(used))
     }
     inputs = {key: folder for (kind, key), folder in folders.items() if kind == metadata_store_pb2.Event.INPUT}
-    (report,) = (folder for (kind, key), folder in folders.items() if key == keys.REPORT)
-    return FinishedRun(json.loads(newest.custom_properties[keys.RUN_CONFIG].string_value), inputs, report)
+    (written,) = (folder for (kind, key), folder in folders.items() if key == keys.REPORT)
+    return FinishedRun(json.loads(report.custom_properties[keys.RUN_CONFIG].string_value), inputs, written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from rich.console import Console
 from common.errors import UserError, user_error_in
 from common.machine_faults import Kind, describe, machine_fault_in
 from common.plain_path import plain_path
+from common.run_context import RunContext, StepUsage, current_run, run_context
 from components.exporter.formats import check_packages
 from components.report.sinks.check import check_sinks
 from pipeline.beam.arguments import BEAM_ARGUMENTS
@@ -77,7 +78,8 @@ def run_pipeline(
             console.print(sentence, soft_wrap=True)
             journal.end("unchanged", sentence)
             return None
-        with beam_engine(config.beam) as beam_arguments:
+        command = origin.command if origin else ()
+        with beam_engine(config.beam) as beam_arguments, run_context(RunContext(command)):
             outputs = _run(config, watcher, journal, cache, beam_arguments)
     return RunOutcome(watcher.steps, outputs)
 
@@ -138,6 +140,26 @@ def _only_run_in(workspace: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _watched(
+    node: str, watcher: StepWatcher, was_cached: Callable[[str], bool], journal: JournalWriter
+) -> Iterator[None]:
+    """Watches a step, and tells its time and memory to the journal and to the steps after it."""
+    with watcher.step(node, was_cached):
+        yield
+    step = watcher.steps[-1]
+    usage = StepUsage(
+        component=node,
+        name=display_name(node),
+        seconds=step.seconds,
+        cached=step.cached,
+        megabytes=step.megabytes,
+    )
+    journal.used(usage)
+    if run := current_run():
+        run.steps.append(usage)
+
+
 def _run(
     config: RunConfig, watcher: StepWatcher, journal: JournalWriter, cache: bool, beam_arguments: Sequence[str]
 ) -> dict[str, dict[str, Path]]:
@@ -175,7 +197,7 @@ def _run(
     )
     journal.plan(dag.components)
     with running_with(beam_arguments):
-        StepwiseRunner(lambda node: watcher.step(node, record.was_cached), journal.began).run(dag)
+        StepwiseRunner(lambda node: _watched(node, watcher, record.was_cached, journal), journal.began).run(dag)
     return {
         step.id: {
             key: config.workspace_dir / Path(uri).relative_to(workspace) for key, uri in record.outputs(step.id).items()

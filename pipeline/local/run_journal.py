@@ -1,6 +1,7 @@
 """Journal of a local run, `runs/<id>.json` in its workspace: what neither ML Metadata nor a step's results say.
 
-That is the plan of its steps, its log file, and how it ended, also if it ended before its first step.
+That is the plan of its steps, their time and memory, its log file, and how it ended, also if it ended before its first
+step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from common.errors import user_error_in
 from common.plain_path import without_aliases
+from common.run_context import StepUsage
 from common.settings import Settings
 
 JOURNALS = "runs"
@@ -40,6 +42,7 @@ class RunJournal(Settings):
     log: str | None = Field(default=None, description="Name of its log file in the workspace's folder `logs`.")
     command: tuple[str, ...] = Field(default=(), description="The command that started it.")
     steps: tuple[PlannedStep, ...] = Field(default=(), description="In the order of the pipeline; none before the DAG.")
+    usage: tuple[StepUsage, ...] = Field(default=(), description="Time and memory of the steps that have ended well.")
     ended: datetime.datetime | None = None
     outcome: Outcome | None = Field(
         default=None, description="`unchanged`: nothing was run, because the served version was made from the same."
@@ -81,6 +84,10 @@ class JournalWriter:
             for node in nodes
         )
         self._update(steps=steps)
+
+    def used(self, usage: StepUsage) -> None:
+        """Records the time and memory of a step that has ended."""
+        self._update(usage=(*self._journal.usage, usage))
 
     def end(self, outcome: Outcome, sentence: str | None = None) -> None:
         """Records how the run ended; only the first call counts."""

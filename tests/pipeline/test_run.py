@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
+from pipeline.local.run_journal import RunJournal
 from pipeline.notebook.run import load_run
 from registry.store import Registry
 from tests.support.serving import BIRTH
@@ -160,6 +161,25 @@ def test_a_run_and_its_version_are_the_same_model(root: Path, registry: Registry
     [line] = [line for line in done.stdout.splitlines() if line.startswith("mean_iou ") and "=" not in line]
     assert line.split()[3] == "±0.000"
     assert "No key that affects a model differs." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_two_versions_are_compared_on_the_images_of_their_run(root: Path, registry: Registry) -> None:
+    page = root / "versions.html"
+    done = segpipe("diff", "1", "1", "--registry", registry.uri, "--out", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "test images)" in done.stdout
+    text = page.read_text(encoding="utf-8")
+    assert "As recorded when they were pushed" in text and "Where they differ most" in text
+
+
+def test_the_journal_has_time_and_memory_of_each_step(first: FirstRun, root: Path) -> None:
+    path = min((root / "run" / "runs").glob("*.json"))  # Of the first run.
+    journal = RunJournal.model_validate_json(path.read_text())
+    assert [each.component for each in journal.usage] == [step.component for step in journal.steps]
+    assert all(each.megabytes is not None and each.megabytes > 100 for each in journal.usage)
+    report = next((root / "run" / "artifacts" / "RunReport" / "report").glob("*/report.html")).read_text("utf-8")
+    assert "segpipe run" in report.split('id="provenance"')[1] and "Train</th>" in report.split('id="steps"')[1]
 
 
 def test_tensorboard_finds_the_training(root: Path) -> None:

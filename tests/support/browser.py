@@ -100,10 +100,11 @@ class Browser:
 
     def press(self, key: str) -> None:
         """A key, such as Tab, Space or ArrowLeft."""
-        codes = {"Tab": 9, "Space": 32, "ArrowLeft": 37, "ArrowRight": 39}
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "ArrowLeft": 37, "ArrowRight": 39}
         name = " " if key == "Space" else key
+        text = {"Enter": "\r", "Space": " "}.get(key)
         common = {"key": name, "code": key, "windowsVirtualKeyCode": codes[key]}
-        self.send("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": " "} if key == "Space" else {}))
+        self.send("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))
         self.send("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def picture(self, whole: bool = True) -> bytes:

@@ -105,6 +105,10 @@ class MadeUpWorkspace:
         connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self._store = MetadataStore(connection)
         self._run_type = self._store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
+        node = metadata_store_pb2.ContextType(name="node")
+        name_of_node = f"{name}.{REPORT.component}"
+        context = metadata_store_pb2.Context(type_id=self._store.put_context_type(node), name=name_of_node)
+        [self._report_node] = self._store.put_contexts([context])
         self._types: dict[str, int] = {}
         self._artifact_type = self._store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Anything"))
         self._made = 0
@@ -129,7 +133,10 @@ class MadeUpWorkspace:
         numbers = range(self._made + 1, self._made + 1 + len(begun))
         self._made += len(begun)
         artifacts, edges = self._lineage(begun, states, numbers)
-        self._store.put_lineage_subgraph(executions, artifacts, [context], edges)
+        ids, _, _ = self._store.put_lineage_subgraph(executions, artifacts, [context], edges)
+        if until == REPORT.component:
+            of_report = metadata_store_pb2.Association(context_id=self._report_node, execution_id=ids[-1])
+            self._store.put_attributions_and_associations([], [of_report])
         self._write_results(
             dict(zip(begun, numbers, strict=True)), dict(zip(begun, states, strict=True)), figures, push
         )
@@ -162,6 +169,8 @@ class MadeUpWorkspace:
         if step == EXAMPLE_GEN.component:
             source = {"type": "manifest", "root": figures.data_root}
             made.custom_properties[keys.DATA_CONFIG].string_value = json.dumps({"source": source})
+        if step == REPORT.component:
+            made.custom_properties[keys.RUN_CONFIG].string_value = json.dumps(self._config(figures))
         return made
 
     def _lineage(
@@ -210,9 +219,11 @@ class MadeUpWorkspace:
         model = self.folder / "artifacts" / TRAINER.component / keys.MODEL / "Format-Serving"
         model.mkdir(parents=True, exist_ok=True)
         (model / "saved_model.pb").write_text(f"{figures} {self._made if new else 0}")
-        config = {"name": self.name, "data": {"classes": list(figures.classes)}}
-        candidate = Candidate(str(model), self.name, ingestion, config, evaluation)
+        candidate = Candidate(str(model), self.name, ingestion, self._config(figures), evaluation)
         return push_if_blessed(self.registry, candidate, self.registry.served())
+
+    def _config(self, figures: Figures) -> dict[str, Any]:
+        return {"name": self.name, "data": {"classes": list(figures.classes)}}
 
     def _write(self, step: str, key: str, number: int, file: str, text: str) -> None:
         folder = self.folder / "artifacts" / step / key / str(number)

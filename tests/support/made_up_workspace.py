@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from common.run_context import StepUsage
 from components.example_gen.quarantine import Reason
 from pipeline.dag.steps import DATA_GATE, TRAINER
 from tests.support.made_up_runs import Figures, MadeUpWorkspace, quarantined_pair
@@ -18,6 +19,7 @@ BEGAN = datetime.datetime(2026, 11, 20, 3, 0, 0, 123456)
 DAY = datetime.timedelta(days=1)
 EVIL = "<script>alert(1)</script>"
 GATE = "class nucleus has no pixel in the split train"
+TRAINING = StepUsage(component=TRAINER.component, name="Train", seconds=428.0, megabytes=1834.2)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def make_workspace(folder: Path) -> MadeUp:
     better = made.add_run(
         days[1],
         Figures(0.8, 112, pairs, classes=classes, baseline=(1, 0.7), data_root=root),
-        journal=ended(days[1], command=("segpipe", "run", "a b.yaml", "--set", "seed=2")),
+        journal=ended(days[1], command=("segpipe", "run", "a b.yaml", "--set", "seed=2"), usage=(TRAINING,)),
         cached=("SchemaImporter",),
         log="2026-11-21 03:08:00,372 INFO segpipe.progress: report: 40 images scored\nthe last line\n",
     )

@@ -144,16 +144,14 @@ def _seldom(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
 
 
 def _slice_limits(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
-    measured: dict[str, dict[str, int]] = {}
+    for column, missing in wording.untested_slices(evaluation, data.slices).items():
+        yield f"No {evaluation.split} image has {column} {wording.listed(missing)}, which the data holds."
+    seldom: dict[str, list[str]] = {}
     for part in evaluation.candidate.slices:
-        measured.setdefault(part.column or "", {})[part.value or ""] = part.pictures
-    for column, found in measured.items():
-        missing = [value or "no value" for value in data.slices.get(column, {}) if value not in found]
-        few = [f"{value or 'no value'} ({count})" for value, count in found.items() if count < FEW_IMAGES]
-        if missing:
-            yield f"No {evaluation.split} image has {column} {wording.listed(missing)}, which the data holds."
-        if few:
-            yield f"Fewer than {FEW_IMAGES} {evaluation.split} images have {column} {wording.listed(few)}."
+        if part.pictures < FEW_IMAGES:
+            seldom.setdefault(part.column or "", []).append(f"{part.value or 'no value'} ({part.pictures})")
+    for column, few in seldom.items():
+        yield f"Fewer than {FEW_IMAGES} {evaluation.split} images have {column} {wording.listed(few)}."
 
 
 def _figures(part: SliceMetrics) -> Iterator[Figure]:

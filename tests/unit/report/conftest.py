@@ -248,5 +248,5 @@ def _picture() -> ShownPrediction:
     assert scored is not None
     image = np.random.default_rng(0).integers(0, 255, (24, 32, 3))
     return shown_predictions.draw(
-        "scene-1", {"light": "night"}, scored, _png(image), _png(truth_HW), _png(prediction_HW), 32
+        "scene-1", {"light": "night"}, scored, _png(image), _png(truth_HW), _png(prediction_HW), 32, 50_000
     )

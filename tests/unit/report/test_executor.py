@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tfx.types import standard_artifacts
 from tfx.types.channel_utils import as_channel
 
 from common.records import VOID
+from common.run_context import RunContext, StepUsage, run_context
 from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.report.component import RunReport
@@ -81,20 +83,20 @@ def made(tmp_path: Path, artifacts, **report):
 
 
 def test_the_page_shows_the_worst_and_the_best_predictions_of_the_model(artifacts, tmp_path):
-    text, _ = run(artifacts, tmp_path, best=1, worst=2)
-    shown = [part.split("<")[0].split(">")[1] for part in text.split('<p class="id"')[1:]]
+    text, _ = run(artifacts, tmp_path, best=1, worst=2, worst_of_class=0)
+    shown = re.findall(r'<article class="picture" id="example-\d+" data-name="([^"]*)"', text)
     assert shown == ["scene-5", "scene-4", "scene-0"]
     assert f"Of {SCENES} images" in text
-    assert text.count("data:image/png") == 6 and text.count("data:image/jpeg") == 6
+    assert text.count("data:image/png") == 9 and text.count("data:image/jpeg") == 3, "each is stored once"
 
 
 def test_the_page_is_the_only_file_of_its_artifact(artifacts, tmp_path):
-    _, output = run(artifacts, tmp_path, best=0, worst=0)
+    _, output = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert [file.name for file in output.iterdir()] == ["report.html"]
 
 
 def test_the_dashboard_gets_figures_a_matrix_and_a_summary(artifacts, tmp_path):
-    outputs = made(tmp_path, artifacts, best=0, worst=0)
+    outputs = made(tmp_path, artifacts, best=0, worst=0, worst_of_class=0)
     metrics = outputs["metrics"][0]
     evaluation = Evaluation.model_validate_json((Path(metrics.uri) / RESULTS_FILE).read_text())
     assert metrics.get_float_custom_property("iou/roof") == evaluation.candidate.overall.iou["roof"].value
@@ -107,12 +109,12 @@ def test_the_serving_check_is_reported_where_there_was_one(artifacts, tmp_path, 
     (tmp_path / "infra_blessing").mkdir()
     (tmp_path / "infra_blessing" / RESULT_FILE).write_text(make_report().serving.model_dump_json())
     blessing = [artifact(standard_artifacts.InfraBlessing, tmp_path / "infra_blessing")]
-    text, _ = run({**artifacts, "infra_blessing": blessing}, tmp_path, best=0, worst=0)
+    text, _ = run({**artifacts, "infra_blessing": blessing}, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "11.6 ms" in text and "99.87 %" in text
 
 
 def test_without_a_serving_check_nothing_is_said_of_it(artifacts, tmp_path):
-    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "Serving check" not in text
 
 
@@ -129,7 +131,7 @@ def test_only_as_many_pictures_are_scored_as_asked(artifacts, tmp_path):
 
 def test_no_model_is_loaded_when_no_picture_is_asked_for(artifacts, tmp_path):
     artifacts["model"][0].uri = str(tmp_path / "nowhere")
-    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "No image was requested" in text
 
 
@@ -142,12 +144,12 @@ def test_a_split_without_records_is_not_passed_over(artifacts, tmp_path):
 
 def test_a_run_that_pushed_nothing_is_reported_too(artifacts, tmp_path):
     del artifacts["pushed_model"]
-    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "nothing was pushed" in text
 
 
 def test_the_configuration_and_the_code_are_named(artifacts, tmp_path):
-    text, _ = run(artifacts, tmp_path, best=0, worst=0)
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "- ground\n" in text and "c0ffee" in text
 
 
@@ -157,3 +159,24 @@ def test_the_step_is_declared_with_an_optional_push(artifacts):
     assert set(RunReport(**channels, run_config="{}", code="x").inputs) == set(channels)
     outputs = RunReport(**channels, pushed_model=pushed, run_config="{}", code="x").outputs
     assert set(outputs) == {"report", "metrics", "confusion_matrix", "summary"}
+
+
+def test_the_worst_of_each_class_are_shown_once_in_full(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=1, worst=1, worst_of_class=2)
+    section = text.split('id="worst-by-class"')[1].split("</section>")[0]
+    assert re.findall(r'<li><a href="#example-(\d)">', section) == ["5", "4", "5", "4"]
+    assert text.count("data:image/jpeg") == 3, "scenes 5, 4 and 0"
+    assert "1 of these images in full" in section
+
+
+def test_the_run_that_wrote_it_is_named(artifacts, tmp_path):
+    context = RunContext(("segpipe", "run", "a b.yaml"), [StepUsage(component="Trainer", name="Train", seconds=61.0)])
+    with run_context(context):
+        text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
+    assert "segpipe run &#39;a b.yaml&#39;" in text
+    assert "1 min 01 s" in text.split('id="steps"')[1]
+
+
+def test_outside_a_run_of_this_machine_the_configuration_is_the_way_back(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
+    assert "segpipe run run.yaml" in text and "were run by themselves" in text

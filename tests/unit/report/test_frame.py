@@ -33,12 +33,19 @@ DASHBOARD = """<!doctype html><body style="margin: 0">
   if (SANDBOX !== null) frame.setAttribute("sandbox", SANDBOX);
   window.show = (page) => { frame.srcdoc = page; };
 </script>""".replace("HEIGHT", str(HEIGHT))
-DRAWN = """(() => {
+DRAWN = """(async () => {
   const drawn = (each) => each.getBoundingClientRect().width > 0 && each.getBoundingClientRect().height > 0;
-  const images = [...document.images], charts = [...document.querySelectorAll("svg:not(.defs)")].filter(
-    (each) => each.closest("details:not([open])") === null);
+  const shown = (each) => each.closest("details:not([open])") === null && each.closest("dialog:not([open])") === null;
+  const views = [...document.querySelectorAll("svg.view use")].filter(shown);
+  const charts = [...document.querySelectorAll("svg:not(.defs, .view)")].filter(shown);
+  const decodes = async (use) => {
+    const image = new Image();
+    image.src = document.querySelector(use.getAttribute("href")).getAttribute("href");
+    return image.decode().then(() => true, () => false);
+  };
+  const decoded = await Promise.all(views.map(decodes));
   return {
-    images: images.length, absent: images.filter((each) => !each.complete || !each.naturalWidth || !drawn(each)).length,
+    images: views.length, absent: views.filter((each, n) => !decoded[n] || !drawn(each)).length,
     charts: charts.length, empty: charts.filter((each) => !drawn(each) || !each.children.length).length,
   };
 })()"""

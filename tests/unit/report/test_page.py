@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import html.parser
 import re
 
+import numpy as np
 import pytest
 
+from common.run_context import StepUsage
 from components.data_gate.result import Finding, GateReport
 from components.evaluator.results import Check, ConfidenceBin, Estimate, Verdict
 from components.example_gen.quarantine import Quarantined, Reason
-from components.report import page
+from components.report import page, shown_predictions
+from components.report.data import Provenance, ReportData, WorstOfClass
+from components.report.viewer import page_policy
 
 VOID_TAGS = {"meta", "img", "br", "link", "input", "hr"}
+UNCOUNTED = {"href", "aria-label", "id"}
+"""Attributes that may have "nan" in a name or in an image's bytes."""
+UNSHOWN = (["style"], ["script"])
 
 
 class Outline(html.parser.HTMLParser):
@@ -41,7 +50,7 @@ class Outline(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] not in UNSHOWN:
             self.text.append(data)
 
 
@@ -55,12 +64,18 @@ def test_renders_well_formed_and_finite_for_any_number_of_classes(make_report, n
     outline = Outline(text)
     assert outline.open == []
     assert not re.search(r"\b(nan|inf|None)\b", " ".join(outline.text), re.IGNORECASE)
-    assert all("nan" not in (value or "") for name, value in outline.attributes if name not in ("src", "aria-label"))
+    assert all("nan" not in (value or "") for name, value in outline.attributes if name not in UNCOUNTED)
 
 
-def test_loads_nothing_and_runs_nothing(make_report):
-    outline = Outline(page.render(make_report()))
-    assert not {"script", "link", "iframe", "object", "embed"} & set(outline.tags)
+def test_loads_nothing_and_runs_its_own_script_alone(make_report):
+    text = page.render(make_report())
+    outline = Outline(text)
+    assert not {"link", "iframe", "object", "embed"} & set(outline.tags)
+    assert outline.tags.count("script") == 1
+    script = text.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policies = [value for name, value in outline.attributes if name == "content" and "default-src" in (value or "")]
+    assert policies == [page_policy()] and f"script-src 'sha256-{digest}'" in page_policy()
     for name, value in outline.attributes:
         assert not name.startswith("on")
         if name in ("src", "href"):
@@ -81,11 +96,13 @@ def test_every_text_of_the_data_is_escaped(make_report):
         gate=GateReport(passed=False, findings=(Finding(check="size", feature=hostile, passed=False, detail=hostile),)),
         worst=(dataclasses.replace(data.worst[0], id=hostile, slices={hostile: hostile}),),
         config=hostile,
+        steps=(StepUsage(component=hostile, name=hostile, seconds=1.0, megabytes=2.0),),
+        provenance=Provenance(hostile, hostile, 1),
         software={hostile: hostile},
     )
     text = page.render(data)
     outline = Outline(text)
-    assert "<script" not in text and "<img src=x" not in text
+    assert text.count("<script") == 1 and "<img src=x" not in text
     assert not any(name == "onerror" for name, _ in outline.attributes)
     assert hostile in "".join(outline.text)
 
@@ -249,3 +266,73 @@ def test_calibration_has_its_diagram_and_its_figures(make_report):
     assert "Calibration" in section and "all pixels" in section and "0.034" in section
     assert section.count('class="curves reliability"') == 2 and "accuracy 0.800" in section
     assert "Boundaries and objects" not in section and "Calibration" not in page.render(data)
+
+
+def test_each_image_is_stored_once_and_shown_by_reference(make_report):
+    data = make_report()
+    example = data.worst[0]
+    text = page.render(dataclasses.replace(data, worst_by_class=(WorstOfClass(1, ((example, 0.25),)),)))
+    assert text.count(example.image) == text.count(example.truth) == text.count(example.errors) == 1
+    references = re.findall(r'<use href="#([a-z]+-\d+)"', text)
+    assert {"image-0", "truth-0", "prediction-0", "errors-0"} == set(references)
+    stored = re.findall(r'<image id="([a-z]+-\d+)"', text)
+    assert sorted(stored) == sorted(set(references))
+    assert "0.25 <small>IoU</small>" in text
+
+
+def test_as_many_images_as_a_report_has_stay_under_five_megabytes(make_report, png):
+    most = 60
+    noise = png(np.random.default_rng(0).integers(0, 255, (640, 640, 3)))
+    mask_HW = np.random.default_rng(1).integers(0, 2, (640, 640))
+    mask = png(mask_HW)
+    scored = shown_predictions.Scored(0, 0.5, False, np.ones((2, 2), np.int64))
+    one = shown_predictions.draw("a", {}, scored, noise, mask, mask, 512, 4_000_000 // most)
+    assert one.shown_width > 100
+    worst = tuple(dataclasses.replace(one, number=number) for number in range(most))
+    size = len(page.render(make_report(names(59), worst=worst)).encode())
+    assert 1_500_000 < size <= 5_000_000
+
+
+def test_what_a_confusion_costs_is_told(make_report):
+    section = page.render(make_report(names(3))).split('id="confusion"')[1].split("</section>")[0]
+    assert "What the confusions cost" in section and "Mean IoU lost" in section
+    many = page.render(make_report(names(13))).split('id="confusion"')[1].split("</section>")[0]
+    assert "the 10 costliest of 132 pairs" in many
+
+
+def test_classes_and_slices_without_a_test_image_are_named_at_the_top(make_report):
+    data = make_report()
+    head = page.render(data).split("<nav")[0]
+    assert "No test image has light: day." in head
+    evaluation = data.evaluation.model_copy(update={"classes_without_pixels": ("roof",)})
+    head = page.render(dataclasses.replace(data, evaluation=evaluation)).split("<nav")[0]
+    assert "No test pixel of: roof." in head
+    warned = evaluation.verdict.model_copy(update={"warnings": ("No test pixel of: roof. The means go over 1.",)})
+    evaluation = evaluation.model_copy(update={"verdict": warned})
+    head = page.render(dataclasses.replace(data, evaluation=evaluation)).split("<nav")[0]
+    assert head.count("No test pixel of: roof") == 1
+
+
+def test_each_slice_has_bars_of_its_classes(make_report):
+    section = page.render(make_report()).split('id="slices"')[1].split("</section>")[0]
+    assert "IoU of each class by light" in section and section.count('class="strip bar"') == 4
+
+
+def in_run(data: ReportData) -> ReportData:
+    steps = (
+        StepUsage(component="Trainer", name="Train", seconds=428.0, megabytes=1834.2),
+        StepUsage(component="Pusher", name="Push", seconds=0.2, cached=True),
+    )
+    return dataclasses.replace(data, steps=steps, provenance=Provenance("segpipe run a.yaml", "c0ffee", 7))
+
+
+def test_steps_have_their_time_and_memory(make_report):
+    section = page.render(in_run(make_report())).split('id="steps"')[1].split("</section>")[0]
+    assert "7 min 08 s" in section and "1.8\u202fGB" in section and "cached" in section
+    assert "were run by themselves" in page.render(make_report())
+
+
+def test_the_command_that_makes_the_run_again_can_be_copied(make_report):
+    section = page.render(in_run(make_report())).split('id="provenance"')[1].split("</section>")[0]
+    assert '<code id="command">segpipe run a.yaml</code>' in section and 'data-copy="command"' in section
+    assert "c0ffee" in section and "Seed" in section and "0123456789abcdef" in section

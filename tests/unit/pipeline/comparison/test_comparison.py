@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html.parser
 import io
 from pathlib import Path
@@ -14,11 +15,12 @@ from PIL import Image
 
 from common.errors import UserError
 from common.records import IMAGE_ENCODED, IMAGE_ID, MASK_ENCODED
+from components.evaluator.results import Estimate
 from components.trainer.history import Epoch, TrainingHistory
 from pipeline.comparison.comparison import Comparison, compare
 from pipeline.comparison.page import comparison_page
-from pipeline.comparison.paired import OVERALL
-from pipeline.comparison.side import RunResults, Side
+from pipeline.comparison.recorded import recorded_figures
+from pipeline.comparison.side import OVERALL, RunResults, Side, VersionRecord
 from tests.support.histories import training_history
 from tests.support.serving import CLASS_NAMES, export_tiny, picture
 
@@ -116,7 +118,6 @@ def test_the_curves_of_both_trainings_are_in_one_chart(found: Comparison) -> Non
 @pytest.mark.parametrize(
     ("a", "b", "sentence"),
     [
-        (side("version 1", "m"), side("version 2", "m"), "both sides are versions"),
         (
             side("a", "m", data={"classes": ["x", "y"]}),
             side("b", "m", RunResults(Path("r"), (history(0.1),))),
@@ -127,3 +128,33 @@ def test_the_curves_of_both_trainings_are_in_one_chart(found: Comparison) -> Non
 def test_what_cannot_be_compared_is_said(a: Side, b: Side, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         compare(a, b, images=1, shown=1, report=lambda _: None)
+
+
+def version(label: str, iou: float, **config: Any) -> Side:
+    figures = {
+        ("mean_iou", OVERALL): Estimate(value=iou, low=iou - 0.1, high=iou + 0.1),
+        ("mean_iou", "light=night"): Estimate(value=iou - 0.2),
+        (f"iou/{HOSTILE}", OVERALL): Estimate(value=iou),
+    }
+    record = VersionRecord(figures, (Path("/a workspace"),))
+    return dataclasses.replace(side(label, "m", **config), version=record)
+
+
+def test_versions_whose_images_are_gone_are_compared_by_what_the_registry_holds() -> None:
+    found = compare(version("version 1", 0.5), version("version 2", 0.75, seed=2), 1, 1, report=lambda _: None)
+    assert found.judged == 0 and not found.images and not found.metrics[OVERALL]
+    assert [setting.key for setting in found.settings] == ["seed"]
+    first = found.recorded[0]
+    assert (first.metric, first.place, first.change, first.a.low) == ("mean_iou", OVERALL, 0.25, 0.4)
+    text = comparison_page(found)
+    assert "were not run again" in text and "/a workspace" in text and "made from the same data" in text
+    assert "+0.250" in text and "light=night" in text and "<img" not in text
+
+
+def test_a_figure_that_one_version_lacks_has_no_change() -> None:
+    other = version("version 2", 0.75)
+    assert other.version is not None
+    fewer = {key: value for key, value in other.version.figures.items() if key[0] == "mean_iou"}
+    lacking = dataclasses.replace(other, version=VersionRecord(fewer, ()))
+    last = recorded_figures(version("version 1", 0.5), lacking)[1]
+    assert (last.metric, last.b.value, last.change) == (f"iou/{HOSTILE}", None, None)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from components.evaluator.counts import confusion_counts, named_metrics
-from pipeline.comparison.paired import OVERALL, Difference, JudgedImage, accuracy, differences, most_different
+from pipeline.comparison.paired import Difference, JudgedImage, accuracy, differences, most_different
+from pipeline.comparison.side import OVERALL
 
 CLASSES = ("ground", "roof")
 

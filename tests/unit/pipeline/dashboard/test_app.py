@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from components.report.viewer import script_source
 from registry.store import Registry
 from tests.support.dashboard import HostedDashboard
 from tests.support.made_up_workspace import EVIL, GATE, MadeUp
@@ -72,7 +73,8 @@ def test_a_senseless_address_is_taken_for_the_default(pages: HostedDashboard, qu
 
 def test_a_run_shows_steps_results_log_and_commands(pages: HostedDashboard, kept: MadeUp) -> None:
     text = pages.text(f"{BASE}/runs/{kept.better}")
-    for told in ("Compute statistics", "7 min 08 s", "artifacts/Trainer/model/", "the last line", "40 images scored"):
+    figures = ("Compute statistics", "7 min 08 s", "1.8\u202fGB")
+    for told in (*figures, "artifacts/Trainer/model/", "the last line", "40 images scored"):
         assert told in text, told
     assert "segpipe tensorboard &#39;a b.yaml&#39; --set seed=2" in text
 
@@ -85,8 +87,9 @@ def test_a_run_that_the_gate_stopped_says_why(pages: HostedDashboard, kept: Made
 def test_the_report_has_a_policy_and_an_origin_of_its_own(pages: HostedDashboard, kept: MadeUp) -> None:
     answer = pages.get(f"{BASE}/runs/{kept.better}/report")
     assert "<h1>nuclei</h1>" in answer.text
-    assert answer.headers["Content-Security-Policy"].startswith("sandbox")
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox") and "allow-same-origin" not in policy
+    assert f"script-src {script_source()};" in policy and "default-src 'none'" in policy
 
 
 def test_the_card_and_the_log_are_shown(pages: HostedDashboard, kept: MadeUp) -> None:

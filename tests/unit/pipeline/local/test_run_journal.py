@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import UserError
 from common.interruption import Interruption
+from common.run_context import StepUsage
 from pipeline.local.run_journal import JOURNALS, Node, Origin, RunJournal, began_of_key, journal_of_run, run_key
 
 
@@ -38,7 +39,11 @@ def test_it_has_the_plan_while_the_run_goes_and_its_end_afterwards(tmp_path: Pat
             ("StatisticsGen", ("ImageMaskExampleGen",)),
         ]
         assert (going.name, going.log, going.command, going.outcome) == ("tiny", "run-1.log", ("segpipe", "run"), None)
+        used = StepUsage(component="ImageMaskExampleGen", name="Ingest", seconds=2.5, megabytes=310.0)
+        journal.used(used)
+        assert read(tmp_path).usage == (used,)
     done = read(tmp_path)
+    assert done.usage == (used,)
     assert done.outcome == "succeeded" and done.ended is not None and done.steps == going.steps
 
 

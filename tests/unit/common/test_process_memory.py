@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from components.serving_check.memory import PEAK, RESIDENT, megabytes
+from common.process_memory import PEAK, RESIDENT, megabytes
 
 HELD = "import sys; held = bytearray(100_000_000); print(); sys.stdin.read()"
 

@@ -27,7 +27,7 @@ def test_the_clothing_configuration_has_59_classes() -> None:
 
 def test_what_is_not_said_has_a_default(minimal: Path) -> None:
     config = load_config(minimal)
-    assert config.trainer.model == UNet(width=64, depth=4)
+    assert config.trainer.model == UNet(width=16, depth=4)
     assert config.registry_uri == str(config.workspace_dir / "registry")
     assert config.workspace_dir.parts[-2:] == ("runs", "tiny")
 

@@ -93,7 +93,10 @@ def test_single_pixels_of_a_class_do_not_decide() -> None:
 def test_memory_decides_size_and_batch() -> None:
     found = fingerprint(*[image(2000, 2000, 12.0)] * 99)
     sizes, batches = zip(
-        *((plan["transform.height"], plan["trainer.batch_size"]) for plan in (planned(found, gb) for gb in (0.25, 2, 80))),
+        *(
+            (plan["transform.height"], plan["trainer.batch_size"])
+            for plan in (planned(found, gb) for gb in (0.25, 2, 80))
+        ),
         strict=True,
     )
     assert sizes[0] < sizes[1] < sizes[2] == 512

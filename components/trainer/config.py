@@ -21,11 +21,7 @@ BLESSED = "blessed"
 class TrainerConfig(Settings):
     """Model, loss, optimiser and training loop."""
 
-    model: TaggedArchitecture = Field(
-        default=UNet(width=16),
-        description="The architecture. A U-Net of the paper's width, 64, computes for 16 times as long; "
-        "docs/results.md has what that is worth on a set.",
-    )
+    model: TaggedArchitecture = Field(default=UNet(), description="The architecture.")
     loss: LossTerms = Field(
         default=(CrossEntropyTerm(),),
         min_length=1,

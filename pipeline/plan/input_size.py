@@ -121,8 +121,13 @@ def _fitting(config: RunConfig, height: float, width: float, gigabytes: float, t
 def _rounded(config: RunConfig, height: float, width: float) -> tuple[int, int]:
     """Returns the nearest size that the network can halve as often as it does."""
     height, width = max(height, _SMALLEST_SIDE), max(width, _SMALLEST_SIDE)
-    multiple = 2 ** depth_at(config, height, width)
-    rows, columns = (max(1, round(side / multiple)) * multiple for side in (height, width))
+    size = _multiple(height, width, 2 ** depth_at(config, height, width))
+    # A size that is rounded up may be large enough for one halving more.
+    return _multiple(height, width, 2 ** depth_at(config, *size))
+
+
+def _multiple(height: float, width: float, of: int) -> tuple[int, int]:
+    rows, columns = (max(1, round(side / of)) * of for side in (height, width))
     return rows, columns
 
 

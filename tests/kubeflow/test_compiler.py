@@ -11,7 +11,7 @@ import yaml
 
 from common.errors import UserError
 from pipeline.config.run_config import load_config
-from pipeline.dag.steps import ENSEMBLE, FOLD_TRAINERS, run_value_parameters
+from pipeline.dag.steps import ENSEMBLE, EXPORTER, FOLD_TRAINERS, run_value_parameters
 from pipeline.kubeflow.compile.compiler import compile_pipeline
 from tests.support.compiled_pipelines import EVERYTHING, SHIPPED, documents
 
@@ -45,7 +45,7 @@ def test_what_depends_on_a_run_comes_from_the_survey() -> None:
     outputs = spec["components"]["comp-survey"]["outputDefinitions"]["parameters"]
     there = [parameter for parameter in run_value_parameters() if parameter[0].task in tasks(spec)]
     elsewhere = {step.task for step, _, _ in run_value_parameters()} - {step.task for step, _, _ in there}
-    assert elsewhere == {step.task for step in (*FOLD_TRAINERS, ENSEMBLE)}
+    assert elsewhere == {step.task for step in (*FOLD_TRAINERS, ENSEMBLE, EXPORTER)}
     for step, name, output in there:
         value = tasks(spec)[step.task]["inputs"]["parameters"][name]
         assert value == {"taskOutputParameter": {"producerTask": "survey", "outputParameterKey": output}}

@@ -20,6 +20,7 @@ from components.trainer.learning_config import FineTuning
 from components.trainer.losses.build_loss import build_loss
 from components.trainer.losses.config import CrossEntropyTerm
 from components.trainer.metrics import SegmentationMetrics
+from components.trainer.sharing import Share
 from components.trainer.training import Places, Result, train
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import PixelFormat
@@ -138,7 +139,7 @@ def test_the_optimiser_goes_on_with_its_state_even_after_two_kills(
     config = tiny_config(epochs=4, optimizer="adamw", average=0.9)
 
     def in_order(
-        files: list[str], config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat
+        files: list[str], config: TrainerConfig, transform: TransformConfig, seed: int, pixels: PixelFormat, _: Share
     ) -> tf.data.Dataset:
         """The same batches in each epoch, so that nothing but a lost state can make a difference."""
         return evaluation_dataset(files, config.batch_size, transform, pixels=pixels)

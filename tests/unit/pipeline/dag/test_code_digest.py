@@ -40,8 +40,11 @@ def edit(path: Path) -> None:
     ("edited", "concerned"),
     [
         ("components/trainer/models/unet.py", {"trainer", "hyperband-tuner", "ensemble"}),
-        # The settings of a loss stand beside its function, and the serving check reads the trainer's settings.
-        ("components/trainer/losses/dice.py", {"trainer", "hyperband-tuner", "ensemble", "serving-check"}),
+        # The settings of a loss stand beside its function; serving check and exporter read the trainer's settings.
+        (
+            "components/trainer/losses/dice.py",
+            {"trainer", "hyperband-tuner", "ensemble", "serving-check", "format-exporter"},
+        ),
         ("components/tuner/search.py", {"hyperband-tuner"}),
         ("components/schema_importer/executor.py", {"schema-importer"}),
         ("components/transform/preprocessing.py", {"transform"}),
@@ -51,7 +54,7 @@ def edit(path: Path) -> None:
         (
             "registry/store.py",
             {"data-gate", "baseline", "segmentation-evaluator", "serving-check", "registry-pusher", "run-report"}
-            | {"batch-predictor"},
+            | {"batch-predictor", "format-exporter"},
         ),
         ("common/errors.py", EVERY_STEP),
         ("components/__init__.py", EVERY_STEP),

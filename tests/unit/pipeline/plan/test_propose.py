@@ -103,6 +103,12 @@ def test_memory_decides_size_and_batch() -> None:
     assert 8 == batches[0] < batches[1] < batches[2]
 
 
+def test_a_size_that_is_rounded_up_to_one_halving_more_is_divisible_by_it() -> None:
+    plan = planned(fingerprint(*[image(30, 35, 1.0)] * 9), 1.0)
+    factor = 2 ** plan["trainer.model.depth"]
+    assert plan["transform.height"] % factor == plan["transform.width"] % factor == 0
+
+
 def test_a_batch_is_a_twentieth_of_the_pixels_and_enough_for_batch_normalisation() -> None:
     small = {"model": {"width": 8}}
     for images, batch in ((20, 8), (400, 20), (4000, 32)):

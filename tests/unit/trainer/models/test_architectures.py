@@ -160,7 +160,7 @@ def test_pictures_need_not_be_square_and_two_classes_share_a_logit(name: str) ->
 def test_a_unet_without_normalisation_has_biases_instead() -> None:
     """64…1024 with a sigmoid, as in notebooks on aerial pictures: 31,031,745 weights, all of them trained."""
     with tf.Graph().as_default():
-        model = model_of(UNet(normalise="none"), 2, 32, 32)
+        model = model_of(UNet(width=64, normalise="none"), 2, 32, 32)
     assert model.count_params() == 31_031_745
     assert not model.non_trainable_weights
     assert not [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]

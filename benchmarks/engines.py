@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.memory import PeakMemory
 from benchmarks.processes import add_side, report, run_in_turn
+from common.peak_memory import PeakMemory
+from common.process_memory import PROPORTIONAL
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from pipeline.config.run_config import RunConfig, make_config
 
@@ -128,7 +129,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from pipeline.cli.console import quiet_streams
     from pipeline.local.run import run_pipeline
 
-    memory = PeakMemory()
+    memory = PeakMemory(PROPORTIONAL)
     with tempfile.TemporaryDirectory() as workspace:
         with _engine(arguments.side), memory:
             config = _configuration(arguments, workspace)
@@ -139,7 +140,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
             seconds[PREDICTION] = _predict(arguments, config)
         loops = _loops(arguments, config) if arguments.side == "1" else {}
         pairs = _pairs(config)
-    return {"seconds": seconds, "pairs": pairs, "loops": loops, "peak": memory.megabytes}
+    return {"seconds": seconds, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
 
 
 @contextlib.contextmanager

@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.memory import PeakMemory
 from benchmarks.processes import report, run_side
+from common.peak_memory import PeakMemory
+from common.process_memory import PROPORTIONAL
 from pipeline.config.run_config import RunConfig, make_config
 
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform")
@@ -110,13 +111,13 @@ class MemoryBySteps:
     @contextlib.contextmanager
     def around(self, step: str) -> Iterator[None]:
         """Measures one step."""
-        memory, began, cpu_before = PeakMemory(), time.monotonic(), time.process_time()
+        memory, began, cpu_before = PeakMemory(PROPORTIONAL), time.monotonic(), time.process_time()
         with memory:
             yield
         self.figures[step] = {
             "seconds": time.monotonic() - began,
             "cpu_seconds": time.process_time() - cpu_before,
-            "peak_mb": memory.megabytes,
+            "peak_mb": memory.megabytes or 0.0,
         }
 
 

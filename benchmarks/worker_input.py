@@ -100,15 +100,14 @@ def _cluster(workers: int) -> list[str | None]:
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from components.trainer.input_pipeline import training_dataset
     from components.trainer.record_files import count_records
-    from components.trainer.sharing import share_of_this_worker
-    from components.trainer.strategy import choose_strategy, shared_out
+    from components.trainer.strategy import choose_strategy, share_of, shared_out
     from pipeline.config.run_config import load_config
 
     strategy = choose_strategy()
     config = load_config(arguments.config, arguments.overrides)
     files = [str(file) for file in sorted(Path(arguments.records).iterdir())]
     trainer = config.trainer.model_copy(update={"cache_bytes": _CACHES[arguments.cache]})
-    share = share_of_this_worker()
+    share = share_of(strategy)
     batches = training_dataset(files, trainer, config.transform, config.seed, share=share)
     shared = strategy.experimental_distribute_dataset(shared_out(batches, already=True))
     sum(1 for _ in shared)

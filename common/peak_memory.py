@@ -14,13 +14,15 @@ _SECONDS = 0.5
 
 
 class PeakMemory:
-    """Samples the resident memory in a thread: a context manager.
+    """Samples the memory in a thread: a context manager.
 
-    The sum over the processes counts pages that they share, as forked workers do, once for each.  What is held for
-    less than half a second may be missed.
+    Of resident memory, the sum over the processes counts pages that they share, as forked workers do, once for each.
+    What is held for less than half a second may be missed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = RESIDENT) -> None:
+        """`what` is `RESIDENT` or `PROPORTIONAL` of `common.process_memory`."""
+        self._what = what
         self.megabytes: float | None = None
         """The highest sample; `None` before the first one, and where there is no `/proc`."""
         self._ended = threading.Event()
@@ -44,4 +46,4 @@ class PeakMemory:
 
     def _sample(self) -> None:
         if Path("/proc/self/status").exists():
-            self.megabytes = max(self.megabytes or 0.0, megabytes(os.getpid(), RESIDENT))
+            self.megabytes = max(self.megabytes or 0.0, megabytes(os.getpid(), self._what))

@@ -8,10 +8,14 @@ from pathlib import Path
 
 RESIDENT = "VmRSS"
 PEAK = "VmHWM"
+PROPORTIONAL = "Pss"
 
 
 def megabytes(pid: int, what: str) -> float:
-    """`RESIDENT`, the memory held now, or `PEAK`, the most ever held, of a process and all below it."""
+    """`RESIDENT`, the memory held now, or `PEAK`, the most ever held, of a process and all below it.
+
+    `PROPORTIONAL` is the memory held now with each shared page divided among those that share it; it takes longer.
+    """
     return sum(_kilobytes(process, what) for process in _family(pid)) / 1024
 
 
@@ -23,7 +27,8 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def _kilobytes(pid: int, what: str) -> int:
-    found = re.search(rf"^{what}:\s+(\d+) kB$", _read(Path(f"/proc/{pid}/status")), re.M)
+    file = "smaps_rollup" if what == PROPORTIONAL else "status"
+    found = re.search(rf"^{what}:\s+(\d+) kB$", _read(Path(f"/proc/{pid}/{file}")), re.M)
     return int(found[1]) if found else 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -43,12 +41,3 @@ class Share(NamedTuple):
 
 
 WHOLE = Share()
-
-
-def share_of_this_worker() -> Share:
-    """Returns the share of the worker that `TF_CONFIG` names, in the order of TensorFlow's collectives: chief first."""
-    config = json.loads(os.environ.get("TF_CONFIG", "{}"))
-    cluster, task = config.get("cluster", {}), config.get("task", {})
-    before = len(cluster.get("chief", ())) if task.get("type") == "worker" else 0
-    workers = sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
-    return Share(workers, before + int(task.get("index", 0))) if workers > 1 else WHOLE

@@ -8,6 +8,7 @@ import os
 import tensorflow as tf
 
 from common.errors import UserError
+from components.trainer.sharing import WHOLE, Share
 
 
 def choose_strategy() -> tf.distribute.Strategy:
@@ -47,6 +48,15 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         return True
     first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
     return bool(resolver.task_type == first and resolver.task_id == 0)
+
+
+def share_of(strategy: tf.distribute.Strategy) -> Share:
+    """Returns the part of an epoch that this process reads, in the order of TensorFlow's collectives: chief first."""
+    resolver = strategy.cluster_resolver
+    if is_alone(strategy):
+        return WHOLE
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", ()))
+    return Share(worker_count(strategy), resolver.task_id + (chiefs if resolver.task_type == "worker" else 0))
 
 
 def all_reduce(strategy: tf.distribute.Strategy, value: float) -> float:

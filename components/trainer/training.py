@@ -36,12 +36,13 @@ from components.trainer.phases import Phase, phases, prepare
 from components.trainer.precision import computing_in, precision_here
 from components.trainer.record_files import Files, count_records
 from components.trainer.schedules import LearningRate, LowerOnPlateau
-from components.trainer.sharing import WHOLE, Share, share_of_this_worker
+from components.trainer.sharing import WHOLE, Share
 from components.trainer.strategy import (
     all_reduce,
     check_batch_size,
     choose_strategy,
     is_chief,
+    share_of,
     shared_out,
     worker_count,
 )
@@ -127,7 +128,7 @@ def train(
     """
     strategy = strategy or choose_strategy()
     check_batch_size(config.batch_size, strategy)
-    share = share_of_this_worker()
+    share = share_of(strategy)
     task = make_task(config, transform, num_classes, seed, places, class_weight_C, pixels, share)._replace(until=until)
     if few := small_batch_warning(config, config.batch_size // strategy.num_replicas_in_sync):
         progress.report(few)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from common.process_memory import PEAK, RESIDENT, megabytes
+from common.process_memory import PEAK, PROPORTIONAL, RESIDENT, megabytes
 
 HELD = "import sys; held = bytearray(100_000_000); print(); sys.stdin.read()"
 
@@ -28,3 +28,8 @@ def test_a_process_that_has_ended_holds_nothing() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert megabytes(process.pid, PEAK) == 0
+
+
+def test_proportional_memory_counts_a_shared_page_in_part() -> None:
+    resident = megabytes(os.getpid(), RESIDENT)
+    assert 0 < megabytes(os.getpid(), PROPORTIONAL) <= 1.05 * resident, "read one after the other"

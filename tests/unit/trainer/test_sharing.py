@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import tensorflow as tf
 
-from components.trainer.sharing import WHOLE, Share, share_of_this_worker
+from components.trainer.sharing import Share
 
 
 def test_the_shares_of_a_batch_are_the_batch_of_one_worker() -> None:
@@ -22,21 +20,3 @@ def test_the_size_of_a_share_is_what_it_has(count: int) -> None:
     for index in range(3):
         share = Share(3, index)
         assert share.size(count) == len(list(share.of(tf.data.Dataset.range(count))))
-
-
-def test_without_a_cluster_a_process_reads_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert share_of_this_worker() == WHOLE
-
-
-@pytest.mark.parametrize(
-    ("task", "index"),
-    [(("chief", 0), 0), (("worker", 0), 1), (("worker", 1), 2)],
-)
-def test_the_chief_comes_first(monkeypatch: pytest.MonkeyPatch, task: tuple[str, int], index: int) -> None:
-    config = {
-        "cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]},
-        "task": dict(zip(("type", "index"), task, strict=True)),
-    }
-    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert share_of_this_worker() == Share(3, index)

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from common.errors import UserError
-from components.trainer.strategy import all_reduce, check_batch_size, choose_strategy, is_chief
+from components.trainer.sharing import WHOLE, Share
+from components.trainer.strategy import all_reduce, check_batch_size, choose_strategy, is_chief, share_of
 
 
 def among(jobs: dict[str, int], job: str, index: int) -> Any:
@@ -49,6 +50,15 @@ def test_the_only_process_is_the_chief() -> None:
 def test_one_of_several_is_the_chief(jobs: dict[str, int], chief: tuple[str, int]) -> None:
     everybody = [(job, index) for job, count in jobs.items() for index in range(count)]
     assert [one for one in everybody if is_chief(among(jobs, *one))] == [chief]
+
+
+def test_without_a_cluster_a_process_reads_all() -> None:
+    assert share_of(tf.distribute.get_strategy()) == WHOLE
+
+
+@pytest.mark.parametrize(("task", "worker"), [(("chief", 0), 0), (("worker", 0), 1), (("worker", 1), 2)])
+def test_of_the_workers_that_share_an_epoch_the_chief_comes_first(task: tuple[str, int], worker: int) -> None:
+    assert share_of(among({"chief": 1, "worker": 2}, *task)) == Share(3, worker)
 
 
 def test_one_worker_agrees_with_itself() -> None:

@@ -1,12 +1,13 @@
-"""The steps that run on Beam with one worker, with two and on Flink, beside plain Python loops: pairs/s and memory.
+"""The steps that run on Beam on one core, with one worker, with two and on Flink, beside plain loops: pairs/s, memory.
 
-    python -m benchmarks.engines FOLDER [--pairs 4000] [--repeat 3] [--sides 1 2 flink]
+    python -m benchmarks.engines FOLDER [--pairs 4000] [--repeat 3] [--sides core 1 2 flink]
 
 FOLDER gets made-up pairs of 256×256: crops of scikit-learn's photographs, with a bright rectangle each.  Each run is a
 process of its own with a new workspace; the sides alternate.  Seconds are those of the steps, as `segpipe run` shows
 them, and those of `segpipe predict-batch` over the first 4000 images; imports and the start of the process that workers
-are forked from go on beside the first steps of a run and are not counted.  Side `flink` is Beam's job server, a
-JobManager and two TaskManagers of one slot each on this machine.  The loops run after side 1 on the same files, in one
+are forked from go on beside the first steps of a run and are not counted.  Side `core` is one worker that has one core;
+side `1` is one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager
+and two TaskManagers of one slot each on this machine.  The loops run after the first side on the same files, in its
 process.  Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
 """
 
@@ -34,7 +35,7 @@ from common.process_memory import PROPORTIONAL
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from pipeline.config.run_config import RunConfig, make_config
 
-SIDES = ("1", "2", "flink")
+SIDES = ("core", "1", "2", "flink")
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
 PREDICTION = "predict-batch"
 SIDE = 256
@@ -122,13 +123,15 @@ def _configuration(arguments: argparse.Namespace, workspace: str) -> RunConfig:
 
 
 def _beam(side: str) -> tuple[str, ...]:
-    return ("beam.runner=flink",) if side == "flink" else (f"beam.workers={side}",)
+    return {"flink": ("beam.runner=flink",), "2": ("beam.workers=2",)}.get(side, ("beam.workers=1",))
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from pipeline.cli.console import quiet_streams
     from pipeline.local.run import run_pipeline
 
+    if arguments.side == "core":
+        os.sched_setaffinity(0, {0})
     memory = PeakMemory(PROPORTIONAL)
     with tempfile.TemporaryDirectory() as workspace:
         with _engine(arguments.side), memory:
@@ -138,7 +141,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
             assert outcome is not None
             seconds = {step.name: step.seconds for step in outcome.steps if step.name in STEPS}
             seconds[PREDICTION] = _predict(arguments, config)
-        loops = _loops(arguments, config) if arguments.side == "1" else {}
+        loops = _loops(arguments, config) if arguments.side == arguments.sides[0] else {}
         pairs = _pairs(config)
     return {"seconds": seconds, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
 

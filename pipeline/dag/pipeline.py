@@ -13,7 +13,6 @@ from tfx import types
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
-from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2
 
@@ -33,6 +32,7 @@ from components.serving_check.component import ServingCheck
 from components.statistics import stats_options
 from components.trainer.component import FoldTrainer
 from components.trainer.config import BLESSED
+from components.transform.component import Transform
 from components.tuner.component import HyperbandTuner
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.code_digest import code_digest

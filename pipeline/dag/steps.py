@@ -66,7 +66,12 @@ DATA_GATE = StepSpec(
     run_values={keys.DRIFT_BASELINE: "drift_baseline"},
     paths=REGISTRY_PATHS,
 )
-TRANSFORM = StepSpec("Transform", "Transform", entry_points=("components.transform.preprocessing",), on_beam=True)
+TRANSFORM = StepSpec(
+    "Transform",
+    "Transform",
+    entry_points=("components.transform.executor", "components.transform.preprocessing"),
+    on_beam=True,
+)
 TUNER = StepSpec(
     "HyperbandTuner",
     "Search",

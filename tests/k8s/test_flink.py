@@ -198,7 +198,7 @@ def test_flink_computes_from_its_configuration_the_memory_that_was_tried(overlay
     """By the program with which Flink's own scripts compute the arguments of a TaskManager's JVM."""
     need_engine("flink")
     configured = dict(settings(overlay))
-    configured.setdefault("taskmanager.memory.process.size", "2g")  # The operator's, of `taskManager.resource`.
+    configured.setdefault("taskmanager.memory.process.size", "4g")  # The operator's, of `taskManager.resource`.
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(configured))
     program = "org.apache.flink.runtime.util.bash.BashJavaUtils"
     command = [find_java(), "-cp", f"{FLINK_JARS.cache_folder()}/jars/*", program, "GET_TM_RESOURCE_PARAMS"]

@@ -9,7 +9,7 @@ import yaml
 MEGABYTES = {
     "taskmanager.memory.framework.heap.size": 128,
     "taskmanager.memory.framework.off-heap.size": 128,
-    "taskmanager.memory.task.heap.size": 384,
+    "taskmanager.memory.task.heap.size": 1920,
     "taskmanager.memory.task.off-heap.size": 64,
     "taskmanager.memory.network.min": 256,
     "taskmanager.memory.network.max": 256,
@@ -20,9 +20,13 @@ MEGABYTES = {
 }
 """Each must be given, because Flink's own scripts, which compute them, are not used."""
 
-TASK_MANAGER_MEMORY = ["-Xmx512m", "-XX:MaxDirectMemorySize=768m"]
-"""Of the JVM: heap of framework and task; direct memory of both, of the network, and of gRPC."""
+TASK_MANAGER_MEMORY = ["-Xmx2048m", "-XX:MaxDirectMemorySize=768m"]
+"""Of the JVM: heap of framework and task; direct memory of both, of the network, and of gRPC.
 
+What Python returns while it computes a part of a job waits on the heap, up to 100 messages (`BeamFnDataInboundObserver`
+of Beam 2.62.0) of 10 MB or more (`_DEFAULT_SIZE_FLUSH_THRESHOLD` of its Python SDK): with 512 MB, Transform of 4000
+images of 128² ended in an OutOfMemoryError.
+"""
 
 RESTARTS = {
     "restart-strategy.type": "exponential-delay",

@@ -22,7 +22,7 @@ import tf_keras as keras
 
 from common import records
 from common.compatibility import skip_autograph_for_keras
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.grid import tile_starts
 from components.trainer.inference.model import ServedModel

@@ -26,7 +26,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from common import records
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.model import ServedModel

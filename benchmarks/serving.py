@@ -38,7 +38,7 @@ from aiohttp import web
 
 from benchmarks.inference import picture, transform_layer
 from common.compatibility import skip_autograph_for_keras
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from common.settings import Settings
-from components.trainer.architectures import TaggedArchitecture, UNet
+from components.trainer.architectures import DEFAULT_ARCHITECTURE, TaggedArchitecture
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.learning_config import Adam, Cosine, FineTuning, Optimizer, Precision, Schedule
@@ -21,7 +21,12 @@ BLESSED = "blessed"
 class TrainerConfig(Settings):
     """Model, loss, optimiser and training loop."""
 
-    model: TaggedArchitecture = Field(default=UNet(), description="The architecture.")
+    model: TaggedArchitecture = Field(
+        default=DEFAULT_ARCHITECTURE,
+        description="The architecture. Default: `encoder_unet` on a MobileNet of width 0.75 with ImageNet's weights, "
+        "which Keras downloads once (5 MB). A section without `type` is a `unet`, from random weights; one whose "
+        "`encoder` has no `name` changes the default.",
+    )
     loss: LossTerms = Field(
         default=(CrossEntropyTerm(),),
         min_length=1,

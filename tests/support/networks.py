@@ -6,7 +6,8 @@ from typing import Any
 
 import tf_keras as keras
 
-from components.trainer.config import TrainerConfig, UNet
+from components.trainer.architectures import UNet
+from components.trainer.config import TrainerConfig
 from components.trainer.learning_config import FineTuning
 from tests.support.transformed import NUM_CLASSES
 

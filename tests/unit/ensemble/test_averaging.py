@@ -14,7 +14,8 @@ import tf_keras as keras
 from common.errors import UserError
 from common.signatures import EXTRA_ASSETS
 from components.ensemble.averaging import MemberSettings, average
-from components.trainer.config import TrainerConfig, UNet
+from components.trainer.architectures import UNet
+from components.trainer.config import TrainerConfig
 from components.trainer.ensemble_file import write_members
 from components.trainer.inference.model import ServedModel
 from components.trainer.input_pipeline import read_constants

@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from common.compatibility import skip_autograph_for_keras
 from common.signatures import SIGNATURES
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.export import export
 from components.trainer.inference.config import InferenceConfig
 from components.trainer.inference.model import ServedModel

@@ -46,7 +46,7 @@ def test_each_architecture_has_its_width(model: Architecture, wide: Architecture
 
 def test_a_width_that_the_architecture_does_not_take_is_refused() -> None:
     with pytest.raises(ValidationError):
-        with_hyperparameters(TrainerConfig(), {"width": 0})
+        with_hyperparameters(TrainerConfig(model=UNet()), {"width": 0})
 
 
 def test_a_strength_is_put_into_the_augmentation() -> None:

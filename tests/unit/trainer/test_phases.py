@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from common.errors import UserError
-from components.trainer.config import UNet
+from components.trainer.architectures import UNet
 from components.trainer.learning_config import FineTuning
 from components.trainer.models import build_model, encoder_of
 from components.trainer.phases import Phase, phases, prepare

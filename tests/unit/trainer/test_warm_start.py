@@ -12,8 +12,8 @@ import tensorflow_transform as tft
 import tf_keras as keras
 
 from common.errors import UserError
+from components.trainer.architectures import UNet
 from components.trainer.class_list import write_class_list
-from components.trainer.config import UNet
 from components.trainer.export import export
 from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model

@@ -18,6 +18,7 @@ data:
   classes: [background, thing]
 """
 SEARCH = "tuner={learning_rate: [0.001, 0.1]}"
+UNET = "trainer.model={type: unet}"
 ON_AN_ENCODER = "trainer.model={type: encoder_unet, encoder: {name: mobilenet, weights: none}}"
 
 
@@ -54,7 +55,7 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
 
 
 def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
-    config = load_config(minimal, [SEARCH, "tuner.max_epochs=5", "trainer.epochs=40"])
+    config = load_config(minimal, [SEARCH, UNET, "tuner.max_epochs=5", "trainer.epochs=40"])
     assert config.tuner
     trial = config.tuner.trial(config.trainer, {"learning_rate": 0.05, "loss": json.dumps(["dice"]), "width": 8})
     assert (trial.epochs, trial.learning_rate, trial.loss, trial.model.width) == (5, 0.05, (DiceTerm(),), 8)
@@ -73,7 +74,7 @@ def test_a_trial_has_the_epochs_of_the_longest_trials(minimal: Path) -> None:
             "tuner.losses[1]: unknown type 'dise'; the types are cross_entropy, focal, dice",
         ),
         (
-            ["tuner.widths=[8, 1024]"],
+            [UNET, "tuner.widths=[8, 1024]"],
             "tuner.widths does not fit trainer.model.width: must be a whole number from 1 to 512, not 1024",
         ),
         (

@@ -159,8 +159,8 @@ MISTAKES = {
     ),
     "a size that cannot be halved so often": (
         ("height: 64", "height: 100"),
-        "roofs.yaml, line 5: transform.height and width (100×64) must be divisible by 16, as trainer.model.type unet "
-        "halves them 4 times",
+        "roofs.yaml, line 5: transform.height and width (100×64) must be divisible by 32, as trainer.model.type "
+        "encoder_unet halves them 5 times",
     ),
     "a class that is not there": (
         ("iou/roof", "iou/rooof"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from components.trainer.architectures import UNet
+from components.trainer.architectures import DEFAULT_ARCHITECTURE, UNet
 from pipeline.config.run_config import RunConfig, load_config
 
 CONFIGS = Path("pipeline/configs")
@@ -27,7 +27,8 @@ def test_the_clothing_configuration_has_59_classes() -> None:
 
 def test_what_is_not_said_has_a_default(minimal: Path) -> None:
     config = load_config(minimal)
-    assert config.trainer.model == UNet(width=16, depth=4)
+    assert config.trainer.model == DEFAULT_ARCHITECTURE
+    assert config.transform.normalize == "none"
     assert config.registry_uri == str(config.workspace_dir / "registry")
     assert config.workspace_dir.parts[-2:] == ("runs", "tiny")
 
@@ -84,7 +85,7 @@ def test_what_is_not_said_has_a_default(minimal: Path) -> None:
             "trainer={model: {type: deeplabv3plus, encoder: {name: vgg16}}, batch_size: 1}",
             "trainer.batch_size 1 leaves batch normalisation a single value of each channel",
         ),
-        ("transform.height=100", "must be divisible by 16"),
+        ("transform.height=100", "must be divisible by 32"),
         ("transform.values={type: percentile}", "transform.values needs data.bands"),
         ("transform.values={type: fixed, low: 3, high: 2}", "low (3) must be below high (2)"),
         ("data.bands={names: [a], depth: float32}", "transform.values must be of type fixed or percentile"),
@@ -154,7 +155,7 @@ def test_what_the_encoder_decides_travels_with_the_configuration(minimal: Path) 
 
 
 def test_without_an_encoder_the_model_scales_by_the_channels(minimal: Path) -> None:
-    assert load_config(minimal).transform.normalize == "channel"
+    assert load_config(minimal, ["trainer.model={type: unet}"]).transform.normalize == "channel"
 
 
 def test_a_model_without_a_type_is_a_unet(minimal: Path) -> None:

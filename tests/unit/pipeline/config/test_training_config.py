@@ -50,10 +50,13 @@ def test_what_is_written_is_read_again(minimal: Path) -> None:
         (["trainer.warm_up_epochs=20"], "warm_up_epochs must be fewer than the 20 epochs"),
         (["trainer.fine_tuning={from_epoch: 21}"], "fine_tuning.from_epoch (21) is beyond the 20 epochs"),
         (
-            ["trainer.fine_tuning={from_epoch: 5}"],
+            ["trainer.model={type: unet}", "trainer.fine_tuning={from_epoch: 5}"],
             "fine_tuning needs an architecture with an encoder, but unet has none",
         ),
-        (["trainer.fine_tuning={from_epoch: null}"], "fine_tuning needs an architecture with an encoder"),
+        (
+            ["trainer.model={type: unet}", "trainer.fine_tuning={from_epoch: null}"],
+            "fine_tuning needs an architecture with an encoder",
+        ),
         (
             ["trainer.fine_tuning={from_epoch: 1}"],
             "trainer.fine_tuning.from_epoch: must be a whole number of at least 2, not 1",

@@ -20,6 +20,7 @@ from pipeline.plan.patch_text import patch_text
 from pipeline.plan.propose import propose
 
 CLASSES = ("background", "thing")
+UNET = {"model": {"type": "unet"}}
 
 
 def image(
@@ -95,7 +96,7 @@ def test_memory_decides_size_and_batch() -> None:
     sizes, batches = zip(
         *(
             (plan["transform.height"], plan["trainer.batch_size"])
-            for plan in (planned(found, gb) for gb in (0.25, 2, 80))
+            for plan in (planned(found, gb, trainer=UNET) for gb in (0.25, 2, 80))
         ),
         strict=True,
     )
@@ -104,7 +105,7 @@ def test_memory_decides_size_and_batch() -> None:
 
 
 def test_a_size_that_is_rounded_up_to_one_halving_more_is_divisible_by_it() -> None:
-    plan = planned(fingerprint(*[image(30, 35, 1.0)] * 9), 1.0)
+    plan = planned(fingerprint(*[image(30, 35, 1.0)] * 9), 1.0, trainer=UNET)
     factor = 2 ** plan["trainer.model.depth"]
     assert plan["transform.height"] % factor == plan["transform.width"] % factor == 0
 
@@ -118,8 +119,9 @@ def test_a_batch_is_a_twentieth_of_the_pixels_and_enough_for_batch_normalisation
 def test_different_exposures_need_each_images_own_statistics() -> None:
     found = fingerprint(*[image(brightness=0.05)] * 5, *[image(brightness=0.9)] * 5)
     assert planned(found)["transform.normalize"] == "picture"
-    assert planned(found, transform={"aspect": "letterbox"})["transform.normalize"] == "channel"
-    assert planned(fingerprint(*[image()] * 5))["transform.normalize"] == "channel"
+    letterbox = {"aspect": "letterbox"}
+    assert planned(found, trainer=UNET, transform=letterbox)["transform.normalize"] == "channel"
+    assert planned(fingerprint(*[image()] * 5), trainer=UNET)["transform.normalize"] == "channel"
     encoder = {"model": {"type": "encoder_unet", "encoder": {"name": "mobilenet_v2", "weights": "none"}}}
     assert planned(fingerprint(*[image()] * 5), trainer=encoder)["transform.normalize"] == "none"
 

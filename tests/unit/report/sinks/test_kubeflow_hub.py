@@ -43,7 +43,7 @@ def sink(address: str, request: pytest.FixtureRequest) -> KubeflowHubSink:
 
 def entities(address: str, collection: str) -> list[Json]:
     with urllib.request.urlopen(f"{address}{API}{collection}?pageSize=1000", timeout=30) as answer:
-        return list(json.load(answer)["items"])
+        return sorted(json.load(answer)["items"], key=lambda entity: int(entity["id"]))
 
 
 def models(sink: KubeflowHubSink) -> list[Json]:

@@ -127,7 +127,7 @@ def render(workspace: Path) -> None:
 
     from common.run_context import RunContext, run_context
     from components import component_keys as keys
-    from components.artifacts import ConfusionMatrix, Metrics, Report, Summary
+    from components.artifacts import ConfusionMatrix, Lineage, Metrics, Report, Summary
     from components.report.executor import Executor
     from pipeline.local.finished_run import newest_finished_run
     from pipeline.local.run_journal import JOURNALS, RunJournal
@@ -144,6 +144,7 @@ def render(workspace: Path) -> None:
         keys.METRICS: Metrics,
         keys.CONFUSION_MATRIX: ConfusionMatrix,
         keys.SUMMARY: Summary,
+        keys.LINEAGE: Lineage,
     }
     outputs = {}
     for key, kind in kinds.items():

@@ -77,10 +77,9 @@ def diff(a: str, b: str, registry: str | None, root: str | None, images: int, sh
         from pipeline.comparison.page import comparison_page
 
         with console.status("comparing") as status:
-            sides = [
-                _side(name, registry, root, Path(folder, label), status.update) for label, name in (("a", a), ("b", b))
-            ]
-            found = compare(*sides, images, shown, status.update)
+            first = _side(a, registry, root, Path(folder, "a"), status.update)
+            second = _side(b, registry, root, Path(folder, "b"), status.update)
+            found = compare(first, second, images, shown, status.update)
         with errors_name_the_file(out):
             out.write_text(comparison_page(found), "utf-8")
         _print(console, found)

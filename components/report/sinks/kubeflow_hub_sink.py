@@ -43,53 +43,56 @@ def send_to_kubeflow_hub(sink: KubeflowHubSink, data: ReportData) -> str:
         return "Kubeflow Hub: nothing to register, because no version was pushed"
     name = sink.registered_model or data.name
     client = HubClient(sink.server, _token(sink), sink.ca_file, sink.timeout_seconds)
-    model = _put_model(client, name, push)
+    model, is_new_model = client.find_or_create("/registered_models", _model(name, push))
+    if not is_new_model:
+        _check_registry(f"the model {name}", model, push, is_by_hand_refused=False)
     properties, dropped = _version_properties(data, push)
-    body = {"name": str(push.version), "description": data.evaluation.verdict.note, "customProperties": properties}
-    version, created = _put_version(client, model, push, body)
+    version, created = client.find_or_create(
+        f"/registered_models/{model['id']}/versions",
+        {
+            "name": str(push.version),
+            "registeredModelId": model["id"],
+            "description": data.evaluation.verdict.note,
+            "customProperties": properties,
+        },
+    )
+    if not created:
+        _check_registry(f"version {push.version} of {name}", version, push, is_by_hand_refused=True)
+        _replace_properties(client, f"/model_versions/{version['id']}", version, properties)
     _put_artifact(client, version, push)
+    if not is_new_model:
+        _replace_properties(client, f"/registered_models/{model['id']}", model, _model_properties(push))
     told = f"Kubeflow Hub: version {push.version} of {name} {'registered' if created else 'updated'} at {sink.server}"
     return told + (f"; {dropped} names are too long for it and were left out" if dropped else "")
 
 
-def _put_model(client: HubClient, name: str, push: PushResult) -> Json:
-    """Returns the registered model, with the version that is served among its properties."""
-    properties = {} if push.served is None else {_SERVED: _text(str(push.served))}
-    body = {
+def _model(name: str, push: PushResult) -> Json:
+    return {
         "name": name,
         "description": "Segmentation model of a pipeline of segpipe.",
         "tasks": ["image-segmentation"],
         "libraryName": "tensorflow",
-        "customProperties": properties,
+        "customProperties": _model_properties(push),
     }
-    model, created = client.find_or_create("/registered_models", body)
-    if not created:
-        _replace_properties(client, f"/registered_models/{model['id']}", model, properties)
-    return model
 
 
-def _put_version(client: HubClient, model: Json, push: PushResult, body: Json) -> tuple[Json, bool]:
-    """Returns the version, and whether it was created; one that is there gets the new properties."""
-    collection = f"/registered_models/{model['id']}/versions"
-    version, created = client.find_or_create(collection, {**body, "registeredModelId": model["id"]})
-    if not created:
-        _check_registry(model["name"], version, push)
-        _replace_properties(client, f"/model_versions/{version['id']}", version, body["customProperties"])
-    return version, created
+def _model_properties(push: PushResult) -> dict[str, Json]:
+    """Returns the registry and the version that is served, if there is one."""
+    served = {} if push.served is None else {_SERVED: _text(str(push.served))}
+    return {_REGISTRY: _text(push.registry), **served}
 
 
-def _check_registry(model: str, version: Json, push: PushResult) -> None:
-    """Checks that a version there is the one of our registry.
+def _check_registry(what: str, entity: Json, push: PushResult, is_by_hand_refused: bool) -> None:
+    """Checks that a model or version there is of our registry, so that two registries never mix their versions.
 
     Raises:
-        HubError: it is not.
+        HubError: it is of another one, or was made by hand where that is refused.
     """
-    origin = version.get("customProperties", {}).get(_REGISTRY, {}).get("string_value")
-    if origin != push.registry:
-        whose = f"is from the registry {origin}" if origin else "is not from segpipe"
-        raise HubError(
-            f"version {push.version} of {model} there {whose}; set sinks.kubeflow_hub.registered_model to another name"
-        )
+    origin = entity.get("customProperties", {}).get(_REGISTRY, {}).get("string_value")
+    if origin == push.registry or (origin is None and not is_by_hand_refused):
+        return
+    whose = f"is of the registry {origin}" if origin else "was made by hand"
+    raise HubError(f"{what} there {whose}; set sinks.kubeflow_hub.registered_model to another name")
 
 
 def _put_artifact(client: HubClient, version: Json, push: PushResult) -> None:

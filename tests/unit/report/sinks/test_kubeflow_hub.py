@@ -134,21 +134,27 @@ def test_the_next_version_is_beside_the_first_and_the_model_names_the_one_that_i
     assert value(model, "segpipe.served") == "12"
 
 
-def test_the_same_number_from_another_registry_is_refused(sink: KubeflowHubSink, make_report: Any) -> None:
+def test_a_model_of_another_registry_is_not_touched(sink: KubeflowHubSink, make_report: Any) -> None:
     send_to_kubeflow_hub(sink, make_report(push=pushed(1)))
-    with pytest.raises(HubError, match=r"version 1 of .* is from the registry s3://models/footprints; set sinks"):
-        send_to_kubeflow_hub(sink, make_report(push=pushed(1, registry="s3://models/other")))
-    [version] = versions(sink)
-    assert value(version, "segpipe.registry") == "s3://models/footprints"
+    with pytest.raises(HubError, match=r"the model .* there is of the registry s3://models/footprints; set sinks"):
+        send_to_kubeflow_hub(sink, make_report(push=pushed(2, registry="s3://models/other")))
+    [model], [version] = models(sink), versions(sink)
+    assert (version["name"], value(model, "segpipe.served")) == ("1", "1")
 
 
-def test_a_version_that_somebody_made_by_hand_is_not_touched(sink: KubeflowHubSink, make_report: Any) -> None:
+def test_a_model_that_somebody_made_by_hand_is_taken_and_a_version_is_not(
+    sink: KubeflowHubSink, make_report: Any
+) -> None:
     client = HubClient(sink.server)
-    model, _ = client.find_or_create("/registered_models", {"name": sink.registered_model})
-    body = {"name": "1", "registeredModelId": model["id"]}
-    client.find_or_create(f"/registered_models/{model['id']}/versions", body)
-    with pytest.raises(HubError, match="is not from segpipe"):
+    made, _ = client.find_or_create("/registered_models", {"name": sink.registered_model, "description": "Ours."})
+    body = {"name": "1", "registeredModelId": made["id"]}
+    client.find_or_create(f"/registered_models/{made['id']}/versions", body)
+    with pytest.raises(HubError, match=r"version 1 of .* there was made by hand; set sinks"):
         send_to_kubeflow_hub(sink, make_report(push=pushed(1)))
+    send_to_kubeflow_hub(sink, make_report(push=pushed(2)))
+    [model] = models(sink)
+    assert (model["description"], value(model, "segpipe.served")) == ("Ours.", "2")
+    assert [version["name"] for version in versions(sink)] == ["1", "2"]
 
 
 def test_names_that_a_search_takes_for_one_another_are_kept_apart(address: str, make_report: Any) -> None:

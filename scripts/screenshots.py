@@ -4,7 +4,8 @@
     python scripts/screenshots.py run runs/sample --kinds report --alone 860x1072 --out docs/images
     python scripts/screenshots.py page diff.html --name diff-sample --out docs/images
 
-Each picture shows a page on a desktop and on a phone, in light and dark, or with `--alone` one light view, in at most 150 kB.  With `--render` the
+Each picture shows a page on a desktop and on a phone, in light and dark, or with `--alone` one light view, in at most
+150 kB.  With `--render` the
 report of the newest finished run is written again by this version of the code.  Pages that show other people's images
 (`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of the tests.
 """

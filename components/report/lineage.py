@@ -18,8 +18,8 @@ class Lineage(Settings):
 
     config: dict[str, Any] = Field(description="The whole configuration.")
     artifacts: dict[str, str] = Field(
-        description="Key of the report's input (`component_keys`) → its folder, relative to the folder of this file; it "
-        "may belong to an earlier run, if a step's result was cached."
+        description="Key of the report's input (`component_keys`) → its folder, relative to the folder of this file; "
+        "it may belong to an earlier run, if a step's result was cached."
     )
 
 

@@ -103,8 +103,8 @@ def _side(name: str, registry: str | None, root: str | None, folder: Path, repor
     if root:
         return kubeflow_side(find_run(root, name), folder, report)
     raise UserError(
-        f"{name} is neither a folder (a workspace, or a run of Kubeflow) nor the number of a version; --root finds a run "
-        "of Kubeflow by its ID"
+        f"{name} is neither a folder (a workspace, or a run of Kubeflow) nor the number of a version; "
+        "--root finds a run of Kubeflow by its ID"
     )
 
 

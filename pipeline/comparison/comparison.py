@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def other_pipelines(self) -> str:
-        """One sentence if the sides are of different pipelines, so that settings and data need not match; else empty."""
+        """One sentence if the sides are of different pipelines; else empty."""
         if self.a.pipeline == self.b.pipeline:
             return ""
         return f"A is of the pipeline {self.a.pipeline}, B of the pipeline {self.b.pipeline}"

@@ -1,8 +1,8 @@
 """Side of a comparison from the files that a run in Kubeflow has left under its pipeline root.
 
-The driver of Kubeflow Pipelines lays them as `ROOT/PIPELINE/RUN_ID/TASK/UUID/OUTPUT` (`backend/src/v2/driver/driver.go`,
-`provisionOutputs`, release 2.17).  A step that was cached has left its files in an earlier run; the lineage that the report
-writes (`components/report/lineage.py`) leads there.
+The driver of Kubeflow Pipelines lays them as `ROOT/PIPELINE/RUN_ID/TASK/UUID/OUTPUT` (`provisionOutputs` in
+`backend/src/v2/driver/driver.go`, release 2.17).  A step that was cached has left its files in an earlier run; the
+lineage that the report writes (`components/report/lineage.py`) leads there.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def _why_not(address: str, tasks: list[str]) -> str:
         )
     named = ", ".join(tasks[:_SHOWN]) + (" …" if len(tasks) > _SHOWN else "")
     return (
-        f"{address} is not a finished run: it has no {REPORT.task}, only {named}; the run has failed or goes on, or the whole "
-        "result is that of an earlier run"
+        f"{address} is not a finished run: it has no {REPORT.task}, only {named}; the run has failed or goes on, "
+        "or the whole result is that of an earlier run"
     )
 
 
@@ -106,7 +106,9 @@ def _fetched(address: str, key: str, location: str, folder: Path, report: Callab
     wanted = _NEEDED[key]
     files = [file for file in storage.files() if not wanted or file == wanted or file.startswith(f"{wanted}/")]
     if not files:
-        raise UserError(f"the artifact {key} of {address} is gone: {location} has no files; it may be of an earlier run")
+        raise UserError(
+            f"the artifact {key} of {address} is gone: {location} has no files; it may be of an earlier run"
+        )
     if "://" not in location:
         return plain_path(location)
     report(f"copying {len(files)} files of {key}")

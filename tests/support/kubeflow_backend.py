@@ -68,39 +68,34 @@ def find_program(package: str) -> tuple[str | None, str]:
     return (str(Path(built).absolute()), "") if built else _build(package)
 
 
-def _build(package: str) -> tuple[str | None, str]:
-    path, reason = build(MODULE, package, _NAMES[package])
-    return path, reason and f"{reason}; {BUILT[package]} may name the program"
-
-
 @functools.cache
-def build(module: Path, package: str, name: str) -> tuple[str | None, str]:
-    """The program of a Go module, built in minutes the first time and found from then on; or why it cannot be built."""
+def _build(package: str) -> tuple[str | None, str]:
+    """The program, built in minutes the first time and found again from then on; or why it cannot be built."""
     PROGRAMS.mkdir(parents=True, exist_ok=True)
-    path = PROGRAMS.absolute() / f"{name}-{_digest(module)}"
+    path = PROGRAMS.absolute() / f"{_NAMES[package]}-{_digest()}"
     with (PROGRAMS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run in several processes.
         if path.exists():
             return str(path), ""
         if shutil.which("go") is None:
-            return None, "Go is not installed"
-        listed = _go(module, "list", "-deps", package)
+            return None, f"Go is not installed; {BUILT[package]} may name the program built elsewhere"
+        listed = _go("list", "-deps", package)
         if listed.returncode != 0:
             last = next(iter(reversed(listed.stderr.strip().splitlines())), "no output").strip()
-            return None, f"the modules of {package} cannot be had here ({last})"
+            reason = f"the modules of Kubeflow Pipelines cannot be had here ({last})"
+            return None, f"{reason}; {BUILT[package]} may name the program"
         unfinished = path.with_suffix(".unfinished")
-        built = _go(module, "build", "-p", "2", "-o", str(unfinished), package)
+        built = _go("build", "-p", "2", "-o", str(unfinished), package)
         if built.returncode != 0:
             pytest.fail(built.stderr)
         unfinished.rename(path)
     return str(path), ""
 
 
-def _digest(module: Path) -> str:
-    files = (module / name for name in _SOURCES)
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.exists())).hexdigest()[:12]
+def _digest() -> str:
+    return hashlib.sha256(b"".join((MODULE / name).read_bytes() for name in _SOURCES)).hexdigest()[:12]
 
 
-def _go(module: Path, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _go(verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["nice", "go", verb, *arguments]
-    return subprocess.run(command, cwd=module, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
+    return subprocess.run(command, cwd=MODULE, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)

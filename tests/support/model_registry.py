@@ -1,4 +1,4 @@
-"""Kubeflow's model registry v0.3.8: its own program with PostgreSQL, or the rules of it that the sink relies on, by hand.
+"""Kubeflow's model registry v0.3.8: its own program with PostgreSQL, or the rules that the sink relies on, by hand.
 
 Files are those of kubeflow/model-registry at v0.3.8.
 """
@@ -25,15 +25,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.kubeflow_backend import build
-
 Json = dict[str, Any]
 
 API = "/api/model_registry/v1alpha3"
-MODULE = Path("tests/kubeflow/model_registry")
 VARIABLE = "SEGPIPE_TEST_MODEL_REGISTRY"
 """Names the program, or the address of a server, for whoever has built or started one."""
-_PACKAGE = "github.com/kubeflow/model-registry"
 _USER = "nobody"
 """PostgreSQL does not run as root."""
 
@@ -114,7 +110,7 @@ class Rules:
             if not body.get(field):
                 raise Refusal(422, f"required field '{field}' is zero value.")
         for identity, other in self._entities.items():
-            # Unique (type_id, name), and names of children begin with the parent's id: internal/converter PrefixWhenOwned.
+            # Unique (type_id, name); names of children begin with the parent's id (PrefixWhenOwned).
             if (self._kinds[identity], self._parents[identity], other["name"]) == (kind, parent, body["name"]):
                 raise Refusal(409, f"{kind} with name {body['name']} already exists: conflict")
         identity = str(next(self._ids))
@@ -160,7 +156,7 @@ def _state(kind: str) -> str:
 
 
 def _check(body: Json, fields: set[str]) -> None:
-    """`DisallowUnknownFields` in api_model_registry_service.go; `UnmarshalJSON` in pkg/openapi/model_metadata_value.go."""
+    """`DisallowUnknownFields` in api_model_registry_service.go; `UnmarshalJSON` in model_metadata_value.go."""
     for field in body:
         if field not in fields:
             raise Refusal(400, f'json: unknown field "{field}"')
@@ -205,12 +201,20 @@ def real_model_registry(folder: Path) -> Iterator[str]:
     if given.startswith(("http://", "https://")):
         yield given.rstrip("/")
         return
-    path, reason = (given, "") if given else build(MODULE, _PACKAGE, "model-registry")
-    if not path:
-        pytest.skip(f"{reason}; {VARIABLE} may name the program")
+    if not given:
+        pytest.skip(f"{VARIABLE} names the program or the address of Kubeflow's model registry")
     port = _free_port()
     with _database(folder) as database, (folder / "registry.log").open("wb") as log:
-        command = [path, "proxy", "--hostname", "127.0.0.1", "--port", str(port), "--embedmd-database-type", "postgres"]
+        command = [
+            given,
+            "proxy",
+            "--hostname",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--embedmd-database-type",
+            "postgres",
+        ]
         command += ["--embedmd-database-dsn", database]
         with _ended(subprocess.Popen(command, stdout=log, stderr=log)) as server:
             address = f"http://127.0.0.1:{port}"
@@ -234,7 +238,17 @@ def _database(folder: Path) -> Iterator[str]:
             parent.chmod(parent.stat().st_mode | 0o011)  # pytest's folders are its user's alone.
     create = [programs / "initdb", "-D", data, "-U", "registry", "-A", "trust", "--no-sync"]
     subprocess.run(create, check=True, capture_output=True, cwd="/", **user)  # type: ignore[call-overload]
-    command = [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    command = [
+        programs / "postgres",
+        "-D",
+        data,
+        "-p",
+        str(port),
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
     command += ["-c", f"unix_socket_directories={data}"]
     with (folder / "postgres.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **user)  # type: ignore[call-overload]

@@ -114,7 +114,10 @@ def test_a_run_is_found_by_its_id(finished: Root) -> None:
     ("address", "sentence"),
     [
         (lambda root: root.run("nobody"), r"has no files; the address of a run is PIPELINE_ROOT/PIPELINE/RUN_ID"),
-        (lambda root: root.run(LATER), r"is not a finished run: it has no run-report, only trainer; the run has failed"),
+        (
+            lambda root: root.run(LATER),
+            r"is not a finished run: it has no run-report, only trainer; the run has failed",
+        ),
         (lambda root: root.run(EARLIER), r"only image-mask-example-gen;"),
     ],
 )
@@ -127,7 +130,7 @@ def test_a_run_that_did_not_finish_is_one_sentence(
 
 def test_a_report_without_lineage_is_that_of_an_older_version(root: Root, tmp_path: Path) -> None:
     root.write(LATER, "run-report", keys.METRICS, "metrics.json", "{}")
-    with pytest.raises(UserError, match="older version of segpipe .* compare the versions that the runs pushed"):
+    with pytest.raises(UserError, match=r"older version of segpipe .* compare the versions that the runs pushed"):
         kubeflow_side(root.run(LATER), tmp_path / "copy", quiet)
 
 

@@ -60,7 +60,7 @@ def artifacts(sink: KubeflowHubSink) -> list[Json]:
     return entities(sink.server, f"/model_versions/{version['id']}/artifacts")
 
 
-def pushed(version: int, registry: str = "s3://models/footprints", served: int | None = None) -> PushResult:
+def pushed(version: int, registry: str = "memory://models/footprints", served: int | None = None) -> PushResult:
     note = f"version {version} pushed"
     return PushResult(pushed=True, version=version, served=served or version, registry=registry, note=note)
 
@@ -86,8 +86,14 @@ def test_a_pushed_version_is_there_with_its_metrics_its_data_and_its_model(
     assert value(version, "segpipe.data") == data.ingestion.data_fingerprint
     assert value(version, "segpipe.blessed") == "true"
     assert not [name for name in version["customProperties"] if "light" in name], "slices are in the registry's card"
-    assert artifact["uri"] == "s3://models/footprints/versions/3"
+    assert artifact["uri"] == "memory://models/footprints/versions/3"
     assert (artifact["artifactType"], artifact["modelFormatName"]) == ("model-artifact", "tensorflow")
+
+
+def test_a_registry_in_a_folder_has_the_uri_of_a_file(sink: KubeflowHubSink, make_report: Any, tmp_path: Path) -> None:
+    send_to_kubeflow_hub(sink, make_report(push=pushed(1, registry=str(tmp_path / "a registry"))))
+    [artifact] = artifacts(sink)
+    assert artifact["uri"] == (tmp_path / "a registry" / "versions" / "1").as_uri()
 
 
 def test_a_second_run_makes_no_second_version(sink: KubeflowHubSink, make_report: Any) -> None:
@@ -136,8 +142,8 @@ def test_the_next_version_is_beside_the_first_and_the_model_names_the_one_that_i
 
 def test_a_model_of_another_registry_is_not_touched(sink: KubeflowHubSink, make_report: Any) -> None:
     send_to_kubeflow_hub(sink, make_report(push=pushed(1)))
-    with pytest.raises(HubError, match=r"the model .* there is of the registry s3://models/footprints; set sinks"):
-        send_to_kubeflow_hub(sink, make_report(push=pushed(2, registry="s3://models/other")))
+    with pytest.raises(HubError, match=r"the model .* there is of the registry memory://models/footprints; set sinks"):
+        send_to_kubeflow_hub(sink, make_report(push=pushed(2, registry="memory://models/other")))
     [model], [version] = models(sink), versions(sink)
     assert (version["name"], value(model, "segpipe.served")) == ("1", "1")
 
@@ -229,9 +235,9 @@ class TestToken:
             send_to_kubeflow_hub(KubeflowHubSink(server=guarded), make_report())
 
     def test_a_redirection_is_not_followed(self, guarded: str) -> None:
-        with _answering(302, b"", Location=f"{guarded}{API}/registered_models") as elsewhere:
-            with pytest.raises(HubError, match=r"answered 302: no text"):
-                HubClient(elsewhere, token="secret").find("/registered_models", "x")
+        elsewhere = _answering(302, b"", Location=f"{guarded}{API}/registered_models")
+        with elsewhere as server, pytest.raises(HubError, match=r"answered 302: no text"):
+            HubClient(server, token="secret").find("/registered_models", "x")
 
 
 def test_a_login_page_is_no_registry() -> None:

@@ -29,7 +29,14 @@ class Root:
         self.uri = uri
         self.examples = self.write(EARLIER, "image-mask-example-gen", keys.EXAMPLES, "Split-test/data-00000", "records")
         summary = IngestionSummary(
-            data_fingerprint="f00d", classes=("ground", "roof"), found=1, used={}, quarantined={}, class_pixels={}
+            data_fingerprint="f00d",
+            classes=("ground", "roof"),
+            found=1,
+            used={"test": 1},
+            quarantined={},
+            class_pixels={},
+            class_pictures={},
+            void_pixels={},
         ).model_dump_json()
         quarantine = self.write(EARLIER, "image-mask-example-gen", keys.QUARANTINE, SUMMARY_FILE, summary)
         self.write(EARLIER, "image-mask-example-gen", keys.QUARANTINE, "quarantine.jsonl", "")

@@ -1,4 +1,4 @@
-"""Kubeflow's model registry v0.3.8: its own program with PostgreSQL, or the rules that the sink relies on, by hand.
+"""Kubeflow's model registry v0.3.8: its own program with MariaDB, or the rules that the sink relies on, by hand.
 
 Files are those of kubeflow/model-registry at v0.3.8.
 """
@@ -6,12 +6,12 @@ Files are those of kubeflow/model-registry at v0.3.8.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import http.server
 import itertools
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -25,14 +25,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.kubeflow.pipelines_api import find_mariadb
+
 Json = dict[str, Any]
 
 API = "/api/model_registry/v1alpha3"
 VARIABLE = "SEGPIPE_TEST_MODEL_REGISTRY"
 """Names the program, or the address of a server, for whoever has built or started one."""
-_USER = "nobody"
-"""PostgreSQL does not run as root."""
-
 _EDITABLE = {"customProperties", "description", "externalId", "state"}
 _OF_MODELS = _EDITABLE | {"owner", "readme", "maturity", "language", "tasks", "provider", "logo", "license"}
 _OF_MODELS |= {"licenseLink", "libraryName"}
@@ -205,17 +204,9 @@ def real_model_registry(folder: Path) -> Iterator[str]:
         pytest.skip(f"{VARIABLE} names the program or the address of Kubeflow's model registry")
     port = _free_port()
     with _database(folder) as database, (folder / "registry.log").open("wb") as log:
-        command = [
-            given,
-            "proxy",
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--embedmd-database-type",
-            "postgres",
-        ]
-        command += ["--embedmd-database-dsn", database]
+        options = {"hostname": "127.0.0.1", "port": port, "embedmd-database-type": "mysql"}
+        options["embedmd-database-dsn"] = database
+        command = [given, "proxy", *(f"--{key}={value}" for key, value in options.items())]
         with _ended(subprocess.Popen(command, stdout=log, stderr=log)) as server:
             address = f"http://127.0.0.1:{port}"
             _await(f"{address}{API}/registered_models", server, folder / "registry.log")
@@ -224,37 +215,31 @@ def real_model_registry(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    """The address of a PostgreSQL in `folder`."""
-    found = shutil.which("postgres") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")), None)
-    if found is None:
-        pytest.skip("PostgreSQL is not installed")
-    programs, port = Path(found).resolve().parent, _free_port()
+    """The address of an empty database of a MariaDB in `folder`."""
+    root, port = find_mariadb(), _free_port()
+    program = root / "usr/sbin/mariadbd"
+    if not program.exists():
+        pytest.skip("MariaDB is not installed; SEGPIPE_MARIADB may name the folder of its unpacked package")
     data = folder / "data"
-    data.mkdir()
-    user = {"user": _USER} if os.geteuid() == 0 else {}
-    if user:
-        shutil.chown(data, _USER)
-        for parent in (folder, *folder.parents[:3]):
-            parent.chmod(parent.stat().st_mode | 0o011)  # pytest's folders are its user's alone.
-    create = [programs / "initdb", "-D", data, "-U", "registry", "-A", "trust", "--no-sync"]
-    subprocess.run(create, check=True, capture_output=True, cwd="/", **user)  # type: ignore[call-overload]
-    command = [
-        programs / "postgres",
-        "-D",
-        data,
-        "-p",
-        str(port),
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        "fsync=off",
-    ]
-    command += ["-c", f"unix_socket_directories={data}"]
-    with (folder / "postgres.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **user)  # type: ignore[call-overload]
+    (data / "registry").mkdir(parents=True)  # A folder in MariaDB's is a database.
+    options = {
+        "datadir": data,
+        "basedir": root / "usr",
+        "lc-messages-dir": root / "usr/share/mysql",
+        "socket": folder / "mariadb.sock",
+        "bind-address": "127.0.0.1",
+        "port": port,
+        "user": getpass.getuser(),
+        "character-set-server": "utf8mb4",
+    }
+    command = [str(program), "--no-defaults", "--skip-grant-tables", *(f"--{k}={v}" for k, v in options.items())]
+    libraries = os.pathsep.join(map(str, (*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu"))))
+    env = os.environ if root == Path("/") else {**os.environ, "LD_LIBRARY_PATH": libraries}
+    with (folder / "mariadb.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         with _ended(process):
             _await_port(port)
-            yield f"host=127.0.0.1 port={port} user=registry dbname=postgres sslmode=disable"
+            yield f"root@tcp(127.0.0.1:{port})/registry?charset=utf8mb4"
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Kubeflow's model registry: a version is there once, whatever is repeated, and what people wrote there stays.
 
-First between rules by hand, then with the registry's own program on PostgreSQL.
+First between rules by hand, then with the registry's own program on MariaDB.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from components.report.sinks.kubeflow_hub_client import HubClient, HubError
 from components.report.sinks.kubeflow_hub_sink import send_to_kubeflow_hub
 from tests.support.model_registry import API, Json, fake_model_registry, real_model_registry
 
-BY_HAND, REAL = "rules by hand", "the program with PostgreSQL"
+BY_HAND, REAL = "rules by hand", "the program with MariaDB"
 
 
 @pytest.fixture(scope="module", params=[BY_HAND, pytest.param(REAL, marks=pytest.mark.slow)])

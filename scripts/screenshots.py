@@ -1,7 +1,9 @@
 """Takes the screenshots of docs/images: dashboard, report, viewer and model card of a run, and comparisons.
 
     python scripts/screenshots.py run runs/sample --name sample --out docs/images
-    python scripts/screenshots.py run runs/sample --kinds report --alone 860x1072 --out docs/images
+    python scripts/screenshots.py page report.html --name report --alone 1000x1072 --out docs/images
+    python scripts/screenshots.py page report.html --name report-predictions --scroll "#predictions" --alone 1000x800 \
+        --out docs/images
     python scripts/screenshots.py page diff.html --name diff-sample --out docs/images
 
 Each picture shows a page on a desktop and on a phone, in light and dark, or with `--alone` one light view, in at most

@@ -1,15 +1,14 @@
 """Takes the screenshots of docs/images: dashboard, report, viewer and model card of a run, and comparisons.
 
     python scripts/screenshots.py run runs/sample --name sample --out docs/images
-    python scripts/screenshots.py page report.html --name report --alone 1000x1072 --out docs/images
-    python scripts/screenshots.py page report.html --name report-predictions --scroll "#predictions" --alone 1000x800 \
-        --out docs/images
     python scripts/screenshots.py page diff.html --name diff-sample --out docs/images
+    python scripts/screenshots.py page report.html --name report --alone 1000x1072 --out docs/images
 
 Each picture shows a page on a desktop and on a phone, in light and dark, or with `--alone` one light view, in at most
-150 kB.  With `--render` the
-report of the newest finished run is written again by this version of the code.  Pages that show other people's images
-(`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of the tests.
+150 kB.  `report-predictions` is the report's page with `--scroll '#predictions' --alone 1000x800`.  With `--render`
+the report of the newest finished run is written again by this version of the code.  Pages that show other people's
+images (`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of
+the tests.
 """
 
 from __future__ import annotations

@@ -63,6 +63,12 @@ class ConfusionMatrix(artifact.Artifact):
     TYPE_NAME = "system.ClassificationMetrics"
 
 
+class Lineage(artifact.Artifact):
+    """Configuration of a run, and where its artifacts lie: `lineage.json`, a `components.report.lineage.Lineage`."""
+
+    TYPE_NAME = "segpipe.Lineage"
+
+
 OWN_TYPES = (
     Quarantine,
     GateResult,
@@ -72,4 +78,5 @@ OWN_TYPES = (
     Summary,
     Metrics,
     ConfusionMatrix,
+    Lineage,
 )

@@ -2,10 +2,13 @@
 
     python scripts/screenshots.py run runs/sample --name sample --out docs/images
     python scripts/screenshots.py page diff.html --name diff-sample --out docs/images
+    python scripts/screenshots.py page report.html --name report --alone 1000x1072 --out docs/images
 
-Each picture shows a page on a desktop and on a phone, in light and dark, in at most 150 kB.  With `--render` the
-report of the newest finished run is written again by this version of the code.  Pages that show other people's images
-(`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of the tests.
+Each picture shows a page on a desktop and on a phone, in light and dark, or with `--alone` one light view, in at most
+150 kB.  `report-predictions` is the report's page with `--scroll '#predictions' --alone 1000x800`.  With `--render`
+the report of the newest finished run is written again by this version of the code.  Pages that show other people's
+images (`report-examples`, `report-viewer`) are taken of the sample data alone.  Needs Chromium and the packages of
+the tests.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from tests.support.browser import Browser
 
 DESKTOP, PHONE = (1280, 860), (390, 860)
 SCALES = (0.62, 0.54, 0.46, 0.4)
+SCALES_ALONE = (1.0, 0.9, 0.8, 0.7)
 GAP = 12
 MOST_BYTES = 150_000
 COLOURS = (256, 160, 96)
@@ -43,19 +47,22 @@ def main() -> None:
     of_page.add_argument("file", type=Path)
     of_page.add_argument("--scroll", default="", help="a CSS selector that is scrolled to")
     for each in (of_run, of_page):
-        each.add_argument("--name", required=True)
+        each.add_argument("--name", default="")
+        each.add_argument("--alone", type=size, metavar="WIDTHxHEIGHT", help="one light view of this size")
         each.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     with contextlib.closing(Browser()) as browser:
         if options.command == "page":
-            shoot(browser, options.file.absolute().as_uri(), options.out / f"{options.name}.png", options.scroll)
+            url, out = options.file.absolute().as_uri(), options.out / f"{options.name}.png"
+            shoot(browser, url, out, options.scroll, options.alone)
             return
         if options.render:
             render(options.workspace.absolute())
         for kind, url, scroll in pages(options.workspace.absolute()):
             if options.kinds and kind not in options.kinds:
                 continue
-            shoot(browser, url, options.out / f"{kind}-{options.name}.png", scroll)
+            out = options.out / (f"{kind}-{options.name}.png" if options.name else f"{kind}.png")
+            shoot(browser, url, out, scroll, options.alone)
 
 
 def pages(workspace: Path) -> Iterator[tuple[str, str, str]]:
@@ -83,10 +90,21 @@ def first_example(report: str) -> str:
     return text.split('<article class="picture" id="')[1].split('"')[0]
 
 
-def shoot(browser: Browser, url: str, out: Path, scroll: str = "") -> None:
-    """Writes one picture of a page: desktop and phone, light and dark."""
-    views = [take(browser, url, size, dark, scroll) for dark in (False, True) for size in (DESKTOP, PHONE)]
-    encoded = (data for scale in SCALES for data in encodings(contact_sheet(views, scale)))
+def size(text: str) -> tuple[int, int]:
+    """Returns a size that is written as WIDTHxHEIGHT."""
+    width, height = map(int, text.split("x"))
+    return width, height
+
+
+def shoot(browser: Browser, url: str, out: Path, scroll: str = "", alone: tuple[int, int] | None = None) -> None:
+    """Writes one picture of a page: desktop and phone, light and dark, or one light view of the size `alone`."""
+    if alone:
+        view = take(browser, url, alone, False, scroll)
+        sheets = (scaled(view, scale) for scale in SCALES_ALONE)
+    else:
+        views = [take(browser, url, screen, dark, scroll) for dark in (False, True) for screen in (DESKTOP, PHONE)]
+        sheets = (contact_sheet(views, scale) for scale in SCALES)
+    encoded = (data for sheet in sheets for data in encodings(sheet))
     data = next(data for data in encoded if len(data) < MOST_BYTES)
     out.write_bytes(data)
     print(f"{out} {len(data) // 1000} kB")
@@ -94,12 +112,17 @@ def shoot(browser: Browser, url: str, out: Path, scroll: str = "") -> None:
 
 def contact_sheet(views: Sequence[Image.Image], scale: float) -> Image.Image:
     """Returns four views, smaller, in two rows."""
-    small = [view.resize((round(view.width * scale), round(view.height * scale)), Image.LANCZOS) for view in views]
+    small = [scaled(view, scale) for view in views]
     width, height = small[0].width + GAP + small[1].width, small[0].height
     sheet = Image.new("RGB", (width, 2 * height + GAP), (128, 128, 128))
     for place, view in enumerate(small):
         sheet.paste(view, ((small[0].width + GAP) * (place % 2), (height + GAP) * (place // 2)))
     return sheet
+
+
+def scaled(view: Image.Image, scale: float) -> Image.Image:
+    """Returns a view in another size."""
+    return view.resize((round(view.width * scale), round(view.height * scale)), Image.LANCZOS)
 
 
 def take(browser: Browser, url: str, size: tuple[int, int], dark: bool, scroll: str) -> Image.Image:
@@ -127,7 +150,7 @@ def render(workspace: Path) -> None:
 
     from common.run_context import RunContext, run_context
     from components import component_keys as keys
-    from components.artifacts import ConfusionMatrix, Metrics, Report, Summary
+    from components.artifacts import ConfusionMatrix, Lineage, Metrics, Report, Summary
     from components.report.executor import Executor
     from pipeline.local.finished_run import newest_finished_run
     from pipeline.local.run_journal import JOURNALS, RunJournal
@@ -144,6 +167,7 @@ def render(workspace: Path) -> None:
         keys.METRICS: Metrics,
         keys.CONFUSION_MATRIX: ConfusionMatrix,
         keys.SUMMARY: Summary,
+        keys.LINEAGE: Lineage,
     }
     outputs = {}
     for key, kind in kinds.items():

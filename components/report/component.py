@@ -14,6 +14,7 @@ from components.artifacts import (
     ConfusionMatrix,
     CrossValidationResult,
     GateResult,
+    Lineage,
     Metrics,
     Quarantine,
     Report,
@@ -45,6 +46,7 @@ class RunReportSpec(ComponentSpec):
         keys.METRICS: ChannelParameter(type=Metrics),
         keys.CONFUSION_MATRIX: ChannelParameter(type=ConfusionMatrix),
         keys.SUMMARY: ChannelParameter(type=Summary),
+        keys.LINEAGE: ChannelParameter(type=Lineage),
     }
 
 
@@ -66,11 +68,12 @@ class RunReport(base_component.BaseComponent):
     )
     ```
 
-    Outputs, each with its own viewer in Kubeflow's dashboard:
+    Outputs, all but the last with a viewer of its own in Kubeflow's dashboard:
         report: `report.html`.
         metrics: the figures as custom properties, and `metrics.json` with everything that was measured.
         confusion_matrix: a custom property.
         summary: `summary.md`, data gate, evaluation, serving check and push in short.
+        lineage: `lineage.json`, the configuration and where the inputs lie, for `segpipe diff`.
     """
 
     SPEC_CLASS = RunReportSpec
@@ -122,5 +125,6 @@ class RunReport(base_component.BaseComponent):
                 metrics=types.Channel(type=Metrics),
                 confusion_matrix=types.Channel(type=ConfusionMatrix),
                 summary=types.Channel(type=Summary),
+                lineage=types.Channel(type=Lineage),
             )
         )

@@ -37,6 +37,7 @@ from components.pusher.result import PUSHED_FILE, PushResult
 from components.report import dashboard, page, shown_predictions
 from components.report.config import ReportConfig
 from components.report.data import Provenance, ReportData, ShownPrediction, WorstOfClass
+from components.report.lineage import LINEAGE_FILE, lineage
 from components.report.sinks.config import SinksConfig
 from components.report.sinks.sending import send
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
@@ -101,6 +102,7 @@ class Executor(base_executor.BaseExecutor):
         path = os.path.join(artifact_utils.get_single_uri(output_dict[keys.REPORT]), page.REPORT_FILE)
         io_utils.write_string_file(path, page.render(data))
         _write_dashboard(output_dict, data)
+        _write_lineage(input_dict, output_dict, run_config)
         progress.report(f"report: {path}")
         _send(input_dict, data, run_config, path)
 
@@ -137,6 +139,13 @@ def _write_dashboard(output_dict: Artifacts, data: ReportData) -> None:
     matrix.set_json_value_custom_property(dashboard.CONFUSION_PROPERTY, dashboard.confusion_matrix(data.evaluation))
     folder = artifact_utils.get_single_uri(output_dict[keys.SUMMARY])
     io_utils.write_string_file(os.path.join(folder, dashboard.SUMMARY_FILE), dashboard.summary(data))
+
+
+def _write_lineage(input_dict: Artifacts, output_dict: Artifacts, run_config: Mapping[str, Any]) -> None:
+    folder = artifact_utils.get_single_uri(output_dict[keys.LINEAGE])
+    inputs = {key: _uri(input_dict, key) for key, artifacts in input_dict.items() if artifacts}
+    text = lineage(run_config, inputs, folder).model_dump_json(indent=1)
+    io_utils.write_string_file(os.path.join(folder, LINEAGE_FILE), text)
 
 
 class _Predictions(NamedTuple):

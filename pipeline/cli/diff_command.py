@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ _NOT_JUDGED = "not compared on the same images, because the test images of neith
 @click.argument("b", metavar="B")
 @registry_option
 @click.option(
+    "--root",
+    metavar="URI",
+    help="Pipeline root of Kubeflow, below which runs are found by their IDs, as minio://mlpipeline/v2/artifacts.",
+)
+@click.option(
     "--images",
     type=click.IntRange(min=1),
     default=500,
@@ -45,8 +51,11 @@ _NOT_JUDGED = "not compared on the same images, because the test images of neith
     help="HTML page to write.",
 )
 @handle_errors
-def diff(a: str, b: str, registry: str | None, images: int, shown: int, out: Path) -> None:
-    """Compare A with B, each a workspace (its newest finished run) or the number of a version.
+def diff(a: str, b: str, registry: str | None, root: str | None, images: int, shown: int, out: Path) -> None:
+    """Compare A with B, each a workspace (its newest finished run), a run of Kubeflow, or the number of a version.
+
+    A run of Kubeflow is the address of its files, PIPELINE_ROOT/PIPELINE/RUN_ID (a local folder or a URI), or with
+    --root its ID.
 
     Both models are run on the same test images, those of B, or of A if B's are not on this machine.  Shown are the
     metrics by class and slice with the interval of their difference, configuration, data, training, and the images on
@@ -58,6 +67,7 @@ def diff(a: str, b: str, registry: str | None, images: int, shown: int, out: Pat
       segpipe diff runs/before runs/after
       segpipe diff 3 runs/after --registry runs/before/registry
       segpipe diff 3 4 --registry runs/before/registry
+      segpipe diff 7c9e6679-7425-40de-944b-e07fc1f90ae7 runs/after --root s3://mlpipeline/v2/artifacts
     """
     check_writable(out)
     from pipeline.cli.console import quiet_streams
@@ -67,22 +77,35 @@ def diff(a: str, b: str, registry: str | None, images: int, shown: int, out: Pat
         from pipeline.comparison.page import comparison_page
 
         with console.status("comparing") as status:
-            found = compare(_side(a, registry), _side(b, registry), images, shown, status.update)
+            first = _side(a, registry, root, Path(folder, "a"), status.update)
+            second = _side(b, registry, root, Path(folder, "b"), status.update)
+            found = compare(first, second, images, shown, status.update)
         with errors_name_the_file(out):
             out.write_text(comparison_page(found), "utf-8")
         _print(console, found)
         console.print(f"page {out}", markup=False, soft_wrap=True)
 
 
-def _side(name: str, registry: str | None) -> Side:
+def _side(name: str, registry: str | None, root: str | None, folder: Path, report: Callable[[str], None]) -> Side:
+    """Returns the side that an argument names; files of a bucket are copied to `folder`."""
+    from pipeline.comparison.kubeflow_run import find_run, kubeflow_side
     from pipeline.comparison.side import run_side, version_side
+    from pipeline.local.metadata_file import METADATA
     from registry.store import Registry
 
     if name.isdecimal() and not Path(name).exists():
         return version_side(Registry(registry_uri(registry)), int(name))
-    if not Path(name).is_dir():
-        raise UserError(f"{name} is neither the folder of a workspace nor the number of a version")
-    return run_side(Path(name).absolute())
+    if "://" in name:
+        return kubeflow_side(name, folder, report)
+    if Path(name).is_dir():
+        path = Path(name).absolute()
+        return run_side(path) if (path / METADATA).is_file() else kubeflow_side(str(path), folder, report)
+    if root:
+        return kubeflow_side(find_run(root, name), folder, report)
+    raise UserError(
+        f"{name} is neither a folder (a workspace, or a run of Kubeflow) nor the number of a version; "
+        "--root finds a run of Kubeflow by its ID"
+    )
 
 
 def _print(console: Console, found: Comparison) -> None:
@@ -93,6 +116,8 @@ def _print(console: Console, found: Comparison) -> None:
     else:
         console.print(f"{_NOT_JUDGED}: {', '.join(searched(found)) or 'none'}", markup=False, soft_wrap=True)
         console.print(_recorded(found))
+    if found.other_pipelines:
+        console.print(f"⚠ {found.other_pipelines}", markup=False, soft_wrap=True)
     if found.known:
         console.print(
             f"[bold yellow]⚠[/] A was trained on, or stopped by, {found.known} of these images: it is flattered"

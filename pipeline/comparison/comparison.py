@@ -44,6 +44,13 @@ class Comparison:
     """Images of the split that side a was trained on, or stopped by; they flatter it."""
     images: Sequence[ComparedImage]
 
+    @property
+    def other_pipelines(self) -> str:
+        """One sentence if the sides are of different pipelines; else empty."""
+        if self.a.pipeline == self.b.pipeline:
+            return ""
+        return f"A is of the pipeline {self.a.pipeline}, B of the pipeline {self.b.pipeline}"
+
 
 def compare(a: Side, b: Side, images: int, shown: int, report: Callable[[str], None]) -> Comparison:
     """Compares two sides on the test images of side b, or of side a if those of b are not at hand.

@@ -15,7 +15,7 @@ from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
 from components.pusher.result import PUSHED_FILE, PushResult
 from components.trainer.history import TrainingHistory
 from pipeline.comparison.records_diff import has_records
-from pipeline.local.finished_run import FinishedRun, finished_runs, newest_finished_run
+from pipeline.local.finished_run import FinishedRun, finished_runs, newest_finished_run, training_histories
 from pipeline.local.metadata_file import METADATA
 from registry.manifest import Manifest
 from registry.store import Registry
@@ -69,6 +69,11 @@ class Side:
         """Names of the classes."""
         return tuple(self.config["data"]["classes"])
 
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+        return str(self.config.get("name", ""))
+
 
 def run_side(workspace: Path) -> Side:
     """Returns the newest finished run of a workspace.
@@ -77,18 +82,23 @@ def run_side(workspace: Path) -> Side:
         UserError: the folder is not a workspace, or holds no finished run.
     """
     finished = newest_finished_run(workspace)
-    summary = IngestionSummary.model_validate_json((finished.artifacts[keys.QUARANTINE] / SUMMARY_FILE).read_text())
+    return finished_side(str(workspace), finished.config, finished.artifacts)
+
+
+def finished_side(label: str, config: Mapping[str, Any], artifacts: Mapping[str, Path]) -> Side:
+    """Returns a finished run by its configuration and the folders of what its report read."""
+    summary = IngestionSummary.model_validate_json((artifacts[keys.QUARANTINE] / SUMMARY_FILE).read_text())
     return Side(
-        label=str(workspace),
-        config=finished.config,
-        model=str(finished.artifacts[keys.MODEL] / SAVED_MODEL),
+        label=label,
+        config=config,
+        model=str(artifacts[keys.MODEL] / SAVED_MODEL),
         fingerprint=summary.data_fingerprint,
-        run=_results(finished),
+        run=_results(artifacts),
     )
 
 
-def _results(finished: FinishedRun) -> RunResults:
-    return RunResults(examples=finished.artifacts[keys.EXAMPLES], histories=finished.histories())
+def _results(artifacts: Mapping[str, Path]) -> RunResults:
+    return RunResults(examples=artifacts[keys.EXAMPLES], histories=training_histories(artifacts))
 
 
 def version_side(registry: Registry, version: int) -> Side:
@@ -124,7 +134,7 @@ def _run_of(manifest: Manifest, workspaces: Iterable[Path]) -> RunResults | None
             continue
         for finished in finished_runs(workspace):
             if _pushed(finished, manifest):
-                return _results(finished)
+                return _results(finished.artifacts)
     return None
 
 

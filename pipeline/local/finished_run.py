@@ -34,10 +34,15 @@ class FinishedRun:
 
     def histories(self) -> tuple[TrainingHistory, ...]:
         """Returns the history of the training, or of that of each fold."""
-        if keys.CROSS_VALIDATION in self.artifacts:
-            text = (self.artifacts[keys.CROSS_VALIDATION] / CROSS_VALIDATION_FILE).read_text()
-            return tuple(fold.history for fold in CrossValidation.model_validate_json(text).folds)
-        return (TrainingHistory.model_validate_json((self.artifacts[keys.MODEL_RUN] / HISTORY_FILE).read_text()),)
+        return training_histories(self.artifacts)
+
+
+def training_histories(artifacts: Mapping[str, Path]) -> tuple[TrainingHistory, ...]:
+    """Returns the history of a run's training, or of that of each fold, from the folders of its artifacts."""
+    if keys.CROSS_VALIDATION in artifacts:
+        text = (artifacts[keys.CROSS_VALIDATION] / CROSS_VALIDATION_FILE).read_text()
+        return tuple(fold.history for fold in CrossValidation.model_validate_json(text).folds)
+    return (TrainingHistory.model_validate_json((artifacts[keys.MODEL_RUN] / HISTORY_FILE).read_text()),)
 
 
 def newest_finished_run(workspace: Path) -> FinishedRun:

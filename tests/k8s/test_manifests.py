@@ -215,6 +215,16 @@ def test_pods_of_a_run_reach_what_driver_and_launcher_call(overlay: str) -> None
     assert ports == {8887, 8888, 8080, 8333, 443, 6443}
 
 
+def test_the_component_of_the_model_registry_opens_that_and_no_more() -> None:
+    [policy] = yaml.safe_load_all((K8S / "components" / "model-registry" / "network-policy.yaml").read_text())
+    runs = named(OVERLAYS[0], "NetworkPolicy", "runs")["spec"]
+    assert policy["spec"]["podSelector"] == runs["podSelector"]
+    [opening] = policy["spec"]["egress"]
+    [peer] = opening["to"]
+    assert peer["podSelector"]["matchLabels"] == {"component": "model-registry-server"}
+    assert [port["port"] for port in opening["ports"]] == [8080]
+
+
 @each_overlay
 def test_the_internet_is_open_only_where_its_component_is(overlay: str) -> None:
     internet = [

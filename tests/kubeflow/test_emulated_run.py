@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +145,7 @@ def test_the_dashboard_has_something_to_show(first: PipelineRun, there: Backend 
         "metrics": "system.Metrics",
         "confusion_matrix": "system.ClassificationMetrics",
         "summary": "system.Markdown",
+        "lineage": "segpipe.Lineage",
     }
     assert there.store.folder(shown["report"].uri).read_text().startswith("<!doctype html>")
     summary = there.store.folder(shown["summary"].uri).read_text()
@@ -230,6 +232,28 @@ def test_a_model_that_is_worse_than_the_served_one_is_not_pushed(
     pushing = run.tasks["registry-pusher"].last_line
     assert pushing.startswith("not blessed (mean_iou") and pushing.endswith("version 1 stays"), pushing
     assert [manifest.version for manifest in Registry(str(volume / "registry")).versions()] == [1]
+
+
+def test_two_runs_are_compared_by_their_files(
+    first: PipelineRun, there: Backend | Installation, config: Path, tmp_path: Path
+) -> None:
+    """The second run has its data, and nothing of it among its own files: they are those of the first."""
+    other = there.run(compile_pipeline(load_config(config, [*ON_CLUSTER, *WORSE, "trainer.learning_rate=0.000002"])))
+    assert other.succeeded, logs(other)
+    folders = [there.store.folder(run.root) for run in (first, other)]
+    assert not (folders[1] / "image-mask-example-gen").exists()
+    page = tmp_path / "diff.html"
+    done = segpipe("diff", *map(str, folders), "--out", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "trainer.learning_rate: " in done.stdout and "pairs added" not in done.stdout
+    assert re.search(r"^mean_iou +0\.\d+ +0\.\d+ +−", done.stdout, re.MULTILINE), done.stdout
+    assert "Where they differ most" in page.read_text()
+    root = folders[0].parent.parent
+    by_id = segpipe("diff", first.id, other.id, "--root", str(root), "--out", str(page))
+    assert by_id.returncode == 0, by_id.stderr
+    unfinished = next(folder for folder in folders[0].parent.iterdir() if not (folder / "run-report").exists())
+    refused = segpipe("diff", str(unfinished), str(folders[1]), "--out", str(page))
+    assert refused.returncode == 1 and "is not a finished run: it has no run-report" in refused.stderr, refused.stderr
 
 
 def test_new_pictures_in_the_manifest_are_trained_on_from_the_weights_that_are_served(

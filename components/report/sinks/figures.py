@@ -28,13 +28,13 @@ def parameters(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield plain_name(name), "" if value is None else str(value)
 
 
-def final_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Metrics of the model on the evaluated split: of the whole by their names, of slices under `column=value/`.
+def final_metrics(evaluation: Evaluation, with_slices: bool = True) -> dict[str, float]:
+    """Returns metrics of the model on the evaluated split: of the whole by their names, of slices by `column=value/`.
 
     Bounds of intervals end in `.low` and `.high`; what was not measured is left out.
     """
     found: dict[str, float] = {}
-    for part in (evaluation.candidate.overall, *evaluation.candidate.slices):
+    for part in (evaluation.candidate.overall, *(evaluation.candidate.slices if with_slices else ())):
         prefix = f"{evaluation.split}/" + (f"{part.column}={part.value}/" if part.column else "")
         for name, estimate in part.estimates():
             for suffix, value in (("", estimate.value), (".low", estimate.low), (".high", estimate.high)):

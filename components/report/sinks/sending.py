@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from tfx.dsl.io import fileio
 
 from common import progress
 from components.report.data import ReportData
 from components.report.sinks.check import check_sinks
-from components.report.sinks.config import SinksConfig
+from components.report.sinks.config import KubeflowHubSink, MLflowSink, SinksConfig
 
 _LONGEST_REASON = 200
+
+
+class _Target(NamedTuple):
+    """A sink that the configuration names."""
+
+    name: str
+    address: str
+    send: Callable[[], str]
+    """Sends the run; returns one sentence that says what was sent."""
 
 
 def send(
@@ -29,17 +39,34 @@ def send(
         documents: File name → URI, of files that go along, such as the report.
         model: Folder of the SavedModel.
     """
-    if sinks.mlflow is None:
-        return
-    try:
-        check_sinks(sinks)
-        with tempfile.TemporaryDirectory() as folder:
-            files = [_copied(uri, os.path.join(folder, name)) for name, uri in documents.items()]
-            from components.report.sinks.mlflow_sink import send_to_mlflow
+    targets = []
+    if mlflow := sinks.mlflow:
+        to_mlflow = partial(_send_to_mlflow, mlflow, data, config, documents, model)
+        targets.append(_Target("MLflow", mlflow.tracking_uri, to_mlflow))
+    if hub := sinks.kubeflow_hub:
+        targets.append(_Target("Kubeflow Hub", hub.server, partial(_send_to_kubeflow_hub, hub, data)))
+    for target in targets:
+        try:
+            progress.report(target.send())
+        except Exception as error:  # noqa: BLE001 A client raises what it likes, and the run is done.
+            progress.report(f"warning: the run was not sent to {target.name}, {target.address}: {_reason(error)}")
 
-            progress.report(send_to_mlflow(sinks.mlflow, data, config, files, model))
-    except Exception as error:  # noqa: BLE001 The client raises what it likes, and the run is done.
-        progress.report(f"warning: the run was not sent to MLflow, {sinks.mlflow.tracking_uri}: {_reason(error)}")
+
+def _send_to_mlflow(
+    sink: MLflowSink, data: ReportData, config: Mapping[str, Any], documents: Mapping[str, str], model: str
+) -> str:
+    check_sinks(SinksConfig(mlflow=sink))
+    from components.report.sinks.mlflow_sink import send_to_mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = [_copied(uri, os.path.join(folder, name)) for name, uri in documents.items()]
+        return send_to_mlflow(sink, data, config, files, model)
+
+
+def _send_to_kubeflow_hub(sink: KubeflowHubSink, data: ReportData) -> str:
+    from components.report.sinks.kubeflow_hub_sink import send_to_kubeflow_hub
+
+    return send_to_kubeflow_hub(sink, data)
 
 
 def _reason(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from tfx.types.channel_utils import as_channel
 
 from common.records import VOID
 from common.run_context import RunContext, StepUsage, run_context
-from components.artifacts import ConfusionMatrix, GateResult, Metrics, Quarantine, Report, Summary
+from components.artifacts import ConfusionMatrix, GateResult, Lineage, Metrics, Quarantine, Report, Summary
 from components.evaluator.results import RESULTS_FILE, Evaluation
+from components.report import lineage as report_lineage
 from components.report.component import RunReport
 from components.report.executor import Executor
 from components.serving_check.result import RESULT_FILE
@@ -76,6 +78,7 @@ def run(artifacts, tmp_path: Path, **report) -> tuple[str, Path]:
 
 def made(tmp_path: Path, artifacts, **report):
     kinds = {"report": Report, "metrics": Metrics, "confusion_matrix": ConfusionMatrix, "summary": Summary}
+    kinds["lineage"] = Lineage
     outputs = {name: [artifact(kind, written(tmp_path / f"{name}_output"))] for name, kind in kinds.items()}
     config = {"name": "sample", "data": {"classes": ["ground", "roof"]}, "report": report}
     Executor().Do(artifacts, outputs, {"run_config": json.dumps(config), "code": "c0ffee"})
@@ -103,6 +106,16 @@ def test_the_dashboard_gets_figures_a_matrix_and_a_summary(artifacts, tmp_path):
     matrix = outputs["confusion_matrix"][0].get_json_value_custom_property("confusionMatrix")
     assert matrix["annotationSpecs"] == [{"displayName": "ground"}, {"displayName": "roof"}]
     assert "version 3 pushed and served" in (Path(outputs["summary"][0].uri) / "summary.md").read_text()
+
+
+def test_the_lineage_leads_to_the_inputs_wherever_all_of_it_is_moved(artifacts, tmp_path):
+    folder = Path(made(tmp_path, artifacts, best=0, worst=0, worst_of_class=0)["lineage"][0].uri)
+    moved = Path(shutil.copytree(tmp_path, tmp_path.with_name("moved"))) / folder.name
+    found = report_lineage.Lineage.model_validate_json((moved / report_lineage.LINEAGE_FILE).read_text())
+    assert found.config["name"] == "sample"
+    quarantine = report_lineage.resolved(str(moved), found.artifacts["quarantine"])
+    assert quarantine == str(tmp_path.with_name("moved") / "quarantine")
+    assert set(found.artifacts) == set(artifacts)
 
 
 def test_the_serving_check_is_reported_where_there_was_one(artifacts, tmp_path, make_report):
@@ -158,7 +171,7 @@ def test_the_step_is_declared_with_an_optional_push(artifacts):
     pushed = channels.pop("pushed_model")
     assert set(RunReport(**channels, run_config="{}", code="x").inputs) == set(channels)
     outputs = RunReport(**channels, pushed_model=pushed, run_config="{}", code="x").outputs
-    assert set(outputs) == {"report", "metrics", "confusion_matrix", "summary"}
+    assert set(outputs) == {"report", "metrics", "confusion_matrix", "summary", "lineage"}
 
 
 def test_the_worst_of_each_class_are_shown_once_in_full(artifacts, tmp_path):

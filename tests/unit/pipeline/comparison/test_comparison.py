@@ -151,6 +151,14 @@ def test_versions_whose_images_are_gone_are_compared_by_what_the_registry_holds(
     assert "+0.250" in text and "light=night" in text and "<img" not in text
 
 
+def test_sides_of_different_pipelines_are_compared_with_a_note() -> None:
+    a, b = version("version 1", 0.5, name="roofs"), version("version 1", 0.6, name="trees")
+    found = compare(a, b, 1, 1, report=lambda _: None)
+    assert found.other_pipelines == "A is of the pipeline roofs, B of the pipeline trees"
+    assert found.other_pipelines in comparison_page(found)
+    assert not compare(a, a, 1, 1, report=lambda _: None).other_pipelines
+
+
 def test_a_figure_that_one_version_lacks_has_no_change() -> None:
     other = version("version 2", 0.75)
     assert other.version is not None

@@ -83,6 +83,7 @@ def test_another_recipe_needs_training(changes: dict[str, Any]) -> None:
         {"report": {"best": 3}},
         {"export": {"formats": ["saved_model", "onnx"]}},
         {"sinks": {"mlflow": {"tracking_uri": "http://mlflow"}}},
+        {"sinks": {"kubeflow_hub": {"server": "http://hub"}}},
         {"batch_prediction": {"source": {"type": "images", "root": "new"}, "out": "masks"}},
         {"kubeflow": {"image": "segpipe:2"}},
         {"when_unchanged": "skip"},

@@ -29,6 +29,9 @@ def test_metrics_are_those_of_the_evaluation_with_their_bounds(make_report) -> N
     assert found["test/iou/roof"] == overall.iou["roof"].value
     assert found.get("test/mean_iou.low") == overall.mean_iou.low
     assert len([name for name in found if "=" in name]) == 0
+    of_whole = final_metrics(evaluation, with_slices=False)
+    assert of_whole == {name: value for name, value in found.items() if not name.startswith("test/light_night/")}
+    assert len(of_whole) < len(found)
 
 
 def test_epochs_of_folds_are_kept_apart(make_report) -> None:

@@ -58,7 +58,7 @@ def feature_collection(
     return {"type": "FeatureCollection", "features": features}
 
 
-def regions(mask_HW: npt.NDArray[np.uint8]) -> Ints:
+def regions(mask_HW: npt.NDArray[np.integer]) -> Ints:
     """The number [H, W] of the region that each pixel belongs to, from 0 in the order of their first pixels."""
     starts_HW = np.ones(mask_HW.shape, bool)
     starts_HW[:, 1:] = mask_HW[:, 1:] != mask_HW[:, :-1]

@@ -55,6 +55,19 @@ registry_option = click.option(
     metavar="URI",
     help="Model registry.  [default: that of the only run below runs/]",
 )
+images_option = click.option(
+    "--images",
+    "globs",
+    multiple=True,
+    metavar="GLOB",
+    help="Images (or record files) in a folder SOURCE, such as '**/*.jpg'; may be repeated.  [default: all]",
+)
+column_option = click.option(
+    "--column", default="image", show_default=True, help="Column of a manifest SOURCE with the images' paths."
+)
+root_option = click.option(
+    "--root", metavar="FOLDER", help="Folder that a manifest's paths are relative to.  [default: that of the manifest]"
+)
 
 
 def registry_uri(given: str | None) -> str:

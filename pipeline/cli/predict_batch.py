@@ -41,6 +41,8 @@ class OpenedModel(NamedTuple):
     facts: ModelFacts
     provide: Callable[[OutFolder], AbstractContextManager[ModelCopy]]
     beam: AnyBeam
+    config: Mapping[str, Any] | None
+    """The configuration that it was trained with; `None` of a SavedModel, which does not hold it."""
 
 
 class SourceOptions(NamedTuple):
@@ -80,7 +82,7 @@ def open_model(model: str, version: int | None, overrides: Sequence[str]) -> Ope
             if version is not None:
                 raise UserError(f"{model} is a SavedModel, which has no versions: leave --version out")
             facts = facts_of_saved_model(folder)
-            return OpenedModel(facts, lambda _: nullcontext(ModelCopy(str(folder), facts)), beam)
+            return OpenedModel(facts, lambda _: nullcontext(ModelCopy(str(folder), facts)), beam, None)
     try:
         registry = Registry(registry_uri(uri))
     except NoRegistryError as error:
@@ -88,7 +90,8 @@ def open_model(model: str, version: int | None, overrides: Sequence[str]) -> Ope
             f"MODEL {model} is not a configuration (.yaml), a registry, or the folder of a SavedModel: {error}"
         ) from None
     manifest = served_version(registry, version)
-    return OpenedModel(facts_of_version(manifest), lambda out: fetched(registry, manifest, out), beam)
+    facts = facts_of_version(manifest)
+    return OpenedModel(facts, lambda out: fetched(registry, manifest, out), beam, manifest.config)
 
 
 def batch_source(source: str, options: SourceOptions) -> dict[str, Any]:

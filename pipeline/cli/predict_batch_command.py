@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pipeline.cli.options import handle_errors, set_option
+from pipeline.cli.options import column_option, handle_errors, images_option, root_option, set_option
 
 REJECTED = 3
 """Exit status if all images were tried and some were rejected."""
@@ -17,19 +17,9 @@ REJECTED = 3
 @click.argument("source")
 @click.option("--out", required=True, metavar="FOLDER", help="Folder for masks and index; local, gs:// or s3://.")
 @click.option("--version", type=int, help="Version of the registry.  [default: the served one]")
-@click.option(
-    "--images",
-    "globs",
-    multiple=True,
-    metavar="GLOB",
-    help="Images (or record files) in a folder SOURCE, such as '**/*.jpg'; may be repeated.  [default: all]",
-)
-@click.option(
-    "--column", default="image", show_default=True, help="Column of a manifest SOURCE with the images' paths."
-)
-@click.option(
-    "--root", metavar="FOLDER", help="Folder that a manifest's paths are relative to.  [default: that of the manifest]"
-)
+@images_option
+@column_option
+@root_option
 @click.option(
     "--max-rejected",
     type=click.FloatRange(0, 1),

@@ -78,6 +78,12 @@ class TileWalk:
 
     def decide(self, read: Callable[[Window], Samples], network: Network) -> Iterator[Strip]:
         """Reads the scene and yields it decided, strip by strip along the longer side."""
+        for window, probabilities_HWC in self.probabilities(read, network):
+            class_HW = probabilities_HWC.argmax(axis=-1).astype(np.uint8)
+            yield Strip(window, class_HW, probabilities_HWC.max(axis=-1))
+
+    def probabilities(self, read: Callable[[Window], Samples], network: Network) -> Iterator[tuple[Window, Floats]]:
+        """Yields the blended probabilities [H, W, C] of each strip, whose array is overwritten by the next one."""
         along, across = self._along, self._across
         band_BAC = np.zeros([across.padded, along.position_NT.shape[1], self._settings.num_classes], np.float32)
         for step in range(self.steps):
@@ -90,7 +96,7 @@ class TileWalk:
                 across.margin : across.margin + across.length,
                 along.margin : min(finished, along.margin + along.length),
             ]
-            yield self._decided(start, done_BAC)
+            yield self._window(start, start + done_BAC.shape[1]), done_BAC if self._is_wide else done_BAC.swapaxes(0, 1)
             band_BAC[:, :-finished] = band_BAC[:, finished:]
             band_BAC[:, -finished:] = 0
 
@@ -117,12 +123,6 @@ class TileWalk:
         image_NHWC = tile_ANBC.transpose([1, 2, 0, 3] if self._is_wide else [1, 0, 2, 3])
         probabilities_NHWC = network(np.ascontiguousarray(image_NHWC))
         return probabilities_NHWC if self._is_wide else probabilities_NHWC.swapaxes(1, 2)
-
-    def _decided(self, start: int, done_BAC: Floats) -> Strip:
-        class_BA = done_BAC.argmax(axis=-1).astype(np.uint8)
-        confidence_BA = done_BAC.max(axis=-1)
-        window = self._window(start, start + class_BA.shape[1])
-        return Strip(window, *(plane if self._is_wide else plane.T for plane in (class_BA, confidence_BA)))
 
     def _window(self, first: int, last: int) -> Window:
         """Returns the window of these positions along the direction, and of the whole length across."""

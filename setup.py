@@ -97,6 +97,7 @@ setup(
         "pipeline": ["configs/*.yaml", "beam/server/*.sha256"],
         "pipeline.comparison": ["templates/*"],
         "pipeline.dashboard": ["templates/*", "static/*"],
+        "pipeline.labelling": ["templates/*"],
         "pipeline.monitor": ["templates/*"],
         "components.pusher.card": ["templates/*"],
         "components.report": ["templates/*"],

@@ -40,6 +40,7 @@ from pipeline.cli.output_file import check_writable, errors_name_the_file
 from pipeline.cli.predict_batch_command import predict_batch
 from pipeline.cli.select_command import select
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
+from pipeline.cli.suspicious_command import suspicious
 from pipeline.cli.weights_command import convert_weights
 
 DEFAULT_FOLDS = 5
@@ -466,7 +467,7 @@ def serve(registry: str | None, engine: str, **options: Any) -> None:
     serve_registry(registry_uri(registry), engine, options)
 
 
-_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, export, monitor, predict_batch, select)
+_COMMANDS = (beam_server, card, convert_weights, dashboard, diff, export, monitor, predict_batch, select, suspicious)
 for _command in (*_COMMANDS, *KUBEFLOW_COMMANDS, *SERVING_COMMANDS):
     cli.add_command(_command)
 

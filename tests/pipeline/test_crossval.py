@@ -48,6 +48,12 @@ def test_the_average_of_the_folds_models_is_judged_pushed_and_served(tmp_path: P
     truth_HW = np.asarray(Image.open(tmp_path / "data" / "masks" / "0-001.png"))
     assert (mask_HW == truth_HW).mean() > 0.85
 
+    table = tmp_path / "suspicious.jsonl"
+    judged = segpipe("suspicious", config, "--out", table)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert "no mask is judged by a model that was trained on it" in judged.stdout
+    assert {json.loads(line)["seen"] for line in table.read_text().splitlines()} == {"out of fold", "not seen"}
+
     again = segpipe(*folds)
     assert len(re.findall(r"^✓ Train fold \d · cached$", again.stdout, re.MULTILINE)) == 3
     assert "identical to version 1" in again.stdout

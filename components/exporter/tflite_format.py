@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,16 @@ from common.signatures import MASK, PIXELS
 if TYPE_CHECKING:
     from components.exporter.formats import Arrays, Predict
     from components.exporter.saved_model import SavedModel
+
+_CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
+
+
+class Operator(NamedTuple):
+    """An operator of a TensorFlow Lite graph, with the names of its tensors."""
+
+    kind: str
+    inputs: Set[str]
+    outputs: Set[str]
 
 
 def convert(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> None:
@@ -25,14 +35,20 @@ def convert(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> Non
 def convert_int8(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> None:
     """Writes the same with weights and activations of 8 bits; `calibration` decides the ranges of the activations.
 
-    Operations without an 8-bit form stay in float32; inputs and outputs keep their types.
+    Only the network is quantised, from the first to the last convolution.  Grey levels less their mean would get steps
+    of the range of all images together, which are as large as the whole contrast of a dark image normalised by its own
+    deviation; and probabilities would have 256 steps.  Inputs and outputs keep their types.
     """
     import tensorflow as tf
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: (one for inputs in calibration for one in one_by_one(inputs))
-    file.write_bytes(converter.convert())
+    # The one public way to a choice of the operators that are quantised.
+    quantizer = tf.lite.experimental.QuantizationDebugger(converter=converter)
+    kept = sorted(outside_the_network(operators(quantizer.calibrated_model)))
+    quantizer.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
+    file.write_bytes(quantizer.get_nondebug_quantized_model())
 
 
 def load(file: Path) -> Predict:
@@ -52,6 +68,41 @@ def one_by_one(inputs: Arrays) -> Iterator[dict[str, npt.NDArray[Any]]]:
     """Yields the inputs of each image of a batch; statistics are those of all."""
     for index in range(len(inputs[PIXELS])):
         yield {**inputs, PIXELS: inputs[PIXELS][index : index + 1]}
+
+
+def operators(content: bytes) -> list[Operator]:
+    """Returns the operators of a TensorFlow Lite file, in the order in which they are computed."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    graph = flatbuffer_utils.convert_bytearray_to_object(content)
+    main = graph.subgraphs[0]
+
+    def names(tensors: Iterable[int]) -> Set[str]:
+        return {main.tensors[index].name.decode() for index in tensors if index >= 0}
+
+    return [
+        Operator(flatbuffer_utils.opcode_to_name(graph, each.opcodeIndex), names(each.inputs), names(each.outputs))
+        for each in main.operators
+    ]
+
+
+def outside_the_network(graph: Sequence[Operator]) -> Set[str]:
+    """Returns the outputs of the operators that no convolution comes before, and of those that none comes after."""
+    before = _first_operators(graph)
+    after = _first_operators([Operator(kind, out, given) for kind, given, out in reversed(graph)])
+    return {name for each in before for name in each.outputs} | {name for each in after for name in each.inputs}
+
+
+def _first_operators(graph: Iterable[Operator]) -> list[Operator]:
+    """Returns the operators that neither are convolutions nor depend on one."""
+    reached: set[str] = set()
+    found = []
+    for each in graph:
+        if each.kind in _CONVOLUTIONS or not reached.isdisjoint(each.inputs):
+            reached |= each.outputs
+        else:
+            found.append(each)
+    return found
 
 
 def _converter(model: SavedModel) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.exported_metrics import monitor_page, server_page
 from tests.support.manifests import K8S, Manifest, built
 from tests.support.pod_security import violations
 
@@ -113,35 +113,11 @@ def test_its_network_is_closed_but_for_what_it_calls(manifests: tuple[Manifest, 
 # ---- alerts and dashboard --------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _exported() -> set[str]:
-    """Names of all samples that the monitor and the server's request log really export."""
-    import datetime
-
-    from pipeline.monitor.metrics import MonitorMetrics
-    from pipeline.monitor.result import FeatureResult, MonitorReport, WindowResult
-    from registry.retraining import Retraining
-    from serving.metrics import Metrics
-
-    now = datetime.datetime.now(datetime.timezone.utc)
-    feature = FeatureResult(name="brightness", reference_median=0, window_median=1, distance=1, p_value=0, drifted=True)
-    window = WindowResult(version=1, begin=now, end=now, state="drift", detail="", images=60, features=(feature,))
-    report = MonitorReport(
-        model="m",
-        registry="r",
-        log="l",
-        written=now,
-        served=1,
-        served_created=now,
-        false_alarms=0.01,
-        windows=(window,),
-    )
-    metrics = MonitorMetrics()
-    metrics.show(report, Retraining(number=1, requested=now, version=1, reason="x"))
-    metrics.show_run("m", now.timestamp(), failed=False)
-    ours = {sample.name for family in metrics.registry.collect() for sample in family.samples}
-    served = re.findall(r"^(segpipe_\w+)", Metrics().page().decode(), re.MULTILINE)
-    return ours | set(served)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Names of all samples in the monitor's textfile and on the server's page."""
+    pages = monitor_page(tmp_path_factory.mktemp("exported")) + server_page()
+    return set(re.findall(r"^(segpipe_\w+)", pages, re.MULTILINE))
 
 
 def _alerts(manifests: tuple[Manifest, ...]) -> list[dict[str, Any]]:
@@ -158,11 +134,13 @@ def _expressions(manifests: tuple[Manifest, ...]) -> list[str]:
     return [each["expr"] for each in (*_alerts(manifests), *targets)]
 
 
-def test_alerts_and_dashboard_ask_only_for_metrics_that_are_exported(manifests: tuple[Manifest, ...]) -> None:
+def test_alerts_and_dashboard_ask_only_for_metrics_that_are_exported(
+    manifests: tuple[Manifest, ...], exported: set[str]
+) -> None:
     for expression in _expressions(manifests):
         asked = set(re.findall(r"\bsegpipe_\w+", expression))
         assert asked, expression
-        assert asked <= _exported(), expression
+        assert asked <= exported, expression
         for selector in re.findall(r"\{([^}]*)\}", expression):
             assert selector.startswith(JOB), expression
 

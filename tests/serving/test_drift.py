@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from common import records
 from components.evaluator.reference_sample import measure_reference
@@ -34,12 +34,32 @@ from tests.support.serving import MODEL, Hosted, Served, wait_until
 WINDOW, KNOWN = 100, 200
 
 
-def scene(random: np.random.Generator, brighter: float = 0, size: tuple[int, int] = (32, 48)) -> bytes:
-    """A made-up picture: the share of bright pixels, and the light, differ from picture to picture."""
+def scene(
+    random: np.random.Generator,
+    brighter: float = 0,
+    mix: tuple[float, float] = (2, 3),
+    size: tuple[int, int] = (32, 48),
+    cast: tuple[float, float, float] = (1, 1, 1),
+    blur: float = 0,
+    grain: float = 0,
+) -> bytes:
+    """A made-up picture: the share of bright pixels, and the light, differ from picture to picture.
+
+    Args:
+        random: The generator.
+        brighter: Grey levels that are added.
+        mix: Parameters of the beta distribution of the share of bright pixels.
+        size: Height and width.
+        cast: Gain of red, green and blue.
+        blur: Radius of the lens's blur, in pixels.
+        grain: Standard deviation of the sensor's noise, in grey levels.
+    """
     light = random.normal(100 + brighter, 15)
-    image_HW = light + 60 * (random.random(size) < random.beta(2, 3)) + random.normal(0, 5, size)
+    image_HW = light + 60 * (random.random(size) < random.beta(*mix)) + random.normal(0, 5, size)
+    image_HW3 = image_HW[..., None] * np.array(cast) + random.normal(0, grain, (*size, 3))
+    image = Image.fromarray(np.clip(image_HW3, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(blur))
     out = io.BytesIO()
-    Image.fromarray(np.repeat(np.clip(image_HW, 0, 255).astype(np.uint8)[..., None], 3, axis=2)).save(out, "PNG")
+    image.save(out, "PNG")
     return out.getvalue()
 
 
@@ -165,8 +185,12 @@ def test_ten_windows_without_a_shift_raise_no_alarm(served: Served, tmp_path: Pa
 @pytest.mark.parametrize(
     ("shift", "feature"),
     [
-        ({"brighter": 25}, "brightness"),
-        ({"size": (48, 64)}, "height"),
+        pytest.param({"brighter": 25}, "brightness", id="light"),
+        pytest.param({"mix": (5, 2)}, "class_fraction/bright", id="class mix"),
+        pytest.param({"size": (48, 64)}, "height", id="camera of another resolution"),
+        pytest.param({"cast": (1, 0.85, 0.6)}, "brightness", id="camera with a colour cast"),
+        pytest.param({"blur": 1.5}, "contrast", id="camera with a blurred lens"),
+        pytest.param({"grain": 25}, "contrast", id="camera with a noisy sensor"),
     ],
 )
 def test_a_planted_shift_is_found_in_its_first_window_and_starts_one_run(

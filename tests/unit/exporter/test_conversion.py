@@ -14,6 +14,7 @@ from components.exporter.exporting import Images, export_formats
 from components.exporter.formats import FORMATS
 from components.exporter.samples import InputSettings, LabelledImage, input_settings, whole
 from components.exporter.saved_model import SavedModel
+from components.exporter.tflite_format import Operator, operators, outside_the_network
 from registry.exports import EXPORTS_FILE, Exports
 from tests.support.serving import CLASSES, TILE, trainer_settings
 
@@ -35,6 +36,33 @@ def test_a_format_gives_the_masks_of_the_saved_model(
     assert compared.mean_iou is not None
     masks = [form.load(file)(inputs) for inputs in calibration_inputs(model, images, settings)]
     assert len(np.unique(masks)) == CLASSES
+
+
+def test_only_the_network_is_quantised(
+    model: SavedModel, images: list[LabelledImage], settings: InputSettings, tmp_path: Path
+) -> None:
+    """Grey levels, and what becomes of the logits, stay in float32."""
+    file = tmp_path / "model.tflite"
+    FORMATS["tflite_int8"].convert(model, file, calibration_inputs(model, images, settings))
+    kinds = [each.kind for each in operators(file.read_bytes())]
+    first, last = kinds.index("QUANTIZE"), len(kinds) - 1 - kinds[::-1].index("DEQUANTIZE")
+    network, outside = kinds[first : last + 1], [*kinds[:first], *kinds[last + 1 :]]
+    assert network.count("QUANTIZE") == network.count("DEQUANTIZE") == 1
+    assert network.count("CONV_2D") == 2
+    assert {"CAST", "SOFTMAX", "ARG_MAX"} <= set(outside)
+    assert "CONV_2D" not in outside
+
+
+def test_what_is_before_the_first_and_after_the_last_convolution_is_outside_the_network() -> None:
+    graph = [
+        Operator("SUB", {"image", "mean"}, {"centred"}),
+        Operator("CONV_2D", {"centred", "weights"}, {"features"}),
+        Operator("ADD", {"features", "centred"}, {"sum"}),
+        Operator("TRANSPOSE_CONV", {"sum", "more weights"}, {"logits"}),
+        Operator("LOGISTIC", {"logits"}, {"probabilities"}),
+        Operator("ARG_MAX", {"probabilities"}, {"mask"}),
+    ]
+    assert outside_the_network(graph) == {"centred", "probabilities", "mask"}
 
 
 def test_the_onnx_file_takes_batches_of_any_size_and_holds_the_probabilities(

@@ -17,7 +17,7 @@ import numpy as np
 from components.evaluator.reference import ReferenceDistribution, class_feature
 from pipeline.monitor.result import FeatureResult, WindowResult
 from pipeline.monitor.settings import MonitorSettings
-from pipeline.monitor.two_samples import Values, as_values, distance, holm, p_values
+from common.two_samples import Values, as_values, distance, holm, p_values
 from serving.request_log.rows import OK, LoggedImage
 
 _NAMED = 4

@@ -88,6 +88,11 @@ class Batcher:
         """Number of running batches."""
         return len(self._tasks)
 
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait for a batch."""
+        return len(self._waiting)
+
     async def run(self, waiting: PendingRequest) -> Outputs:
         """Runs one request, perhaps in a batch, and returns its outputs.
 

@@ -77,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         with self._dataplane.admitted("GRPC", seconds) as call:
             if not request.HasField("model_spec"):
                 raise invalid("Missing ModelSpec")
-            with self._dataplane.find(request.model_spec) as servable:
+            with self._dataplane.find_to_predict(request.model_spec) as servable:
                 name = request.model_spec.signature_name
                 signature = servable.model.signature(name)
                 if signature is None:

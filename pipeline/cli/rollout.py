@@ -62,7 +62,7 @@ def start_canary(uri: str, percent: int, version: int | None) -> str:
     registry = Registry(uri)
     number = _candidate(registry) if version is None else version
     registry.start_canary(number, percent)
-    return describe(uri)
+    return _describe_labels(registry.serving_record())
 
 
 def roll_back(uri: str) -> str:

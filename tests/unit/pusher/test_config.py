@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from components.pusher.config import PusherConfig
@@ -22,3 +26,11 @@ def test_a_policy_without_canaries_is_refused() -> None:
 def test_a_decision_after_fewer_images_than_it_needs_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"images \(20\) must be at least least_images \(50\)"):
         CanaryPolicy(images=20)
+
+
+def test_the_example_in_the_docs_is_valid() -> None:
+    text = Path("docs/serving.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```yaml\n(pusher:.*?)```", text, re.DOTALL)
+    policy = PusherConfig.model_validate(yaml.safe_load(block)["pusher"]).policy
+    assert policy is not None
+    assert policy.limits.agreement == 0.9

@@ -66,8 +66,11 @@ class Trial:
         return self._random.random() * 100 < self.policy.percent
 
     def offer(self, signature: str, images: Sequence[bytes]) -> None:
-        """Adds the images of a request to those that wait for the comparison, without waiting."""
-        if signature not in _SIGNATURES:
+        """Adds the images of a request to those that wait for the comparison, without waiting.
+
+        Once there are enough for the decision none are added, however long the decision cannot be written.
+        """
+        if signature not in _SIGNATURES or len(self._canary_samples) >= self.policy.images:
             return
         for encoded in images:
             if len(self._waiting) >= _MOST_WAITING:

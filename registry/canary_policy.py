@@ -36,9 +36,9 @@ class CanaryPolicy(Settings):
 
     mode: Literal["shadow", "share"] = Field(
         default="shadow",
-        description="`shadow`: the embedded server answers all requests with the served version, and predicts a share of "
-        "their images with both versions afterwards; `share`: it answers that share with the canary, and with the served "
-        "version if the canary fails.",
+        description="`shadow`: the embedded server answers all requests with the served version, and predicts a share "
+        "of their images with both versions afterwards; `share`: it answers that share with the canary, and with the "
+        "served version if the canary fails.",
     )
     percent: int = Field(default=10, ge=1, le=99, description="Share of the requests, in percent.")
     images: int = Field(default=500, ge=1, description="Number of compared images after which the canary is decided.")
@@ -50,8 +50,8 @@ class CanaryPolicy(Settings):
     )
     when_too_few: Literal["stay", "roll_back"] = Field(
         default="stay",
-        description="What happens if there are fewer than `least_images` after `minutes`: it stays a canary until there "
-        "are enough, or it is rolled back.",
+        description="What happens if there are fewer than `least_images` after `minutes`: it stays a canary until "
+        "there are enough, or it is rolled back.",
     )
     false_alarms: float = Field(
         default=0.01,

@@ -15,8 +15,9 @@ class PusherConfig(Settings):
 
     strategy: Literal["serve", "canary"] = Field(
         default="serve",
-        description="`serve`: it is served at once; `canary`: it becomes the canary, is compared with the served version "
-        "on requests, and is promoted or rolled back automatically. The first version of a registry is always served.",
+        description="`serve`: it is served at once; `canary`: it becomes the canary, is compared with the served "
+        "version on requests, and is promoted or rolled back automatically. The first version of a registry is always "
+        "served.",
     )
     canary: CanaryPolicy | None = Field(
         default=None, description="How a canary is tried and decided; only with the strategy `canary`."

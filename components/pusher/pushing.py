@@ -108,7 +108,9 @@ def _start_canary(registry: Registry, version: int, done: str, served_at_start: 
     before = registry.canary()
     if registry.start_canary_beside(served_at_start, version, policy):
         share = "shadows" if policy.mode == "shadow" else "answers"
-        note = f"{done} and is the canary: it {share} {policy.percent} % of the requests beside version {served_at_start}"
+        note = (
+            f"{done} and is the canary: it {share} {policy.percent} % of the requests beside version {served_at_start}"
+        )
         is_replaced = before is not None and before.version != version
         return f"{note}; version {before.version}, the canary until now, was not decided" if is_replaced else note
     canary = registry.canary()

@@ -127,9 +127,7 @@ def _read(uri: str) -> Contents:
         for manifest in reversed(manifests)
     )
     before = record.before(numbers) if record.served is not None else None
-    return Contents(
-        uri, versions, record.served, record.canary, before, record.history, decisions=record.decisions
-    )
+    return Contents(uri, versions, record.served, record.canary, before, record.history, decisions=record.decisions)
 
 
 def _size(registry: Registry, manifest: Manifest) -> int | None:

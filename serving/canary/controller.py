@@ -44,7 +44,9 @@ class Step:
 class CanaryController:
     """Controller of one registry.  Its methods block."""
 
-    def __init__(self, registry: Registry, observe: Observe, metrics: CanaryMetrics, webhook: str | None = None) -> None:
+    def __init__(
+        self, registry: Registry, observe: Observe, metrics: CanaryMetrics, webhook: str | None = None
+    ) -> None:
         self._registry = registry
         self._observe = observe
         self._metrics = metrics

@@ -40,7 +40,9 @@ def decide(observations: Observations, policy: CanaryPolicy) -> Promote | RollBa
     if is_last:
         time = f" in {policy.minutes:g} minutes" if count < policy.images else ""
         return Promote(f"not worse on {_images(count)}{time}: {known}", count, findings)
-    return Wait(f"{observations.images} of {_images(policy.images)} compared, not worse so far: {known}", count, findings)
+    return Wait(
+        f"{observations.images} of {_images(policy.images)} compared, not worse so far: {known}", count, findings
+    )
 
 
 def checkpoints(policy: CanaryPolicy) -> tuple[int, ...]:

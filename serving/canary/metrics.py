@@ -21,9 +21,7 @@ class CanaryMetrics:
         self._overdue = Gauge(
             "segpipe_canary_overdue", "Whether its time is over, with too few images.", registry=registry
         )
-        self._value = Gauge(
-            "segpipe_canary_value", "How much worse the canary is.", ["criterion"], registry=registry
-        )
+        self._value = Gauge("segpipe_canary_value", "How much worse the canary is.", ["criterion"], registry=registry)
         self._limit = Gauge(
             "segpipe_canary_limit", "How much worse the canary may be.", ["criterion"], registry=registry
         )

@@ -30,9 +30,7 @@ def compared(server: Hosted) -> float:
     return float(line.split()[1])
 
 
-def test_a_shadow_answers_nobody_and_is_rolled_back_by_itself(
-    registry: Registry, host: Callable[..., Hosted]
-) -> None:
+def test_a_shadow_answers_nobody_and_is_rolled_back_by_itself(registry: Registry, host: Callable[..., Hosted]) -> None:
     server = host(registry)
     start_canary(registry, images=20, least_images=10)
     wait_until(lambda: asked(server, label="canary") == 2 if "canary" in _labels(server) else False)
@@ -56,9 +54,7 @@ def test_a_share_of_the_requests_without_a_version_gets_the_canary_over_all_prot
     assert "segpipe_canary_fallbacks_total 0.0" in server.get("/monitoring/prometheus/metrics")[1].decode()
 
 
-def test_a_server_that_does_not_decide_leaves_the_canary_alone(
-    registry: Registry, host: Callable[..., Hosted]
-) -> None:
+def test_a_server_that_does_not_decide_leaves_the_canary_alone(registry: Registry, host: Callable[..., Hosted]) -> None:
     server = host(registry, decide_canaries=False)
     start_canary(registry, mode="share", images=10, least_images=10)
     wait_until(lambda: "canary" in _labels(server))

@@ -125,7 +125,8 @@ def test_the_command_decides_and_says_why(
 def test_the_command_waits_for_requests(registry: Registry, tmp_path: Path) -> None:
     log = write_log(tmp_path / "log", [row(1, 1)])
     assert decide(registry, log) == (
-        "the canary stays: 0 images compared, and a decision needs 30; the log has no request that version 2 was given\n"
+        "the canary stays: 0 images compared, and a decision needs 30; "
+        "the log has no request that version 2 was given\n"
     )
     described = CliRunner().invoke(cli, ["rollout", "--registry", registry.uri]).output
     assert "it is decided automatically after 60 compared images (shadow)" in described

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ KILLER = ("-m", "tests.support.canary_killer")
 QUICK = {"percent": 99, "images": 40, "least_images": 20, "minutes": 30}
 STABLE, OTHER, EQUAL, FAILING, FAST = 1, 2, 3, 4, 5
 PICTURE = picture(96, 96)
+SMALL = [picture(64 + 8 * (number % 10), 64 + 8 * (number // 10)) for number in range(100)]
 
 pytestmark = pytest.mark.slow
 
@@ -57,17 +60,19 @@ def webhook() -> Iterator[Webhook]:
 class Load:
     """Clients that ask all the time, each in a thread of its own."""
 
-    def __init__(self, server: Served, paths: Sequence[str] = ("", "", ""), encoded: bytes = PICTURE) -> None:
+    def __init__(self, server: Served, paths: Sequence[str] = ("", "", ""), pictures: Sequence[bytes] = SMALL) -> None:
         self._ends = threading.Event()
-        self._server, self._encoded = server, encoded
+        self._server, self._pictures = server, pictures
         self.answered = 0
         self.failures: list[str] = []
         self._threads = [threading.Thread(target=self._ask, args=(path,)) for path in paths]
 
     def _ask(self, path: str) -> None:
-        while not self._ends.is_set():
+        for encoded in itertools.cycle(self._pictures):
+            if self._ends.is_set():
+                return
             try:
-                status, document = self._server.predict_json(self._encoded, path=path)
+                status, document = self._server.predict_json(encoded, path=path)
             except (OSError, urllib.error.URLError) as error:
                 status, document = 0, {"error": str(error)}
             if status == 200:
@@ -109,9 +114,8 @@ def test_a_worse_canary_is_rolled_back_a_good_one_promoted_and_no_request_fails(
     registry: Registry, webhook: Webhook, mode: str, canary: int, stable: int, outcome: str, reason: str
 ) -> None:
     registry.serve(stable)
-    is_slow = stable == FAST
-    encoded = picture(400, 400) if is_slow else PICTURE
-    with Served(registry.uri, "--webhook", webhook.url) as server, Load(server, encoded=encoded) as load:
+    pictures = [picture(400, 400)] if stable == FAST else SMALL
+    with Served(registry.uri, "--webhook", webhook.url) as server, Load(server, pictures=pictures) as load:
         wait_until(lambda: load.answered > 10, 120)
         start_canary(registry, canary, stable, mode=mode)
         wait_until(lambda: is_decided(registry), 240)
@@ -120,7 +124,7 @@ def test_a_worse_canary_is_rolled_back_a_good_one_promoted_and_no_request_fails(
         assert reason in decision.reason
         served = canary if outcome == "promoted" else stable
         assert registry.labels() == {"stable": served}
-        wait_until(lambda: server.predict(encoded).model_spec.version.value == served)
+        wait_until(lambda: server.predict(PICTURE).model_spec.version.value == served)
         before = load.answered
         wait_until(lambda: load.answered > before + 10, 120)
         wait_until(lambda: len(webhook.bodies) == 1)
@@ -191,8 +195,9 @@ def _killed(point: str, arguments: Sequence[str], webhook: str) -> int:
     """Exit status of the command, which is repeated until the log has enough requests for it to come to the point."""
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, *KILLER, point, *arguments, "--webhook", webhook]
-    for _ in range(30):
+    for _ in range(60):
         end = subprocess.run(command, env=environment, check=False).returncode
-        if end:
+        if end < 0:
             return end
+        time.sleep(0.5)
     return 0

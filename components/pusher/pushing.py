@@ -111,8 +111,9 @@ def _start_canary(registry: Registry, version: int, done: str, served_at_start: 
         note = (
             f"{done} and is the canary: it {share} {policy.percent} % of the requests beside version {served_at_start}"
         )
-        is_replaced = before is not None and before.version != version
-        return f"{note}; version {before.version}, the canary until now, was not decided" if is_replaced else note
+        if before is None or before.version == version:
+            return note
+        return f"{note}; version {before.version}, the canary until now, was not decided"
     canary = registry.canary()
     if registry.served() == served_at_start and canary is not None:
         return (

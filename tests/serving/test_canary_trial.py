@@ -7,6 +7,8 @@ import json
 import urllib.request
 from collections.abc import Callable
 
+import pytest
+
 from registry.canary_policy import CanaryPolicy
 from registry.store import Registry
 from tests.support.serving import MODEL, Hosted, picture, wait_until
@@ -30,6 +32,7 @@ def compared(server: Hosted) -> float:
     return float(line.split()[1])
 
 
+@pytest.mark.slow
 def test_a_shadow_answers_nobody_and_is_rolled_back_by_itself(registry: Registry, host: Callable[..., Hosted]) -> None:
     server = host(registry)
     start_canary(registry, images=20, least_images=10)
@@ -54,6 +57,7 @@ def test_a_share_of_the_requests_without_a_version_gets_the_canary_over_all_prot
     assert "segpipe_canary_fallbacks_total 0.0" in server.get("/monitoring/prometheus/metrics")[1].decode()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_decide_leaves_the_canary_alone(registry: Registry, host: Callable[..., Hosted]) -> None:
     server = host(registry, decide_canaries=False)
     start_canary(registry, mode="share", images=10, least_images=10)

@@ -196,7 +196,7 @@ def test_a_canary_at_the_limit_of_agreement_is_not_a_reason_by_chance() -> None:
     ("worse", "criterion", "images"),
     [
         ({"errors": 0.5}, "error_rate", 50),
-        ({"errors": 0.15}, "error_rate", 200),
+        ({"errors": 0.15}, "error_rate", 400),
         ({"slower": 2.5}, "latency_ratio", 50),
         ({"less_confident": 0.15}, "confidence", 50),
         ({"more_roof": 0.3}, "class_fraction/roof", 50),

@@ -38,6 +38,10 @@ class Servable:
         self._free = asyncio.Event()
         self._free.set()
 
+    def signature(self, name: str) -> Signature | None:
+        """Returns the signature of that name; an empty name means `serving_default`."""
+        return self.model.signature(name)
+
     def __enter__(self) -> Servable:
         self._users += 1
         self._free.clear()

@@ -144,6 +144,10 @@ class Dataplane:
 
     async def _run_route(self, route: Route, signature: Signature, inputs: Sequence[bytes], deadline: float) -> Outputs:
         """Runs a request on the canary in half of its time, and in the rest on the served version if that fails."""
+        if route.has_fallen_back:  # The canary does not have the signature.
+            outputs = await self._batcher.run(PendingRequest(route.stable, signature, list(inputs), deadline))
+            self.metrics.canary.fell_back()
+            return outputs
         now = time.monotonic()
         first = PendingRequest(route.canary, signature, list(inputs), now + (deadline - now) / 2)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from serving.batching import Servable
-from serving.model import Model
+from serving.model import Model, Signature
 
 
 class Route:
@@ -31,6 +31,16 @@ class Route:
     def model(self) -> Model:
         """The model of that version."""
         return self._answering.model
+
+    @property
+    def has_fallen_back(self) -> bool:
+        """Whether the served version answers."""
+        return self._answering is self.stable
+
+    def signature(self, name: str) -> Signature | None:
+        """Returns the signature of that name; if only the served version has it, that one answers."""
+        found = self.canary.signature(name)
+        return found if found is not None else self.fall_back().signature(name)
 
     def fall_back(self) -> Servable:
         """Lets the served version answer, and returns it."""

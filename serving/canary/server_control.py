@@ -49,9 +49,7 @@ class CanaryControl:
         if trial is None or trial.policy.mode != "share" or servable.version != trial.stable or not trial.chooses():
             return servable
         canary = self._versions.servable(trial.canary.version)
-        if canary is None or not servable.model.definitions.keys() <= canary.model.definitions.keys():
-            return servable
-        return Route(canary, servable)
+        return servable if canary is None else Route(canary, servable)
 
     def predicted(self, target: Servable | Route, signature: str, images: Sequence[bytes]) -> None:
         """Takes note of a request: in the mode `shadow` a share of those that the served version answers is compared,

@@ -43,7 +43,7 @@ def find_signature(servable: Target, name: str) -> Signature:
     Raises:
         ServingError: the model has none of that name.
     """
-    signature = servable.model.signature(name)
+    signature = servable.signature(name)
     if signature is None:
         raise invalid(f'Serving signature name: "{shortened(name or SERVING_DEFAULT)}" not found in signature def')
     return signature

@@ -104,7 +104,9 @@ def wait_until_decided(registry: Registry, server: Served, seconds: float = 150)
     while not is_decided(registry):
         if time.monotonic() > end:
             page = server.get("/monitoring/prometheus/metrics")[1].decode().splitlines()
-            seen = "\n".join(line for line in page if line.startswith(("segpipe_canary", ":tensorflow:serving:request_c")))
+            seen = "\n".join(
+                line for line in page if line.startswith(("segpipe_canary", ":tensorflow:serving:request_c"))
+            )
             raise AssertionError(f"not decided in {seconds} s\n{seen}\n{server.log}")
         time.sleep(0.1)
 

@@ -130,7 +130,7 @@ def test_a_worse_canary_is_rolled_back_a_good_one_promoted_and_no_request_fails(
     registry: Registry, webhook: Webhook, mode: str, canary: int, stable: int, outcome: str, reason: str
 ) -> None:
     registry.serve(stable)
-    pictures = [picture(160, 160)] if stable == FAST else SMALL
+    pictures = [picture(320, 320)] if stable == FAST else SMALL
     with Served(registry.uri, "--webhook", webhook.url) as server, Load(server, pictures=pictures) as load:
         wait_until(lambda: load.answered > 10, 120)
         start_canary(registry, canary, stable, mode=mode)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from registry import cards, references, retraining, statistics
+from registry.canary_policy import CanaryPolicy
 from registry.errors import (
     CorruptRecordError,
     CorruptVersionError,
@@ -30,7 +31,7 @@ from registry.hashing import (
 )
 from registry.local_storage import LocalStorage
 from registry.manifest import Manifest
-from registry.serving_record import Canary, ServingRecord
+from registry.serving_record import Canary, CanaryDecision, ServingRecord
 from registry.storage import Writer, open_storage
 
 VERSIONS = "versions"
@@ -243,8 +244,10 @@ class Registry:
             self._write_record(writer, record.roll_back(target, _now()))
         return target
 
-    def start_canary(self, version: int, percent: int) -> None:
+    def start_canary(self, version: int, percent: int, policy: CanaryPolicy | None = None) -> None:
         """Makes `version` the canary: it should get `percent` of the requests, beside the served version.
+
+        With a `policy` it is decided automatically, else by a person.
 
         Raises:
             RegistryError: no version is served, `version` is served already, unknown, or damaged.
@@ -253,7 +256,52 @@ class Registry:
         with self._storage.writer("served") as writer:
             self._check_canary(version)
             self.verify(version)
-            self._write_record(writer, self._read_record().start_canary(version, percent, _now()))
+            self._write_record(writer, self._read_record().start_canary(version, percent, _now(), policy))
+
+    def start_canary_beside(self, expected: int, version: int, policy: CanaryPolicy) -> bool:
+        """Makes `version` the canary that is decided automatically, if `expected` is still served.
+
+        A canary that a person has started is not replaced, a withdrawn version does not become one, and if the version
+        is the canary already nothing changes.
+
+        Returns:
+            Whether it is the canary now.
+        """
+        with self._storage.writer("served") as writer:
+            self._check_exists(version)
+            record = self._read_record()
+            if record.canary is not None and record.canary.version == version:
+                return True
+            is_of_person = record.canary is not None and record.canary.policy is None
+            if record.served != expected or is_of_person or version in record.withdrawn:
+                return False
+            self._write_record(writer, record.start_canary(version, policy.percent, _now(), policy))
+        return True
+
+    def decide_canary(self, decision: CanaryDecision) -> bool:
+        """Promotes or rolls back the canary, and records why, by one atomic write.
+
+        Returns:
+            False, without a change, if the canary or the served version is no longer that of the decision.
+
+        Raises:
+            CorruptVersionError: the version to promote is damaged.
+        """
+        with self._storage.writer("served") as writer:
+            record = self._read_record()
+            canary = record.canary
+            is_same = canary is not None and (canary.version, canary.since) == (decision.version, decision.began)
+            if not is_same or record.served != decision.stable:
+                return False
+            if decision.outcome == "promoted":
+                self.verify(decision.version)
+            self._write_record(writer, record.decide(decision))
+        return True
+
+    def record_notified(self, decision: CanaryDecision) -> None:
+        """Records that the webhook was told of `decision`."""
+        with self._storage.writer("served") as writer:
+            self._write_record(writer, self._read_record().notified(decision))
 
     def promote(self, expected: int | None = None) -> int:
         """Promotes the canary to the served version; returns its number.

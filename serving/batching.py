@@ -38,6 +38,10 @@ class Servable:
         self._free = asyncio.Event()
         self._free.set()
 
+    def signature(self, name: str) -> Signature | None:
+        """Returns the signature of that name; an empty name means `serving_default`."""
+        return self.model.signature(name)
+
     def __enter__(self) -> Servable:
         self._users += 1
         self._free.clear()
@@ -87,6 +91,11 @@ class Batcher:
     def running(self) -> int:
         """Number of running batches."""
         return len(self._tasks)
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait for a batch."""
+        return len(self._waiting)
 
     async def run(self, waiting: PendingRequest) -> Outputs:
         """Runs one request, perhaps in a batch, and returns its outputs.

@@ -18,6 +18,8 @@ from registry.store import VERSIONS, Registry
 from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Batcher, PendingRequest, Servable
+from serving.canary.routing import Route, Target
+from serving.canary.server_control import CanaryControl
 from serving.errors import ServingError, invalid
 from serving.metrics import Metrics
 from serving.model import Outputs, Signature
@@ -26,6 +28,7 @@ from serving.settings import Limits
 from serving.versions.loaded import Versions
 
 SIGNATURE_DEF = "signature_def"
+_MOST_WAITING_FOR_CANARY = 4
 
 
 @dataclass
@@ -40,13 +43,26 @@ class Dataplane:
     """Data plane of the one model, used by gRPC and REST."""
 
     def __init__(
-        self, versions: Versions, batcher: Batcher, limits: Limits, metrics: Metrics, registry: Registry
+        self,
+        versions: Versions,
+        batcher: Batcher,
+        limits: Limits,
+        metrics: Metrics,
+        registry: Registry,
+        canary: CanaryControl | None = None,
+        canary_batcher: Batcher | None = None,
     ) -> None:
-        """The registry's folder of versions is the only one that a reload may name."""
+        """The registry's folder of versions is the only one that a reload may name.
+
+        Requests that a canary answers in place of the served version have a batcher of their own, so that a slow
+        canary takes no worker from the others.
+        """
         self.limits = limits
         self.metrics = metrics
         self.versions = versions
         self._batcher = batcher
+        self._canary = canary
+        self._canary_batcher = canary_batcher or batcher
         self._registry = registry
         self._base_path = f"{registry.uri.rstrip('/')}/{VERSIONS}"
         self._requests = 0
@@ -86,9 +102,24 @@ class Dataplane:
         label = spec.version_label if spec.WhichOneof("version_choice") == "version_label" else None
         return self.versions.find(spec.name, version, label)
 
+    def find_to_predict(self, spec: model_pb2.ModelSpec) -> Target:
+        """Returns what answers a prediction: as `find`, but without version and label perhaps the canary first.
+
+        Raises:
+            ServingError: it is not loaded.
+        """
+        servable = self.find(spec)
+        return servable if spec.WhichOneof("version_choice") else self.routed(servable)
+
+    def routed(self, servable: Servable) -> Target:
+        """Returns what answers a prediction that names no version, of which `servable` is the stable one."""
+        if self._canary is None or self._canary_batcher.waiting >= _MOST_WAITING_FOR_CANARY:
+            return servable
+        return self._canary.routed(servable)
+
     async def predict(
         self,
-        servable: Servable,
+        target: Target,
         signature: Signature,
         inputs: Sequence[bytes],
         output_filter: Sequence[str],
@@ -101,8 +132,36 @@ class Dataplane:
         """
         check_count(len(inputs), self.limits.pictures)
         asked = signature.asked(output_filter)
-        outputs = await self._batcher.run(PendingRequest(servable, signature, list(inputs), deadline))
+        try:
+            if isinstance(target, Route):
+                outputs = await self._run_route(target, signature, inputs, deadline)
+            else:
+                outputs = await self._batcher.run(PendingRequest(target, signature, list(inputs), deadline))
+        finally:
+            if self._canary is not None:
+                self._canary.predicted(target, signature.name, inputs)
         return {name: outputs[name] for name in asked}
+
+    async def _run_route(self, route: Route, signature: Signature, inputs: Sequence[bytes], deadline: float) -> Outputs:
+        """Runs a request on the canary in half of its time, and in the rest on the served version if that fails."""
+        if route.has_fallen_back:  # The canary does not have the signature.
+            outputs = await self._batcher.run(PendingRequest(route.stable, signature, list(inputs), deadline))
+            self.metrics.canary.fell_back()
+            return outputs
+        now = time.monotonic()
+        first = PendingRequest(route.canary, signature, list(inputs), now + (deadline - now) / 2)
+        try:
+            return await self._canary_batcher.run(first)
+        except Exception as error:
+            stable = route.fall_back()
+            same = stable.model.signature(signature.name)
+            if same is None or set(same.outputs) != set(signature.outputs):
+                raise
+            if not isinstance(error, ServingError):
+                logs.failure("canary_bug", error)
+            outputs = await self._batcher.run(PendingRequest(stable, same, list(inputs), deadline))
+            self.metrics.canary.fell_back()
+            return outputs
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest

@@ -12,6 +12,8 @@ from grpc import StatusCode
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import Metric
 
+from serving.canary.metrics import CanaryMetrics
+
 METRICS_PATH = "/monitoring/prometheus/metrics"
 _OTHER_MODEL = "other"
 _MICROSECONDS = 1e6
@@ -100,6 +102,7 @@ class Metrics:
         self._log_errors = Counter(
             "segpipe_request_log_errors", "Failed writes of the request log, which are repeated.", registry=registry
         )
+        self.canary = CanaryMetrics(registry)
         self._log_waiting = Gauge("segpipe_request_log_waiting", "Images that wait to be logged.", registry=registry)
 
     def page(self) -> bytes:

@@ -20,6 +20,7 @@ from common.start_up import collect_as_usual
 from registry.store import Registry
 from serving import logs
 from serving.batching import Batcher
+from serving.canary.server_control import CanaryControl
 from serving.dataplane import Dataplane
 from serving.jobs import Jobs
 from serving.metrics import Metrics
@@ -48,7 +49,11 @@ class Server:
         self._versions = Versions(registry, partial(served_labels, registry, settings.version), metrics)
         self._log = _start_log(settings, metrics)
         self._batcher = Batcher(settings.batching, metrics, self._log)
-        dataplane = Dataplane(self._versions, self._batcher, settings.limits, metrics, registry)
+        self._canary = _make_canary_control(settings, registry, self._versions, metrics)
+        self._canary_batcher = Batcher(settings.batching.model_copy(update={"workers": 1}), metrics, self._log)
+        dataplane = Dataplane(
+            self._versions, self._batcher, settings.limits, metrics, registry, self._canary, self._canary_batcher
+        )
         self._jobs = Jobs(self._batcher, settings.jobs, settings.limits.seconds, metrics)
         self._grpc = make_grpc_server(dataplane)
         self._http = PlainRunner(
@@ -57,7 +62,7 @@ class Server:
             handler_cancellation=True,  # A request of a disconnected client is cancelled.
             shutdown_timeout=settings.grace_seconds,
         )
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> tuple[int, int]:
         """Opens the ports of HTTP and gRPC, and starts polling the registry.
@@ -75,7 +80,10 @@ class Server:
         except OSError as error:
             raise port_refused(host, self._settings.port, "--port", error) from None
         await self._grpc.start()
-        self._watching = asyncio.create_task(self._versions.watch(self._settings.poll_seconds))
+        seconds = self._settings.poll_seconds
+        self._watching = [asyncio.create_task(self._versions.watch(seconds))]
+        if self._canary:
+            self._watching.append(asyncio.create_task(self._canary.watch(seconds)))
         port = self._http.addresses[0][1]
         logs.event("listening", http=f"{address}:{port}", grpc=f"{address}:{grpc_port}")
         return port, grpc_port
@@ -86,12 +94,15 @@ class Server:
         The request log is written in what is left of that time, at least a second.
         """
         ends = time.monotonic() + self._settings.grace_seconds
-        if self._watching:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
+        if self._canary:
+            self._canary.close()
         self._jobs.close()
         await asyncio.gather(self._grpc.stop(self._settings.grace_seconds), self._http.cleanup())
-        idle = not self._batcher.running
+        idle = not self._batcher.running and not self._canary_batcher.running
         self._batcher.close()
+        self._canary_batcher.close()
         if self._log:
             await asyncio.to_thread(self._log.close, max(_LOG_SECONDS, ends - time.monotonic()))
         await self._versions.close()
@@ -117,6 +128,14 @@ def _start_log(settings: ServerSettings, metrics: Metrics) -> RequestLog | None:
     from serving.request_log.writer import RequestLog  # Imports pyarrow, which no other part of the server needs.
 
     return RequestLog(settings.request_log, metrics)
+
+
+def _make_canary_control(
+    settings: ServerSettings, registry: Registry, versions: Versions, metrics: Metrics
+) -> CanaryControl | None:
+    if not settings.decide_canaries or settings.version is not None:
+        return None
+    return CanaryControl(registry, versions, settings.limits.seconds, metrics.canary, settings.webhook)
 
 
 def _is_not_invalid_http(record: logging.LogRecord) -> bool:

@@ -71,6 +71,11 @@ class ServerSettings(Settings):
     jobs: JobLimits = JobLimits()
     batching: Batching = Batching()
     request_log: RequestLogSettings | None = Field(default=None, description="The request log; null: none.")
+    decide_canaries: bool = Field(
+        default=True,
+        description="Whether this server tries and decides canaries that have a policy; a pinned version never does.",
+    )
+    webhook: str | None = Field(default=None, description="Webhook that is told of decisions on canaries; a secret.")
 
 
 class SyncSettings(Settings):

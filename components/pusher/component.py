@@ -38,7 +38,7 @@ class RegistryPusherSpec(types.ComponentSpec):
 
 
 class RegistryPusher(base_component.BaseComponent):
-    """Pushes a blessed model to the registry as a new version and serves it; does nothing for other models.
+    """Pushes a blessed model to the registry as a new version and serves it, or makes it the canary.
 
     TFX's Pusher uses a timestamp as version, stores no hash, has no rollback, and is not atomic.
 
@@ -93,7 +93,8 @@ class RegistryPusher(base_component.BaseComponent):
             holdings_state: `registry.state.holdings_state(registry)` when the run starts.  It changes if the registry
                 loses a version, or is deleted, so that a cached push is repeated.  `registry_state` cannot
                 detect that: after the deletion it is what it was before the first push.
-            run_config: The run's whole configuration as JSON, for the manifest.
+            run_config: The run's whole configuration as JSON, for the manifest; its `pusher` says whether the model is
+                served at once.
             model_name: Name of the model; a registry holds one model only.
             code: Digest of the step's code; a different one invalidates the cache.
             infra_blessing: Result of the serving check; if it is given, a model that failed it is not pushed.

@@ -18,6 +18,7 @@ from components import component_keys as keys
 from components.evaluator.reference import REFERENCE_FILE
 from components.evaluator.results import RESULTS_FILE, Evaluation
 from components.example_gen.quarantine import SUMMARY_FILE, IngestionSummary
+from components.pusher.config import PusherConfig
 from components.pusher.pushing import Candidate, push_if_blessed
 from components.pusher.result import PUSHED_FILE, PushResult
 from registry.state import served_in
@@ -25,7 +26,7 @@ from registry.store import Registry
 
 
 class Executor(base_executor.BaseExecutor):
-    """Pushes and serves the model if it is blessed, and writes the result."""
+    """Pushes the model if it is blessed, serves it or makes it the canary, and writes the result."""
 
     def Do(
         self,
@@ -57,13 +58,15 @@ def _candidate(input_dict: dict[str, list[types.Artifact]], exec_properties: dic
     for infra_blessing in input_dict.get(keys.INFRA_BLESSING) or []:
         if not model_utils.is_infra_validated(infra_blessing):
             raise ValueError(f"{infra_blessing.uri} does not say that the model can be served")
+    config = json.loads(exec_properties[keys.RUN_CONFIG])
     return Candidate(
         model_dir=path_utils.serving_model_path(model.uri),
         model_name=exec_properties[keys.MODEL_NAME],
         data=summary,
-        config=json.loads(exec_properties[keys.RUN_CONFIG]),
+        config=config,
         evaluation=evaluation,
         reference=_read_if_there(input_dict[keys.EVALUATION], REFERENCE_FILE),
+        canary_policy=PusherConfig.model_validate(config.get("pusher", {})).policy,
     )
 
 

@@ -19,6 +19,7 @@ from common.interruption import interrupted_by_sigterm
 from common.records import MAX_FOLDS
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
+from common.webhook import WEBHOOK_VARIABLE
 from pipeline import __version__
 from pipeline.cli.beam_command import beam_server
 from pipeline.cli.card_command import card
@@ -454,6 +455,18 @@ def predict(
 @click.option("--log-images", is_flag=True, help="Keep the images too, with a retention.")
 @click.option("--log-image-days", type=int, metavar="DAYS", help="Days that images are kept.  [default: 7]")
 @click.option("--log-image-megabytes", type=int, metavar="MB", help="Most megabytes of kept images.  [default: 1000]")
+@click.option(
+    "--decide-canaries/--no-decide-canaries",
+    default=True,
+    show_default=True,
+    help="Try canaries that a run has pushed (pusher.strategy: canary), and promote or roll them back.",
+)
+@click.option(
+    "--webhook",
+    envvar=WEBHOOK_VARIABLE,
+    metavar="URL",
+    help=f"Webhook to notify of these decisions, or {WEBHOOK_VARIABLE}.",
+)
 @handle_errors
 def serve(registry: str | None, engine: str, **options: Any) -> None:
     """Serve the model to apps over gRPC and REST, with TensorFlow Serving's protocols.

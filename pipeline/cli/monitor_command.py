@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
+from common.webhook import WEBHOOK_VARIABLE
 from pipeline.cli.options import handle_errors, registry_uri
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # Imported when the command runs.
 
 DRIFT, NOT_JUDGED = 1, 2
 """Exit statuses."""
-WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
 _COLOURS = {"drift": "red", "no drift": "green"}
 
 
@@ -170,7 +170,7 @@ class _Command:
         return report
 
     def _notify(self, report: MonitorReport, versions: list[int]) -> None:
-        from pipeline.kubeflow.pod.notify import send
+        from common.webhook import send
         from pipeline.monitor.message import compose
 
         try:

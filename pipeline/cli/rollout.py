@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from pipeline.cli.console import quiet_streams
+from registry.canary_policy import CanaryPolicy
 from registry.errors import RegistryError
-from registry.serving_record import CANARY, STABLE
+from registry.serving_record import CANARY, STABLE, ServingRecord
 from registry.store import Registry
 
 if TYPE_CHECKING:
@@ -25,14 +26,31 @@ ToMask = Callable[[Path], "np.ndarray"]
 
 
 def describe(uri: str) -> str:
-    """Describes the served version and the canary."""
+    """Describes the served version, the canary, and the last automatic decision."""
     record = Registry(uri).serving_record()
+    lines = [_describe_labels(record)]
+    if record.canary is not None and record.canary.policy is not None:
+        lines.append(_describe_policy(record.canary.policy))
+    if record.decisions:
+        last = record.decisions[-1]
+        lines.append(f"{last.decided.astimezone():%Y-%m-%d %H:%M}: {last.describe()}")
+    return "\n".join(lines)
+
+
+def _describe_labels(record: ServingRecord) -> str:
     served = "no version is served" if record.served is None else f"version {record.served} is served"
     if record.canary is None:
         return f"{served}; no canary"
     canary = record.canary
     since = f"{canary.since.astimezone():%Y-%m-%d %H:%M}"
     return f"{served}; version {canary.version} is the canary for {canary.percent}% of the requests, since {since}"
+
+
+def _describe_policy(policy: CanaryPolicy) -> str:
+    return (
+        f"it is decided automatically after {policy.images} compared images ({policy.mode}), or after "
+        f"{policy.minutes:g} minutes with at least {policy.least_images}"
+    )
 
 
 def start_canary(uri: str, percent: int, version: int | None) -> str:
@@ -44,7 +62,7 @@ def start_canary(uri: str, percent: int, version: int | None) -> str:
     registry = Registry(uri)
     number = _candidate(registry) if version is None else version
     registry.start_canary(number, percent)
-    return describe(uri)
+    return _describe_labels(registry.serving_record())
 
 
 def roll_back(uri: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from common.compatibility import import_tensorflow
 from common.errors import UserError
 from common.settings_errors import mistakes_in
+from common.webhook import WEBHOOK_VARIABLE
 from serving.ports import check_port
 from serving.request_log.folder import LogFolder
 from serving.settings import MEGABYTE, ServerSettings
@@ -33,6 +34,8 @@ _OPTIONS = {
     "batch": "batching.pictures",
     "batch_wait": "batching.wait_seconds",
     "workers": "batching.workers",
+    "webhook": "webhook",
+    "decide_canaries": "decide_canaries",
     "log": "request_log.uri",
     "log_sample": "request_log.sample",
     "log_rows": "request_log.rows",
@@ -68,6 +71,11 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
                 "tensorflow_model_server writes a log of its own: leave --log out and configure its "
                 "logging_config, which `segpipe monitor` reads, or choose --engine embedded"
             )
+        if settings.webhook:
+            raise UserError(
+                f"tensorflow_model_server decides no canary: leave --webhook and {WEBHOOK_VARIABLE} out and run "
+                "`segpipe rollout decide` beside it, or choose --engine embedded"
+            )
         from serving.versions import model_server
 
         # Its batches fail as a whole: one broken image would fail the requests of other clients.
@@ -86,7 +94,7 @@ def serve_registry(registry: str, engine: str, options: dict[str, Any]) -> None:
 def _prefers_model_server(settings: ServerSettings) -> bool:
     """Whether `tensorflow_model_server` is installed and fits the settings; it always listens on all addresses."""
     is_there = shutil.which("tensorflow_model_server") is not None
-    is_embedded_only = settings.allow_origins or settings.request_log
+    is_embedded_only = settings.allow_origins or settings.request_log or settings.webhook
     return is_there and settings.host == "0.0.0.0" and not is_embedded_only  # noqa: S104
 
 

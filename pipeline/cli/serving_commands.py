@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from common.errors import UserError
+from pipeline.cli.canary_command import decide
 from pipeline.cli.options import (
     CommandGroup,
     handle_errors,
@@ -181,5 +182,7 @@ def take_back(context: click.Context, registry: str | None) -> None:
 
     click.echo(roll_back(registry_uri(registry or context.obj)))
 
+
+rollout.add_command(decide)
 
 COMMANDS: tuple[click.Command, ...] = (sync, rollout)

@@ -23,6 +23,7 @@ from components.evaluator.thresholds import check_thresholds
 from components.example_gen.config import DataConfig, ManifestSource
 from components.exporter.config import ExportConfig
 from components.pusher.card.config import ModelCardConfig
+from components.pusher.config import PusherConfig
 from components.report.config import ReportConfig
 from components.report.sinks.config import SinksConfig
 from components.serving_check.config import ServingCheckConfig
@@ -89,6 +90,9 @@ class RunConfig(Settings):
     serving_check: ServingCheckConfig | None = Field(
         default=ServingCheckConfig(),
         description="Test of the exported model behind a server before it is pushed; null: no test.",
+    )
+    pusher: PusherConfig = Field(
+        default=PusherConfig(), description="Whether a blessed model is served at once, or tried as a canary first."
     )
     batch_prediction: BatchPredictionConfig | None = Field(
         default=None,

@@ -15,6 +15,7 @@ _NOT_OF_THE_MODEL = {
     "export",
     "kubeflow",
     "model_card",
+    "pusher",
     "registry",
     "report",
     "sinks",

@@ -12,7 +12,7 @@ from common.errors import UserError
 from pipeline.dashboard.runs import Run
 from pipeline.dashboard.workspaces import Workspace
 from registry.manifest import Manifest
-from registry.serving_record import Canary, ServedSince
+from registry.serving_record import Canary, CanaryDecision, ServedSince
 from registry.store import MANIFESTS, SERVED, Registry
 
 _REMOTE_SECONDS = 15.0
@@ -49,6 +49,8 @@ class Contents:
     """The version that a rollback would serve."""
     history: tuple[ServedSince, ...]
     fault: str | None = None
+    decisions: tuple[CanaryDecision, ...] = ()
+    """The last automatic decisions about canaries, the latest last."""
 
     def find(self, number: int) -> Version | None:
         """Returns the version with this number."""
@@ -125,7 +127,7 @@ def _read(uri: str) -> Contents:
         for manifest in reversed(manifests)
     )
     before = record.before(numbers) if record.served is not None else None
-    return Contents(uri, versions, record.served, record.canary, before, record.history)
+    return Contents(uri, versions, record.served, record.canary, before, record.history, decisions=record.decisions)
 
 
 def _size(registry: Registry, manifest: Manifest) -> int | None:

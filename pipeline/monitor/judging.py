@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.two_samples import Values, as_values, distance, holm, p_values
 from components.evaluator.reference import ReferenceDistribution, class_feature
 from pipeline.monitor.result import FeatureResult, WindowResult
 from pipeline.monitor.settings import MonitorSettings
-from pipeline.monitor.two_samples import Values, as_values, distance, holm, p_values
 from serving.request_log.rows import OK, LoggedImage
 
 _NAMED = 4

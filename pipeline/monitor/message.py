@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from common.webhook import escaped
 from pipeline.monitor.result import MonitorReport
 
 
@@ -18,14 +19,9 @@ def compose(report: MonitorReport, versions: Sequence[int]) -> dict[str, Any]:
     ]
     if report.retraining:
         lines.append(report.retraining)
-    title = f"⚠ {_escaped(report.model)}: drift in service"
+    title = f"⚠ {escaped(report.model)}: drift in service"
     blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-        for text in (f"*{title}*", *(_escaped(line) for line in lines))
+        for text in (f"*{title}*", *(escaped(line) for line in lines))
     ]
-    return {"text": f"{title}: {_escaped('; '.join(lines))}", "blocks": blocks}
-
-
-def _escaped(text: str) -> str:
-    """Escapes Slack's three markup characters: https://docs.slack.dev/messaging/formatting-message-text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"text": f"{title}: {escaped('; '.join(lines))}", "blocks": blocks}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, start_http_server, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge
 
-from common.errors import UserError
+from pipeline.monitor import exposition
 from pipeline.monitor.result import MonitorReport, drifted_in_a_row
 from registry.retraining import Retraining
 
@@ -99,38 +99,16 @@ class MonitorMetrics:
         self._run_failed.labels(model).set(failed)
 
     def serve(self, port: int) -> None:
-        """Serves the metrics in a thread.
-
-        Raises:
-            UserError: the port is not available.
-        """
-        try:
-            start_http_server(port, registry=self.registry)
-        except OSError as error:
-            raise UserError(f"cannot listen on port {port}: {error.strerror}; name another with --serve") from None
+        """Serves the metrics in a thread; see `exposition.serve`."""
+        exposition.serve(self.registry, port)
 
     def write(self, path: Path) -> None:
-        """Writes the metrics into a file, which appears as a whole.
-
-        Raises:
-            UserError: it cannot be written.
-        """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_to_textfile(str(path), self.registry)
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}; name another file with --textfile") from None
+        """Writes the metrics into a file; see `exposition.write`."""
+        exposition.write(self.registry, path)
 
     def push(self, url: str, model: str) -> None:
-        """Pushes the metrics to a Pushgateway, for a monitor that ends before Prometheus comes.
-
-        Raises:
-            UserError: it does not take them.
-        """
-        try:
-            push_to_gateway(url, job=_JOB, grouping_key={"model": model}, registry=self.registry)
-        except (OSError, ValueError) as error:
-            raise UserError(f"the Pushgateway {url} does not take the metrics: {error}") from None
+        """Pushes the metrics to a Pushgateway; see `exposition.push`."""
+        exposition.push(self.registry, url, _JOB, model)
 
     def _clear(self) -> None:
         for gauge in (self._drift, self._in_a_row, self._judged, self._images, self._refused, self._end):

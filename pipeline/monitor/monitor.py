@@ -6,12 +6,12 @@ import datetime
 from collections.abc import Iterator, Sequence
 
 from common.errors import UserError
+from common.two_samples import least_significant
 from components.evaluator.reference import ReferenceDistribution
 from pipeline.monitor.judging import Window, judge
 from pipeline.monitor.result import MonitorReport, WindowResult, drifted_in_a_row
 from pipeline.monitor.settings import LogFormat, MonitorSettings, WindowSize
 from pipeline.monitor.sources import Source, open_source
-from pipeline.monitor.two_samples import least_significant
 from pipeline.monitor.windows import CountedWindows, newest_time_windows
 from registry.store import Registry, no_registry
 

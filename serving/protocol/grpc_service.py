@@ -77,9 +77,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         with self._dataplane.admitted("GRPC", seconds) as call:
             if not request.HasField("model_spec"):
                 raise invalid("Missing ModelSpec")
-            with self._dataplane.find(request.model_spec) as servable:
+            with self._dataplane.find_to_predict(request.model_spec) as servable:
                 name = request.model_spec.signature_name
-                signature = servable.model.signature(name)
+                signature = servable.signature(name)
                 if signature is None:
                     raise ServingError(
                         grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{shortened(name)}" not found.'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from common.signatures import SERVING_DEFAULT
 from segpipe_client.errors import shortened
 from serving.batching import Servable
+from serving.canary.routing import Target
 from serving.dataplane import Dataplane
 from serving.errors import invalid
 from serving.model import Signature
@@ -26,13 +27,23 @@ def find_servable(dataplane: Dataplane, name: str, version: str) -> Servable:
     return dataplane.versions.find(name, label=version)
 
 
-def find_signature(servable: Servable, name: str) -> Signature:
+def find_to_predict(dataplane: Dataplane, name: str, version: str) -> Target:
+    """Returns what answers a prediction: as `find_servable`, but without a version perhaps the canary first.
+
+    Raises:
+        ServingError: it is not loaded.
+    """
+    servable = find_servable(dataplane, name, version)
+    return servable if version else dataplane.routed(servable)
+
+
+def find_signature(servable: Target, name: str) -> Signature:
     """Returns the signature of that name; an empty name means `serving_default`.
 
     Raises:
         ServingError: the model has none of that name.
     """
-    signature = servable.model.signature(name)
+    signature = servable.signature(name)
     if signature is None:
         raise invalid(f'Serving signature name: "{shortened(name or SERVING_DEFAULT)}" not found in signature def')
     return signature

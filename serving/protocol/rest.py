@@ -133,7 +133,7 @@ class RestHandler:
         with self._dataplane.admitted("REST") as call:
             body = await read_body(request, call.deadline)
             content_type = request.headers.get("Content-Type", "")
-            with self._dataplane.find(spec) as servable:
+            with self._dataplane.find_to_predict(spec) as servable:
                 find = partial(find_signature, servable)
                 asked = await off_loop_if(len(body) > LARGE_BYTES, parse_predict, body, find, content_type)
                 del body

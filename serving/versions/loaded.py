@@ -120,6 +120,17 @@ class Versions:
             raise ServingError(StatusCode.NOT_FOUND, f"Servable not found for request: {asked}")
         return self._loaded[wanted]
 
+    def servable(self, version: int) -> Servable | None:
+        """Returns a version if it is loaded."""
+        return self._loaded.get(version)
+
+    def why_not_loaded(self, version: int) -> str:
+        """Returns why a version does not answer, in a sentence without its end; empty if it is loaded."""
+        if version in self._loaded:
+            return ""
+        state = self._states.get(version)
+        return f"version {version} is not loaded" + (f": {state.message}" if state and state.message else " yet")
+
     async def watch(self, poll_seconds: float) -> None:
         """Polls the registry forever."""
         while True:

@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -249,8 +249,14 @@ class Hosted(Address):
 class Served(Address):
     """A process that runs `segpipe serve` on free ports of this machine."""
 
-    def __init__(self, registry: str, *options: object, until_ready: bool = True) -> None:
-        command = [sys.executable, "-m", "pipeline.cli.main", "serve", "--registry", registry, "--poll", "0.2"]
+    def __init__(
+        self,
+        registry: str,
+        *options: object,
+        until_ready: bool = True,
+        program: Sequence[str] = ("-m", "pipeline.cli.main"),
+    ) -> None:
+        command = [sys.executable, *program, "serve", "--registry", registry, "--poll", "0.2"]
         command += ["--port", "0", "--grpc-port", "0", *map(str, options)]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         environment.pop("TF_CPP_MIN_LOG_LEVEL", None)

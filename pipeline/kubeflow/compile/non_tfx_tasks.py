@@ -13,9 +13,6 @@ STRING = {"parameterType": "STRING"}
 
 _SCHEDULE_TIME = "{{$.pipeline_job_schedule_time_utc}}"
 
-WEBHOOK_VARIABLE = "SEGPIPE_WEBHOOK"
-"""Environment variable of the exit task with the webhook's address, a secret: whoever knows it can post there."""
-
 NOTIFY_RETRIES = 2
 
 CREATED = "schedule_time"

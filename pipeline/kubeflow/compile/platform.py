@@ -6,9 +6,9 @@ backend/src/v2/driver/k8s.go, extendPodSpecPatch, of kubeflow/pipelines.
 
 from __future__ import annotations
 
+from common.webhook import WEBHOOK_VARIABLE
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.steps import FOLD_TRAINERS, TRAINER
-from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.compile.paths import mounts
 from pipeline.kubeflow.config import StepOptions, Toleration
 from pipeline.kubeflow.json_types import Json

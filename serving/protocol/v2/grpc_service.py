@@ -14,7 +14,7 @@ from serving.dataplane import Dataplane
 from serving.errors import invalid
 from serving.model import Outputs
 from serving.protocol.grpc_answers import answered, at_once
-from serving.protocol.lookup import find_servable
+from serving.protocol.lookup import find_to_predict
 from serving.protocol.v2.infer import InferRequest, InputTensor, elements, infer
 from serving.protocol.v2.metadata import (
     EXTENSIONS,
@@ -107,7 +107,7 @@ class OpenInferenceService:
     async def _infer(self, request: Any, seconds: float | None) -> Any:
         with self._dataplane.admitted("GRPC_V2", seconds) as call:
             asked = _request(request, self._dataplane.limits.pictures)
-            with find_servable(self._dataplane, request.model_name, request.model_version) as servable:
+            with find_to_predict(self._dataplane, request.model_name, request.model_version) as servable:
                 outputs = await infer(self._dataplane, servable, asked, call)
             response = message_class("ModelInferResponse")(
                 model_name=request.model_name, model_version=str(servable.version), id=asked.id

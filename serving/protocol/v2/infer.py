@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from segpipe_client.errors import shortened
 from segpipe_client.v2_tensors import BYTES, unpack_bytes
-from serving.batching import Servable
+from serving.canary.routing import Target
 from serving.dataplane import Call, Dataplane
 from serving.errors import invalid
 from serving.model import Outputs, Signature
@@ -35,18 +35,18 @@ class InferRequest(NamedTuple):
     outputs: tuple[str, ...]
 
 
-async def infer(dataplane: Dataplane, servable: Servable, request: InferRequest, call: Call) -> Outputs:
+async def infer(dataplane: Dataplane, target: Target, request: InferRequest, call: Call) -> Outputs:
     """Runs a request on a version and returns its outputs.
 
     Raises:
         ServingError: it is not valid, is refused by the model, or takes too long.
     """
-    signature = find_signature(servable, request.parameters.signature_name)
+    signature = find_signature(target, request.parameters.signature_name)
     images = _images(signature, request.inputs, dataplane.limits.pictures)
     deadline = call.deadline
     if request.parameters.seconds is not None:
         deadline = min(deadline, time.monotonic() + request.parameters.seconds)
-    return await dataplane.predict(servable, signature, images, request.outputs, deadline)
+    return await dataplane.predict(target, signature, images, request.outputs, deadline)
 
 
 def elements(raw: bytes | memoryview, name: str, limit: int) -> list[bytes]:

@@ -22,7 +22,7 @@ from serving.protocol.http_exchange import (
     off_loop_if,
     read_body,
 )
-from serving.protocol.lookup import find_servable
+from serving.protocol.lookup import find_to_predict
 from serving.protocol.v2.infer import infer
 from serving.protocol.v2.json_request import RIGHT_FORM, parse_infer
 from serving.protocol.v2.json_response import infer_body
@@ -102,7 +102,7 @@ class OpenInferenceHandler:
             given = (body, headers.get(JSON_LENGTH), headers.get(hdrs.CONTENT_TYPE, ""), limits.pictures)
             asked, binary = await off_loop_if(len(body) > LARGE_BYTES, parse_infer, *given)
             del body, given
-            with find_servable(self._dataplane, name, version) as servable:
+            with find_to_predict(self._dataplane, name, version) as servable:
                 outputs = await infer(self._dataplane, servable, asked, call)
             head = {"model_name": name, "model_version": str(servable.version)}
             head |= {"id": asked.id} if asked.id else {}

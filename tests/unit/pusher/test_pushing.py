@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.pusher.pushing import Candidate, overall_metrics, push_if_blessed, refusal, software_versions
+from registry.canary_policy import CanaryPolicy
 from registry.cards import FORMS
 from registry.state import registry_state, served_in
 
@@ -13,7 +14,7 @@ from registry.state import registry_state, served_in
 def run(registry, make_model, evaluate, data):
     """What a run does that makes the model of the given text: judges it against what is served, and pushes it."""
 
-    def judge_and_push(text: str, blessed: bool = True, meanwhile=lambda: None, **config):
+    def judge_and_push(text: str, blessed: bool = True, meanwhile=lambda: None, policy=None, **config):
         served = served_in(registry_state(registry.uri))
         meanwhile()
         candidate = Candidate(
@@ -22,6 +23,7 @@ def run(registry, make_model, evaluate, data):
             data=data,
             config={"name": "nuclei", **config},
             evaluation=evaluate(blessed, served),
+            canary_policy=policy,
         )
         return push_if_blessed(registry, candidate, served)
 
@@ -160,3 +162,61 @@ def test_software_that_is_not_installed_is_left_out(monkeypatch):
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert software_versions() == {"tfx": "1", "tensorflow": "1"}
+
+
+# ---- as a canary -----------------------------------------------------------------------------------------------------
+
+POLICY = CanaryPolicy(percent=5)
+
+
+def test_the_first_version_is_served_at_once(registry, run):
+    result = run("a", policy=POLICY)
+    assert (_outcome(result), result.canary) == ((True, 1, 1), None)
+    assert result.note == (
+        "version 1 pushed and served at once: no version was served that a canary could be compared with"
+    )
+
+
+def test_a_later_version_is_the_canary_with_its_policy(registry, run):
+    run("a")
+    result = run("b", policy=POLICY)
+    assert (_outcome(result), result.canary) == ((True, 2, 1), 2)
+    assert result.note == "version 2 pushed and is the canary: it shadows 5 % of the requests beside version 1"
+    assert registry.canary().policy == POLICY
+    since = registry.canary().since
+    assert run("b", policy=POLICY).note.startswith("version 2 holds this model already and is the canary")
+    assert registry.canary().since == since, "its time goes on"
+
+
+def test_a_newer_version_takes_the_place_of_an_undecided_canary(registry, run):
+    run("a")
+    run("b", policy=POLICY)
+    result = run("c", policy=POLICY)
+    assert result.canary == 3
+    assert result.note.endswith("; version 2, the canary until now, was not decided")
+    assert registry.withdrawn() == ()
+
+
+def test_the_canary_of_a_person_stays(registry, run):
+    run("a")
+    run("b", policy=POLICY)
+    registry.start_canary(2, 50)
+    result = run("c", policy=POLICY)
+    assert (_outcome(result), result.canary) == ((True, 3, 1), 2)
+    assert "is not the canary, because a person has started version 2 as canary" in result.note
+
+
+def test_a_version_that_was_rolled_back_is_not_tried_again(registry, run):
+    run("a")
+    run("b", policy=POLICY)
+    registry.abort_canary()
+    result = run("b", policy=POLICY)
+    assert (_outcome(result), result.canary) == ((False, 2, 1), None)
+    assert result.note == "version 2 holds this model already but was rolled back: version 1 stays"
+
+
+def test_a_version_is_no_canary_beside_one_that_it_was_not_judged_against(registry, run):
+    run("a")
+    result = run("c", policy=POLICY, meanwhile=lambda: run("b"))
+    assert (_outcome(result), result.canary) == ((True, 3, 2), None)
+    assert "not served, because version 1 was served when it was evaluated" in result.note

@@ -4,7 +4,7 @@
 
 KIND: `kill-at-call` (SIGKILL before the k-th call that touches the file system, for every k), `kill-at-line` (before
 the k-th line of the registry's code), `full-disk` (the k-th such call raises ENOSPC), `kill-at-random`.
-OPERATION: `push`, `rollback`, `statistics`, `fetch`, `try-out`.
+OPERATION: `push`, `rollback`, `statistics`, `fetch`, `try-out`, `decide`.
 EVERY: with 3 only every third k.
 Prints a JSON object: `points` (k that were tried), `failures` (texts).
 
@@ -27,8 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from registry.canary_policy import CanaryPolicy
 from registry.hashing import content_hash, hash_folder
 from registry.local_storage import LocalStorage
+from registry.serving_record import CanaryDecision
 from registry.store import Registry
 
 BIRTH: dict[str, Any] = {
@@ -95,6 +97,26 @@ def push(uri: str, model: str) -> None:
     registry.serve_in_place_of(served, manifest.version)
 
 
+def decide(uri: str) -> None:
+    """Tries version 1 as a canary, and promotes it by a decision."""
+    registry = Registry(uri)
+    if registry.served() == 1:
+        return
+    registry.start_canary(1, 10, CanaryPolicy())
+    canary = registry.canary()
+    assert canary
+    decision = CanaryDecision(
+        version=1,
+        stable=registry.served() or 0,
+        outcome="promoted",
+        reason="r",
+        images=50,
+        began=canary.since,
+        decided=canary.since,
+    )
+    assert registry.decide_canary(decision)
+
+
 class Trial:
     """One copy of a registry with two versions, the second served, in which an operation is disturbed."""
 
@@ -108,9 +130,10 @@ class Trial:
             "rollback": lambda: Registry(self.uri).rollback(),
             "statistics": lambda: Registry(self.uri).record_statistics("f2", str(self.models / "c")),
             "try-out": lambda: Registry(self.uri).start_canary(1, 10),
+            "decide": lambda: decide(self.uri),
             "fetch": lambda: Registry(self.uri).fetch(2, str(folder / "target")),
         }
-        self.served_after = {"push": "c", "rollback": "a"}
+        self.served_after = {"push": "c", "rollback": "a", "decide": "a"}
 
     def check(self, operation: str) -> None:
         """What must hold right after the disturbance, and once the operation is tried again."""

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 DRIVER = Path(__file__).with_name("crash_driver.py")
-OPERATIONS = ("push", "rollback", "statistics", "fetch", "try-out")
+OPERATIONS = ("push", "rollback", "statistics", "fetch", "try-out", "decide")
 
 
 def _disturb(kind: str, operation: str, folder: Path, every: int = 1) -> int:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import datetime
 
-from registry.serving_record import ServingRecord
+from registry.canary_policy import CanaryPolicy
+from registry.serving_record import MOST_DECISIONS, CanaryDecision, ServingRecord
 
 NOW = datetime.datetime(2026, 11, 20, tzinfo=datetime.timezone.utc)
 
@@ -81,3 +82,50 @@ def test_without_a_canary_there_is_none_to_give_up():
 
 def test_a_record_from_before_there_were_canaries_is_read():
     assert ServingRecord.model_validate_json('{"served": 3}').labels() == {"stable": 3}
+
+
+def _decision(version: int, outcome: str) -> CanaryDecision:
+    return CanaryDecision.model_validate(
+        {
+            "version": version,
+            "stable": 1,
+            "outcome": outcome,
+            "reason": "error rate",
+            "images": 50,
+            "began": NOW,
+            "decided": NOW,
+        }
+    )
+
+
+def test_a_decision_changes_the_labels_and_is_kept_with_its_reason():
+    tried = _served(1).start_canary(2, 10, NOW, CanaryPolicy())
+    promoted = tried.decide(_decision(2, "promoted"))
+    assert (promoted.labels(), promoted.withdrawn) == ({"stable": 2}, ())
+    rolled_back = tried.decide(_decision(2, "rolled_back"))
+    assert (rolled_back.labels(), rolled_back.withdrawn) == ({"stable": 1}, (2,))
+    assert rolled_back.decisions == (_decision(2, "rolled_back"),)
+    assert rolled_back.serve(2, NOW).decisions == rolled_back.decisions
+    assert rolled_back.start_canary(2, 10, NOW).roll_back(2, NOW).decisions == rolled_back.decisions
+
+
+def test_only_the_last_decisions_are_kept():
+    record = _served(1)
+    for version in range(2, 2 * MOST_DECISIONS):
+        record = record.start_canary(version, 10, NOW, CanaryPolicy()).decide(_decision(version, "rolled_back"))
+    assert [each.version for each in record.decisions] == list(range(MOST_DECISIONS, 2 * MOST_DECISIONS))
+
+
+def test_a_decision_is_told_once():
+    record = _served(1).start_canary(2, 10, NOW, CanaryPolicy()).decide(_decision(2, "promoted"))
+    told = record.notified(record.decisions[0])
+    assert told.decisions[0].notified
+    assert told.notified(record.decisions[0]) == told
+
+
+def test_a_record_without_automatic_canaries_is_one_that_earlier_releases_read():
+    written = _served(1).start_canary(2, 10, NOW).model_dump_json()
+    assert "policy" not in written
+    assert "decisions" not in written
+    tried = _served(1).start_canary(2, 10, NOW, CanaryPolicy(percent=5)).decide(_decision(2, "promoted"))
+    assert ServingRecord.model_validate_json(tried.model_dump_json()) == tried

@@ -82,6 +82,7 @@ def test_another_recipe_needs_training(changes: dict[str, Any]) -> None:
         {"registry": "gs://bucket/registry"},
         {"report": {"best": 3}},
         {"export": {"formats": ["saved_model", "onnx"]}},
+        {"pusher": {"strategy": "canary"}},
         {"sinks": {"mlflow": {"tracking_uri": "http://mlflow"}}},
         {"sinks": {"kubeflow_hub": {"server": "http://hub"}}},
         {"batch_prediction": {"source": {"type": "images", "root": "new"}, "out": "masks"}},

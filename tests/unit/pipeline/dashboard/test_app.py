@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from components.report.viewer import script_source
+from registry.canary_policy import CanaryPolicy
+from registry.serving_record import CanaryDecision
 from registry.store import Registry
 from tests.support.dashboard import HostedDashboard
 from tests.support.made_up_workspace import EVIL, GATE, MadeUp
@@ -176,6 +178,29 @@ def test_a_canary_is_started_and_promoted(dashboard: HostedDashboard, made_up: M
     promoted = {"action": "promote", "version": "1", "served": "2", "canary": "1"}
     assert dashboard.post(CHANGE, promoted, **token).status_code == 200
     assert served(made_up) == 1
+
+
+def test_an_automatic_canary_and_the_reason_of_the_last_decision_are_shown(
+    dashboard: HostedDashboard, made_up: MadeUp
+) -> None:
+    registry = Registry(str(made_up.folder / "registry"))
+    assert registry.start_canary_beside(2, 1, CanaryPolicy(images=300))
+    assert "after 300 compared images, or 1440 minutes" in dashboard.text(f"{BASE}/registry")
+    canary = registry.canary()
+    assert canary
+    decision = CanaryDecision(
+        version=1,
+        stable=2,
+        outcome="rolled_back",
+        reason="worse on 50 images",
+        images=50,
+        began=canary.since,
+        decided=canary.since,
+    )
+    assert registry.decide_canary(decision)
+    text = dashboard.text(f"{BASE}/registry")
+    assert "version 1 was rolled back automatically: worse on 50 images" in text
+    assert "compared images" not in text
 
 
 @pytest.mark.parametrize("token", ["", "x", "ä" * 32])

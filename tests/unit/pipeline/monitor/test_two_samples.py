@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from common.two_samples import as_values, distance, holm, least_significant, p_values
 from components.evaluator.reference import ReferenceDistribution, make_reference
 from pipeline.monitor.judging import Window, judge
 from pipeline.monitor.settings import MonitorSettings
-from pipeline.monitor.two_samples import as_values, distance, holm, least_significant, p_values
 from serving.request_log.rows import LoggedImage
 
 NOW = datetime.datetime(2026, 11, 27, tzinfo=datetime.timezone.utc)

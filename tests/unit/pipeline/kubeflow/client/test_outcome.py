@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from common.webhook import WEBHOOK_VARIABLE
 from pipeline.kubeflow.client.outcome import Outcome, ask
-from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
 from pipeline.kubeflow.pod.notify import main_from
 from tests.support import kfp_api
 from tests.support.kfp_api import KfpApi, Nodes

@@ -14,8 +14,8 @@ import pytest
 
 from common.errors import UserError
 from common.progress import LOGGER_NAME
-from pipeline.kubeflow.compile.non_tfx_tasks import WEBHOOK_VARIABLE
-from pipeline.kubeflow.pod.notify import compose, main_from, send
+from common.webhook import WEBHOOK_VARIABLE, send
+from pipeline.kubeflow.pod.notify import compose, main_from
 
 SECRET = "T000/B000/xyzzy"
 COMPLETE = {"state": "COMPLETE", "pipelineTaskName": "pipeline", "pipelineJobResourceName": "cells-x7k2p", "error": {}}

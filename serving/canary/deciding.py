@@ -2,9 +2,10 @@
 
 A criterion is violated if the canary is worse by more than its limit, and by more than chance explains: each has a
 one-sided test (Fisher's for errors, Mann and Whitney's for latency and confidence, Student's for agreement,
-Kolmogorov and Smirnov's for the classes).  Samples are compared when their number reaches one of few sizes, each twice
-the one before, and always the first so many.  Holm's correction over the criteria and Bonferroni's over these
-comparisons keep the probability that a canary equal to the served version is rolled back below
+Kolmogorov and Smirnov's for the classes).  Latencies of the same images are compared in pairs, by Wilcoxon's signed
+ranks: whatever else the machine computes makes both versions slow.  Samples are compared when their number reaches one
+of few sizes, each twice the one before, and always the first so many.  Holm's correction over the criteria and
+Bonferroni's over these comparisons keep the probability that a canary equal to the served version is rolled back below
 `CanaryPolicy.false_alarms`.  The tests assume independent images, as the drift monitor does.
 """
 
@@ -85,9 +86,9 @@ def _images_to_compare(images: int, policy: CanaryPolicy, is_over: bool) -> int:
 def _findings(observations: Observations, limits: CanaryLimits) -> Iterator[Finding]:
     stable, canary = observations.stable, observations.canary
     yield _errors(stable, canary, limits.error_rate)
-    seconds = _known([each.seconds for each in stable], [each.seconds for each in canary])
+    seconds = _latencies(observations)
     if seconds is not None:
-        yield _latency(*seconds, limits.latency_ratio)
+        yield _latency(*seconds, limits.latency_ratio, observations.is_paired)
     if len(observations.agreements) >= _LEAST_VALUES:
         yield _agreement(np.array(observations.agreements, np.float64), limits.agreement)
     confidences = _known([each.confidence for each in stable], [each.confidence for each in canary])
@@ -110,11 +111,22 @@ def _errors(stable: Sequence[Sample], canary: Sequence[Sample], limit: float) ->
     return Finding("error_rate", increase, limit, increase > limit, p_value, text)
 
 
-def _latency(stable_N: Values, canary_N: Values, limit: float) -> Finding:
+def _latencies(observations: Observations) -> tuple[Values, Values] | None:
+    """Returns the latencies of both versions, of the same images if these are paired; `None` if they are too few."""
+    stable = [each.seconds for each in observations.stable]
+    canary = [each.seconds for each in observations.canary]
+    if observations.is_paired:
+        both = [(one, other) for one, other in zip(stable, canary, strict=True) if one and other]
+        stable, canary = [one for one, _ in both], [other for _, other in both]
+    return _known(stable, canary)
+
+
+def _latency(stable_N: Values, canary_N: Values, limit: float, is_paired: bool) -> Finding:
     served, tried = float(np.median(stable_N)), float(np.median(canary_N))
     ratio = tried / served if served else 1.0
     text = f"median latency {tried * 1000:.3g} ms, served {served * 1000:.3g} ms (limit {limit:g} times)"
-    return Finding("latency_ratio", ratio, limit, ratio > limit, _greater(canary_N, stable_N), text)
+    p_value = _slower(stable_N, canary_N) if is_paired else _greater(canary_N, stable_N)
+    return Finding("latency_ratio", ratio, limit, ratio > limit, p_value, text)
 
 
 def _agreement(shares_N: Values, limit: float) -> Finding:
@@ -140,6 +152,14 @@ def _class_fraction(name: str, stable_N: Values, canary_N: Values, limit: float)
     change = abs(tried - served)
     text = f"class {name} on {tried:.1%} of the pixels, served {served:.1%} (limit ±{limit:.1%})"
     return Finding(f"class_fraction/{name}", change, limit, change > limit, p_value, text)
+
+
+def _slower(stable_N: Values, canary_N: Values) -> float:
+    """Returns the p-value of Wilcoxon's signed-rank test that the canary is slower on the same images."""
+    ratio_N = np.log(canary_N / stable_N)
+    if not ratio_N.any():
+        return 1.0
+    return float(stats.wilcoxon(ratio_N, alternative="greater").pvalue)
 
 
 def _greater(larger_N: Values, smaller_N: Values) -> float:

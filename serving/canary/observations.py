@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -26,6 +26,8 @@ class Observations:
     """Time since the canary began."""
     agreements: Sequence[float] = ()
     """Share of equal pixels of each image that both versions answered; empty if no image was given to both."""
+    is_paired: bool = False
+    """Whether the nth samples are of one image, predicted by both versions one right after the other."""
     note: str = ""
     """Why there are few or no samples, such as a canary that cannot be loaded; empty if nothing is wrong."""
 
@@ -36,5 +38,6 @@ class Observations:
 
     def first(self, images: int) -> Observations:
         """Returns the first so many samples of each version."""
-        agreements = self.agreements[:images]
-        return Observations(self.stable[:images], self.canary[:images], self.minutes, agreements, self.note)
+        return replace(
+            self, stable=self.stable[:images], canary=self.canary[:images], agreements=self.agreements[:images]
+        )

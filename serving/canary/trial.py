@@ -103,7 +103,8 @@ class Trial:
             tuple(self._canary_samples[: count[1]]),
             minutes,
             tuple(self._agreements[: count[0]]),
-            note,
+            is_paired=True,
+            note=note,
         )
 
     def _answers(self, encoded: bytes, stable: Servable, canary: Servable) -> tuple[_Answer, _Answer, float | None]:

@@ -231,3 +231,50 @@ def test_a_difference_within_the_limits_does_not_matter_however_significant_it_i
     verdict = run(samples(random, 500), samples(random, 500, slower=1.3), CanaryPolicy())
     assert isinstance(verdict, Promote)
     assert any(finding.p_value < 1e-6 for finding in verdict.findings)
+
+
+# ---- latencies of the same images ------------------------------------------------------------------------------------
+
+
+def timed(seconds_N: np.ndarray) -> list[Sample]:
+    return [Sample(True, seconds) for seconds in seconds_N.tolist()]
+
+
+def latency_on_a_busy_machine(slower: float, seed: int, is_paired: bool) -> bool:
+    """Whether a canary's latency is found violated by 40 images, on a machine that others make slow now and then."""
+    random = np.random.default_rng(seed)
+    busy_N = random.lognormal(-3, 1.5, 40)
+    stable, canary = (timed(busy_N * factor * random.lognormal(0, 0.2, 40)) for factor in (1, slower))
+    found = compare(Observations(stable, canary, 1, is_paired=is_paired), CanaryPolicy(images=40, least_images=40))
+    return next(each.violated for each in found if each.criterion == "latency_ratio")
+
+
+def test_pairs_show_a_slow_canary_where_the_load_hides_it() -> None:
+    found = {pairs: sum(latency_on_a_busy_machine(2, seed, pairs) for seed in range(20)) for pairs in (True, False)}
+    assert found[True] == 20 and found[False] <= 5
+
+
+def test_pairs_of_equal_versions_are_not_told_apart() -> None:
+    assert sum(latency_on_a_busy_machine(1, seed, is_paired=True) for seed in range(200)) <= 4
+
+
+def test_pairs_are_compared_by_wilcoxons_test() -> None:
+    random = np.random.default_rng(0)
+    seconds_2N = random.lognormal(-3, 0.5, [2, 50])
+    policy = CanaryPolicy(limits=ANY_DIFFERENCE)
+    found = compare(Observations(*(timed(each) for each in seconds_2N), 1, is_paired=True), policy)
+    by_name = {each.criterion: each for each in found}
+    expected = stats.wilcoxon(np.log(seconds_2N[1] / seconds_2N[0]), alternative="greater").pvalue
+    assert by_name["latency_ratio"].p_value == pytest.approx(min(1, 2 * expected))
+    equal = compare(Observations(*(timed(seconds_2N[0]) for _ in range(2)), 1, is_paired=True), policy)
+    assert next(each.p_value for each in equal if each.criterion == "latency_ratio") == 1
+
+
+def test_only_images_that_both_answered_are_pairs() -> None:
+    stable, canary = timed(np.full(60, 0.1)), timed(np.full(60, 0.1))
+    canary[:45] = [Sample(False)] * 45
+    found = compare(Observations(stable, canary, 1, is_paired=True), CanaryPolicy())
+    assert next(each.value for each in found if each.criterion == "latency_ratio") == 1
+    canary[:51] = [Sample(False)] * 51
+    found = compare(Observations(stable, canary, 1, is_paired=True), CanaryPolicy())
+    assert "latency_ratio" not in {each.criterion for each in found}, "nine pairs are too few"

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 import yaml
 
+from components.report.sinks.config import SinksConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from tests.support.manifests import K8S, OVERLAYS, of_kind
 
@@ -33,8 +34,10 @@ def test_every_path_is_there() -> None:
 
 
 def test_configurations_are_valid() -> None:
-    (block,) = _blocks("yaml")
-    assert KubeflowConfig.model_validate(yaml.safe_load(block)["kubeflow"]).steps["trainer"].accelerator
+    given = {key: value for block in _blocks("yaml") for key, value in yaml.safe_load(block).items()}
+    assert KubeflowConfig.model_validate(given.pop("kubeflow")).steps["trainer"].accelerator
+    assert SinksConfig.model_validate(given.pop("sinks")).kubeflow_hub
+    assert not given
 
 
 def test_commands_of_segpipe_are_there() -> None:

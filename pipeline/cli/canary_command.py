@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from common.errors import UserError
-from common.webhook import WEBHOOK_VARIABLE
+from pipeline.cli.log_options import (
+    log_format_option,
+    log_option,
+    metrics_port_option,
+    pushgateway_option,
+    textfile_option,
+    webhook_option,
+)
 from pipeline.cli.options import handle_errors, registry_option, registry_uri
 
 if TYPE_CHECKING:  # Imported when the command runs.
@@ -22,14 +28,8 @@ _PAUSE = 60.0
 
 @click.command()
 @registry_option
-@click.option("--log", required=True, metavar="URI", help="Request log: a folder or bucket.")
-@click.option(
-    "--log-format",
-    type=click.Choice(("segpipe", "tensorflow_serving", "kserve")),
-    default="segpipe",
-    show_default=True,
-    help="What wrote the log.",
-)
+@log_option
+@log_format_option
 @click.option("--once", is_flag=True, help="Decide if it can be decided now, then exit.")
 @click.option(
     "--poll",
@@ -39,12 +39,10 @@ _PAUSE = 60.0
     metavar="SECONDS",
     help="Pause between looks.",
 )
-@click.option("--webhook", envvar=WEBHOOK_VARIABLE, metavar="URL", help=f"Webhook to notify, or {WEBHOOK_VARIABLE}.")
-@click.option(
-    "--textfile", type=click.Path(path_type=Path, dir_okay=False), help="Metrics for node_exporter: NAME.prom."
-)
-@click.option("--pushgateway", metavar="URL", help="Push the metrics to this Pushgateway.")
-@click.option("--serve", "port", type=click.IntRange(1, 65535), help="Port to serve the metrics on.")
+@webhook_option
+@textfile_option
+@pushgateway_option
+@metrics_port_option
 @click.pass_context
 @handle_errors
 def decide(context: click.Context, registry: str | None, once: bool, poll: float, **options: Any) -> None:

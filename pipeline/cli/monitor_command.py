@@ -12,6 +12,14 @@ import click
 
 from common.errors import UserError
 from common.webhook import WEBHOOK_VARIABLE
+from pipeline.cli.log_options import (
+    log_format_option,
+    log_option,
+    metrics_port_option,
+    pushgateway_option,
+    textfile_option,
+    webhook_option,
+)
 from pipeline.cli.options import handle_errors, registry_uri
 from pipeline.cli.output_file import check_writable, errors_name_the_file
 
@@ -31,14 +39,8 @@ _COLOURS = {"drift": "red", "no drift": "green"}
 
 @click.command("monitor")
 @click.argument("registry", required=False, envvar="SEGPIPE_REGISTRY")
-@click.option("--log", required=True, metavar="URI", help="Request log: a folder or bucket.")
-@click.option(
-    "--log-format",
-    type=click.Choice(("segpipe", "tensorflow_serving", "kserve")),
-    default="segpipe",
-    show_default=True,
-    help="What wrote the log.",
-)
+@log_option
+@log_format_option
 @click.option(
     "--window",
     default="1h",
@@ -61,12 +63,10 @@ _COLOURS = {"drift": "red", "no drift": "green"}
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file to write.")
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="HTML page to write.")
-@click.option(
-    "--textfile", type=click.Path(path_type=Path, dir_okay=False), help="Metrics for node_exporter: NAME.prom."
-)
-@click.option("--pushgateway", metavar="URL", help="Push the metrics to this Pushgateway.")
-@click.option("--serve", "port", type=click.IntRange(1, 65535), help="Port to serve the metrics on.")
-@click.option("--webhook", envvar=WEBHOOK_VARIABLE, metavar="URL", help=f"Webhook to notify, or {WEBHOOK_VARIABLE}.")
+@textfile_option
+@pushgateway_option
+@metrics_port_option
+@webhook_option
 @click.option(
     "--retrain",
     "config",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
-import yaml
 
-from tests.support.manifests import K8S, Manifest, built
+from tests.support.manifests import K8S, Manifest, built_with
 from tests.support.pod_security import violations
 
 NEWEST = "1.37"
@@ -17,17 +15,7 @@ NEWEST = "1.37"
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, ...]:
     """The on-prem overlay with the component."""
-    overlay = tmp_path_factory.mktemp("overlay")
-    up = os.path.relpath(K8S, overlay)
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "kubeflow",
-        "resources": [f"{up}/base"],
-        "components": [f"{up}/components/{name}" for name in ("s3", "canary")],
-    }
-    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return built(str(overlay))
+    return built_with("s3", "canary", folder=tmp_path_factory.mktemp("overlay"))
 
 
 def _one(manifests: tuple[Manifest, ...], kind: str, name: str) -> Manifest:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.exported_metrics import monitor_page, server_page
-from tests.support.manifests import K8S, Manifest, built
+from tests.support.manifests import K8S, Manifest, built_with
 from tests.support.pod_security import violations
 
 NEWEST = "1.37"
@@ -35,17 +35,7 @@ ALERTS = {
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, ...]:
     """The on-prem overlay with both components."""
-    overlay = tmp_path_factory.mktemp("overlay")
-    up = os.path.relpath(K8S, overlay)
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": "kubeflow",
-        "resources": [f"{up}/base"],
-        "components": [f"{up}/components/{name}" for name in ("s3", "monitor", "monitoring")],
-    }
-    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return built(str(overlay))
+    return built_with("s3", "monitor", "monitoring", folder=tmp_path_factory.mktemp("overlay"))
 
 
 def _one(manifests: tuple[Manifest, ...], kind: str, name: str) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -55,3 +56,17 @@ def pod_specs(overlay: str) -> Iterator[tuple[str, Manifest]]:
             yield manifest["metadata"]["name"], spec["template"]["spec"]
         elif manifest["kind"] == "Pod":
             yield manifest["metadata"]["name"], spec
+
+
+def built_with(*components: str, folder: Path) -> tuple[Manifest, ...]:
+    """The manifests of the base with components of k8s/components, by an overlay that is written to `folder`."""
+    up = os.path.relpath(K8S, folder)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "kubeflow",
+        "resources": [f"{up}/base"],
+        "components": [f"{up}/components/{name}" for name in components],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return built(str(folder))

@@ -10,26 +10,13 @@ from click.testing import CliRunner, Result
 from pipeline.cli.main import cli
 from registry.cards import FORMS
 from registry.store import Registry
+from tests.support.registries import registry_of_two
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     """Two versions: 1 is served and has a card, 2 has none."""
-    registry = Registry(str(tmp_path / "registry"))
-    for text in ("a", "b"):
-        model = tmp_path / text
-        model.mkdir()
-        (model / "saved_model.pb").write_text(text)
-        registry.push(
-            str(model),
-            model_name="sample",
-            data_fingerprint="d",
-            baseline_version=None,
-            metrics={},
-            config={},
-            software={},
-        )
-    registry.serve(1)
+    registry = registry_of_two(tmp_path, "sample")
     registry.write_card(1, {form: f"card as {form}" for form in FORMS})
     return registry
 

@@ -18,6 +18,7 @@ from registry.store import Registry
 from serving.canary.observations import Sample
 from serving.request_log.folder import LogFolder
 from serving.request_log.rows import LoggedImage, to_table
+from tests.support.registries import registry_of_two
 
 POLICY = CanaryPolicy(images=60, least_images=30)
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -49,20 +50,7 @@ def write_log(folder: Path, rows: list[LoggedImage]) -> str:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    registry = Registry(str(tmp_path / "registry"))
-    for text in "ab":
-        (tmp_path / text).mkdir()
-        (tmp_path / text / "saved_model.pb").write_text(text)
-        registry.push(
-            str(tmp_path / text),
-            model_name="nuclei",
-            data_fingerprint="d",
-            baseline_version=None,
-            metrics={},
-            config={},
-            software={},
-        )
-    registry.serve(1)
+    registry = registry_of_two(tmp_path, "nuclei")
     assert registry.start_canary_beside(1, 2, POLICY)
     return registry
 

@@ -17,6 +17,7 @@ from registry.store import Registry
 from serving.canary.controller import CanaryController
 from serving.canary.metrics import CanaryMetrics
 from serving.canary.observations import Observations, Sample
+from tests.support.registries import registry_of_two
 from tests.support.webhook import Webhook
 
 POLICY = CanaryPolicy(images=20, least_images=10)
@@ -33,21 +34,7 @@ def webhook() -> Iterator[Webhook]:
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     """Version 1 is served, version 2 is the canary."""
-    registry = Registry(str(tmp_path / "registry"))
-    for text in "ab":
-        model = tmp_path / text
-        model.mkdir()
-        (model / "saved_model.pb").write_text(text)
-        registry.push(
-            str(model),
-            model_name="nuclei",
-            data_fingerprint="d",
-            baseline_version=None,
-            metrics={},
-            config={},
-            software={},
-        )
-    registry.serve(1)
+    registry = registry_of_two(tmp_path, "nuclei")
     assert registry.start_canary_beside(1, 2, POLICY)
     return registry
 

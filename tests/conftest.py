@@ -35,6 +35,13 @@ _peaks: dict[str, int] = {}
 """Megabytes by the name of a process."""
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a file's bytes by their length: they may hold a time, and xdist's workers must agree on a test's name."""
+    if isinstance(val, bytes) and len(val) > 16 and not val.isascii():
+        return f"{len(val)} bytes"
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Prepares Beam as a run does, once a test has imported it."""

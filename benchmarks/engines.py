@@ -8,7 +8,8 @@ them, and those of `segpipe predict-batch` over the first 4000 images; imports a
 are forked from go on beside the first steps of a run and are not counted.  Side `core` is one worker that has one core;
 side `1` is one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager
 and two TaskManagers of one slot each on this machine.  The loops run after the first side on the same files, in its
-process.  Memory is the sum of the proportional set sizes (PSS) of the run, its workers and the engine at its peak.
+process.  Busy cores are CPU seconds of the run, its workers and the engine over a step's seconds; memory is the sum
+of their proportional set sizes (PSS) at its peak.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from PIL import Image
 
 from benchmarks.processes import add_side, report, run_in_turn
 from common.peak_memory import PeakMemory
-from common.process_memory import PROPORTIONAL
+from common.process_usage import PROPORTIONAL
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from pipeline.config.run_config import RunConfig, make_config
 
@@ -66,6 +67,9 @@ def table(runs: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         loop = f"{statistics.median(loops):9.0f}" if loops else f"{'':9}"
         medians = "".join(f"{statistics.median(rates[side]):9.0f}" for side in runs)
         yield f"{step:22}{loop}{medians}   " + "; ".join(_ratios(rates[first], rates[side], side) for side in others)
+    for step in STEPS:
+        busy = {side: statistics.median(run["cpu"][step] / run["seconds"][step] for run in runs[side]) for side in runs}
+        yield f"{step:22}{'busy cores':>9}" + "".join(f"{cores:9.2f}" for cores in busy.values())
     yield f"{'peak MB':31}" + "".join(f"{statistics.median(run['peak'] for run in runs[side]):9.0f}" for side in runs)
 
 
@@ -139,11 +143,13 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
             with quiet_streams(Path(workspace, "log")) as console:
                 outcome = run_pipeline(config, console)
             assert outcome is not None
-            seconds = {step.name: step.seconds for step in outcome.steps if step.name in STEPS}
+            beam_steps = [step for step in outcome.steps if step.name in STEPS]
+            seconds = {step.name: step.seconds for step in beam_steps}
             seconds[PREDICTION] = _predict(arguments, config)
         loops = _loops(arguments, config) if arguments.side == arguments.sides[0] else {}
         pairs = _pairs(config)
-    return {"seconds": seconds, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
+        cpu = {step.name: step.cpu_seconds for step in beam_steps}
+    return {"seconds": seconds, "cpu": cpu, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
 
 
 @contextlib.contextmanager

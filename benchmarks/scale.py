@@ -28,7 +28,7 @@ from PIL import Image
 
 from benchmarks.processes import report, run_side
 from common.peak_memory import PeakMemory
-from common.process_memory import PROPORTIONAL
+from common.process_usage import PROPORTIONAL
 from pipeline.config.run_config import RunConfig, make_config
 
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform")

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from common.process_memory import RESIDENT, megabytes
+from common.process_usage import RESIDENT, megabytes
 
 _SECONDS = 0.5
 """Between two samples."""
@@ -21,7 +21,7 @@ class PeakMemory:
     """
 
     def __init__(self, what: str = RESIDENT) -> None:
-        """`what` is `RESIDENT` or `PROPORTIONAL` of `common.process_memory`."""
+        """`what` is `RESIDENT` or `PROPORTIONAL` of `common.process_usage`."""
         self._what = what
         self.megabytes: float | None = None
         """The highest sample; `None` before the first one, and where there is no `/proc`."""

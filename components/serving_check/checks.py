@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common import progress
-from common.process_memory import PEAK, RESIDENT, megabytes
+from common.process_usage import PEAK, RESIDENT, megabytes
 from components.serving_check.client import INVALID_ARGUMENT, UNAVAILABLE, Answer, predict_grpc, predict_rest
 from components.serving_check.config import ServingCheckConfig
 from components.serving_check.hostile import hostile_inputs

@@ -22,6 +22,7 @@ from rich.markup import escape
 from common.interruption import output_closed
 from common.peak_memory import PeakMemory
 from common.plain_path import without_aliases
+from common.process_usage import cpu_seconds
 from common.progress import LOGGER_NAME
 
 _WIDTH_OF_FILES = 160
@@ -48,6 +49,8 @@ class Step(NamedTuple):
     cached: bool
     megabytes: float | None = None
     """Peak of the memory that the process and all below it held, see `common.peak_memory`."""
+    cpu_seconds: float = 0.0
+    """CPU time of the process and all below it, which over `seconds` is how many cores were busy."""
 
 
 @contextlib.contextmanager
@@ -149,14 +152,15 @@ class StepWatcher(logging.Handler):
         """Shows one step, and records it if it succeeds."""
         self.node, self._current = node, self._display_name(node)
         self._status.update(self._current)
-        began = time.monotonic()
+        began, cpu_before = time.monotonic(), cpu_seconds(os.getpid())
         try:
             with PeakMemory() as memory:
                 yield
         except BaseException:
             self.console.print(f"[red]✗[/] {self._current}")
             raise
-        step = Step(node, time.monotonic() - began, was_cached(node), memory.megabytes)
+        seconds, spent = time.monotonic() - began, cpu_seconds(os.getpid()) - cpu_before
+        step = Step(node, seconds, was_cached(node), memory.megabytes, spent)
         self.steps.append(step)
         how = "[dim]cached[/]" if step.cached else f"{step.seconds:.1f} s"
         self.console.print(f"[green]✓[/] {self._current} [dim]·[/] {how}")

@@ -60,18 +60,21 @@ def _read(outcome: RunOutcome, step: StepSpec, output: str, name: str) -> str:
 
 
 def _steps(outcome: RunOutcome) -> Table:
-    table = _table("step", "seconds", "peak memory", "")
+    table = _table("step", "seconds", "busy cores", "peak memory", "")
     for step in outcome.steps:
         how = "cached" if step.cached else "run"
-        table.add_row(display_name(step.name), f"{step.seconds:.1f}", _memory(step.megabytes), how, style=None)
+        table.add_row(display_name(step.name), *_usage(step.seconds, step.cpu_seconds, step.megabytes), how, style=None)
     table.add_section()
     most = max((step.megabytes for step in outcome.steps if step.megabytes is not None), default=None)
-    table.add_row("all steps", f"{sum(step.seconds for step in outcome.steps):.1f}", _memory(most), "")
+    seconds = sum(step.seconds for step in outcome.steps)
+    cpu_seconds = sum(step.cpu_seconds for step in outcome.steps)
+    table.add_row("all steps", *_usage(seconds, cpu_seconds, most), "")
     return table
 
 
-def _memory(megabytes: float | None) -> str:
-    return "–" if megabytes is None else f"{megabytes:.0f} MB"
+def _usage(seconds: float, cpu_seconds: float, megabytes: float | None) -> tuple[str, str, str]:
+    cores = f"{cpu_seconds / seconds:.1f}" if seconds and cpu_seconds else "–"
+    return f"{seconds:.1f}", cores, "–" if megabytes is None else f"{megabytes:.0f} MB"
 
 
 def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:

@@ -1,4 +1,4 @@
-"""The memory of real processes."""
+"""The memory and the CPU time of real processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from common.process_memory import PEAK, PROPORTIONAL, RESIDENT, megabytes
+from common.process_usage import PEAK, PROPORTIONAL, RESIDENT, cpu_seconds, megabytes
 
 HELD = "import sys; held = bytearray(100_000_000); print(); sys.stdin.read()"
 
@@ -33,3 +33,18 @@ def test_a_process_that_has_ended_holds_nothing() -> None:
 def test_proportional_memory_counts_a_shared_page_in_part() -> None:
     resident = megabytes(os.getpid(), RESIDENT)
     assert 0 < megabytes(os.getpid(), PROPORTIONAL) <= 1.05 * resident, "read one after the other"
+
+
+def test_the_time_of_a_child_counts_while_it_runs_and_after_it_has_ended() -> None:
+    busy = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    before = cpu_seconds(os.getpid())
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", busy], text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        assert cpu_seconds(os.getpid()) - before >= 0.45
+        process.communicate("\n")
+    assert cpu_seconds(os.getpid()) - before >= 0.45
+
+
+def test_a_process_that_does_not_exist_has_had_no_time() -> None:
+    assert cpu_seconds(2**22 + 1) == 0

@@ -1,4 +1,4 @@
-"""Executor of the step `Transform`: TFX's, with batches of bounded size."""
+"""Executor of the step `Transform`: TFX's, with batches and files of bounded size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from components import component_keys as keys
 from components.transform.batches import images_in_batch
 from components.transform.config import TransformConfig
 from components.transform.pixel_format import pixel_format
+from components.transform.record_files import encode_and_write
 
 
 class Executor(executor.Executor):
-    """Transforms images in batches of a few megabytes.
+    """Transforms images in batches of a few megabytes, and writes files of a bounded size (`record_files.py`).
 
-    TFX 1.16 and 1.21 leave the size to Beam's `BatchElements`, which makes a batch of what takes a second: of how many
-    images depends on the machine.  Each batch is one element for an engine, which holds up to 100 messages of elements
-    in memory (`BeamFnDataInboundObserver` of Beam 2.62.0), and the analyzers' sums of floats depend on the batches.
+    TFX 1.16 and 1.21 leave the size of a batch to Beam's `BatchElements`, which makes it of what takes a second: of how
+    many images depends on the machine.  Each batch is one element for an engine, which holds up to 100 messages of
+    elements in memory (`BeamFnDataInboundObserver` of Beam 2.62.0), and the analyzers' sums of floats depend on the
+    batches.
     """
 
     def Do(
@@ -34,17 +36,20 @@ class Executor(executor.Executor):
         """Runs TFX's executor; its inputs, outputs and properties are those of TFX's."""
         custom = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         config = TransformConfig.model_validate_json(custom[keys.TRANSFORM])
-        with _batches_of(images_in_batch(config, pixel_format(custom))):
+        images = images_in_batch(config, pixel_format(custom))
+        with (
+            _processor_has("_GetDesiredBatchSize", lambda *_: images),
+            _processor_has("_EncodeAndWrite", staticmethod(encode_and_write)),
+        ):
             super().Do(input_dict, output_dict, exec_properties)
 
 
 @contextmanager
-def _batches_of(images: int) -> Iterator[None]:
-    """Lets TFX make batches of so many images."""
-    processor = executor.TransformProcessor
-    before = processor._GetDesiredBatchSize
-    processor._GetDesiredBatchSize = lambda *_: images
+def _processor_has(name: str, replacement: object) -> Iterator[None]:
+    """Replaces an attribute of TFX's `TransformProcessor`."""
+    before = vars(executor.TransformProcessor)[name]
+    setattr(executor.TransformProcessor, name, replacement)
     try:
         yield
     finally:
-        processor._GetDesiredBatchSize = before
+        setattr(executor.TransformProcessor, name, before)

@@ -16,6 +16,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
 from components import component_keys as keys
+from components.transform import record_files
 from components.transform.config import TransformConfig
 from components.transform.executor import Executor
 
@@ -27,7 +28,7 @@ _RECORDS = 20
 def size_of_batch(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
     """A `preprocessing_fn` that writes into each record how many it came with."""
     number_B = inputs[_FEATURE]
-    return {"size": tf.fill(tf.shape(number_B), tf.shape(number_B, tf.int64)[0])}
+    return {_FEATURE: number_B, "size": tf.fill(tf.shape(number_B), tf.shape(number_B, tf.int64)[0])}
 
 
 @pytest.mark.slow
@@ -40,6 +41,22 @@ def test_tfx_computes_in_batches_of_that_size(tmp_path: Path) -> None:
     assert tfx_executor.TransformProcessor._GetDesiredBatchSize is before
 
 
+@pytest.mark.slow
+def test_records_are_in_files_of_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_files, "FILE_BYTES", 200)
+    records = _transformed(TransformConfig(mode="crop", height=32, width=32), tmp_path)
+    files = _files(tmp_path)
+    assert [file.name for file in files] == [
+        f"transformed_examples-{index:05}-of-{len(files):05}.gz" for index in range(len(files))
+    ]
+    assert len(files) > 3
+    for file in files:
+        *before, _ = _records(file)
+        assert sum(len(record) for record in before) < 200, "a file ends with the record that reaches the size"
+    numbers = sorted(record.features.feature[_FEATURE].int64_list.value[0] for record in records)
+    assert numbers == list(range(_RECORDS))
+
+
 def _transformed(config: TransformConfig, folder: Path) -> list[tf.train.Example]:
     outputs = {
         name: _artifact(artifact, folder / name)
@@ -50,8 +67,15 @@ def _transformed(config: TransformConfig, folder: Path) -> list[tf.train.Example
     }
     executor = Executor(Executor.Context(tmp_dir=str(folder / "temporary"), unique_id="1"))
     executor.Do(_inputs(folder), outputs, _properties(config))
-    (file,) = (folder / standard_component_specs.TRANSFORMED_EXAMPLES_KEY / "Split-train").iterdir()
-    return [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(file), "GZIP")]
+    return [tf.train.Example.FromString(record) for file in _files(folder) for record in _records(file)]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((folder / standard_component_specs.TRANSFORMED_EXAMPLES_KEY / "Split-train").iterdir())
+
+
+def _records(file: Path) -> list[bytes]:
+    return list(tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator())
 
 
 def _inputs(folder: Path) -> dict[str, list[Artifact]]:

@@ -2,10 +2,10 @@
 
     python -m benchmarks.engines FOLDER [--pairs 4000] [--repeat 3] [--sides core 1 2 flink]
 
-FOLDER gets made-up pairs of 256×256: crops of scikit-learn's photographs, with a bright rectangle each.  Each run is a
-process of its own with a new workspace; the sides alternate.  Seconds are those of the steps, as `segpipe run` shows
-them, and those of `segpipe predict-batch` over the first 4000 images; imports and the start of the process that workers
-are forked from go on beside the first steps of a run and are not counted.  Side `core` is one worker that has one core;
+FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Each run is a process of its own with a new workspace; the
+sides alternate.  Seconds are those of the steps, as `segpipe run` shows them, and those of `segpipe predict-batch` over
+the first 4000 images; imports and the start of the process that workers are forked from go on beside the first steps of
+a run and are not counted.  Side `core` is one worker that has one core;
 side `1` is one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager
 and two TaskManagers of one slot each on this machine.  The loops run after the first side on the same files, in its
 process.  Busy cores are CPU seconds of the run, its workers and the engine over a step's seconds; memory is the sum
@@ -27,19 +27,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from benchmarks.made_up_pairs import configuration, write_pairs
 from benchmarks.processes import add_side, report, run_in_turn
 from common.peak_memory import PeakMemory
 from common.process_usage import PROPORTIONAL
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
-from pipeline.config.run_config import RunConfig, make_config
+from pipeline.config.run_config import RunConfig
 
 SIDES = ("core", "1", "2", "flink")
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
 PREDICTION = "predict-batch"
-SIDE = 256
 _PREDICTED = 4000
 
 
@@ -88,44 +85,6 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_pairs(folder: Path, pairs: int) -> None:
-    """Writes made-up pairs."""
-    from sklearn.datasets import load_sample_images
-
-    photographs = load_sample_images().images
-    random = np.random.default_rng(0)
-    for name in ("images", "masks"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for index in range(pairs):
-        image_HWC = photographs[index % 2]
-        y, x = (int(random.integers(size - SIDE)) for size in image_HWC.shape[:2])
-        image_HWC = image_HWC[y : y + SIDE, x : x + SIDE].copy()
-        mask_HW = np.zeros([SIDE, SIDE], np.uint8)
-        top, left = random.integers(0, SIDE // 2, 2)
-        mask_HW[top : top + 80, left : left + 80] = 1
-        image_HWC[mask_HW == 1] = np.maximum(image_HWC[mask_HW == 1], 200)
-        Image.fromarray(image_HWC).save(folder / f"images/{index:06d}.jpg", quality=92)
-        Image.fromarray(mask_HW).save(folder / f"masks/{index:06d}.png")
-
-
-def _configuration(arguments: argparse.Namespace, workspace: str) -> RunConfig:
-    raw = {
-        "name": "engines",
-        "workspace": workspace,
-        "data": {
-            "source": {"type": "folders", "root": arguments.folder},
-            "classes": ["background", "bright"],
-            "shard_bytes": 2_000_000,
-        },
-        "validation": {"schema": f"{workspace}/schema.pbtxt"},
-        "transform": {"height": 128, "width": 128},
-        "trainer": {"model": {"type": "unet", "width": 4, "depth": 2}, "batch_size": 64, "epochs": 1},
-        "evaluator": {"thresholds": [{"metric": "mean_iou", "at_least": 0.0}]},
-        "serving_check": None,
-    }
-    return make_config(raw, _beam(arguments.side), "benchmark")
-
-
 def _beam(side: str) -> tuple[str, ...]:
     return {"flink": ("beam.runner=flink",), "2": ("beam.workers=2",)}.get(side, ("beam.workers=1",))
 
@@ -139,7 +98,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     memory = PeakMemory(PROPORTIONAL)
     with tempfile.TemporaryDirectory() as workspace:
         with _engine(arguments.side), memory:
-            config = _configuration(arguments, workspace)
+            config = configuration(arguments.folder, workspace, _beam(arguments.side))
             with quiet_streams(Path(workspace, "log")) as console:
                 outcome = run_pipeline(config, console)
             assert outcome is not None

@@ -1,16 +1,18 @@
 """Images/s that two workers read for a training, beside what one reads: how near to twice as many?
 
-    python -m benchmarks.worker_input CONFIG [--set KEY=VALUE …] [--rounds 5] [--epochs 2]
+    python -m benchmarks.worker_input FOLDER [--pairs 20000] [--rounds 5]
 
-Each worker is a process on a core of its own that reads, parses and augments its share of the training records, as
-`fit` gets them from the strategy, which trains on nothing here.  A round is one worker alone, then two together;
-records are made once, by the pipeline's own steps in a temporary workspace.  They are read both as data that fits into
-`trainer.cache_bytes` and as data that does not.
+FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Records are made once, by the pipeline's own steps in a
+temporary workspace.  Each worker is a process on a core of its own that reads, parses and augments its share of the
+training records.  A round is one worker alone, then two together; in each, first the batches of the input pipeline
+itself, then the same as the strategy hands them to `fit`, in whose every step two workers tell each other that they
+have a batch.  Records are read both as data that fits into `trainer.cache_bytes` and as data that does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import socket
@@ -19,61 +21,69 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.made_up_pairs import configuration, write_pairs
 from benchmarks.processes import report
 
 ASKED = 0.9
-_CACHES = {"held in memory": 2_000_000_000, "streamed": 1}
+_CACHES = {"held in memory": 4_000_000_000, "streamed": 1}
+_WAYS = ("input pipeline", "strategy")
 
 
 def main() -> None:
-    """Prints a line for each way of reading, or measures one worker if so told by the parent process."""
+    """Prints two lines for each way of reading, or measures one worker if so told by the parent process."""
     arguments = _arguments()
     if arguments.records:
         report(_measure(arguments))
         return
-    from benchmarks.steps import run_until
-    from pipeline.config.run_config import load_config
-
+    write_pairs(Path(arguments.folder), arguments.pairs)
     with tempfile.TemporaryDirectory() as workspace:
-        config = load_config(arguments.config, [*arguments.overrides, f"workspace={workspace}"])
-        _, outputs = run_until(config, "Transform")
-        records = Path(outputs["Transform"]["transformed_examples"]) / "Split-train"
+        records = _make_records(arguments.folder, workspace)
         files = len(list(records.iterdir()))
-        print(f"{arguments.config}: {files} files, {os.cpu_count()} cores, {arguments.rounds} rounds")
-        print("records          one worker   two together   of twice one (each round)")
-        for name in _CACHES:
-            print(_row(name, [_round(name, records) for _ in range(arguments.rounds)]))
+        print(f"{arguments.pairs} pairs, {files} files, {os.cpu_count()} cores, {arguments.rounds} rounds")
+        print("records         batches of       one worker   two together   of twice one (each round)")
+        for cache in _CACHES:
+            rounds = [_round(cache, records) for _ in range(arguments.rounds)]
+            for way in _WAYS:
+                print(_row(cache, way, [(one[way], two[way]) for one, two in rounds]), flush=True)
 
 
-def _row(name: str, rounds: list[tuple[float, float]]) -> str:
+def _make_records(folder: str, workspace: str) -> Path:
+    from benchmarks.steps import run_until
+    from pipeline.dag.schema_file import provide_schema
+
+    config = configuration(folder, workspace)
+    provide_schema(config)
+    _, outputs = run_until(config, "Transform")
+    return Path(outputs["Transform"]["transformed_examples"]) / "Split-train"
+
+
+def _row(cache: str, way: str, rounds: list[tuple[float, float]]) -> str:
     ratios = [two / (2 * one) for one, two in rounds]
     one, two = (statistics.median(column) for column in zip(*rounds, strict=True))
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    return f"{name:15} {one:11.0f} {two:14.0f}   {statistics.median(ratios):.2f} ({each}; {ASKED} asked for)"
+    return f"{cache:15} {way:14} {one:12.0f} {two:14.0f}   {statistics.median(ratios):.2f} ({each}; {ASKED} asked for)"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", help="configuration of the use case")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="change a key, as segpipe does")
+    parser.add_argument("folder", help="folder for the data")
+    parser.add_argument("--pairs", type=int, default=20_000, help="number of pairs")
     parser.add_argument("--rounds", type=int, default=5, help="runs of one and of two workers")
-    parser.add_argument(
-        "--epochs", type=int, default=2, help="measured epochs, after one that fills what is filled once"
-    )
     parser.add_argument("--records", help=argparse.SUPPRESS)
     parser.add_argument("--cache", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _round(cache: str, records: Path) -> tuple[float, float]:
-    """Images/s of one worker alone, and the sum of two."""
-    return sum(_run(cache, records, [None])), sum(_run(cache, records, _cluster(2)))
+def _round(cache: str, records: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Images/s of one worker alone, and the sum of two, by the way in which batches are taken."""
+    return _run(cache, records, [None]), _run(cache, records, _cluster(2))
 
 
-def _run(cache: str, records: Path, clusters: list[str | None]) -> list[float]:
+def _run(cache: str, records: Path, clusters: list[str | None]) -> dict[str, float]:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker_input", *sys.argv[1:]]
     command += ["--records", str(records), "--cache", cache]
     workers = []
@@ -84,7 +94,8 @@ def _run(cache: str, records: Path, clusters: list[str | None]) -> list[float]:
     told = [worker.communicate()[0] for worker in workers]
     if any(worker.returncode for worker in workers):
         sys.exit("a worker failed")
-    return [float(json.loads(text.splitlines()[-1])["rate"]) for text in told]
+    rates = [json.loads(text.splitlines()[-1]) for text in told]
+    return {way: sum(rate[way] for rate in rates) for way in _WAYS}
 
 
 def _cluster(workers: int) -> list[str | None]:
@@ -101,20 +112,43 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from components.trainer.input_pipeline import training_dataset
     from components.trainer.record_files import count_records
     from components.trainer.strategy import choose_strategy, share_of, shared_out
-    from pipeline.config.run_config import load_config
 
     strategy = choose_strategy()
-    config = load_config(arguments.config, arguments.overrides)
+    config = configuration(arguments.folder, "unused")
     files = [str(file) for file in sorted(Path(arguments.records).iterdir())]
     trainer = config.trainer.model_copy(update={"cache_bytes": _CACHES[arguments.cache]})
     share = share_of(strategy)
-    batches = training_dataset(files, trainer, config.transform, config.seed, share=share)
-    shared = strategy.experimental_distribute_dataset(shared_out(batches, already=True))
-    sum(1 for _ in shared)
+    batches = shared_out(training_dataset(files, trainer, config.transform, config.seed, share=share), already=True)
+    distributed = strategy.experimental_distribute_dataset(batches)
+    images = share.size(count_records(files))
+    readers: tuple[Callable[[], None], ...] = (lambda: _read(batches), lambda: _read_as_fit(strategy, distributed))
+    return {way: images / _seconds_of_second(read) for way, read in zip(_WAYS, readers, strict=True)}
+
+
+def _seconds_of_second(read: Callable[[], None]) -> float:
+    read()  # Fills what is filled once.
     began = time.monotonic()
-    for _ in range(arguments.epochs):
-        sum(1 for _ in shared)
-    return {"rate": arguments.epochs * share.size(count_records(files)) / (time.monotonic() - began)}
+    read()
+    return time.monotonic() - began
+
+
+def _read(batches: Iterable[Any]) -> None:
+    for _ in batches:
+        pass
+
+
+def _read_as_fit(strategy: Any, distributed: Iterable[Any]) -> None:
+    """Takes each batch in a graph, as Keras' `train_function` does."""
+    import tensorflow as tf
+
+    @tf.function
+    def step(iterator: Any) -> None:
+        strategy.run(tf.nest.flatten, (next(iterator),))
+
+    iterator = iter(distributed)
+    with contextlib.suppress(tf.errors.OutOfRangeError):
+        while True:
+            step(iterator)
 
 
 if __name__ == "__main__":

@@ -30,14 +30,18 @@ class Export(BaseModel):
     mean_agreement: float = Field(description="The same over all pixels.")
     mean_iou: float | None = Field(description="Mean IoU on those images; none without masks.")
     iou_loss: float | None = Field(description="By how much the SavedModel's mean IoU is higher.")
+    calibration_pictures: int = Field(
+        default=0, description="Number of images that the ranges of a quantised format come from."
+    )
 
     @property
     def note(self) -> str:
         """The format in one line."""
         loss = "" if self.iou_loss is None else f", mean IoU {self.mean_iou:.4f} ({0 - self.iou_loss:+.4f})"
+        ranges = f", ranges of {self.calibration_pictures} images" if self.calibration_pictures else ""
         return (
             f"{self.format}, {size_text(self.bytes)}: {self.agreement:.2%} of the SavedModel's pixels in the worst of "
-            f"{self.pictures} images{loss}"
+            f"{self.pictures} images{loss}{ranges}"
         )
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from common.signatures import PIXELS
 from components.evaluator.counts import confusion_counts, iou, mean_over_present
 from components.exporter.formats import Arrays, Format, Predict
-from components.exporter.samples import InputSettings, LabelledImage, Sample, at_input_size, whole
+from components.exporter.samples import InputSettings, LabelledImage, at_input_size, whole
 from components.exporter.saved_model import SavedModel
 
 Masks = npt.NDArray[np.uint8]
@@ -87,9 +88,24 @@ def compare(
     return comparison
 
 
-def calibration_inputs(model: SavedModel, images: Iterable[LabelledImage], settings: InputSettings) -> Iterator[Arrays]:
-    """Yields the images as inputs of the model's size; of tiles one an image, from its middle."""
-    for image in images:
-        sample: Sample = at_input_size(image, settings, model.values)
-        middle = len(sample.inputs["pixels"]) // 2
-        yield {**sample.inputs, "pixels": sample.inputs["pixels"][middle : middle + 1]}
+class Calibration:
+    """Images as inputs of the model's size, from which a quantised format takes its ranges; of tiles one an image, from
+    its middle."""
+
+    def __init__(self, model: SavedModel, images: Iterable[LabelledImage], settings: InputSettings) -> None:
+        self._model, self._images, self._settings = model, images, settings
+        self.used = 0
+        """Number of images in the last iteration."""
+
+    def __iter__(self) -> Iterator[Arrays]:
+        self.used = 0
+        for image in self._images:
+            self.used += 1
+            yield middle_input(self._model, image, self._settings)
+
+
+def middle_input(model: SavedModel, image: LabelledImage, settings: InputSettings) -> Arrays:
+    """Returns one input of the model's size: the whole image, or its middle tile."""
+    inputs = at_input_size(image, settings, model.values).inputs
+    middle = len(inputs[PIXELS]) // 2
+    return {**inputs, PIXELS: inputs[PIXELS][middle : middle + 1]}

@@ -9,12 +9,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from common import progress
 from components import component_keys as keys
 from components.exporter.config import ExportConfig
-from components.exporter.exporting import Images, export_formats
+from components.exporter.exporting import PLACE, Images, export_formats
 from components.exporter.formats import FORMATS, check_packages
-from components.exporter.samples import draw_images, input_settings, read_test_images
+from components.exporter.samples import draw_images, first_images, input_settings
 
 _CALIBRATION_SPLIT, _TEST_SPLIT = "train", "test"
 
@@ -34,12 +33,12 @@ class Executor(base_executor.BaseExecutor):
             UserError: a package is missing, or a format differs too much from the SavedModel.
         """
         config = ExportConfig.model_validate_json(exec_properties[keys.CONFIG])
-        check_packages(config.converted, "export.formats")
+        check_packages(config.converted, PLACE)
         settings = input_settings(exec_properties[keys.TRAINER_SETTINGS])
         examples = input_dict[keys.EXAMPLES]
         is_calibrated = any(FORMATS[name].is_quantised for name in config.converted)
         images = Images(
-            test=read_test_images(_files(examples, _TEST_SPLIT), config.pictures),
+            test=first_images(_files(examples, _TEST_SPLIT), config.pictures),
             calibration=draw_images(
                 _files(examples, _CALIBRATION_SPLIT), config.calibration_pictures, exec_properties[keys.SEED]
             )
@@ -49,8 +48,7 @@ class Executor(base_executor.BaseExecutor):
         trained = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict[keys.MODEL]))
         exported = path_utils.serving_model_dir(artifact_utils.get_single_uri(output_dict[keys.EXPORTED_MODEL]))
         io_utils.copy_dir(trained, exported)
-        exports = export_formats(exported, images, settings, config)
-        progress.report("; ".join(export.note for export in exports.formats))
+        export_formats(exported, images, settings, config)
 
 
 def _files(examples: list[types.Artifact], split: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,19 +12,24 @@ import tensorflow as tf
 from common import progress
 from common.errors import UserError
 from common.signatures import EXTRA_ASSETS
-from components.exporter.comparison import Comparison, calibration_inputs, compare
+from components.exporter.comparison import Calibration, Comparison, compare
 from components.exporter.config import ExportConfig
+from components.exporter.conversion import convert
 from components.exporter.formats import FORMATS, Format
 from components.exporter.samples import InputSettings, LabelledImage
 from components.exporter.saved_model import SavedModel
 from registry.exports import EXPORTS_FILE, Export, Exports
 
 
+PLACE = "export.formats"
+"""The key of the configuration that asks for formats."""
+
+
 class Images(NamedTuple):
     """Test images, and those from which a quantised format takes its ranges."""
 
-    test: Sequence[LabelledImage]
-    calibration: Sequence[LabelledImage]
+    test: Iterable[LabelledImage]
+    calibration: Iterable[LabelledImage]
 
 
 def export_formats(folder: str, images: Images, settings: InputSettings, config: ExportConfig) -> Exports:
@@ -49,12 +54,15 @@ def _export(
     path = f"{EXTRA_ASSETS}/{form.name}/{form.file}"
     with tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch:
         file = Path(scratch, form.file)
-        form.convert(model, file, calibration_inputs(model, images.calibration, settings))
-        compared = compare(form, form.load(file), model, images.test, settings)
+        calibration = Calibration(model, images.calibration, settings)
+        predict = convert(form, model, file, calibration, PLACE)
+        compared = compare(form, predict, model, images.test, settings)
+        export = measured(form, path, file.stat().st_size, compared, calibration.used)
+        progress.report(export.note)  # Before the check: the figures of a refused format are shown too.
         check(form, compared, config)
         tf.io.gfile.makedirs(f"{folder}/{EXTRA_ASSETS}/{form.name}")
         tf.io.gfile.copy(str(file), f"{folder}/{path}", overwrite=True)
-        return measured(form, path, file.stat().st_size, compared)
+        return export
 
 
 def check(form: Format, compared: Comparison, config: ExportConfig) -> None:
@@ -63,27 +71,44 @@ def check(form: Format, compared: Comparison, config: ExportConfig) -> None:
     Raises:
         UserError: the format is beyond one.
     """
-    worst = compared.worst
+    if form.is_quantised:
+        _check_loss(form, compared, config.max_iou_loss)
+    else:
+        _check_agreement(form, compared, config.min_agreement)
+
+
+def _check_loss(form: Format, compared: Comparison, most: float) -> None:
     loss = iou_loss(compared)
-    if form.is_quantised and loss is not None and loss > config.max_iou_loss:
+    if loss is None:
         raise UserError(
-            f"export.formats: {form.name} is not exported, and nothing is pushed: on {len(compared.ids)} test images "
-            f"its mean IoU is {compared.mean_iou:.4f}, {loss:.4f} below the SavedModel's, but export.max_iou_loss "
-            f"allows {config.max_iou_loss:g}; take the format out, calibrate it with more images "
-            "(export.calibration_pictures), or allow more"
+            f"{_refused(form)}: the {len(compared.ids)} test images have void pixels only, so its loss of mean IoU "
+            "cannot be measured; take the format out, or compare more images (export.pictures)"
         )
-    if not form.is_quantised and compared.agreements[worst] < config.min_agreement:
-        below = sum(agreement < config.min_agreement for agreement in compared.agreements)
+    if loss > most:
         raise UserError(
-            f"export.formats: {form.name} is not exported, and nothing is pushed: {below} of {len(compared.ids)} test "
-            f"images get other masks than from the SavedModel; in {compared.ids[worst]} "
-            f"{compared.agreements[worst]:.2%} of the pixels agree, but export.min_agreement asks for "
-            f"{config.min_agreement:.2%}; take the format out, or allow less"
+            f"{_refused(form)}: on {len(compared.ids)} test images its mean IoU is {compared.mean_iou:.4f}, {loss:.4f} "
+            f"below the SavedModel's, but export.max_iou_loss allows {most:g}; take the format out, calibrate it with "
+            "more images (export.calibration_pictures), or allow more"
         )
 
 
-def measured(form: Format, path: str, size: int, compared: Comparison) -> Export:
-    """Returns the record of a format."""
+def _check_agreement(form: Format, compared: Comparison, least: float) -> None:
+    worst = compared.worst
+    if compared.agreements[worst] < least:
+        below = sum(agreement < least for agreement in compared.agreements)
+        raise UserError(
+            f"{_refused(form)}: {below} of {len(compared.ids)} test images get other masks than from the SavedModel; "
+            f"in {compared.ids[worst]} {compared.agreements[worst]:.2%} of the pixels agree, but export.min_agreement "
+            f"asks for {least:.2%}; take the format out, or allow less"
+        )
+
+
+def _refused(form: Format) -> str:
+    return f"{PLACE}: {form.name} is not exported, and nothing is pushed"
+
+
+def measured(form: Format, path: str, size: int, compared: Comparison, calibrated: int) -> Export:
+    """Returns the record of a format; `calibrated` is the number of images that its ranges come from."""
     return Export(
         format=form.name,
         path=path,
@@ -93,6 +118,7 @@ def measured(form: Format, path: str, size: int, compared: Comparison) -> Export
         mean_agreement=compared.mean_agreement,
         mean_iou=compared.mean_iou,
         iou_loss=iou_loss(compared),
+        calibration_pictures=calibrated,
     )
 
 

@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,13 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 """Inputs of a model by their names: `pixels` [B, H, W, C], and `mean` and `std` [C] where the signature has them."""
 Predict = Callable[[Arrays], npt.NDArray[np.uint8]]
 """Inputs → mask [B, H, W]."""
+
+
+class Load(Protocol):
+    """Opens a file in its runtime."""
+
+    def __call__(self, file: Path, threads: int | None = None) -> Predict:
+        """Returns what predicts with the file; without `threads` the runtime chooses their number."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Format:
     name: str
     file: str
     convert: Callable[[SavedModel, Path, Iterable[Arrays]], None]
-    load: Callable[[Path], Predict]
+    load: Load
     any_size: bool = False
     is_quantised: bool = False
     packages: tuple[str, ...] = ()

@@ -34,11 +34,13 @@ def convert(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> Non
     tf2onnx.convert.from_function(graph, specs, opset=OPSET, output_path=str(file))
 
 
-def load(file: Path) -> Predict:
-    """Opens the file in ONNX Runtime on the CPU."""
+def load(file: Path, threads: int | None = None) -> Predict:
+    """Opens the file in ONNX Runtime on the CPU; without `threads` it chooses their number itself."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
     def predict(inputs: Arrays) -> npt.NDArray[np.uint8]:
         mask_BHW: npt.NDArray[np.uint8] = session.run([MASK], dict(inputs))[0]

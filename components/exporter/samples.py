@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,6 @@ Values = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 """Samples [H, W, C] → the values 0…255 that the network gets."""
 MOST_TILES = 16
 """Tiles of an image that are compared, spread evenly over it."""
-_SHUFFLED = 1000  # Records among which the calibration's images are drawn.
 
 
 class LabelledImage(NamedTuple):
@@ -81,22 +80,56 @@ def _input_settings(trainer: TrainerConfig, transform: TransformConfig, num_clas
     return InputSettings(transform, inference.mode == "tile", inference.scale, num_classes)
 
 
-def read_test_images(patterns: Sequence[str], limit: int) -> list[LabelledImage]:
+class RecordImages:
+    """Images of record files, read one by one each time that they are iterated, so that only one is in memory."""
+
+    def __init__(self, files: Sequence[str], indices: Iterable[int]) -> None:
+        """`indices` are numbers of records, counted through all files."""
+        self._files = files
+        self._indices = frozenset(indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        end = max(self._indices, default=-1) + 1
+        for index, record in enumerate(_records(self._files).take(end).as_numpy_iterator()):
+            if index in self._indices:
+                yield _labelled_image(record)
+
+
+def first_images(patterns: Sequence[str], limit: int) -> RecordImages:
     """Returns the first `limit` images of the record files, in the order of their names.
 
     Raises:
         UserError: there is none.
     """
-    images = [_labelled_image(record) for record in _records(patterns).take(limit).as_numpy_iterator()]
-    if not images:
+    files = _files(patterns)
+    count = _count(_records(files).take(limit))
+    if not count:
         raise UserError("the test split is empty, so no export format can be checked: raise data.split.test")
-    return images
+    return RecordImages(files, range(count))
 
 
-def draw_images(patterns: Sequence[str], limit: int, seed: int) -> list[LabelledImage]:
-    """Returns `limit` images of the record files, drawn by the seed."""
-    shuffled = _records(patterns).shuffle(max(_SHUFFLED, limit), seed=seed, reshuffle_each_iteration=False)
-    return [_labelled_image(record) for record in shuffled.take(limit).as_numpy_iterator()]
+def draw_images(patterns: Sequence[str], limit: int, seed: int) -> RecordImages:
+    """Returns `limit` images of the record files, or all if there are fewer; each is as likely as any other."""
+    files = _files(patterns)
+    count = _count(_records(files))
+    return RecordImages(files, np.random.default_rng(seed).permutation(count)[:limit].tolist())
+
+
+def check_decodable(image: LabelledImage) -> None:
+    """Decodes the image.
+
+    Raises:
+        UserError: it cannot be decoded.
+    """
+    try:
+        _decode(image)
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError(
+            f"the image {image.id} cannot be decoded: it must be a JPEG, PNG, GIF or BMP that is complete"
+        ) from error
 
 
 def whole(image: LabelledImage) -> Sample:
@@ -113,9 +146,16 @@ def at_input_size(image: LabelledImage, settings: InputSettings, values: Values)
     return _tiles(image, settings, values) if settings.is_tiled else _fitted(image, settings.transform)
 
 
-def _records(patterns: Sequence[str]) -> tf.data.Dataset:
-    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+def _files(patterns: Sequence[str]) -> list[str]:
+    return sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+
+
+def _records(files: Sequence[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(files)
+
+
+def _count(dataset: tf.data.Dataset) -> int:
+    return int(dataset.reduce(np.int64(0), lambda count, _: count + 1))
 
 
 def _labelled_image(record: bytes) -> LabelledImage:

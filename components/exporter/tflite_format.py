@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Operator(NamedTuple):
 def convert(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> None:
     """Writes the graph for one image of the model's input size, float32."""
     del calibration
-    file.write_bytes(_converter(model).convert())
+    file.write_bytes(converter(model).convert())
 
 
 def convert_int8(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -> None:
@@ -39,23 +39,31 @@ def convert_int8(model: SavedModel, file: Path, calibration: Iterable[Arrays]) -
     of the range of all images together, which are as large as the whole contrast of a dark image normalised by its own
     deviation; and probabilities would have 256 steps.  Inputs and outputs keep their types.
     """
+    file.write_bytes(quantized(model, calibration, lambda graph: before_the_network(graph) | after_the_network(graph)))
+
+
+def quantized(
+    model: SavedModel, calibration: Iterable[Arrays], in_float32: Callable[[Sequence[Operator]], Set[str]]
+) -> bytes:
+    """Returns a TensorFlow Lite file of 8 bits, except the operators whose outputs `in_float32` names."""
     import tensorflow as tf
 
-    converter = _converter(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: (one for inputs in calibration for one in one_by_one(inputs))
+    whole = converter(model)
+    whole.optimizations = [tf.lite.Optimize.DEFAULT]
+    whole.representative_dataset = lambda: (one for inputs in calibration for one in one_by_one(inputs))
     # The one public way to a choice of the operators that are quantised.
-    quantizer = tf.lite.experimental.QuantizationDebugger(converter=converter)
-    kept = sorted(outside_the_network(operators(quantizer.calibrated_model)))
+    quantizer = tf.lite.experimental.QuantizationDebugger(converter=whole)
+    kept = sorted(in_float32(operators(quantizer.calibrated_model)))
     quantizer.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
-    file.write_bytes(quantizer.get_nondebug_quantized_model())
+    content: bytes = quantizer.get_nondebug_quantized_model()
+    return content
 
 
-def load(file: Path) -> Predict:
-    """Opens the file in TensorFlow Lite's interpreter."""
+def load(file: Path, threads: int | None = None) -> Predict:
+    """Opens the file in TensorFlow Lite's interpreter; without `threads` it chooses their number itself."""
     import tensorflow as tf
 
-    runner = tf.lite.Interpreter(model_path=str(file)).get_signature_runner()
+    runner = tf.lite.Interpreter(model_path=str(file), num_threads=threads).get_signature_runner()
 
     def predict(inputs: Arrays) -> npt.NDArray[np.uint8]:
         masks = [runner(**one)[MASK] for one in one_by_one(inputs)]
@@ -86,11 +94,15 @@ def operators(content: bytes) -> list[Operator]:
     ]
 
 
-def outside_the_network(graph: Sequence[Operator]) -> Set[str]:
-    """Returns the outputs of the operators that no convolution comes before, and of those that none comes after."""
-    before = _first_operators(graph)
-    after = _first_operators([Operator(kind, out, given) for kind, given, out in reversed(graph)])
-    return {name for each in before for name in each.outputs} | {name for each in after for name in each.inputs}
+def before_the_network(graph: Sequence[Operator]) -> Set[str]:
+    """Returns the outputs of the operators that no convolution comes before."""
+    return {name for each in _first_operators(graph) for name in each.outputs}
+
+
+def after_the_network(graph: Sequence[Operator]) -> Set[str]:
+    """Returns the outputs of the operators that no convolution comes after."""
+    backwards = [Operator(kind, out, given) for kind, given, out in reversed(graph)]
+    return {name for each in _first_operators(backwards) for name in each.inputs}
 
 
 def _first_operators(graph: Iterable[Operator]) -> list[Operator]:
@@ -105,7 +117,8 @@ def _first_operators(graph: Iterable[Operator]) -> list[Operator]:
     return found
 
 
-def _converter(model: SavedModel) -> Any:
+def converter(model: SavedModel) -> Any:
+    """Returns TensorFlow Lite's converter of the graph for one image of the model's input size."""
     import tensorflow as tf
 
     signature = model.signature(any_size=False)

@@ -78,34 +78,46 @@ def _convert(
     from components.exporter.formats import FORMATS, check_packages
 
     check_packages([form], "--format")
-    found = list(_images(images, manifest.config))
+    found = _Images(images, manifest.config)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from components.exporter.comparison import calibration_inputs, compare
+    from components.exporter.comparison import Calibration, compare
+    from components.exporter.conversion import convert
     from components.exporter.exporting import measured
-    from components.exporter.samples import settings_of_run
+    from components.exporter.samples import check_decodable, settings_of_run
     from components.exporter.saved_model import SavedModel
 
+    for image in found:
+        check_decodable(image)
     settings, chosen = settings_of_run(manifest.config), FORMATS[form]
     with tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch:
         folder, file = Path(scratch, "model"), Path(scratch, chosen.file)
         registry.fetch(manifest.version, str(folder))
         model = SavedModel(str(folder))
-        chosen.convert(model, file, calibration_inputs(model, found, settings))
-        compared = compare(chosen, chosen.load(file), model, found, settings)
+        calibration = Calibration(model, found, settings)
+        predict = convert(chosen, model, file, calibration, "--format")
+        compared = compare(chosen, predict, model, found, settings)
         default = _AT_LEAST_QUANTISED if chosen.is_quantised else _AT_LEAST
         _check(compared, form, default if at_least is None else at_least)
         with errors_name_the_file(out):
             out.write_bytes(file.read_bytes())
-        note = measured(chosen, chosen.file, file.stat().st_size, compared).note
-    return f"wrote {out}, converted from version {manifest.version}: {note}"
+        note = measured(chosen, chosen.file, file.stat().st_size, compared, calibration.used).note
+    return f"wrote {out}, converted from version {manifest.version}: {note}{found.skipped_note}"
 
 
-def _images(paths: Sequence[Path], config: Mapping[str, Any]) -> Iterator[LabelledImage]:
-    from components.exporter.samples import LabelledImage
+class _Images:
+    """Images of files and folders, read one by one each time that they are iterated."""
 
-    encode = encoding_of(config)
-    for image in find_images(paths, Path(os.devnull)).images:
-        yield LabelledImage(str(image.path), encode(image.path, image.path.read_bytes()), None)
+    def __init__(self, paths: Sequence[Path], config: Mapping[str, Any]) -> None:
+        found = find_images(paths, Path(os.devnull))
+        self._files = [image.path for image in found.images]
+        self._encode = encoding_of(config)
+        self.skipped_note = f"; skipped in the folders: {found.skipped_text}" if found.skipped else ""
+
+    def __iter__(self) -> Iterator[LabelledImage]:
+        from components.exporter.samples import LabelledImage
+
+        for path in self._files:
+            yield LabelledImage(str(path), self._encode(path, path.read_bytes()), None)
 
 
 def _check(compared: Comparison, form: str, at_least: float) -> None:

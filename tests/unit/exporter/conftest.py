@@ -57,8 +57,8 @@ def settings() -> InputSettings:
 
 @pytest.fixture(scope="session")
 def images() -> list[LabelledImage]:
-    """Images of two sizes, whose truth is noise with a row of void."""
-    return [_image(index, *size) for index, size in enumerate([(40, 56), (90, 33)])]
+    """Images larger and smaller than the model's input, whose truth is noise with a row of void."""
+    return [_image(index, *size) for index, size in enumerate([(40, 56), (90, 33), (17, 24)])]
 
 
 def _image(index: int, height: int, width: int) -> LabelledImage:

@@ -34,7 +34,7 @@ def test_pixels_are_compared_image_by_image_and_with_the_truth() -> None:
 
 
 def test_without_true_masks_there_is_no_iou() -> None:
-    record = measured(ONNX, "a", 1, compared(OTHER, truth=None))
+    record = measured(ONNX, "a", 1, compared(OTHER, truth=None), calibrated=0)
     assert (record.mean_iou, record.iou_loss) == (None, None)
     assert record.note == "onnx, 0.0 kB: 75.00% of the SavedModel's pixels in the worst of 1 images"
 
@@ -55,3 +55,14 @@ def test_a_quantised_format_is_judged_by_its_loss_of_iou() -> None:
     check(INT8, both, ExportConfig(max_iou_loss=0.3))
     with pytest.raises(UserError, match=r"tflite_int8 is not exported.*0\.7083, 0\.2917 below.*allows 0\.1;"):
         check(INT8, both, ExportConfig(max_iou_loss=0.1))
+
+
+def test_a_quantised_format_whose_loss_cannot_be_measured_is_refused() -> None:
+    void = np.full_like(TRUTH, 255)
+    with pytest.raises(UserError, match=r"tflite_int8 is not exported.*1 test images have void pixels only"):
+        check(INT8, compared(REFERENCE, truth=void), ExportConfig(max_iou_loss=1))
+
+
+def test_the_record_says_how_many_images_the_ranges_come_from() -> None:
+    record = measured(INT8, "a", 1, compared(REFERENCE), calibrated=7)
+    assert record.note.endswith("mean IoU 1.0000 (+0.0000), ranges of 7 images")

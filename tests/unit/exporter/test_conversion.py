@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.exporter.comparison import calibration_inputs, compare
+from components.exporter.comparison import Calibration, compare
 from components.exporter.config import ExportConfig
 from components.exporter.exporting import Images, export_formats
 from components.exporter.formats import FORMATS
 from components.exporter.samples import InputSettings, LabelledImage, input_settings, whole
 from components.exporter.saved_model import SavedModel
-from components.exporter.tflite_format import Operator, operators, outside_the_network
+from components.exporter.tflite_format import Operator, after_the_network, before_the_network, operators
 from registry.exports import EXPORTS_FILE, Exports
 from tests.support.serving import CLASSES, TILE, trainer_settings
 
@@ -30,11 +30,11 @@ def test_a_format_gives_the_masks_of_the_saved_model(
     if form.packages:
         pytest.importorskip(form.packages[0])
     file = tmp_path / form.file
-    form.convert(model, file, calibration_inputs(model, images, settings))
+    form.convert(model, file, Calibration(model, images, settings))
     compared = compare(form, form.load(file), model, images, settings)
     assert min(compared.agreements) >= at_least
     assert compared.mean_iou is not None
-    masks = [form.load(file)(inputs) for inputs in calibration_inputs(model, images, settings)]
+    masks = [form.load(file)(inputs) for inputs in Calibration(model, images, settings)]
     assert len(np.unique(masks)) == CLASSES
 
 
@@ -43,7 +43,7 @@ def test_only_the_network_is_quantised(
 ) -> None:
     """Grey levels, and what becomes of the logits, stay in float32."""
     file = tmp_path / "model.tflite"
-    FORMATS["tflite_int8"].convert(model, file, calibration_inputs(model, images, settings))
+    FORMATS["tflite_int8"].convert(model, file, Calibration(model, images, settings))
     kinds = [each.kind for each in operators(file.read_bytes())]
     first, last = kinds.index("QUANTIZE"), len(kinds) - 1 - kinds[::-1].index("DEQUANTIZE")
     network, outside = kinds[first : last + 1], [*kinds[:first], *kinds[last + 1 :]]
@@ -53,7 +53,7 @@ def test_only_the_network_is_quantised(
     assert "CONV_2D" not in outside
 
 
-def test_what_is_before_the_first_and_after_the_last_convolution_is_outside_the_network() -> None:
+def test_the_network_is_what_is_between_the_first_and_the_last_convolution() -> None:
     graph = [
         Operator("SUB", {"image", "mean"}, {"centred"}),
         Operator("CONV_2D", {"centred", "weights"}, {"features"}),
@@ -62,7 +62,8 @@ def test_what_is_before_the_first_and_after_the_last_convolution_is_outside_the_
         Operator("LOGISTIC", {"logits"}, {"probabilities"}),
         Operator("ARG_MAX", {"probabilities"}, {"mask"}),
     ]
-    assert outside_the_network(graph) == {"centred", "probabilities", "mask"}
+    assert before_the_network(graph) == {"centred"}
+    assert after_the_network(graph) == {"probabilities", "mask"}
 
 
 def test_the_onnx_file_takes_batches_of_any_size_and_holds_the_probabilities(
@@ -91,7 +92,7 @@ def test_a_model_that_slides_its_window_is_exported_as_that_window(
     form, model = FORMATS[name], SavedModel(str(tiled_dir))
     settings = input_settings(trainer_settings("tile"))
     assert not model.takes_any_size
-    form.convert(model, tmp_path / form.file, calibration_inputs(model, images, settings))
+    form.convert(model, tmp_path / form.file, Calibration(model, images, settings))
     compared = compare(form, form.load(tmp_path / form.file), model, images, settings)
     assert min(compared.agreements) >= (0.9 if form.is_quantised else 0.999)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 import tensorflow as tf
 from tfx.types import artifact, channel_utils, standard_artifacts
 
-from common import records
 from common.errors import UserError
 from components.exporter.component import FormatExporter
 from components.exporter.config import ExportConfig
@@ -19,19 +19,10 @@ from registry.exports import read_exports
 from registry.hashing import hash_folder
 from registry.local_storage import LocalStorage
 from registry.store import Registry
+from tests.support.exported import record
 from tests.support.serving import BIRTH, trainer_settings
 
 Artifacts = dict[str, list[artifact.Artifact]]
-
-
-def record(image: LabelledImage) -> bytes:
-    texts = {
-        records.IMAGE_ID: image.id.encode(),
-        records.IMAGE_ENCODED: image.encoded,
-        records.MASK_ENCODED: image.truth,
-    }
-    feature = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[text])) for name, text in texts.items()}
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
 @pytest.fixture
@@ -81,12 +72,16 @@ def test_the_version_that_is_pushed_holds_the_formats_verified_by_its_hashes(
         registry.read_file(manifest, int8.path)
 
 
-def test_a_format_that_loses_too_much_ends_the_run(
-    inputs: Artifacts, outputs: Artifacts, monkeypatch: pytest.MonkeyPatch
+def test_a_format_that_loses_too_much_ends_the_run_with_its_figures(
+    inputs: Artifacts, outputs: Artifacts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("components.exporter.exporting.iou_loss", lambda compared: 0.2)
-    with pytest.raises(UserError, match=r"tflite_int8 is not exported, and nothing is pushed.*0\.2000 below"):
+    with (
+        caplog.at_level(logging.INFO, logger="segpipe.progress"),
+        pytest.raises(UserError, match=r"tflite_int8 is not exported, and nothing is pushed.*0\.2000 below"),
+    ):
         do(inputs, outputs)
+    assert "(-0.2000), ranges of 3 images" in caplog.messages[-1]
     assert not Path(f"{outputs['exported_model'][0].uri}/Format-Serving/assets.extra/exports.json").exists()
 
 

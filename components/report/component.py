@@ -38,6 +38,7 @@ class RunReportSpec(ComponentSpec):
         keys.CROSS_VALIDATION: ChannelParameter(type=CrossValidationResult, optional=True),
         keys.MODEL: ChannelParameter(type=standard_artifacts.Model),
         keys.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        keys.EXPORTED_MODEL: ChannelParameter(type=standard_artifacts.Model, optional=True),
         keys.INFRA_BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
         keys.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
@@ -61,6 +62,7 @@ class RunReport(base_component.BaseComponent):
         model_run=trainer.outputs["model_run"],
         model=trainer.outputs["model"],
         evaluation=evaluator.outputs["evaluation"],
+        exported_model=exporter.outputs["exported_model"],
         infra_blessing=serving_check.outputs["blessing"],
         pushed_model=pusher.outputs["pushed_model"],
         run_config=config.model_dump_json(by_alias=True),
@@ -90,6 +92,7 @@ class RunReport(base_component.BaseComponent):
         code: str,
         model_run: types.BaseChannel | None = None,
         cross_validation: types.BaseChannel | None = None,
+        exported_model: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
         pushed_model: types.BaseChannel | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class RunReport(base_component.BaseComponent):
             code: digest of the step's code; a different one invalidates the cache.
             model_run: the training history.
             cross_validation: the folds' histories and metrics, in the place of `model_run`.
+            exported_model: the model with other formats and their record; without it the report omits that section.
             infra_blessing: the serving check's result; without it the report omits that section.
             pushed_model: the pusher's result; without it the report says that nothing was pushed.
         """
@@ -117,6 +121,7 @@ class RunReport(base_component.BaseComponent):
                 cross_validation=cross_validation,
                 model=model,
                 evaluation=evaluation,
+                exported_model=exported_model,
                 infra_blessing=infra_blessing,
                 pushed_model=pushed_model,
                 run_config=run_config,

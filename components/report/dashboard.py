@@ -57,11 +57,9 @@ def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.nda
 
 
 def summary(data: ReportData) -> str:
-    """Data gate, evaluation, serving check and push in Markdown.  Names in `data` are untrusted and escaped."""
-    return (
-        "\n\n".join((_heading(data), _gate(data), _evaluation(data), *_folds(data), *_serving(data), _push(data)))
-        + "\n"
-    )
+    """Data gate, evaluation, other formats, serving check and push in Markdown.  Names in `data` are untrusted and escaped."""
+    run = (_heading(data), _gate(data), _evaluation(data), *_folds(data))
+    return "\n\n".join((*run, *_exports(data), *_serving(data), _push(data))) + "\n"
 
 
 def _heading(data: ReportData) -> str:
@@ -136,6 +134,12 @@ def _folds(data: ReportData) -> list[str]:
         values = " | ".join(formats.ratio(estimate.value) for estimate in row.estimates)
         lines.append(f"| {plain(row.name)} | {row.pictures} | {values} |")
     return ["## Cross-validation\n\n" + "\n".join(lines), plain(data.cross_validation.caution)]
+
+
+def _exports(data: ReportData) -> list[str]:
+    if data.exports is None:
+        return []
+    return ["## Other formats\n\n" + "\n".join(f"- {plain(form.note)}" for form in data.exports.formats)]
 
 
 def _serving(data: ReportData) -> list[str]:

@@ -13,6 +13,7 @@ from components.example_gen.quarantine import IngestionSummary, Quarantined
 from components.pusher.result import PushResult
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import TrainingHistory
+from registry.exports import Exports
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +74,7 @@ class ReportData:
     worst_by_class: tuple[WorstOfClass, ...] = ()
     steps: tuple[StepUsage, ...] = ()  # those before the report, if the runner has measured them
     provenance: Provenance = Provenance()
+    exports: Exports | None = None  # formats beside the SavedModel, if the run exports any
 
     @property
     def examples(self) -> tuple[ShownPrediction, ...]:

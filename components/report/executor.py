@@ -43,6 +43,7 @@ from components.report.sinks.sending import send
 from components.serving_check.result import RESULT_FILE as SERVING_FILE
 from components.serving_check.result import ServingCheckResult
 from components.trainer.history import HISTORY_FILE, TrainingHistory
+from registry.exports import EXPORTS_FILE, Exports
 
 _QUARANTINED_SHOWN = 50
 _SCORING_BATCH = 8
@@ -60,8 +61,8 @@ class Executor(base_executor.BaseExecutor):
         """Writes the report.
 
         Args:
-            input_dict: see `component.RunReportSpec`; `infra_blessing` and `pushed_model` may be missing, and either
-                `model_run` or `cross_validation` is.
+            input_dict: see `component.RunReportSpec`; `exported_model`, `infra_blessing` and `pushed_model` may be
+                missing, and either `model_run` or `cross_validation` is.
             output_dict: see `component.RunReport`.
             exec_properties: `run_config`, the whole configuration as JSON; `code`, the digest of the code.
         """
@@ -79,6 +80,7 @@ class Executor(base_executor.BaseExecutor):
             gate=GateReport.model_validate_json(_read(input_dict, keys.GATE, GATE_FILE)),
             trainings=_trainings(input_dict, cross_validation),
             evaluation=evaluation,
+            exports=_exports(input_dict),
             serving=ServingCheckResult.model_validate_json(_read(input_dict, keys.INFRA_BLESSING, SERVING_FILE))
             if input_dict.get(keys.INFRA_BLESSING)
             else None,
@@ -120,6 +122,14 @@ def _cross_validation(input_dict: Artifacts) -> CrossValidation | None:
     if not input_dict.get(keys.CROSS_VALIDATION):
         return None
     return CrossValidation.model_validate_json(_read(input_dict, keys.CROSS_VALIDATION, CROSS_VALIDATION_FILE))
+
+
+def _exports(input_dict: Artifacts) -> Exports | None:
+    if not input_dict.get(keys.EXPORTED_MODEL):
+        return None
+    folder = path_utils.serving_model_path(_uri(input_dict, keys.EXPORTED_MODEL))
+    with fileio.open(os.path.join(folder, EXPORTS_FILE), "r") as opened:
+        return Exports.model_validate_json(opened.read())
 
 
 def _trainings(input_dict: Artifacts, cross_validation: CrossValidation | None) -> tuple[TrainingHistory, ...]:

@@ -18,6 +18,7 @@ from components.report.confusion_losses import confusion_losses
 from components.report.data import ReportData
 from components.report.training_curves import training_curves
 from components.report.viewer import page_policy, viewer_script
+from registry.exports import size_text
 
 REPORT_FILE = "report.html"
 MATRIX_CLASSES = 12  # number of classes up to which a matrix and stacked bars are readable
@@ -61,6 +62,7 @@ def _environment() -> jinja2.Environment:
         large=formats.large,
         moment=formats.moment,
         asked=_ASKED.__getitem__,
+        file_size=size_text,
         listed=wording.listed,
     )
     return environment

@@ -256,6 +256,7 @@ def _release_steps(
         cross_validation=model.folds.cross_validator.outputs["cross_validation"] if model.folds else None,
         model=model.model,
         evaluation=evaluator.outputs["evaluation"],
+        exported_model=exporter.outputs["exported_model"] if exporter else None,
         infra_blessing=check.outputs["blessing"] if check else None,
         pushed_model=pusher.outputs["pushed_model"],
         run_config=values.run_config,

@@ -21,8 +21,25 @@ from components.report import lineage as report_lineage
 from components.report.component import RunReport
 from components.report.executor import Executor
 from components.serving_check.result import RESULT_FILE
+from registry.exports import EXPORTS_FILE, Export, Exports
 
 SCENES = 6
+EXPORTS = Exports(
+    saved_model_bytes=1_234_567,
+    formats=(
+        Export(
+            format="tflite_int8",
+            path="assets.extra/tflite_int8/model.tflite",
+            bytes=40_000,
+            pictures=13,
+            agreement=0.9921,
+            mean_agreement=0.998,
+            mean_iou=0.8,
+            iou_loss=0.0031,
+            calibration_pictures=80,
+        ),
+    ),
+)
 
 
 def artifact(kind, folder: Path):
@@ -129,6 +146,21 @@ def test_the_serving_check_is_reported_where_there_was_one(artifacts, tmp_path, 
 def test_without_a_serving_check_nothing_is_said_of_it(artifacts, tmp_path):
     text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
     assert "Serving check" not in text
+
+
+def test_other_formats_are_reported_with_their_figures(artifacts, tmp_path):
+    folder = tmp_path / "exported" / "Format-Serving"
+    (folder / EXPORTS_FILE).parent.mkdir(parents=True)
+    (folder / EXPORTS_FILE).write_text(EXPORTS.model_dump_json())
+    exported = [artifact(standard_artifacts.Model, tmp_path / "exported")]
+    text, _ = run({**artifacts, "exported_model": exported}, tmp_path, best=0, worst=0, worst_of_class=0)
+    assert "tflite_int8" in text and "1.2 MB" in text and "99.21 %" in text and "0.0031" in text
+    assert "- tflite\\_int8, 40.0 kB" in (tmp_path / "summary_output" / "summary.md").read_text()
+
+
+def test_without_other_formats_nothing_is_said_of_them(artifacts, tmp_path):
+    text, _ = run(artifacts, tmp_path, best=0, worst=0, worst_of_class=0)
+    assert "Other formats" not in text
 
 
 def test_the_path_of_the_page_is_told(artifacts, tmp_path, caplog):

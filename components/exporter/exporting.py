@@ -20,7 +20,6 @@ from components.exporter.samples import InputSettings, LabelledImage
 from components.exporter.saved_model import SavedModel
 from registry.exports import EXPORTS_FILE, Export, Exports
 
-
 PLACE = "export.formats"
 """The key of the configuration that asks for formats."""
 

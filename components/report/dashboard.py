@@ -57,7 +57,10 @@ def _largest(names: list[str], counts_CC: np.ndarray) -> tuple[list[str], np.nda
 
 
 def summary(data: ReportData) -> str:
-    """Data gate, evaluation, other formats, serving check and push in Markdown.  Names in `data` are untrusted and escaped."""
+    """Data gate, evaluation, other formats, serving check and push in Markdown.
+
+    Names in `data` are untrusted and escaped.
+    """
     run = (_heading(data), _gate(data), _evaluation(data), *_folds(data))
     return "\n\n".join((*run, *_exports(data), *_serving(data), _push(data))) + "\n"
 

@@ -168,6 +168,9 @@ def _part_rows(setting: Setting) -> list[tuple[str, ...]]:
         "the whole graph": lambda: eight_bits(lambda _: set()),
         "all but the operators after the last convolution": lambda: eight_bits(after_the_network),
         "all but those before the first convolution": lambda: eight_bits(before_the_network),
+        "all but both: tflite_int8": lambda: eight_bits(
+            lambda graph: before_the_network(graph) | after_the_network(graph)
+        ),
         "weights alone": weights.convert,
     }
     form, rows = FORMATS["tflite_int8"], [("8 bits for", "MB", *COMPARED)]
@@ -188,7 +191,7 @@ def _cells(compared: Comparison | None) -> tuple[str, ...]:
     ratios = (f"{compared.agreements[compared.worst]:.2%}", f"{compared.mean_agreement:.2%}")
     if loss is None:
         return (*ratios, "", "", "")
-    return (*ratios, f"{compared.mean_iou:.4f}", f"{compared.reference_mean_iou:.4f}", f"{loss:.4f}")
+    return (*ratios, f"{compared.mean_iou:.4f}", f"{compared.reference_mean_iou:.4f}", f"{round(loss, 4) + 0:.4f}")
 
 
 def _newest(workspace: Path, output: str) -> Path:

@@ -16,7 +16,7 @@ import pytest
 from registry.store import Registry
 from tests.docs.blocks import blocks
 from tests.serving.test_v2_rest import ask
-from tests.support.serving import Hosted, classes_in, picture, wait_until
+from tests.support.serving import Hosted, classes_in, needs_curl, picture, wait_until
 
 SUBMIT = "/v1/models/tiny:predictBatch"
 
@@ -62,6 +62,7 @@ def test_a_job_is_accepted_watched_read_and_deleted(server: Hosted, path: str) -
         assert (status, json.loads(answer)["error"][:13]) == (404, "unknown job: ")
 
 
+@needs_curl
 def test_the_command_of_the_docs_submits_a_job(server: Hosted, tmp_path: Path) -> None:
     [block] = [block for block in blocks() if block.mark == ("run", "tests/serving/test_jobs.py")]
     (tmp_path / "picture.jpg").write_bytes(picture(kind="JPEG"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import Block, blocks
-from tests.support.serving import CLASS_NAMES, MODEL, Hosted, classes_in, picture
+from tests.support.serving import CLASS_NAMES, MODEL, Hosted, classes_in, needs_curl, picture
 
 HERE = Path(__file__).parent
 THIS = "tests/serving/test_v2_commands.py"
@@ -34,6 +34,7 @@ def shown(language: str) -> Block:
     return block
 
 
+@needs_curl
 def test_the_commands_of_the_docs_get_masks(server: Hosted, tmp_path: Path) -> None:
     (tmp_path / "picture.jpg").write_bytes(picture(kind="JPEG"))
     commands = here(shown("sh").text, server).splitlines()

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import pytest
 from PIL import Image
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -34,6 +36,7 @@ CLASSES = len(CLASS_NAMES)
 TILE = 32
 MAX_PIXELS = 4_000_000
 MODEL = "tiny"
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on the PATH")
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 BIRTH: dict[str, Any] = {
     "model_name": MODEL,

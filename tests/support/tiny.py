@@ -33,6 +33,8 @@ evaluator:
     - {{metric: mean_iou, at_least: 0.5, may_drop: 0.02}}
     - {{metric: iou/square, at_least: 0.3, slice: light}}
 """
+UNTRAINED = {"model": {"type": "unet"}}
+"""A trainer whose model needs no weights of ImageNet, as the default model does: they may have to be downloaded."""
 PAIRS = 60
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path.cwd()), "COLUMNS": "160"}
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.support.data_set import CLASSES, DataSet, photo
-from tests.support.tiny import segpipe_here
+from tests.support.tiny import UNTRAINED, segpipe_here
 
 NAMES = [f"p{number:02d}" for number in range(12)]
 
@@ -31,6 +31,7 @@ def check(capfd: pytest.CaptureFixture[str], data: DataSet, table: str) -> str:
         "name": "table",
         "workspace": str(data.root.parent / "run"),
         "data": {"source": {"type": "manifest", "root": str(data.root)}, "classes": [*CLASSES]},
+        "trainer": UNTRAINED,
     }
     file = data.root.parent / "table.yaml"
     file.write_text(yaml.safe_dump(config))

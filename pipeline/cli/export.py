@@ -12,7 +12,7 @@ from common.errors import UserError
 from pipeline.cli.image_encoding import encoding_of
 from pipeline.cli.image_files import find_images
 from pipeline.cli.options import registry_uri
-from pipeline.cli.output_file import errors_name_the_file
+from pipeline.cli.output_file import write_file
 from registry.exports import read_exports
 from registry.manifest import Manifest
 from registry.store import Registry
@@ -46,8 +46,7 @@ def export_version(
     exports = read_exports(registry, manifest.version)
     held = exports.of_format(form) if exports else None
     if held is not None:
-        with errors_name_the_file(out):
-            out.write_bytes(registry.read_file(manifest, held.path))
+        write_file(out, registry.read_file(manifest, held.path))
         return f"wrote {out}, of version {manifest.version}: {held.note}"
     if not images:
         raise UserError(
@@ -94,8 +93,7 @@ def _convert(
         compared = compare(chosen, chosen.load(file), model, found, settings)
         default = _AT_LEAST_QUANTISED if chosen.is_quantised else _AT_LEAST
         _check(compared, form, default if at_least is None else at_least)
-        with errors_name_the_file(out):
-            out.write_bytes(file.read_bytes())
+        write_file(out, file.read_bytes())
         note = measured(chosen, chosen.file, file.stat().st_size, compared).note
     return f"wrote {out}, converted from version {manifest.version}: {note}"
 

@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from common.interruption import interrupted_by_sigterm
 from common.records import MAX_FOLDS
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
@@ -28,6 +27,7 @@ from pipeline.cli.diff_command import diff
 from pipeline.cli.export_command import export
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.monitor_command import monitor
+from pipeline.cli.number_types import ANY_PORT, FiniteRange
 from pipeline.cli.options import (
     CommandGroup,
     config_argument,
@@ -37,7 +37,7 @@ from pipeline.cli.options import (
     registry_uri,
     set_option,
 )
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, write_file
 from pipeline.cli.predict_batch_command import predict_batch
 from pipeline.cli.select_command import select
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
@@ -144,7 +144,7 @@ def _run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) ->
     log = log_file(settings)
     command = ("segpipe", "run", str(config), *(word for each in overrides for word in ("--set", each)))
     try:
-        with interrupted_by_sigterm(), quiet_streams(log) as console:
+        with quiet_streams(log) as console:
             console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
             outcome = run_pipeline(settings, console, cache=not no_cache, date=day, origin=Origin(log, command))
             if outcome is not None:
@@ -202,7 +202,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=8.0,
     show_default=True,
     metavar="GB",
@@ -262,8 +262,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     if to_standard_output:
         click.echo(text, nl=False)
         return
-    with errors_name_the_file(path):
-        path.write_text(text)
+    write_file(path, text)
     click.echo(f"{path} is written; parameters of a run:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
@@ -297,7 +296,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 @config_argument
 @set_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
-@click.option("--port", default=6006, show_default=True, help="Port of the page; 0 means any free port.")
+@click.option("--port", type=ANY_PORT, default=6006, show_default=True, help="Port of the page; 0 means any free port.")
 @handle_errors
 def tensorboard(config: Path, overrides: tuple[str, ...], host: str, port: int) -> None:
     """Show the trainings of CONFIG in TensorBoard: curves, predictions, hyperparameters; also while they run.

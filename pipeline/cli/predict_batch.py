@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from common.errors import UserError
-from common.interruption import interrupted_by_sigterm
 from common.settings import Settings
 from pipeline.beam.config import AnyBeam, Beam, LocalBeam
 
@@ -136,7 +135,7 @@ def predict_into(model: OpenedModel, config: Mapping[str, Any], overwrite: bool)
     from pipeline.cli.console import StepWatcher, quiet_streams
 
     settings = BatchPredictionConfig.model_validate(config).with_absolute_paths()
-    with interrupted_by_sigterm(), quiet_streams(_log_file(settings.out)) as console:
+    with quiet_streams(_log_file(settings.out)) as console:
         check_engine(model.beam)
         watcher = StepWatcher(console, str)
         with watcher.watching(), beam_engine(model.beam) as arguments, watcher.step("predict", lambda _: False):

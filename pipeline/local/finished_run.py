@@ -64,7 +64,10 @@ def finished_runs(workspace: Path) -> Iterator[FinishedRun]:
         UserError: the folder is not a workspace.
     """
     if not (workspace / METADATA).is_file():
-        raise UserError(f"{workspace} is not the workspace of a run ({METADATA} is missing); see `workspace`")
+        raise UserError(
+            f"{workspace} is not the workspace of a run, as it has no {METADATA}; name the folder of a run, by default "
+            "runs/NAME"
+        )
     from ml_metadata.proto import metadata_store_pb2
 
     store = open_metadata(workspace)

@@ -19,6 +19,11 @@ from tests.support.tiny import segpipe_here
         (("suspicious", ".", "--out", "t.jsonl", "--set", "seed=1"), "--set is for a configuration"),
         (("suspicious", ".", "--out", "t.jsonl"), "is not the workspace of a run"),
         (("suspicious", ".", "--out", "t.html"), "t.html does not end in .parquet or .jsonl"),
+        (
+            ("suspicious", ".", "--out", "t.jsonl", "--sheet", "./t.jsonl"),
+            "--out and --sheet name the same file, t.jsonl; name another file with --sheet",
+        ),
+        (("select", "m", "t.jsonl", "--out", "t.jsonl"), "--out t.jsonl is the file that is read"),
     ],
 )
 def test_it_is_one_sentence(

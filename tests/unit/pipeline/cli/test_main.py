@@ -114,7 +114,7 @@ def test_a_registry_that_does_not_exist_is_said_to_be_that(tmp_path: Path, argum
     done = segpipe(*(part.format(here=tmp_path) for part in arguments), "--registry", f"{tmp_path}/nowhere")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: no registry at {tmp_path}/nowhere: the folder {tmp_path}/nowhere does not exist; check --registry\n",
+        f"error: no registry at {tmp_path}/nowhere: the folder {tmp_path}/nowhere does not exist; check its address\n",
     )
 
 

@@ -75,17 +75,22 @@ def _convert(
     registry: Registry, manifest: Manifest, form: str, out: Path, images: Sequence[Path], at_least: float | None
 ) -> str:
     from components.exporter.formats import FORMATS, check_packages
+    from pipeline.cli.console import quiet_streams
 
     check_packages([form], "--format")
-    found = list(_images(images, manifest.config))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from components.exporter.comparison import calibration_inputs, compare
-    from components.exporter.exporting import measured
-    from components.exporter.samples import settings_of_run
-    from components.exporter.saved_model import SavedModel
+    files = [image.path for image in find_images(images, Path(os.devnull)).images]
+    chosen = FORMATS[form]
+    with (
+        tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch,
+        quiet_streams(Path(scratch, "log")) as console,
+        console.status(f"converting version {manifest.version} and comparing {len(files)} images"),
+    ):
+        from components.exporter.comparison import calibration_inputs, compare  # TensorFlow writes to standard error.
+        from components.exporter.exporting import measured
+        from components.exporter.samples import settings_of_run
+        from components.exporter.saved_model import SavedModel
 
-    settings, chosen = settings_of_run(manifest.config), FORMATS[form]
-    with tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch:
+        found, settings = list(_images(files, manifest.config)), settings_of_run(manifest.config)
         folder, file = Path(scratch, "model"), Path(scratch, chosen.file)
         registry.fetch(manifest.version, str(folder))
         model = SavedModel(str(folder))
@@ -102,8 +107,8 @@ def _images(paths: Sequence[Path], config: Mapping[str, Any]) -> Iterator[Labell
     from components.exporter.samples import LabelledImage
 
     encode = encoding_of(config)
-    for image in find_images(paths, Path(os.devnull)).images:
-        yield LabelledImage(str(image.path), encode(image.path, image.path.read_bytes()), None)
+    for path in paths:
+        yield LabelledImage(str(path), encode(path, path.read_bytes()), None)
 
 
 def _check(compared: Comparison, form: str, at_least: float) -> None:

@@ -407,8 +407,12 @@ def predict(
 @registry_option
 @click.option("--version", type=int, help="Serve this version instead of the one that the registry serves.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
-@click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 means any free port.")
-@click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 means any free port.")
+@click.option(
+    "--port", type=ANY_PORT, default=8501, show_default=True, help="Port of the REST API; 0 means any free port."
+)
+@click.option(
+    "--grpc-port", type=ANY_PORT, default=8500, show_default=True, help="Port of gRPC; 0 means any free port."
+)
 @click.option(
     "--engine",
     type=click.Choice(["auto", "embedded", "tensorflow_model_server"]),

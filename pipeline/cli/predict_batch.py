@@ -108,6 +108,8 @@ def batch_source(source: str, options: SourceOptions) -> dict[str, Any]:
         raise UserError("--root is for a table of paths (.csv, .tsv, .jsonl), and SOURCE is none: leave it out")
     if not is_remote and not Path(source).exists() and not _WILD.search(source):
         raise UserError(f"source not found: {source}")
+    if Path(source).is_file():
+        _check_image_or_records(source)
     if is_remote or Path(source).is_dir():
         root, globs = source, tuple(options.globs)
     else:
@@ -172,6 +174,16 @@ def _table_source(source: str, options: SourceOptions) -> dict[str, Any]:
     if options.root:
         section["file"] = source if "://" in source else str(Path(source).absolute())
     return section
+
+
+def _check_image_or_records(source: str) -> None:
+    from components.batch_predictor.image_names import is_image
+
+    if _RECORDS not in posixpath.basename(source) and not is_image(source):
+        raise UserError(
+            f"SOURCE {source} is neither a folder, an image, a table of paths ({', '.join(_TABLES)}) nor a record file "
+            f"(with {_RECORDS!r} in its name)"
+        )
 
 
 def _split(source: str) -> tuple[str, tuple[str, ...]]:

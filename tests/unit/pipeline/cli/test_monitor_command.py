@@ -229,7 +229,13 @@ def test_an_address_of_an_unknown_kind_ends_the_command_instead_of_being_asked_a
     assert "the request log 's33://bucket/log' cannot be opened" in result.output
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-20] + bytes(12) + data[-8:]])
+def without_footer(parquet: bytes) -> bytes:
+    """A Parquet file whose footer is zeros, as after a crash of the file system."""
+    length = int.from_bytes(parquet[-8:-4], "little")
+    return parquet[: -8 - length] + bytes(length) + parquet[-8:]
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", without_footer])
 def test_a_damaged_file_of_the_log_is_named(
     registry: Registry, traffic: Traffic, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:

@@ -94,6 +94,6 @@ def test_files_of_somebody_else_are_never_touched(tmp_path: Path, overwrite: boo
 
 
 def test_an_address_of_an_unknown_kind_is_one_sentence() -> None:
-    with pytest.raises(UserError, match="cannot write the folder s33://team/masks: the kind of address is unknown"):
-        with locked(OutFolder("s33://team/masks")):
-            pass
+    message = "cannot write the folder s33://team/masks: the kind of address is unknown"
+    with pytest.raises(UserError, match=message), locked(OutFolder("s33://team/masks")):
+        pass

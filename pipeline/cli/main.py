@@ -5,6 +5,7 @@ TensorFlow and TFX are imported only by the commands that need them, after their
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -45,17 +46,25 @@ from pipeline.cli.suspicious_command import suspicious
 from pipeline.cli.weights_command import convert_weights
 
 DEFAULT_FOLDS = 5
+_HAVE_THREADS = frozenset({"tensorflow", "apache_beam"})
 
 no_cache_option = click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
 
 
 def main() -> None:
-    """Runs a command and turns an error into one sentence; the console script."""
+    """Runs a command and turns an error into one sentence; the console script.
+
+    All results are written when a command returns, so a process that has loaded TensorFlow or Beam ends at once: the
+    shutdown of the interpreter beside their threads has crashed (SIGABRT) after success.
+    """
     try:
         cli(prog_name="segpipe")
-    except SystemExit:
+    except SystemExit as ended:
         _mute()
-        raise
+        if _HAVE_THREADS.isdisjoint(sys.modules):
+            raise
+        atexit._run_exitfuncs()  # They remove temporary folders and end child processes.
+        os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
 
 
 def _mute() -> None:

@@ -38,3 +38,14 @@ def test_it_is_one_sentence(
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and sentence in done.stderr and done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0" + bytes(200)])
+def test_a_damaged_database_of_runs_is_one_sentence(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metadata.sqlite").write_bytes(content)
+    done = segpipe_here(capfd, "suspicious", str(tmp_path), "--out", str(tmp_path / "t.jsonl"))
+    assert done.returncode == 1
+    assert "metadata.sqlite cannot be read as the database of runs (" in done.stderr
+    assert done.stderr.count("\n") == 1

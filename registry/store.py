@@ -73,11 +73,11 @@ class Registry:
             NoRegistryError: the folder or bucket does not exist, or holds something else.
         """
         if absence := self._storage.absence():
-            raise NoRegistryError(f"no registry at {self.uri}: {absence}; check --registry")
+            raise NoRegistryError(f"no registry at {self.uri}: {absence}; check its address")
         names = [name for name in self._storage.names("") if not name.startswith(".")]
         if not names or {VERSIONS, MANIFESTS, SERVED, statistics.STATISTICS} & set(names):
             return
-        within = f"; did you mean {self.uri.rstrip('/')}/registry?" if "registry" in names else "; check --registry"
+        within = f"; did you mean {self.uri.rstrip('/')}/registry?" if "registry" in names else "; check its address"
         held = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
         raise NoRegistryError(
             f"{self.uri} is not a registry: it holds {held}, and neither {VERSIONS} nor {MANIFESTS}{within}"

@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from common.errors import UserError
 from components.batch_predictor.config import AnySource, ImagesSource, ManifestSource, RecordsSource
 from components.batch_predictor.entries import Item
+from components.batch_predictor.image_names import is_hidden, is_image
 from components.batch_predictor.manifest_rows import read_paths
 from components.example_gen.files import FileInfo, Folder, LocalFolder, escape_of, open_folder
 from components.example_gen.globs import Glob
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpe", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Suffixes of images; the model rejects those that it does not read, with a message of its own."""
-OUTPUT_SUFFIXES = (".mask.png", ".overlay.png", ".mask.tif")
-"""Ends of the names of earlier predictions, which are not inputs."""
 
 
 def list_items(source: AnySource, out: str) -> Iterator[Item]:
@@ -35,7 +31,8 @@ def list_items(source: AnySource, out: str) -> Iterator[Item]:
     inside = folder.relative(out)
     for info in _matching(folder, source.images if isinstance(source, ImagesSource) else source.files):
         is_output = inside is not None and info.path.startswith(f"{inside}/")
-        if not is_output and (isinstance(source, RecordsSource) or info.problem or _is_image(info.path)):
+        may_be_image = not is_hidden(info.path) and (info.problem or is_image(info.path))
+        if not is_output and (isinstance(source, RecordsSource) or may_be_image):
             yield _item(info)
 
 
@@ -68,12 +65,6 @@ def _matching(folder: Folder, patterns: tuple[str, ...]) -> Iterator[FileInfo]:
 
 def _is_inside(folder: str, other: str) -> bool:
     return folder != other and (not other or folder.startswith(f"{other}/"))
-
-
-def _is_image(path: str) -> bool:
-    if any(part.startswith(".") for part in path.split("/")) or path.lower().endswith(OUTPUT_SUFFIXES):
-        return False
-    return posixpath.splitext(path)[1].lower() in SUFFIXES
 
 
 def _item(info: FileInfo) -> Item:

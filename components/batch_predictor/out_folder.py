@@ -122,6 +122,7 @@ def locked(out: OutFolder) -> Iterator[None]:
         UserError: another call writes to the folder, or it cannot be written.
     """
     if out.is_remote:
+        _check_kind(out.root)
         yield
         return
     path = Path(out.root, _LOCK)
@@ -163,6 +164,16 @@ def _file_systems() -> Any:
     from apache_beam.io.filesystems import FileSystems
 
     return FileSystems
+
+
+def _check_kind(root: str) -> None:
+    try:
+        _file_systems().get_filesystem(root)
+    except ValueError:
+        raise UserError(
+            f"cannot write the folder {root}: the kind of address is unknown, or its package is not installed "
+            "(apache-beam[gcp] for gs://, apache-beam[aws] for s3://); name another output folder"
+        ) from None
 
 
 def _is_remote(root: str) -> bool:

@@ -155,8 +155,11 @@ class _Comparison:
 
 
 def _check_split_size(split: str, pairs: int, min_pairs: int) -> Finding:
-    detail = f"{split} has {_counted(pairs, 'pair', 'pairs')}, but needs at least {min_pairs}"
-    return Finding(check="size", split=split, passed=pairs >= min_pairs, detail=detail)
+    is_enough = pairs >= min_pairs
+    detail = (
+        f"{split} has {_counted(pairs, 'pair', 'pairs')}, {'and' if is_enough else 'but'} needs at least {min_pairs}"
+    )
+    return Finding(check="size", split=split, passed=is_enough, detail=detail)
 
 
 def _check_split_schema(split: str, anomalies: anomalies_pb2.Anomalies) -> list[Finding]:

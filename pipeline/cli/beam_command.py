@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import UserError
-from common.interruption import interrupted_by_sigterm
+from pipeline.cli.number_types import PORT
 from pipeline.cli.options import handle_errors
 
 if TYPE_CHECKING:  # Imported when the command runs.
     from pipeline.beam.server.engines import Engine
     from pipeline.beam.server.processes import JavaProcesses
 
-_PORT = click.IntRange(1, 65535)
 _POLL = 0.5
 
 
@@ -42,10 +41,10 @@ _POLL = 0.5
     help="Start an engine of this machine with so many workers (Flink: TaskManagers), each a process.",
 )
 @click.option("--slots", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="Slots of each worker.")
-@click.option("--port", type=_PORT, default=8099, show_default=True, help="Port of the job server.")
-@click.option("--artifact-port", type=_PORT, default=8098, show_default=True, help="Port for what jobs stage.")
-@click.option("--rest-port", type=_PORT, default=8081, show_default=True, help="Port of the started engine's page.")
-@click.option("--rpc-port", type=_PORT, default=6123, show_default=True, help="Port that its workers find it by.")
+@click.option("--port", type=PORT, default=8099, show_default=True, help="Port of the job server.")
+@click.option("--artifact-port", type=PORT, default=8098, show_default=True, help="Port for what jobs stage.")
+@click.option("--rest-port", type=PORT, default=8081, show_default=True, help="Port of the started engine's page.")
+@click.option("--rpc-port", type=PORT, default=6123, show_default=True, help="Port that its workers find it by.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
@@ -86,7 +85,6 @@ def beam_server(
     jars = provide_jars(chosen.jars, cache or chosen.jars.cache_folder(), click.echo)
     ports = Ports(port, artifact_port, rest_port, rpc_port)
     with (
-        interrupted_by_sigterm(),
         tempfile.TemporaryDirectory(prefix="segpipe-beam-", ignore_cleanup_errors=True) as folder,
         JavaProcesses(path, jars, Path(folder)) as java,
     ):

@@ -9,6 +9,7 @@ import click
 
 from common.errors import UserError
 from pipeline.cli.log_options import (
+    going_on,
     log_format_option,
     log_option,
     metrics_port_option,
@@ -16,6 +17,7 @@ from pipeline.cli.log_options import (
     textfile_option,
     webhook_option,
 )
+from pipeline.cli.number_types import FiniteRange
 from pipeline.cli.options import handle_errors, registry_option, registry_uri
 
 if TYPE_CHECKING:  # Imported when the command runs.
@@ -33,7 +35,7 @@ _PAUSE = 60.0
 @click.option("--once", is_flag=True, help="Decide if it can be decided now, then exit.")
 @click.option(
     "--poll",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     default=_PAUSE,
     show_default=True,
     metavar="SECONDS",
@@ -58,13 +60,13 @@ def decide(context: click.Context, registry: str | None, once: bool, poll: float
     command = _Command(registry_uri(registry or context.obj), options)
     if once:
         command.look()
+        command.expose()
         return
     while True:
-        try:
+        with going_on("not decided"):
             command.look()
-        except Exception as error:  # noqa: BLE001  # The store may be back at the next look; stores raise any.
-            sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            click.echo(f"not decided: {sentence}", err=True)
+            with going_on("metrics not written"):
+                command.expose()
         time.sleep(poll)
 
 
@@ -90,7 +92,7 @@ class _Command:
             exposition.serve(self._metrics.registry, options["port"])
 
     def look(self) -> None:
-        """Decides once, tells the webhook and writes the metrics; prints what is new."""
+        """Decides once and tells the webhook; prints what is new."""
         line = _line(self._controller.step())
         if line != self._said:
             click.echo(line)
@@ -99,9 +101,9 @@ class _Command:
             self._controller.tell()
         except UserError as error:  # The decision stands, and the next look tells it.
             click.echo(f"warning: {error}", err=True)
-        self._expose()
 
-    def _expose(self) -> None:
+    def expose(self) -> None:
+        """Writes and pushes the metrics, if that is asked for."""
         from pipeline.monitor import exposition
 
         if self._options["textfile"] is not None:

@@ -8,7 +8,7 @@ import click
 
 from common.errors import UserError
 from pipeline.cli.options import handle_errors, registry_option, registry_uri
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, write_file
 from registry.cards import FORMS, CardForm
 
 
@@ -36,8 +36,7 @@ def card(version: int | None, registry: str | None, form: CardForm, out: Path | 
         click.echo(text)
         return
     check_writable(out)
-    with errors_name_the_file(out):
-        out.write_text(text, "utf-8")
+    write_file(out, text)
     click.echo(f"wrote {out}")
 
 

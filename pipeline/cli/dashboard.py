@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.number_types import ANY_PORT
 from pipeline.cli.options import handle_errors
 
 
 @click.command()
 @click.argument("workspaces", metavar="[WORKSPACE|CONFIG]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8600, show_default=True, help="Port; 0 means any free port."
-)
+@click.option("--port", type=ANY_PORT, default=8600, show_default=True, help="Port; 0 means any free port.")
 @click.option(
     "--allow-host", "names", multiple=True, metavar="NAME", help="Further host name of this server; may be repeated."
 )

@@ -11,7 +11,7 @@ import click
 
 from common.errors import UserError
 from pipeline.cli.options import handle_errors, registry_option, registry_uri
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, write_file
 
 if TYPE_CHECKING:  # Imported when the command runs.
     from rich.console import Console
@@ -80,8 +80,7 @@ def diff(a: str, b: str, registry: str | None, root: str | None, images: int, sh
             first = _side(a, registry, root, Path(folder, "a"), status.update)
             second = _side(b, registry, root, Path(folder, "b"), status.update)
             found = compare(first, second, images, shown, status.update)
-        with errors_name_the_file(out):
-            out.write_text(comparison_page(found), "utf-8")
+        write_file(out, comparison_page(found))
         _print(console, found)
         console.print(f"page {out}", markup=False, soft_wrap=True)
 
@@ -116,6 +115,8 @@ def _print(console: Console, found: Comparison) -> None:
     else:
         console.print(f"{_NOT_JUDGED}: {', '.join(searched(found)) or 'none'}", markup=False, soft_wrap=True)
         console.print(_recorded(found))
+    if found.is_one_model:
+        console.print("⚠ A and B are the same model", markup=False)
     if found.other_pipelines:
         console.print(f"⚠ {found.other_pipelines}", markup=False, soft_wrap=True)
     if found.known:

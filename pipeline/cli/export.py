@@ -12,7 +12,7 @@ from common.errors import UserError
 from pipeline.cli.image_encoding import encoding_of
 from pipeline.cli.image_files import find_images
 from pipeline.cli.options import registry_uri
-from pipeline.cli.output_file import errors_name_the_file
+from pipeline.cli.output_file import write_file
 from registry.exports import read_exports
 from registry.manifest import Manifest
 from registry.store import Registry
@@ -46,8 +46,7 @@ def export_version(
     exports = read_exports(registry, manifest.version)
     held = exports.of_format(form) if exports else None
     if held is not None:
-        with errors_name_the_file(out):
-            out.write_bytes(registry.read_file(manifest, held.path))
+        write_file(out, registry.read_file(manifest, held.path))
         return f"wrote {out}, of version {manifest.version}: {held.note}"
     if not images:
         raise UserError(
@@ -76,20 +75,24 @@ def _convert(
     registry: Registry, manifest: Manifest, form: str, out: Path, images: Sequence[Path], at_least: float | None
 ) -> str:
     from components.exporter.formats import FORMATS, check_packages
+    from pipeline.cli.console import quiet_streams
 
     check_packages([form], "--format")
-    found = _Images(images, manifest.config)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from components.exporter.comparison import Calibration, compare
-    from components.exporter.conversion import convert
-    from components.exporter.exporting import measured
-    from components.exporter.samples import check_decodable, settings_of_run
-    from components.exporter.saved_model import SavedModel
+    found, chosen = _Images(images, manifest.config), FORMATS[form]
+    with (
+        tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch,
+        quiet_streams(Path(scratch, "log")) as console,
+        console.status(f"converting version {manifest.version} and comparing {found.count} images"),
+    ):
+        from components.exporter.comparison import Calibration, compare  # TensorFlow writes to standard error.
+        from components.exporter.conversion import convert
+        from components.exporter.exporting import measured
+        from components.exporter.samples import check_decodable, settings_of_run
+        from components.exporter.saved_model import SavedModel
 
-    for image in found:
-        check_decodable(image)
-    settings, chosen = settings_of_run(manifest.config), FORMATS[form]
-    with tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch:
+        for image in found:
+            check_decodable(image)
+        settings = settings_of_run(manifest.config)
         folder, file = Path(scratch, "model"), Path(scratch, chosen.file)
         registry.fetch(manifest.version, str(folder))
         model = SavedModel(str(folder))
@@ -98,8 +101,7 @@ def _convert(
         compared = compare(chosen, predict, model, found, settings)
         default = _AT_LEAST_QUANTISED if chosen.is_quantised else _AT_LEAST
         _check(compared, form, default if at_least is None else at_least)
-        with errors_name_the_file(out):
-            out.write_bytes(file.read_bytes())
+        write_file(out, file.read_bytes())
         note = measured(chosen, chosen.file, file.stat().st_size, compared, calibration.used).note
     return f"wrote {out}, converted from version {manifest.version}: {note}{found.skipped_note}"
 
@@ -110,6 +112,7 @@ class _Images:
     def __init__(self, paths: Sequence[Path], config: Mapping[str, Any]) -> None:
         found = find_images(paths, Path(os.devnull))
         self._files = [image.path for image in found.images]
+        self.count = len(self._files)
         self._encode = encoding_of(config)
         self.skipped_note = f"; skipped in the folders: {found.skipped_text}" if found.skipped else ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.number_types import FiniteRange
 from pipeline.cli.options import handle_errors
 from pipeline.cli.output_file import check_writable
 
@@ -34,7 +35,7 @@ FORMATS = ("onnx", "tflite", "tflite_int8")
 )
 @click.option(
     "--at-least",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Share of each image's pixels that must get the SavedModel's class.  [default: 0.999, of tflite_int8 0.95]",
 )
 @handle_errors

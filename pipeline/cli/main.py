@@ -5,6 +5,7 @@ TensorFlow and TFX are imported only by the commands that need them, after their
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -15,7 +16,6 @@ from typing import Any
 import click
 
 from common.errors import UserError
-from common.interruption import interrupted_by_sigterm
 from common.records import MAX_FOLDS
 from common.start_up import collect_seldom
 from common.tensorflow_environment import set_tensorflow_environment
@@ -28,6 +28,7 @@ from pipeline.cli.diff_command import diff
 from pipeline.cli.export_command import export
 from pipeline.cli.kubeflow_commands import COMMANDS as KUBEFLOW_COMMANDS
 from pipeline.cli.monitor_command import monitor
+from pipeline.cli.number_types import ANY_PORT, FiniteRange
 from pipeline.cli.options import (
     CommandGroup,
     config_argument,
@@ -37,7 +38,7 @@ from pipeline.cli.options import (
     registry_uri,
     set_option,
 )
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, write_file
 from pipeline.cli.predict_batch_command import predict_batch
 from pipeline.cli.select_command import select
 from pipeline.cli.serving_commands import COMMANDS as SERVING_COMMANDS
@@ -45,17 +46,25 @@ from pipeline.cli.suspicious_command import suspicious
 from pipeline.cli.weights_command import convert_weights
 
 DEFAULT_FOLDS = 5
+_HAVE_THREADS = frozenset({"tensorflow", "apache_beam"})
 
 no_cache_option = click.option("--no-cache", is_flag=True, help="Run every step, even if its inputs have not changed.")
 
 
 def main() -> None:
-    """Runs a command and turns an error into one sentence; the console script."""
+    """Runs a command and turns an error into one sentence; the console script.
+
+    All results are written when a command returns, so a process that has loaded TensorFlow or Beam ends at once: the
+    shutdown of the interpreter beside their threads has crashed (SIGABRT) after success.
+    """
     try:
         cli(prog_name="segpipe")
-    except SystemExit:
+    except SystemExit as ended:
         _mute()
-        raise
+        if _HAVE_THREADS.isdisjoint(sys.modules):
+            raise
+        atexit._run_exitfuncs()  # They remove temporary folders and end child processes.
+        os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
 
 
 def _mute() -> None:
@@ -144,7 +153,7 @@ def _run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) ->
     log = log_file(settings)
     command = ("segpipe", "run", str(config), *(word for each in overrides for word in ("--set", each)))
     try:
-        with interrupted_by_sigterm(), quiet_streams(log) as console:
+        with quiet_streams(log) as console:
             console.print(f"[bold]{settings.name}[/] [dim]log: {escape(str(log))}[/]", soft_wrap=True)
             outcome = run_pipeline(settings, console, cache=not no_cache, date=day, origin=Origin(log, command))
             if outcome is not None:
@@ -202,7 +211,7 @@ def check(config: Path, overrides: tuple[str, ...], date: str) -> None:
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=8.0,
     show_default=True,
     metavar="GB",
@@ -262,8 +271,7 @@ def compile_(config: Path, out: Path | None, overrides: tuple[str, ...]) -> None
     if to_standard_output:
         click.echo(text, nl=False)
         return
-    with errors_name_the_file(path):
-        path.write_text(text)
+    write_file(path, text)
     click.echo(f"{path} is written; parameters of a run:")
     for name, parameter in run_parameters(on_cluster(settings)).items():
         click.echo(f"  {name} = {parameter['defaultValue']!r}  {parameter['description']}")
@@ -297,7 +305,7 @@ def preview(config: Path, out: Path, overrides: tuple[str, ...]) -> None:
 @config_argument
 @set_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
-@click.option("--port", default=6006, show_default=True, help="Port of the page; 0 means any free port.")
+@click.option("--port", type=ANY_PORT, default=6006, show_default=True, help="Port of the page; 0 means any free port.")
 @handle_errors
 def tensorboard(config: Path, overrides: tuple[str, ...], host: str, port: int) -> None:
     """Show the trainings of CONFIG in TensorBoard: curves, predictions, hyperparameters; also while they run.
@@ -408,8 +416,12 @@ def predict(
 @registry_option
 @click.option("--version", type=int, help="Serve this version instead of the one that the registry serves.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 means all.")
-@click.option("--port", default=8501, show_default=True, help="Port of the REST API; 0 means any free port.")
-@click.option("--grpc-port", default=8500, show_default=True, help="Port of gRPC; 0 means any free port.")
+@click.option(
+    "--port", type=ANY_PORT, default=8501, show_default=True, help="Port of the REST API; 0 means any free port."
+)
+@click.option(
+    "--grpc-port", type=ANY_PORT, default=8500, show_default=True, help="Port of gRPC; 0 means any free port."
+)
 @click.option(
     "--engine",
     type=click.Choice(["auto", "embedded", "tensorflow_model_server"]),

@@ -13,6 +13,7 @@ import click
 from common.errors import UserError
 from common.webhook import WEBHOOK_VARIABLE
 from pipeline.cli.log_options import (
+    going_on,
     log_format_option,
     log_option,
     metrics_port_option,
@@ -20,8 +21,9 @@ from pipeline.cli.log_options import (
     textfile_option,
     webhook_option,
 )
+from pipeline.cli.number_types import FiniteRange
 from pipeline.cli.options import handle_errors, registry_uri
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_all_writable, write_file
 
 if TYPE_CHECKING:  # Imported when the command runs.
     from rich.console import Console
@@ -32,8 +34,8 @@ if TYPE_CHECKING:  # Imported when the command runs.
     from pipeline.monitor.retraining import Trigger
     from registry.store import Registry
 
-DRIFT, NOT_JUDGED = 1, 2
-"""Exit statuses."""
+DRIFT, NOT_JUDGED = 3, 4
+"""Exit statuses of --once; those of errors (1) and of wrong options (2) are others."""
 _COLOURS = {"drift": "red", "no drift": "green"}
 
 
@@ -48,9 +50,9 @@ _COLOURS = {"drift": "red", "no drift": "green"}
     metavar="SIZE",
     help="A time (15m, 1h, 1d) or a number of images (500).",
 )
-@click.option("--once", is_flag=True, help="Judge the newest windows and exit: 0 no drift, 1 drift, 2 not judged.")
+@click.option("--once", is_flag=True, help="Judge the newest windows and exit: 0 no drift, 3 drift, 4 not judged.")
 @click.option("--exit-zero", is_flag=True, help="With --once: exit status 0 whatever was found, for schedulers.")
-@click.option("--poll", type=click.FloatRange(min=1), metavar="SECONDS", help="Pause between looks.  [default: 60]")
+@click.option("--poll", type=FiniteRange(min=1), metavar="SECONDS", help="Pause between looks.  [default: 60]")
 @click.option(
     "--false-alarms", type=float, metavar="SHARE", help="Probability of a false alarm a window.  [default: 0.01]"
 )
@@ -80,7 +82,7 @@ _COLOURS = {"drift": "red", "no drift": "green"}
 )
 @click.option(
     "--retrain-hours",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=24.0,
     show_default=True,
     help="Least time between two runs that drift starts.",
@@ -96,9 +98,7 @@ def monitor(registry: str | None, log: str, log_format: str, window: str, once: 
     Example:
       segpipe monitor runs/sample/registry --log runs/sample/requests --window 500 --once
     """
-    for path in (options["out"], options["page"]):
-        if path is not None:
-            check_writable(path)
+    check_all_writable({"--out": options["out"], "--page": options["page"]})
     if options["exit_zero"] and not once:
         raise UserError("--exit-zero needs --once: without it the command ends only when it is stopped")
     _Command(registry_uri(registry), log, log_format, window, options).run(once)
@@ -129,21 +129,20 @@ class _Command:
         if once:
             report = self._look()
             for note in report.notes:
-                self._console.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+                click.echo(f"note: {note}", err=True)
             self._print(report.windows)
             if not report.windows:
-                self._console.print("there is no complete window in the log", style="yellow")
+                click.echo("there is no complete window in the log", err=True)
+            self._write(report)
             if not self._options["exit_zero"]:
                 sys.exit(_status(report))
             return
         while True:
-            try:
+            with going_on("not judged"):
                 report = self._look()
-            except Exception as error:  # noqa: BLE001  # The store may be back at the next look; stores raise any.
-                sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                self._console.print(f"not judged: {sentence}", style="yellow", markup=False, soft_wrap=True)
-            else:
                 self._print([window for window in report.windows if self._is_new(window)])
+                with going_on("not written"):
+                    self._write(report)
             time.sleep(self._options["poll"] or 60)
 
     def _look(self) -> MonitorReport:
@@ -151,7 +150,6 @@ class _Command:
         report = self._act(report)
         self._metrics.show(report, self._registry.latest_retraining())
         self._show_run(report.model)
-        self._write(report)
         return report
 
     def _act(self, report: MonitorReport) -> MonitorReport:
@@ -176,7 +174,7 @@ class _Command:
         try:
             send(self._options["webhook"], compose(report, versions), place=f"--webhook or {WEBHOOK_VARIABLE}")
         except UserError as error:  # What was found is still shown and written.
-            self._console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
+            click.echo(f"warning: {error}", err=True)
 
     def _show_run(self, model: str) -> None:
         if self._trigger is None:
@@ -184,7 +182,7 @@ class _Command:
         try:
             found = self._trigger.newest_run()
         except UserError as error:
-            self._console.print(f"warning: the newest run is not known: {error}", style="yellow", markup=False)
+            click.echo(f"warning: the newest run is not known: {error}", err=True)
             return
         if found is not None:
             self._metrics.show_run(model, found[0].timestamp(), found[1])
@@ -194,11 +192,9 @@ class _Command:
 
         out, page = self._options["out"], self._options["page"]
         if out is not None:
-            with errors_name_the_file(out):
-                out.write_text(report.model_dump_json(indent=1), "utf-8")
+            write_file(out, report.model_dump_json(indent=1))
         if page is not None:
-            with errors_name_the_file(page):
-                page.write_text(monitor_page(report), "utf-8")
+            write_file(page, monitor_page(report), "--page")
         if self._options["textfile"] is not None:
             self._metrics.write(self._options["textfile"])
         if self._options["pushgateway"]:

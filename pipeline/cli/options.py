@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from common.errors import UserError, user_error_in
-from common.interruption import Interruption, interruption_in, output_closed
+from common.interruption import Interruption, interrupted_by_sigterm, interruption_in, output_closed
 from common.machine_faults import describe, machine_fault_in
 from common.plain_path import plain_temporary_files, without_aliases
 
@@ -106,13 +106,16 @@ def _check_registry(uri: str) -> None:
 
 
 def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--debug`; without it, turns an error into one sentence and the exit status 1."""
+    """Adds `--debug`; without it, turns an error into one sentence and the exit status 1.
+
+    An interruption, SIGTERM included, ends the command in order: with one line, and without temporary files.
+    """
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(command)
     def wrapped(*args: Any, debug: bool, **kwargs: Any) -> Any:
         try:
-            with plain_temporary_files():
+            with interrupted_by_sigterm(), plain_temporary_files():
                 return command(*args, **kwargs)
         except KeyboardInterrupt as interruption:
             _end_interrupted(interruption)

@@ -1,28 +1,87 @@
-"""The file that a command writes: an error names it and the option, and comes before the work."""
+"""The file that a command writes: an error names it and the option, comes before the work, and leaves no half file."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import errno
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from common.errors import UserError
 
+_IN_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
+"""Numbers of errors if a folder takes no new file, or a file is a mount: only the file itself can be written."""
 
-def check_writable(path: Path) -> None:
+
+def check_writable(path: Path, option: str = "--out") -> None:
     """Raises `UserError` if the file cannot be written; creates its folder, and leaves the file as it was."""
-    is_new = not path.exists()
-    with errors_name_the_file(path):
+    with errors_name_the_file(path, option):
+        is_new = not path.exists()
+        if not is_new and not path.is_file() and not path.is_dir():
+            return  # A device or a pipe: opening it may wait for its reader.
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
         if is_new:
             path.unlink()
 
 
+def check_all_writable(files: Mapping[str, Path | None], source: str | None = None) -> None:
+    """Checks the files that options name, by option, `None` if one is not given.
+
+    Raises:
+        UserError: a file cannot be written, two options name the same file, or one names the `source` that is read.
+    """
+    owners: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is None:
+            continue
+        place = path.absolute().resolve()
+        if source is not None and place == Path(source).absolute().resolve():
+            raise UserError(f"{option} {path} is the file that is read, and would be overwritten; name another file")
+        if place in owners:
+            raise UserError(f"{owners[place]} and {option} name the same file, {path}; name another file with {option}")
+        owners[place] = option
+    for path, option in ((path, option) for option, path in files.items() if path is not None):
+        check_writable(path, option)
+
+
+def write_file(path: Path, content: bytes | str, option: str = "--out") -> None:
+    """Writes a file, which appears as a whole: an interruption or a full disk leaves what was there before.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with errors_name_the_file(path, option):
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        target = path.resolve()  # What a link leads to is replaced, not the link.
+        try:
+            _replace(target, data)
+        except OSError as error:
+            if error.errno not in _IN_PLACE:
+                raise
+            target.write_bytes(data)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    staged = target.with_name(f".segpipe-{uuid.uuid4().hex}.part")
+    try:
+        staged.write_bytes(data)
+        if target.exists():
+            shutil.copymode(target, staged)
+        staged.replace(target)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def errors_name_the_file(path: Path) -> Iterator[None]:
+def errors_name_the_file(path: Path, option: str = "--out") -> Iterator[None]:
     """Turns an error of the system into a sentence with the file and the option."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; name another file with --out") from None
+        raise UserError(f"cannot write {path}: {error.strerror}; name another file with {option}") from None

@@ -10,7 +10,7 @@ from rich.status import Status
 
 from common.errors import UserError
 from pipeline.cli.console import quiet_streams
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, write_file
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
 from pipeline.plan.fingerprint import Fingerprint, ImageFacts
@@ -46,8 +46,7 @@ def write_plan(config: RunConfig, given: Path, out: Path, gigabytes: float, date
             f"Proposed for {given} from {len(fingerprint.images)} training images: segpipe run {given} --set @{out}"
         )
         text = patch_text(proposals, heading)
-        with errors_name_the_file(out):
-            out.write_text(text, encoding="utf-8")
+        write_file(out, text)
         console.print(text, markup=False, soft_wrap=True)
         console.print(
             f"{out} is written; check it with: segpipe check {given} --set @{out}", markup=False, soft_wrap=True

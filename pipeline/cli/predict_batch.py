@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import Field
 
 from common.errors import UserError
-from common.interruption import interrupted_by_sigterm
 from common.settings import Settings
 from pipeline.beam.config import AnyBeam, Beam, LocalBeam
 
@@ -109,6 +108,8 @@ def batch_source(source: str, options: SourceOptions) -> dict[str, Any]:
         raise UserError("--root is for a table of paths (.csv, .tsv, .jsonl), and SOURCE is none: leave it out")
     if not is_remote and not Path(source).exists() and not _WILD.search(source):
         raise UserError(f"source not found: {source}")
+    if Path(source).is_file():
+        _check_image_or_records(source)
     if is_remote or Path(source).is_dir():
         root, globs = source, tuple(options.globs)
     else:
@@ -136,7 +137,7 @@ def predict_into(model: OpenedModel, config: Mapping[str, Any], overwrite: bool)
     from pipeline.cli.console import StepWatcher, quiet_streams
 
     settings = BatchPredictionConfig.model_validate(config).with_absolute_paths()
-    with interrupted_by_sigterm(), quiet_streams(_log_file(settings.out)) as console:
+    with quiet_streams(_log_file(settings.out)) as console:
         check_engine(model.beam)
         watcher = StepWatcher(console, str)
         with watcher.watching(), beam_engine(model.beam) as arguments, watcher.step("predict", lambda _: False):
@@ -173,6 +174,16 @@ def _table_source(source: str, options: SourceOptions) -> dict[str, Any]:
     if options.root:
         section["file"] = source if "://" in source else str(Path(source).absolute())
     return section
+
+
+def _check_image_or_records(source: str) -> None:
+    from components.batch_predictor.image_names import is_image
+
+    if _RECORDS not in posixpath.basename(source) and not is_image(source):
+        raise UserError(
+            f"SOURCE {source} is neither a folder, an image, a table of paths ({', '.join(_TABLES)}) nor a record file "
+            f"(with {_RECORDS!r} in its name)"
+        )
 
 
 def _split(source: str) -> tuple[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from pipeline.cli.number_types import FiniteRange
 from pipeline.cli.options import column_option, handle_errors, images_option, root_option, set_option
 
 REJECTED = 3
@@ -22,7 +23,7 @@ REJECTED = 3
 @root_option
 @click.option(
     "--max-rejected",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
     help="Stop if a larger share of the images is rejected.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from common.records import SPLITS
 from components.band_picture import viewable
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.contact_sheet import MaskedImage, Row, draw_sheet
+from pipeline.cli.output_file import check_writable, write_file
 from pipeline.config.run_config import RunConfig
 from pipeline.dag.run_date import on_date
 
@@ -30,7 +32,9 @@ def write_preview(config: RunConfig, out: Path) -> None:
     Raises:
         UserError: `out` cannot be written, or no image can be used for training.
     """
-    _check_writable(out)
+    if out.suffix.lower() != ".png":
+        raise UserError(f"{out} must end in .png, the format that is written")
+    check_writable(out)
     with quiet_streams(config.workspace_dir / "logs" / "preview.log") as console:
         with console.status("reading images"):
             found = list(islice(_training_records(config), IMAGES))
@@ -46,15 +50,6 @@ def write_preview(config: RunConfig, out: Path) -> None:
             markup=False,
             soft_wrap=True,
         )
-
-
-def _check_writable(out: Path) -> None:
-    if out.suffix.lower() != ".png":
-        raise UserError(f"{out} must end in .png, the format that is written")
-    if not out.parent.is_dir():
-        raise UserError(f"the folder {out.parent} does not exist; create it, or name another file with --out")
-    if out.is_dir():
-        raise UserError(f"{out} is a folder; name a file with --out")
 
 
 def _training_records(config: RunConfig) -> Iterator[bytes]:
@@ -111,7 +106,6 @@ def _titles(config: RunConfig) -> tuple[str, str]:
 
 
 def _save(sheet: Image.Image, out: Path) -> None:
-    try:
-        sheet.save(out, "PNG")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    encoded = io.BytesIO()
+    sheet.save(encoded, "PNG")
+    write_file(out, encoded.getvalue())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.errors import UserError
-from pipeline.cli.output_file import errors_name_the_file
+from pipeline.cli.output_file import write_file
 from pipeline.cli.predict_batch import OpenedModel, SourceOptions, batch_source, open_model
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def select_images(models: Models, source: str, source_options: SourceOptions, op
             images = _images(models.model, config.with_absolute_paths())
             found = selector.select(images, options.number, status.update)
             status.update("writing")
-            written = _write(models.model, selector, images, found, options)
+            written = _write(models, selector, images, found, options)
         _print(console, found, options.number, written)
 
 
@@ -112,15 +112,14 @@ def _images(model: OpenedModel, config: BatchPredictionConfig) -> SourceImages:
 
 
 def _write(
-    model: OpenedModel, selector: Selector, images: SourceImages, found: Selection, options: SelectOptions
+    models: Models, selector: Selector, images: SourceImages, found: Selection, options: SelectOptions
 ) -> list[Path]:
     """Writes the table, and tasks and contact sheet if they are asked for; returns the files."""
-    files: dict[Path, bytes] = {options.out: _table(model, found, options.out)}
+    files: dict[Path, bytes] = {options.out: _table(models.model, found, options.out)}
     if options.tasks or options.sheet:
-        files |= _files_with_masks(model, selector, images, found, options)
+        files |= _files_with_masks(models, selector, images, found, options)
     for path, content in files.items():
-        with errors_name_the_file(path):
-            path.write_bytes(content)
+        write_file(path, content, "--sheet" if path == options.sheet else "--out")
     return list(files)
 
 
@@ -137,11 +136,12 @@ def _table(model: OpenedModel, found: Selection, out: Path) -> bytes:
 
 
 def _files_with_masks(
-    model: OpenedModel, selector: Selector, images: SourceImages, found: Selection, options: SelectOptions
+    models: Models, selector: Selector, images: SourceImages, found: Selection, options: SelectOptions
 ) -> dict[Path, bytes]:
     from pipeline.labelling.contact_page import contact_page
     from pipeline.labelling.pre_annotation import PreAnnotation
 
+    model, other = models
     classes = model.facts.classes
     tasks, rows = _task_writer(options, classes, str(model.facts)), []
     reasons = {chosen.path: chosen.reason for chosen in found.chosen}
@@ -153,7 +153,10 @@ def _files_with_masks(
     texts: Mapping[str, str] = tasks.files() if tasks else {}
     files = {options.out.with_suffix(suffix): text.encode() for suffix, text in texts.items()}
     if options.sheet is not None:
-        notes = [f"Chosen by {model.facts}.", *_counts(found, options.number)]
+        notes = [
+            f"Chosen by {model.facts}{f', beside {other.facts}' if other else ''}.",
+            *_counts(found, options.number),
+        ]
         files[options.sheet] = contact_page("Images worth labelling", notes, rows, classes).encode()
     return files
 
@@ -173,7 +176,7 @@ def _sheet_row(image: PredictedImage, reason: str) -> SheetRow:
     from pipeline.labelling.contact_page import sheet_row
     from pipeline.labelling.probability_model import picture
 
-    return sheet_row(image.rank, image.path, reason, picture(image.encoded), image.mask_HW)
+    return sheet_row(image.rank, image.path, reason, picture(image.encoded), image.mask_HW, other_HW=image.other_HW)
 
 
 def _print(console: Console, found: Selection, number: int, written: Sequence[Path]) -> None:

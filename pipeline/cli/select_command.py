@@ -8,7 +8,7 @@ import click
 
 from common.errors import UserError
 from pipeline.cli.options import column_option, handle_errors, images_option, root_option
-from pipeline.cli.output_file import check_writable
+from pipeline.cli.output_file import check_all_writable
 
 TASKS = ("label-studio", "cvat")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -70,8 +70,7 @@ def select(
     check_suffix(out)
     if address is not None and tasks != "label-studio":
         raise UserError("--address is for --tasks label-studio; leave it out")
-    for path in (out, *([sheet] if sheet else [])):
-        check_writable(path)
+    check_all_writable({"--out": out, "--sheet": sheet}, source)
 
     from pipeline.cli.predict_batch import SourceOptions
     from pipeline.cli.select import SelectOptions, open_models, select_images

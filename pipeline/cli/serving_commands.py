@@ -8,6 +8,7 @@ import click
 
 from common.errors import UserError
 from pipeline.cli.canary_command import decide
+from pipeline.cli.number_types import PORT, FiniteRange
 from pipeline.cli.options import (
     CommandGroup,
     handle_errors,
@@ -15,7 +16,7 @@ from pipeline.cli.options import (
     registry_uri,
 )
 
-_SECONDS = click.FloatRange(min=0.1)
+_SECONDS = FiniteRange(min=0.1)
 
 
 @click.command()
@@ -51,13 +52,13 @@ _SECONDS = click.FloatRange(min=0.1)
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
     help="Time until an unused version is deleted; longer than TensorFlow Serving's poll of models.config.",
 )
-@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port for Prometheus.")
+@click.option("--metrics-port", type=PORT, help="Port for Prometheus.")
 @handle_errors
 def sync(
     registry: str | None,
@@ -140,7 +141,7 @@ def rollout(context: click.Context, registry: str | None, percent: int | None, v
 )
 @click.option(
     "--at-least",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.9,
     show_default=True,
     help="Minimum mean IoU between both versions' masks for the promotion.",

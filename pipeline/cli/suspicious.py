@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
-from pipeline.cli.output_file import errors_name_the_file
+from pipeline.cli.output_file import write_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CONFIGURATIONS = (".yaml", ".yml")
 _PRINTED = 10
+_OUT_OF_FOLD = "no mask is judged by a model that was trained on it"
 
 
 def write_suspects(
@@ -89,8 +90,7 @@ def _write_table(suspects: Suspects, classes: Sequence[str], out: Path) -> None:
             pa.field("regions", pa.list_(region)),
         ]
     )
-    with errors_name_the_file(out):
-        out.write_bytes(encode_rows(_rows(suspects, classes), schema, out))
+    write_file(out, encode_rows(_rows(suspects, classes), schema, out))
 
 
 def _rows(suspects: Suspects, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -123,9 +123,9 @@ def _write_sheet(run: JudgedRun, suspects: Suspects, sheet: Path) -> None:
                 text = f"score {found.score:.4f} ({found.split}, {found.seen}): {found.reason}"
                 masks = read_mask(predicted), read_mask(record.mask)
                 rows.append(sheet_row(rank, found.id, text, picture(record.image), *masks))
-    notes = [_counts(suspects), *_knowledge(run, suspects)]
-    with errors_name_the_file(sheet):
-        sheet.write_text(contact_page("Suspicious masks", notes, rows, run.classes), "utf-8")
+    notes = [_counts(suspects), *([_OUT_OF_FOLD] if run.is_out_of_fold else [])]
+    page = contact_page("Suspicious masks", notes, rows, run.classes, _warning(run, suspects))
+    write_file(sheet, page, "--sheet")
 
 
 def _print(console: Console, run: JudgedRun, suspects: Suspects, written: Sequence[Path]) -> None:
@@ -137,7 +137,7 @@ def _print(console: Console, run: JudgedRun, suspects: Suspects, written: Sequen
     for line in (
         _counts(suspects),
         *(f"not judged: {line}" for line in suspects.rejections.lines()),
-        *_knowledge(run, suspects),
+        _OUT_OF_FOLD if run.is_out_of_fold else f"warning: {_warning(run, suspects)}",
         f"written: {', '.join(map(str, written))}",
     ):
         console.print(line, markup=False, soft_wrap=True)
@@ -149,14 +149,14 @@ def _counts(suspects: Suspects) -> str:
     return text + (f", {suspects.rejections.number} are not judged" if suspects.rejections.number else "")
 
 
-def _knowledge(run: JudgedRun, suspects: Suspects) -> list[str]:
-    """Returns whether the model has seen the masks: a score of a mask that it learnt is too good."""
+def _warning(run: JudgedRun, suspects: Suspects) -> str:
+    """Returns a warning if the model has seen the masks: a score of a mask that it learnt is too good."""
     if run.is_out_of_fold:
-        return ["no mask is judged by a model that was trained on it"]
+        return ""
     counts = Counter(found.seen for found, _ in suspects.found)
     listed = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
-    return [
-        "warning: the model was trained on the masks of the split train, and its epoch was chosen by those of eval, so "
-        f"their scores are too good and a wrong mask may be missed (listed: {listed}); `segpipe crossval` gives each "
-        "pair a model that has not seen it"
-    ]
+    return (
+        "the model was trained on the masks of the split train, and its epoch was chosen by those of eval, so their "
+        f"scores are too good and a wrong mask may be missed (listed: {listed}); `segpipe crossval` gives each pair a "
+        "model that has not seen it"
+    )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.number_types import FiniteRange
 from pipeline.cli.options import handle_errors, set_option
-from pipeline.cli.output_file import check_writable
+from pipeline.cli.output_file import check_all_writable
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -18,7 +19,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--number", type=click.IntRange(min=1), default=50, show_default=True, help="Pairs to list.")
 @click.option(
     "--confidence",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.8,
     show_default=True,
     help="Probability of another class from which a pixel contradicts its label.",
@@ -43,8 +44,7 @@ def suspicious(
     from pipeline.labelling.row_files import check_suffix
 
     check_suffix(out)
-    for path in (out, *([sheet] if sheet else [])):
-        check_writable(path)
+    check_all_writable({"--out": out, "--sheet": sheet})
 
     from pipeline.cli.suspicious import write_suspects
 

@@ -45,6 +45,11 @@ class Comparison:
     images: Sequence[ComparedImage]
 
     @property
+    def is_one_model(self) -> bool:
+        """Whether both sides are the same model."""
+        return self.a.model == self.b.model
+
+    @property
     def other_pipelines(self) -> str:
         """One sentence if the sides are of different pipelines; else empty."""
         if self.a.pipeline == self.b.pipeline:

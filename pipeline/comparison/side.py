@@ -22,6 +22,8 @@ from registry.store import Registry
 
 OVERALL = ""
 """Name of the whole split among the slices."""
+_HASH = 12
+"""Digits of a version's hash that are shown, as in the table of versions."""
 TEST = "test"
 """The split that models are compared on."""
 
@@ -111,7 +113,7 @@ def version_side(registry: Registry, version: int) -> Side:
     model = plain_uri(registry.version_location(version))
     workspaces = _workspaces(registry, manifest)
     return Side(
-        label=f"version {version}",
+        label=f"version {version} of {manifest.model_name} ({manifest.content_hash[:_HASH]})",
         config=manifest.config,
         model=model,
         fingerprint=manifest.data_fingerprint,

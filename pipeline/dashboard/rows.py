@@ -31,7 +31,8 @@ class RunRow:
     quarantined: int
     version: int | None
     is_new_version: bool
-    is_served: bool
+    pushed: Version | None
+    """That version in the registry, with what became of it."""
     steps_done: int
     """Of a run in progress."""
 
@@ -57,7 +58,7 @@ def _row(run: Run, before: Run | None, contents: Contents | None, now: datetime.
         quarantined=sum(results.ingestion.quarantined.values()) if results.ingestion else 0,
         version=version,
         is_new_version=bool(push and push.pushed),
-        is_served=contents is not None and version is not None and version == contents.served,
+        pushed=next((each for each in contents.versions if each.number == version), None) if contents else None,
         steps_done=sum(step.state in (State.DONE, State.CACHED) for step in run.steps),
     )
 
@@ -144,6 +145,7 @@ class Standing:
     """How a workspace stands: its served model, whether that got better, and its data."""
 
     served: VersionRow | None
+    canary: VersionRow | None
     newest: RunRow | None
     """The newest run."""
     measured: RunRow | None
@@ -163,6 +165,7 @@ def standing(runs: Sequence[RunRow], versions: Sequence[VersionRow]) -> Standing
     """Sums up the rows of a workspace."""
     return Standing(
         served=next((row for row in versions if row.version.served), None),
+        canary=next((row for row in versions if row.version.canary), None),
         newest=next(iter(runs), None),
         measured=next((row for row in runs if row.mean_iou is not None), None),
         data=next((row for row in runs if row.pairs is not None), None),

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.page_templates import page_templates
-from common.palette import hex_colour
-from components.report.shown_predictions import jpeg, mask_thumbnail, thumbnail_size, wrong_pixels
+from common.palette import WRONG, hex_colour
+from common.records import VOID
+from components.report.shown_predictions import jpeg, mask_thumbnail, thumbnail_size
 
 LONGER_SIDE = 224
+_DIFFERENCE = "difference"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 Mask = npt.NDArray[np.uint8]
@@ -38,22 +40,49 @@ class SheetRow(NamedTuple):
 
 
 def sheet_row(
-    rank: int, name: str, text: str, picture: Image.Image, predicted_HW: Mask, label_HW: Mask | None = None
+    rank: int,
+    name: str,
+    text: str,
+    picture: Image.Image,
+    predicted_HW: Mask,
+    label_HW: Mask | None = None,
+    other_HW: Mask | None = None,
 ) -> SheetRow:
-    """Draws an image with the predicted mask; if it is labelled, also with its mask and the pixels that differ."""
+    """Draws an image with the predicted mask, and that of another model if there is one.
+
+    If the image is labelled, its mask and the pixels that differ are drawn too.
+    """
     size = thumbnail_size(picture.width, picture.height, LONGER_SIDE)
-    thumbnails = [Thumbnail("image", jpeg(picture.resize(size, Image.Resampling.LANCZOS)), False)]
+    small = picture.resize(size, Image.Resampling.LANCZOS)
+    thumbnails = [Thumbnail("image", jpeg(small), False)]
     if label_HW is not None:
         thumbnails.append(Thumbnail("mask", mask_thumbnail(label_HW, size), True))
     thumbnails.append(Thumbnail("predicted", mask_thumbnail(predicted_HW, size), True))
+    if other_HW is not None:
+        thumbnails.append(Thumbnail("other model", mask_thumbnail(other_HW, size), True))
     if label_HW is not None:
-        thumbnails.append(Thumbnail("differs", wrong_pixels(label_HW, predicted_HW, size), True))
+        thumbnails.append(Thumbnail(_DIFFERENCE, jpeg(_difference(small, label_HW, predicted_HW)), False))
     return SheetRow(rank, name, text, thumbnails)
 
 
-def contact_page(title: str, notes: Sequence[str], rows: Sequence[SheetRow], classes: Sequence[str]) -> str:
-    """Renders the page, in the order of the ranks.  Every text is untrusted and escaped."""
+def _difference(small: Image.Image, label_HW: Mask, predicted_HW: Mask) -> Image.Image:
+    """Draws the pixels that differ in pink on the grey image; void pixels differ from nothing."""
+    if label_HW.shape != predicted_HW.shape:  # The model's tiles are cut from a scaled image.
+        size = predicted_HW.shape[1], predicted_HW.shape[0]
+        label_HW = np.asarray(Image.fromarray(label_HW).resize(size, Image.Resampling.NEAREST))
+    differs_HW = (label_HW != predicted_HW) & (label_HW != VOID)
+    strength = Image.fromarray(differs_HW.astype(np.uint8) * 255).resize(small.size, Image.Resampling.BOX)
+    grey = small.convert("L").point(lambda value: round(value * 0.55) + 50).convert("RGB")
+    return Image.composite(Image.new("RGB", small.size, WRONG), grey, strength)
+
+
+def contact_page(
+    title: str, notes: Sequence[str], rows: Sequence[SheetRow], classes: Sequence[str], warning: str = ""
+) -> str:
+    """Renders the page, in the order of the ranks.  Every text is untrusted and escaped; `words` become code."""
     template = page_templates(_TEMPLATES).get_template("contact_sheet.html")
     legend = [(hex_colour(index), name) for index, name in enumerate(classes)]
     ordered = sorted(rows, key=lambda row: row.rank)
-    return template.render(title=title, notes=notes, rows=ordered, legend=legend).lstrip()
+    is_labelled = any(each.label == _DIFFERENCE for row in ordered for each in row.thumbnails)
+    texts = {"title": title, "notes": notes, "warning": warning}
+    return template.render(**texts, rows=ordered, legend=legend, is_labelled=is_labelled).lstrip()

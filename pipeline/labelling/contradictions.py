@@ -31,8 +31,12 @@ class Contradiction(NamedTuple):
         pixels = "1 pixel" if self.pixels == 1 else f"{self.pixels} pixels"
         return (
             f"{classes[self.predicted]} predicted with {self.confidence:.2f} where the mask has {classes[self.label]}, "
-            f"{pixels} (rows {top} to {bottom}, columns {left} to {right})"
+            f"{pixels} ({_span('row', top, bottom)}, {_span('column', left, right)})"
         )
+
+
+def _span(what: str, first: int, last: int) -> str:
+    return f"{what} {first}" if first == last else f"{what}s {first} to {last}"
 
 
 def contradictions(evidence: Evidence, confident: float = CONFIDENT) -> list[Contradiction]:

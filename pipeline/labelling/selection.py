@@ -39,6 +39,8 @@ class PredictedImage(NamedTuple):
     encoded: bytes
     mask_HW: npt.NDArray[np.uint8]
     mean_confidence: float
+    other_HW: npt.NDArray[np.uint8] | None
+    """The mask of the other model; `None` if there is none, or if it refuses the image."""
 
 
 class Selector:
@@ -65,7 +67,7 @@ class Selector:
         return Selection(choose(pool.ordered(), number, pool.seen), pool.seen, pool.duplicates, rejections)
 
     def masks(self, images: SourceImages, chosen: Sequence[Chosen]) -> Iterator[PredictedImage]:
-        """Yields the chosen images with the model's masks, in the order of the source.
+        """Yields the chosen images with the models' masks, in the order of the source.
 
         Raises:
             UserError: the model no longer takes an image.
@@ -75,13 +77,20 @@ class Selector:
         for batch in images.batches(Rejections(), ranks):
             fresh = list({image.path: image for image in batch if image.path not in met}.values())
             met.update(image.path for image in fresh)
-            answers = self._model.predict([image.encoded.data for image in fresh]) if fresh else []
-            for image, answer in zip(fresh, answers, strict=True):
+            for image, answer, other in self._answers(fresh):
                 if isinstance(answer, Refusal):
                     raise UserError(f"{image.path} has changed since it was chosen: {answer.reason}; run it again")
-                yield PredictedImage(
-                    ranks[image.path], image.path, image.encoded.data, read_mask(answer), answer.mean_confidence
-                )
+                masks = read_mask(answer), answer.mean_confidence, read_mask(other) if other else None
+                yield PredictedImage(ranks[image.path], image.path, image.encoded.data, *masks)
+
+    def _answers(self, images: Sequence[LoadedImage]) -> Iterator[tuple[LoadedImage, Answer | Refusal, Answer | None]]:
+        """Yields what the model answers to each image, and the answer of the other one if it has any."""
+        if not images:
+            return
+        encoded = [image.encoded.data for image in images]
+        others = self._other.predict(encoded) if self._other else [None] * len(images)
+        for image, answer, other in zip(images, self._model.predict(encoded), others, strict=True):
+            yield image, answer, None if isinstance(other, Refusal) else other
 
     def _judged(self, batch: Sequence[LoadedImage], rejections: Rejections) -> Iterator[Candidate]:
         accepted: list[tuple[LoadedImage, Floats]] = []

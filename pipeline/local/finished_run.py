@@ -64,10 +64,13 @@ def finished_runs(workspace: Path) -> Iterator[FinishedRun]:
         UserError: the folder is not a workspace.
     """
     if not (workspace / METADATA).is_file():
-        raise UserError(f"{workspace} is not the workspace of a run ({METADATA} is missing); see `workspace`")
+        raise UserError(
+            f"{workspace} is not the workspace of a run, as it has no {METADATA}; name the folder of a run, by default "
+            "runs/NAME"
+        )
     from ml_metadata.proto import metadata_store_pb2
 
-    store = open_metadata(workspace)
+    store = _opened(workspace)
     done = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
     reports = [
         execution
@@ -78,6 +81,17 @@ def finished_runs(workspace: Path) -> Iterator[FinishedRun]:
     ]
     for execution in sorted(reports, key=lambda execution: -execution.id):
         yield _finished(store, execution, plain_path(workspace))
+
+
+def _opened(workspace: Path) -> MetadataStore:
+    try:
+        return open_metadata(workspace)
+    except Exception as error:  # ML Metadata raises several kinds for a damaged or empty file.
+        reason = next(iter(str(error).splitlines()), "").partition(" query:")[0]
+        raise UserError(
+            f"{workspace / METADATA} cannot be read as the database of runs ({reason}); restore it from a copy, or "
+            "name another workspace"
+        ) from error
 
 
 def _finished(store: MetadataStore, report: metadata_store_pb2.Execution, top: Path) -> FinishedRun:

@@ -14,6 +14,7 @@ from pipeline.monitor.settings import LogFormat
 from pipeline.monitor.sources import open_source
 from registry.serving_record import Canary
 from serving.canary.observations import Observations, Sample
+from serving.request_log.folder import LogFolder
 from serving.request_log.rows import OK, LoggedImage
 
 _NOT_OF_THE_VERSION = ("RESOURCE_EXHAUSTED", "CANCELLED")
@@ -24,6 +25,7 @@ class LoggedObservations:
     """Observations in one request log."""
 
     def __init__(self, log: str, kind: LogFormat) -> None:
+        LogFolder(log)  # An address of an unknown kind is an error now, and not at each look.
         self._log = log
         self._kind = kind
 

@@ -14,6 +14,7 @@ from pipeline.monitor.settings import LogFormat, MonitorSettings, WindowSize
 from pipeline.monitor.sources import Source, open_source
 from pipeline.monitor.windows import CountedWindows, newest_time_windows
 from registry.store import Registry, no_registry
+from serving.request_log.folder import LogFolder
 
 _LARGE_DISTANCE = 0.3
 """Distance that both a wide window and a wide reference find; a note says if they are too small for it."""
@@ -26,6 +27,7 @@ class Monitor:
         self, registry: Registry, log: str, kind: LogFormat, size: WindowSize, settings: MonitorSettings
     ) -> None:
         self._registry = registry
+        LogFolder(log)  # An address of an unknown kind is an error now, and not at each look.
         self._log = log
         self._kind = kind
         self._size = size

@@ -14,6 +14,8 @@ from common.settings import Settings
 _TIME = re.compile(r"(\d+)\s*(s|m|h|d)")
 _COUNT = re.compile(r"(\d+)(?:\s*(?:requests|images))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DAY = 86400
+_LONGEST_WINDOW = 366 * _DAY
 
 LogFormat = Literal["segpipe", "tensorflow_serving", "kserve"]
 
@@ -45,7 +47,7 @@ class MonitorSettings(Settings):
         default=2, ge=1, description="Windows in a row that must drift before the webhook and a retraining."
     )
     delay_seconds: float = Field(
-        default=120, ge=0, description="Time after the end of a window until its files are complete."
+        default=120, ge=0, le=_DAY, description="Time after the end of a window until its files are complete."
     )
 
 
@@ -64,4 +66,6 @@ def parse_window(text: str) -> WindowSize:
         size = WindowSize(0, None)
     if not (size.seconds or size.images):
         raise UserError(f"--window {text!r} is not a window: give a time, such as 1h or 15m, or a number of images")
+    if size.seconds is not None and size.seconds > _LONGEST_WINDOW:
+        raise UserError(f"--window {text!r} is longer than {_LONGEST_WINDOW // _DAY} days: give a shorter time")
     return size

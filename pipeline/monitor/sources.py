@@ -10,7 +10,7 @@ from typing import Protocol
 from common.errors import UserError
 from pipeline.monitor.settings import LogFormat
 from serving.request_log import reading
-from serving.request_log.folder import LogFolder
+from serving.request_log.folder import IMAGES, REQUESTS, LogFolder
 from serving.request_log.rows import LoggedImage
 
 
@@ -97,9 +97,11 @@ def open_source(uri: str, kind: LogFormat, served: int | None) -> Source:
         UserError: it does not exist, or is not of that format.
     """
     folder = LogFolder(uri)
-    if not folder.names():
+    names = folder.names()
+    if not names:
         raise UserError(f"there is no request log at {uri}: check --log, or start `segpipe serve --log {uri}`")
     if kind == "segpipe":
+        _check_own(folder, names)
         return OwnLog(folder)
     if kind == "kserve":
         from serving.request_log.kserve import read_log
@@ -107,6 +109,15 @@ def open_source(uri: str, kind: LogFormat, served: int | None) -> Source:
         from serving.request_log.tensorflow_serving import read_log
     found = read_log(folder)
     return OtherLog(uri, found.rows, served, found.notes())
+
+
+def _check_own(folder: LogFolder, names: Sequence[str]) -> None:
+    """Checks that a folder with other content is not taken for a log without requests."""
+    if not {REQUESTS, IMAGES}.isdisjoint(names):
+        return
+    inner = next((name for name in names if REQUESTS in LogFolder(f"{folder.uri}/{name}").names()), None)
+    advice = f"did you mean {folder.uri}/{inner}?" if inner else "name the folder that `segpipe serve --log` writes"
+    raise UserError(f"{folder.uri} is not a request log, as it has no folder {REQUESTS!r}: {advice}")
 
 
 def _with_version(row: LoggedImage, version: int | None) -> LoggedImage:

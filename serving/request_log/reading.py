@@ -76,13 +76,18 @@ def _time_of(path: str) -> datetime.datetime:
 
 def _read(folder: LogFolder, path: str) -> list[LoggedImage]:
     try:
-        file = pq.ParquetFile(io.BytesIO(folder.read(path)))
-        columns = [name for name in _NEEDED if name in file.schema_arrow.names]
-        return from_table(file.read(columns))
+        data = folder.read(path)
     except FileNotFoundError:
         return []  # Removed meanwhile.
-    except (pa.ArrowException, TypeError) as error:
-        raise UserError(f"{folder.uri}/{path} is not a file of a request log: {error}") from error
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        columns = [name for name in _NEEDED if name in file.schema_arrow.names]
+        return from_table(file.read(columns))
+    except (pa.ArrowException, OSError, TypeError, ValueError) as error:  # Arrow has OSError for a damaged footer.
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{folder.uri}/{path} is damaged, or is not a file of a request log ({reason}): remove it"
+        ) from error
 
 
 def _time(row: LoggedImage) -> datetime.datetime:

@@ -50,6 +50,8 @@ def test_a_link_out_of_the_root_is_listed_with_the_reason_unless_links_are_follo
     (tmp_path / "root" / "linked").symlink_to(tmp_path / "other")
     [item] = list_items(ImagesSource(root=str(tmp_path / "root")), "")
     assert "is a link that leaves the root" in item.problem
+    (tmp_path / "root" / ".venv").symlink_to(tmp_path / "other")
+    assert paths(ImagesSource(root=str(tmp_path / "root"))) == ["linked"], "hidden ones are no images"
     assert paths(ImagesSource(root=str(tmp_path / "root"), follow_links=True)) == ["linked/a.png"]
 
 

@@ -91,3 +91,9 @@ def test_files_of_somebody_else_are_never_touched(tmp_path: Path, overwrite: boo
     (tmp_path / "masks").mkdir()
     with pytest.raises(UserError, match=r"no predictions\.json"):
         claim(OutFolder(str(tmp_path)), MODEL, SOURCE, 1, overwrite)
+
+
+def test_an_address_of_an_unknown_kind_is_one_sentence() -> None:
+    message = "cannot write the folder s33://team/masks: the kind of address is unknown"
+    with pytest.raises(UserError, match=message), locked(OutFolder("s33://team/masks")):
+        pass

@@ -13,7 +13,7 @@ from registry.store import Registry
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        NoRegistryError, match=re.escape(f"the folder {tmp_path}/nowhere does not exist; check --registry")
+        NoRegistryError, match=re.escape(f"the folder {tmp_path}/nowhere does not exist; check its address")
     ):
         Registry(f"{tmp_path}/nowhere").check_there()
 

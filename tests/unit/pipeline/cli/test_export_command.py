@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,14 @@ def test_another_format_needs_images_to_be_compared_on(registry: Registry, tmp_p
 def test_versions_names_the_formats_and_their_sizes(registry: Registry) -> None:
     result = run("versions", "--registry", registry.uri)
     assert "version 1 holds saved_model (1.2 MB), onnx (0.0 kB)" in result.output
+
+
+def test_missing_images_are_told_before_tensorflow_is_imported(registry: Registry, tmp_path: Path) -> None:
+    script = (
+        "import sys; from click.testing import CliRunner; from pipeline.cli.main import cli; "
+        "done = CliRunner().invoke(cli, sys.argv[1:]); print(done.exit_code, done.output, 'tensorflow' in sys.modules)"
+    )
+    words = ["export", registry.uri, "--format", "tflite", "--out", str(tmp_path / "a"), "--images", "nowhere"]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 error: image not found: nowhere\n False\n"
+    assert not done.stderr

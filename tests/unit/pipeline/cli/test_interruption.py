@@ -16,14 +16,13 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 import click
-from common.interruption import interrupted_by_sigterm
 from pipeline.cli.options import handle_errors
 from pipeline.cli.console import StepWatcher, quiet_streams
 
 @click.command()
 @handle_errors
 def work():
-    with interrupted_by_sigterm(), quiet_streams(Path(sys.argv.pop())) as console:
+    with quiet_streams(Path(sys.argv.pop())) as console:
         watcher = StepWatcher(console, str)
         with watcher.watching():
             while True:

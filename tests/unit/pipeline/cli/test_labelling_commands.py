@@ -19,6 +19,11 @@ from tests.support.tiny import segpipe_here
         (("suspicious", ".", "--out", "t.jsonl", "--set", "seed=1"), "--set is for a configuration"),
         (("suspicious", ".", "--out", "t.jsonl"), "is not the workspace of a run"),
         (("suspicious", ".", "--out", "t.html"), "t.html does not end in .parquet or .jsonl"),
+        (
+            ("suspicious", ".", "--out", "t.jsonl", "--sheet", "./t.jsonl"),
+            "--out and --sheet name the same file, t.jsonl; name another file with --sheet",
+        ),
+        (("select", "m", "t.jsonl", "--out", "t.jsonl"), "--out t.jsonl is the file that is read"),
     ],
 )
 def test_it_is_one_sentence(
@@ -33,3 +38,14 @@ def test_it_is_one_sentence(
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and sentence in done.stderr and done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0" + bytes(200)])
+def test_a_damaged_database_of_runs_is_one_sentence(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metadata.sqlite").write_bytes(content)
+    done = segpipe_here(capfd, "suspicious", str(tmp_path), "--out", str(tmp_path / "t.jsonl"))
+    assert done.returncode == 1
+    assert "metadata.sqlite cannot be read as the database of runs (" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -114,7 +114,7 @@ def test_a_registry_that_does_not_exist_is_said_to_be_that(tmp_path: Path, argum
     done = segpipe(*(part.format(here=tmp_path) for part in arguments), "--registry", f"{tmp_path}/nowhere")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: no registry at {tmp_path}/nowhere: the folder {tmp_path}/nowhere does not exist; check --registry\n",
+        f"error: no registry at {tmp_path}/nowhere: the folder {tmp_path}/nowhere does not exist; check its address\n",
     )
 
 
@@ -171,3 +171,28 @@ def test_what_does_not_go_with_folds_is_refused_before_anything_runs() -> None:
     done = segpipe("crossval", "pipeline/configs/sample.yaml", "--set", "trainer.warm_start=blessed")
     assert done.returncode == 1
     assert "trainer.warm_start must not be blessed with data.split.folds" in done.stderr
+
+
+CRASH = """
+import atexit, os, sys
+from pathlib import Path
+from pipeline.cli.main import main
+
+class Crash:
+    def __del__(self):
+        os.abort()
+
+crash = Crash()
+sys.modules["tensorflow"] = sys
+atexit.register(Path(sys.argv.pop()).touch)
+main()
+"""
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--version"], 0), (["versions", "--registry", "nowhere"], 1)])
+def test_a_crash_of_a_librarys_shutdown_does_not_change_the_exit_status(
+    words: list[str], status: int, tmp_path: Path
+) -> None:
+    done = subprocess.run([sys.executable, "-c", CRASH, *words, str(tmp_path / "cleaned")], capture_output=True)
+    assert done.returncode == status
+    assert (tmp_path / "cleaned").exists(), "what was registered for the exit has run"

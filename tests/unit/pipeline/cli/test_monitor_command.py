@@ -93,17 +93,17 @@ def test_the_exit_status_says_what_was_found(registry: Registry, traffic: Traffi
     assert (fine.exit_code, "version 1" in fine.output, "no drift" in fine.output) == (0, True, True), fine.output
     traffic(0.8)
     drifted = monitor(registry)
-    assert drifted.exit_code == 1
+    assert drifted.exit_code == 3
     assert "drifted: brightness (median 0." in drifted.output
     assert monitor(registry, "--exit-zero").exit_code == 0
-    assert monitor(registry, "--window", "300").exit_code == 2
+    assert monitor(registry, "--window", "300").exit_code == 4
 
 
 def test_a_version_without_a_reference_is_not_judged(registry: Registry, traffic: Traffic, tmp_path: Path) -> None:
     (tmp_path / "registry" / "references" / "1.json").unlink()
     traffic(0.8)
     result = monitor(registry)
-    assert result.exit_code == 2
+    assert result.exit_code == 4
     assert "version 1 has no reference distribution" in result.output
 
 
@@ -142,7 +142,7 @@ def test_the_webhook_is_told_when_drift_begins(
 def test_a_webhook_that_does_not_answer_is_a_warning(registry: Registry, traffic: Traffic) -> None:
     traffic(0.8)
     result = monitor(registry, "--in-a-row", "1", "--webhook", "ftp://x")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "warning: the webhook's address, in --webhook or SEGPIPE_WEBHOOK, must begin with https://" in result.output
 
 
@@ -173,6 +173,8 @@ def test_without_once_it_goes_on_though_a_look_fails_and_serves_metrics(
     [
         (["--false-alarms", "2"], "--false-alarms"),
         (["--window", "soon"], "--window 'soon' is not a window"),
+        (["--window", f"{10**12}d"], "is longer than 366 days"),
+        (["--delay", "1e9"], "--delay"),
         (["--set", "a=1"], "--set needs --retrain"),
         (["--frames", "0"], "--frames"),
     ],
@@ -181,3 +183,66 @@ def test_wrong_options_are_told_by_name(registry: Registry, options: list[str], 
     result = monitor(registry, *options)
     assert result.exit_code == 1
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--poll", "nan"], "'nan' is not a finite number"),
+        (["--retrain-hours", "inf"], "'inf' is not a finite number"),
+        (["--textfile", "metrics.txt"], "metrics.txt does not end in .prom, and node_exporter reads no other file"),
+    ],
+)
+def test_values_that_no_command_can_use_are_a_wrong_usage(registry: Registry, options: list[str], message: str) -> None:
+    result = monitor(registry, *options)
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+def test_what_was_found_is_shown_though_a_pushgateway_does_not_answer(registry: Registry, traffic: Traffic) -> None:
+    traffic(0.8)
+    result = monitor(registry, "--pushgateway", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "drifted: brightness" in result.output
+    assert "error: the Pushgateway http://127.0.0.1:1 does not take the metrics" in result.output
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ("", "is not a request log, as it has no folder 'requests': did you mean {tmp}/log?"),
+        ("/registry", "is not a request log, as it has no folder 'requests': name the folder that"),
+    ],
+)
+def test_another_folder_is_not_taken_for_a_log_without_requests(
+    registry: Registry, traffic: Traffic, tmp_path: Path, log: str, message: str
+) -> None:
+    traffic(0.5)
+    result = CliRunner().invoke(cli, ["monitor", registry.uri, "--log", f"{tmp_path}{log}", "--once"])
+    assert (result.exit_code, message.format(tmp=tmp_path) in result.output) == (1, True), result.output
+
+
+def test_an_address_of_an_unknown_kind_ends_the_command_instead_of_being_asked_again_and_again(
+    registry: Registry,
+) -> None:
+    result = CliRunner().invoke(cli, ["monitor", registry.uri, "--log", "s33://bucket/log"])
+    assert result.exit_code == 1
+    assert "the request log 's33://bucket/log' cannot be opened" in result.output
+
+
+def without_footer(parquet: bytes) -> bytes:
+    """A Parquet file whose footer is zeros, as after a crash of the file system."""
+    length = int.from_bytes(parquet[-8:-4], "little")
+    return parquet[: -8 - length] + bytes(length) + parquet[-8:]
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", without_footer])
+def test_a_damaged_file_of_the_log_is_named(
+    registry: Registry, traffic: Traffic, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    traffic(0.5)
+    (file,) = (tmp_path / "log").rglob("*.parquet")
+    file.write_bytes(damage(file.read_bytes()))
+    result = monitor(registry)
+    assert result.exit_code == 1
+    assert f"{file.name} is damaged, or is not a file of a request log" in result.output
+    assert result.output.count("\n") == 1

@@ -16,7 +16,7 @@ NONE = SourceOptions((), "image", None)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a folder of images, a table, and records."""
     monkeypatch.chdir(tmp_path)
-    for path in ("photos/a.png", "list.csv", "examples/Split-test/data_tfrecord-00000-of-00001"):
+    for path in ("photos/a.png", "list.csv", "notes.txt", "examples/Split-test/data_tfrecord-00000-of-00001"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
     return tmp_path
@@ -56,6 +56,7 @@ def test_the_paths_of_a_table_may_be_relative_to_another_folder(here: Path) -> N
     ("source", "options", "words"),
     [
         ("nowhere", NONE, "source not found: nowhere"),
+        ("notes.txt", NONE, "SOURCE notes.txt is neither a folder, an image, a table of paths"),
         ("list.csv", SourceOptions(("*.png",), "image", None), "--images is for a folder"),
         ("photos", SourceOptions((), "image", "photos"), "--root is for a table of paths"),
     ],

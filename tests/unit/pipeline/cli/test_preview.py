@@ -98,14 +98,15 @@ def test_without_a_training_picture_it_says_so(config_file: Path, tmp_path: Path
     ("out", "sentence"),
     [
         ("sheet.jpg", "must end in .png"),
-        ("nowhere/sheet.png", "nowhere does not exist; create it"),
-        ("folder.png", "is a folder"),
+        ("file/sheet.png", "file/sheet.png: .*; name another file with --out"),
+        ("folder.png", "folder.png: Is a directory; name another file with --out"),
     ],
 )
 def test_where_it_cannot_be_written_is_known_before_anything_is_read(
     config: RunConfig, tmp_path: Path, out: str, sentence: str
 ) -> None:
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(UserError, match=sentence):
         write_preview(config, tmp_path / out)
     assert not config.workspace_dir.exists()

@@ -175,6 +175,9 @@ def test_a_canary_is_started_and_promoted(dashboard: HostedDashboard, made_up: M
     token = {"X-Segpipe-Token": dashboard.access.token}
     canary = {"action": "canary", "version": "1", "percent": "25", "served": "2", "canary": ""}
     assert "canary 25 %" in dashboard.post(CHANGE, canary, **token).text
+    first_page = dashboard.text(f"{BASE}/")
+    assert "canary</span> for 25 % of the requests" in first_page
+    assert '<span class="chip warn">canary 25 %</span>' in first_page, "in the list of runs"
     promoted = {"action": "promote", "version": "1", "served": "2", "canary": "1"}
     assert dashboard.post(CHANGE, promoted, **token).status_code == 200
     assert served(made_up) == 1

@@ -340,5 +340,5 @@ def test_columns_that_a_later_release_adds_are_ignored_and_missing_ones_unknown(
 def test_a_file_that_is_not_of_a_log_is_named(tmp_path: Path) -> None:
     folder = LogFolder(str(tmp_path))
     folder.write("requests/date=2026-11-27/23-00-00.000000-x-1-1.parquet", b"text")
-    with pytest.raises(UserError, match=r"23-00-00.000000-x-1-1.parquet is not a file of a request log"):
+    with pytest.raises(UserError, match=r"23-00-00.000000-x-1-1.parquet is damaged, or is not a file of a request log"):
         rows_between(folder, BEGIN, END)

@@ -385,7 +385,7 @@ def test_the_command_that_can_bring_nothing_says_why(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: no registry at {tmp_path}/none: the folder {tmp_path}/none does not exist; check --registry\n"
+        f"error: no registry at {tmp_path}/none: the folder {tmp_path}/none does not exist; check its address\n"
     )
 
 

@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpe", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""Suffixes of images in a folder; the model refuses TIFF and WebP with a message of its own."""
-
-OUTPUT_SUFFIXES = (".mask.png", ".overlay.png", ".mask.tif")
-"""Suffixes of outputs; in a folder such files are not inputs."""
+from components.batch_predictor.image_names import OUTPUT_SUFFIXES, SUFFIXES
 
 
 class ImageFile(NamedTuple):

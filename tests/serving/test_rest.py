@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
-from tests.support.serving import CLASS_NAMES, CLASSES, Hosted, classes_in, picture
+from tests.docs.blocks import blocks
+from tests.serving.documented import for_server
+from tests.support.serving import CLASS_NAMES, CLASSES, Hosted, classes_in, needs_curl, picture
 
 B64 = {"b64": base64.b64encode(picture()).decode()}
 PREDICT = "/v1/models/tiny:predict"
@@ -18,6 +22,15 @@ FORM = '{"instances": [{"b64": "<base64 of the JPEG, PNG, GIF or BMP file>"}]}'
 def send(server: Hosted, document: object, path: str = PREDICT) -> tuple[int, dict]:  # type: ignore[type-arg]
     status, body = server.post(path, document if isinstance(document, bytes) else json.dumps(document).encode())
     return status, json.loads(body)
+
+
+@needs_curl
+def test_the_command_of_the_docs_gets_a_mask(server: Hosted, tmp_path: Path) -> None:
+    (command,) = [block.text for block in blocks() if block.mark == ("run", "tests/serving/test_rest.py")]
+    (tmp_path / "picture.jpg").write_bytes(picture(kind="JPEG"))
+    done = subprocess.run(["bash", "-c", for_server(command, server)], cwd=tmp_path, capture_output=True, check=True)
+    (answer,) = json.loads(done.stdout)["predictions"]
+    assert classes_in(base64.b64decode(answer["mask_bytes"]["b64"])) == {1}
 
 
 @pytest.mark.parametrize("row", [B64, {"image": B64}])

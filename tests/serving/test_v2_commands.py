@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.docs.blocks import Block, blocks
+from tests.serving.documented import for_server
 from tests.support.serving import CLASS_NAMES, MODEL, Hosted, classes_in, needs_curl, picture
 
 HERE = Path(__file__).parent
@@ -23,12 +24,6 @@ needs_clients = pytest.mark.skipif(
 )
 
 
-def here(text: str, server: Hosted) -> str:
-    """The commands of the docs for the tests' server and model."""
-    text = text.replace("localhost:8501", server.http.removeprefix("http://")).replace("localhost:8500", server.grpc)
-    return text.replace("models/sample", f"models/{MODEL}").replace('"sample"', f'"{MODEL}"')
-
-
 def shown(language: str) -> Block:
     [block] = [block for block in SHOWN if block.language == language]
     return block
@@ -37,7 +32,7 @@ def shown(language: str) -> Block:
 @needs_curl
 def test_the_commands_of_the_docs_get_masks(server: Hosted, tmp_path: Path) -> None:
     (tmp_path / "picture.jpg").write_bytes(picture(kind="JPEG"))
-    commands = here(shown("sh").text, server).splitlines()
+    commands = for_server(shown("sh").text, server).splitlines()
     assert len(commands) == 2
     for command in commands:
         done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -49,7 +44,7 @@ def test_the_commands_of_the_docs_get_masks(server: Hosted, tmp_path: Path) -> N
 @needs_clients
 def test_the_lines_of_the_docs_get_a_mask_with_tritonclient(server: Hosted, tmp_path: Path) -> None:
     (tmp_path / "picture.jpg").write_bytes(picture(kind="JPEG"))
-    code = here(shown("python").text, server) + "\nimport sys\nsys.stdout.buffer.write(mask_png)\n"
+    code = for_server(shown("python").text, server) + "\nimport sys\nsys.stdout.buffer.write(mask_png)\n"
     done = subprocess.run([PYTHON, "-c", code], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert classes_in(done.stdout) == {1}

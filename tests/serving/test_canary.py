@@ -130,11 +130,14 @@ def test_a_worse_canary_is_rolled_back_a_good_one_promoted_and_no_request_fails(
     registry: Registry, webhook: Webhook, mode: str, canary: int, stable: int, outcome: str, reason: str
 ) -> None:
     registry.serve(stable)
-    # A machine that is busy makes both versions wait: a slow one is seen beside one client, not beside three.
-    load_of = {"pictures": [picture(320, 320)], "paths": [""]} if stable == FAST else {"pictures": SMALL}
+    # A machine that is busy makes both versions wait: a slow one is seen beside one client, not beside three, and the
+    # canary's twice as long computation is then less than twice the latency.
+    is_slower = stable == FAST
+    load_of = {"pictures": [picture(320, 320)], "paths": [""]} if is_slower else {"pictures": SMALL}
+    limits = {"limits": {"latency_ratio": 1.2}} if is_slower else {}
     with Served(registry.uri, "--webhook", webhook.url) as server, Load(server, **load_of) as load:
         wait_until(lambda: load.answered > 10, 120)
-        start_canary(registry, canary, stable, mode=mode)
+        start_canary(registry, canary, stable, mode=mode, **limits)
         wait_until_decided(registry, server)
         (decision,) = registry.serving_record().decisions
         assert (decision.outcome, decision.version) == (outcome, canary), decision.reason

@@ -24,6 +24,7 @@ from PIL import Image, ImageFilter
 from common import records
 from components.evaluator.reference_sample import measure_reference
 from pipeline.cli.main import cli
+from pipeline.cli.monitor_command import DRIFT
 from registry.store import Registry
 from segpipe_client import SegmentationClient
 from serving.request_log.folder import LogFolder
@@ -208,7 +209,7 @@ def test_a_planted_shift_is_found_in_its_first_window_and_starts_one_run(
         send(served, random, WINDOW, **shift)
         wait_for_rows(tmp_path / "log", WINDOW * (number + 1))
         result = monitor(tmp_path, *options)
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == DRIFT, result.output
         newest = json.loads((tmp_path / "drift.json").read_text())["windows"][-1]
         assert feature in {each["name"] for each in newest["features"] if each["drifted"]}
         assert len(started) == (0 if number == 1 else 1), "two windows in a row start one run, a third none"

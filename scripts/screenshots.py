@@ -51,6 +51,7 @@ def main() -> None:
         each.add_argument("--alone", type=size, metavar="WIDTHxHEIGHT", help="one light view of this size")
         each.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Browser()) as browser:
         if options.command == "page":
             url, out = options.file.absolute().as_uri(), options.out / f"{options.name}.png"

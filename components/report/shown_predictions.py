@@ -141,16 +141,26 @@ def thumbnail_size(width: int, height: int, longer_side: int) -> tuple[int, int]
 
 def wrong_pixels(truth_HW: npt.NDArray[np.uint8], prediction_HW: npt.NDArray[np.uint8], size: tuple[int, int]) -> str:
     """Returns a transparent layer with wrongly predicted pixels in pink, as a data URI; void is never wrong."""
-    if truth_HW.shape != prediction_HW.shape:
-        truth_HW = _nearest(truth_HW, (prediction_HW.shape[1], prediction_HW.shape[0]))
-    wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)
-    strength = Image.fromarray(wrong_HW.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
+    strength = wrong_shares(truth_HW, prediction_HW, size)
     opacities = np.linspace(0, 255, _WRONG_LEVELS).astype(np.uint8)
     layer = Image.fromarray(np.rint(np.asarray(strength) / opacities[1]).astype(np.uint8))
     layer.putpalette(bytes(palette.WRONG) * _WRONG_LEVELS)
     buffer = io.BytesIO()
     layer.save(buffer, "PNG", optimize=True, transparency=opacities.tobytes())
     return _data_uri("png", buffer)
+
+
+def wrong_shares(
+    truth_HW: npt.NDArray[np.uint8], prediction_HW: npt.NDArray[np.uint8], size: tuple[int, int]
+) -> Image.Image:
+    """Returns the share of wrong pixels below each pixel of a thumbnail, of 255; void is never wrong.
+
+    A mask of another size, as of an image whose tiles are cut from a scaled one, gets the prediction's.
+    """
+    if truth_HW.shape != prediction_HW.shape:
+        truth_HW = _nearest(truth_HW, (prediction_HW.shape[1], prediction_HW.shape[0]))
+    wrong_HW = (truth_HW != prediction_HW) & (truth_HW != VOID)
+    return Image.fromarray(wrong_HW.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
 
 
 def largest_classes(confusion_CC: counts.Counts) -> tuple[tuple[int, float], ...]:

@@ -12,8 +12,7 @@ from PIL import Image
 
 from common.page_templates import page_templates
 from common.palette import WRONG, hex_colour
-from common.records import VOID
-from components.report.shown_predictions import jpeg, mask_thumbnail, thumbnail_size
+from components.report.shown_predictions import jpeg, mask_thumbnail, thumbnail_size, wrong_shares
 
 LONGER_SIDE = 224
 _DIFFERENCE = "difference"
@@ -67,11 +66,7 @@ def sheet_row(
 
 def _difference(small: Image.Image, label_HW: Mask, predicted_HW: Mask) -> Image.Image:
     """Draws the pixels that differ in pink on the grey image; void pixels differ from nothing."""
-    if label_HW.shape != predicted_HW.shape:  # The model's tiles are cut from a scaled image.
-        size = predicted_HW.shape[1], predicted_HW.shape[0]
-        label_HW = np.asarray(Image.fromarray(label_HW).resize(size, Image.Resampling.NEAREST))
-    differs_HW = (label_HW != predicted_HW) & (label_HW != VOID)
-    strength = Image.fromarray(differs_HW.astype(np.uint8) * 255).resize(small.size, Image.Resampling.BOX)
+    strength = wrong_shares(label_HW, predicted_HW, small.size)
     grey = small.convert("L").point(lambda value: round(value * 0.55) + 50).convert("RGB")
     return Image.composite(Image.new("RGB", small.size, WRONG), grey, strength)
 

@@ -13,28 +13,10 @@ import pytest
 
 from common.errors import UserError
 from pipeline.monitor.retraining import Trigger, retrain
-from registry.store import Registry
 from tests.support import kfp_api
+from tests.support.registries import registry_of_one
 
 CONFIG = Path("pipeline/configs/sample.yaml")
-
-
-def make_registry(folder: Path, model: str = "sample") -> Registry:
-    source = folder / "model"
-    source.mkdir()
-    (source / "saved_model.pb").write_text("graph")
-    registry = Registry(str(folder / "registry"))
-    registry.push(
-        str(source),
-        model_name=model,
-        data_fingerprint="d",
-        baseline_version=None,
-        metrics={},
-        config={},
-        software={},
-    )
-    registry.serve(1)
-    return registry
 
 
 class Started(list[list[str]]):
@@ -53,7 +35,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Started:
 
 
 def test_drift_that_lasts_starts_one_run_on_this_machine(tmp_path: Path, started: Started) -> None:
-    registry = make_registry(tmp_path)
+    registry = registry_of_one(tmp_path, "sample")
     trigger = Trigger(CONFIG, (f"workspace={tmp_path}/runs", "trainer.epochs=1"))
     done = [retrain(registry, trigger, 1, "drifted: brightness") for _ in range(5)]
     assert done[0].startswith(f"a run is started: on this machine, its output is in {tmp_path}/runs/logs/retraining-")
@@ -68,7 +50,7 @@ def test_drift_that_lasts_starts_one_run_on_this_machine(tmp_path: Path, started
 
 
 def test_after_the_least_time_the_next_run_may_start(tmp_path: Path, started: Started) -> None:
-    registry = make_registry(tmp_path)
+    registry = registry_of_one(tmp_path, "sample")
     trigger = Trigger(CONFIG, (f"workspace={tmp_path}/runs",), least_hours=0)
     for _ in range(2):
         retrain(registry, trigger, 1, "drifted")
@@ -77,7 +59,7 @@ def test_after_the_least_time_the_next_run_may_start(tmp_path: Path, started: St
 
 @pytest.mark.slow
 def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path) -> None:
-    registry = make_registry(tmp_path)
+    registry = registry_of_one(tmp_path, "sample")
     with kfp_api.serving() as api:
         trigger = Trigger(CONFIG, ("kubeflow.image=segpipe:1",), host=api.url)
         done = retrain(registry, trigger, 1, "drifted")
@@ -89,7 +71,7 @@ def test_on_kubeflow_the_pipeline_is_submitted(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_started_is_told_and_tried_again(tmp_path: Path) -> None:
-    registry = make_registry(tmp_path)
+    registry = registry_of_one(tmp_path, "sample")
     trigger = Trigger(CONFIG, (), host="http://127.0.0.1:9")
     for _ in range(2):
         assert retrain(registry, trigger, 1, "drifted").startswith("a run could not be started: ")
@@ -100,7 +82,7 @@ def test_a_run_that_cannot_be_started_is_told_and_tried_again(tmp_path: Path) ->
 
 
 def test_a_registry_that_cannot_be_written_starts_nothing(tmp_path: Path, started: Started) -> None:
-    registry = make_registry(tmp_path)
+    registry = registry_of_one(tmp_path, "sample")
     (tmp_path / "registry" / "retraining").touch()  # In place of the folder.
     done = retrain(registry, Trigger(CONFIG, (f"workspace={tmp_path}/runs",)), 1, "drifted")
     assert done.startswith("no run is started, because the request cannot be recorded in the registry: cannot")
@@ -108,7 +90,7 @@ def test_a_registry_that_cannot_be_written_starts_nothing(tmp_path: Path, starte
 
 
 def test_the_configuration_must_be_that_of_the_registrys_model(tmp_path: Path) -> None:
-    registry = make_registry(tmp_path, "other")
+    registry = registry_of_one(tmp_path, "other")
     with pytest.raises(UserError, match=r"is the pipeline of 'sample', but the registry .* is that of 'other'"):
         Trigger(CONFIG).check(registry)
 

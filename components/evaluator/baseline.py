@@ -13,7 +13,7 @@ from tfx.types import artifact
 from tfx.utils import path_utils
 
 from common.errors import UserError
-from common.signatures import CONFUSION, EVALUATE, EVALUATE_MASKS, EXTRA_ASSETS
+from common.signatures import CONFUSION, EVALUATE, EVALUATE_MASKS, EXTRA_ASSETS, SERVING_DEFAULT
 from components.baseline.fetching import NO_BASELINE_FILE
 from components.evaluator.results import Measured
 
@@ -106,6 +106,11 @@ def missing_outputs(model_folder: str, needed: Sequence[str]) -> tuple[str, ...]
     signature = _signatures(model_folder).get(EVALUATE_MASKS)
     given = signature.outputs if signature is not None else ()
     return tuple(name for name in needed if name not in given)
+
+
+def is_served(model_folder: str) -> bool:
+    """Returns whether the model answers encoded images."""
+    return SERVING_DEFAULT in _signatures(model_folder)
 
 
 def _signatures(model_folder: str) -> Mapping[str, Any]:

@@ -23,8 +23,9 @@ from components.evaluator.config import EvaluatorConfig
 from components.evaluator.constant import constant_prediction
 from components.evaluator.eval_config import BASELINE, CANDIDATE
 from components.evaluator.families.names import metric_names, needed_outputs
+from components.evaluator.loaded_models import SharedModels
 from components.evaluator.reference import REFERENCE_FILE
-from components.evaluator.reference_sample import measure_reference
+from components.evaluator.reference_sample import Sample, add_reference
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
@@ -62,7 +63,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         evaluation = self._evaluate(config, classes, patterns, model, baseline_model, folder)
         io_utils.write_string_file(os.path.join(folder, RESULTS_FILE), evaluation.model_dump_json(indent=1))
-        _write_reference(folder, path_utils.serving_model_path(model.uri), patterns, config, classes)
+        if config.reference_images and not fileio.exists(os.path.join(folder, REFERENCE_FILE)):
+            progress.report(f"the model answers no image of {config.split}: there is no reference distribution")
         blessing = artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY])
         _bless(blessing, evaluation.verdict.blessed, model, baseline_model)
         progress.report(closing_line(evaluation))
@@ -111,8 +113,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         classes: tuple[str, ...],
         folder: str,
     ) -> dict[str, Measured]:
+        shared = SharedModels(models.values())
         with self._make_beam_pipeline() as pipeline:
-            measuring.measure(pipeline, patterns, models, config, classes, folder)
+            measuring.measure(pipeline, patterns, models, shared, config, classes, folder)
+            if config.reference_images and baselines.is_served(models[CANDIDATE]):
+                sample = Sample(config.split, classes, config.reference_images, config.batch_size)
+                add_reference(pipeline, patterns, models[CANDIDATE], shared, sample, folder)
         names = {name: name if len(models) > 1 else "" for name in models}
         further = metric_names(config.metrics, classes)
         measured = {name: estimates.read(folder, classes, tfma_name, further) for name, tfma_name in names.items()}
@@ -121,21 +127,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 f"the split {config.split} has no images to evaluate the model on: give it some in data.split."
             )
         return {name: model for name, model in measured.items() if model is not None}
-
-
-def _write_reference(
-    folder: str, model_folder: str, patterns: list[str], config: EvaluatorConfig, classes: tuple[str, ...]
-) -> None:
-    """Writes the reference distribution to the evaluation, if the configuration wants it."""
-    if not config.reference_images:
-        return
-    reference = measure_reference(
-        model_folder, patterns, config.split, classes, config.reference_images, config.batch_size
-    )
-    if reference is None:
-        progress.report(f"the model answers no image of {config.split}: there is no reference distribution")
-        return
-    io_utils.write_string_file(os.path.join(folder, REFERENCE_FILE), reference.model_dump_json())
 
 
 def summed_up(

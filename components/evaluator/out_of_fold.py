@@ -14,16 +14,15 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from apache_beam.utils.shared import Shared
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
 from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
 
 from common.records import FOLD, slice_feature
-from common.signatures import CONFUSION
 from components.evaluator.config import EvaluatorConfig
 from components.evaluator.eval_config import CANDIDATE, make_eval_config
-from components.evaluator.measuring import family_extractors, result_writers, to_extracts
+from components.evaluator.loaded_models import SharedModels
+from components.evaluator.measuring import as_predictions, family_extractors, result_writers, to_extracts
 
 FOLD_COLUMN = FOLD
 """Slicing column of the results: the fold, from 1."""
@@ -71,13 +70,6 @@ def measure_out_of_fold(
     )
 
 
-class _Models:
-    """The loaded models of all folds, once in a process."""
-
-    def __init__(self, model_dirs: Sequence[str]) -> None:
-        self.loaded = [tf.saved_model.load(folder) for folder in model_dirs]
-
-
 class _PredictByFold(beam.DoFn):
     """Batches of records → TFMA's extracts of each fold in it, with the predictions of the fold's model.
 
@@ -88,21 +80,19 @@ class _PredictByFold(beam.DoFn):
         self._model_dirs = model_dirs
         self._signature = signature
         self._intervals = intervals
-        self._shared = Shared()
+        self._shared = SharedModels(model_dirs)
 
     def setup(self) -> None:
-        self._models = self._shared.acquire(lambda: _Models(self._model_dirs))
+        self._models = self._shared.acquire()
 
     def process(self, element: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-        models = self._models.loaded
         folds: defaultdict[int, list[bytes]] = defaultdict(list)
         for record in element:
-            folds[_fold_of(record, len(models))].append(record)
+            folds[_fold_of(record, len(self._model_dirs))].append(record)
         for fold, records in sorted(folds.items()):
-            outputs = models[fold - 1].signatures[self._signature](examples=tf.constant(records))
-            found = {name: value.numpy() for name, value in outputs.items()}
-            predictions = found if len(found) > 1 else found[CONFUSION]  # As TFMA's own extractor gives them.
-            yield {**_to_extracts_of_fold(records, fold, self._intervals), constants.PREDICTIONS_KEY: predictions}
+            outputs = self._models.call(self._model_dirs[fold - 1], self._signature, examples=tf.constant(records))
+            extracts = _to_extracts_of_fold(records, fold, self._intervals)
+            yield {**extracts, constants.PREDICTIONS_KEY: as_predictions(outputs)}
 
 
 def _fold_of(record: bytes, folds: int) -> int:

@@ -1,95 +1,124 @@
-"""Runs the exported model on a sample of the evaluation split, as a server would, for the reference distribution.
+"""The reference distribution in the evaluation's pipeline: what the exported model answers, as a server does.
 
 The confusion counts of the evaluation cannot serve: they leave out void pixels, and have no confidence.  The sample is
 the images whose names have the smallest hashes, so that it does not depend on the order of the records, and changes
-little when images are added.
+little when images are added.  The records are read a second time, as the sample is known only when all have been seen.
 """
 
 from __future__ import annotations
 
 import hashlib
-import heapq
-import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
+import apache_beam as beam
 import tensorflow as tf
+from tfx.utils import io_utils
 
 from common.band_image import for_request
 from common.image_tone import png_size, tone_of
 from common.records import IMAGE_ENCODED, IMAGE_ID
 from common.signatures import CLASS_FRACTIONS, IMAGE, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
-from components.evaluator.reference import ReferenceDistribution, class_feature, make_reference, most_images
+from components.evaluator.loaded_models import LoadedModels, Outputs, SharedModels
+from components.evaluator.measuring import ReadRecords
+from components.evaluator.reference import REFERENCE_FILE, class_feature, make_reference, most_images
+
+Features = Mapping[str, float]
 
 
-def measure_reference(
-    model_folder: str, patterns: Sequence[str], split: str, classes: Sequence[str], images: int, batch_size: int
-) -> ReferenceDistribution | None:
-    """Returns the reference distribution; `None` if the model is not one to serve, or answers no image of the sample.
+class Sample(NamedTuple):
+    """What a reference distribution is measured on."""
+
+    split: str
+    classes: tuple[str, ...]
+    images: int
+    """Most images; there are fewer with many classes, see `most_images`."""
+    batch_size: int
+
+
+class _Answer(NamedTuple):
+    """The features of an image; None if the model refuses it, or Pillow cannot decode it."""
+
+    digest: bytes
+    features: Features | None
+
+
+def add_reference(
+    pipeline: beam.Pipeline, patterns: Sequence[str], model: str, shared: SharedModels, sample: Sample, folder: str
+) -> None:
+    """Adds what writes `reference.json` to a folder, if the model answers any image of the sample.
 
     Args:
-        model_folder: The exported model.
+        pipeline: The pipeline to add to.
         patterns: Globs of TFRecord files with the split.
-        split: Name of the split.
-        classes: Names of the classes.
-        images: Most images of the sample; it is smaller with many classes, see `most_images`.
-        batch_size: Images in a call.
+        model: Folder of the exported model.
+        shared: The models that the workers load, this one among them.
+        sample: What to measure.
+        folder: Folder of the file.
     """
-    serve = tf.saved_model.load(model_folder).signatures.get(SERVING_DEFAULT)
-    if serve is None:
-        return None
-    chosen, total = _choose(patterns, most_images(len(classes), images))
-    values: list[Mapping[str, float]] = []
-    for batch in _batches(_images(patterns, chosen), batch_size):
-        values += _features(serve, batch, classes)
-    return make_reference(split, total, len(chosen) - len(values), classes, values) if values else None
+    digests = pipeline | "AllRecords" >> ReadRecords(patterns) | "Digest" >> beam.Map(_digest)
+    total = digests | "Total" >> beam.combiners.Count.Globally()
+    largest = (
+        digests
+        | "Sample" >> beam.combiners.Top.Smallest(most_images(len(sample.classes), sample.images))
+        | "Largest" >> beam.Map(max, default=b"")
+    )
+    answers = (
+        pipeline
+        | "SampledRecords" >> ReadRecords(patterns)
+        | "InSample" >> beam.Filter(_is_in_sample, beam.pvalue.AsSingleton(largest))
+        | "Batch" >> beam.BatchElements(min_batch_size=sample.batch_size, max_batch_size=sample.batch_size)
+        | "Serve" >> beam.ParDo(_Serve(model, shared, sample.classes))
+    )
+    _ = (
+        pipeline
+        | "Folder" >> beam.Create([folder])
+        | "Write" >> beam.Map(_write, sample, beam.pvalue.AsSingleton(total), beam.pvalue.AsList(answers))
+    )
 
 
-def _records(patterns: Sequence[str]) -> Iterator[bytes]:
-    """Yields the records as Beam reads them: compression by the file's suffix."""
-    for path in sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern)):
-        compression = "GZIP" if path.endswith(".gz") else ""
-        yield from tf.data.TFRecordDataset(path, compression).as_numpy_iterator()
+def _digest(record: bytes) -> bytes:
+    return hashlib.sha256(_feature(tf.train.Example.FromString(record), IMAGE_ID)).digest()
 
 
-def _choose(patterns: Sequence[str], images: int) -> tuple[set[int], int]:
-    """Returns the indices of the sample among the records, and the number of records."""
-    spec = {IMAGE_ID: tf.io.FixedLenFeature([], tf.string)}
-    hashes = [
-        hashlib.sha256(tf.io.parse_single_example(record, spec)[IMAGE_ID].numpy()).digest()
-        for record in _records(patterns)
-    ]
-    smallest = heapq.nsmallest(images, range(len(hashes)), key=lambda index: (hashes[index], index))
-    return set(smallest), len(hashes)
+def _is_in_sample(record: bytes, largest: bytes) -> bool:
+    return _digest(record) <= largest
 
 
-def _images(patterns: Sequence[str], chosen: set[int]) -> Iterator[bytes]:
-    spec = {IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
-    for index, record in enumerate(_records(patterns)):
-        if index in chosen:
-            yield for_request(tf.io.parse_single_example(record, spec)[IMAGE_ENCODED].numpy())
+def _feature(example: tf.train.Example, name: str) -> bytes:
+    return bytes(example.features.feature[name].bytes_list.value[0])
 
 
-def _batches(images: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
-    while batch := list(itertools.islice(images, size)):
-        yield batch
+class _Serve(beam.DoFn):
+    """Batches of records → the model's answers for their images."""
+
+    def __init__(self, model: str, shared: SharedModels, classes: Sequence[str]) -> None:
+        self._model = model
+        self._shared = shared
+        self._classes = tuple(classes)
+
+    def setup(self) -> None:
+        self._loaded = self._shared.acquire()
+
+    def process(self, element: Sequence[bytes]) -> Iterator[_Answer]:
+        images = [for_request(_feature(tf.train.Example.FromString(record), IMAGE_ENCODED)) for record in element]
+        features = _features(self._loaded, self._model, images, self._classes)
+        for record, found in zip(element, features, strict=True):
+            yield _Answer(_digest(record), found)
 
 
-def _features(serve: Any, batch: list[bytes], classes: Sequence[str]) -> list[Mapping[str, float]]:
-    """Returns the features of the images of a batch, without those that the model refuses, or Pillow cannot decode."""
+def _features(models: LoadedModels, model: str, images: list[bytes], classes: Sequence[str]) -> list[Features | None]:
     try:
-        outputs = {name: value.numpy() for name, value in serve(**{IMAGE: tf.constant(batch)}).items()}
-    except tf.errors.InvalidArgumentError:
-        if len(batch) == 1:
-            return []
-        return [features for encoded in batch for features in _features(serve, [encoded], classes)]
-    found = (_features_of(encoded, outputs, index, classes) for index, encoded in enumerate(batch))
-    return [features for features in found if features is not None]
+        outputs = models.call(model, SERVING_DEFAULT, **{IMAGE: tf.constant(images)})
+    except tf.errors.InvalidArgumentError:  # One refused image fails the whole batch.
+        if len(images) == 1:
+            return [None]
+        return [found for encoded in images for found in _features(models, model, [encoded], classes)]
+    return [_features_of(encoded, outputs, index, classes) for index, encoded in enumerate(images)]
 
 
-def _features_of(
-    encoded: bytes, outputs: Mapping[str, Any], index: int, classes: Sequence[str]
-) -> dict[str, float] | None:
+def _features_of(encoded: bytes, outputs: Outputs, index: int, classes: Sequence[str]) -> Features | None:
     size = png_size(outputs[MASK_BYTES][index])
     try:
         tone = tone_of(encoded)
@@ -104,3 +133,15 @@ def _features_of(
         "height": size[0],
         "width": size[1],
     }
+
+
+def _write(folder: str, sample: Sample, total: int, answers: Sequence[_Answer]) -> None:
+    """Writes the features in the order of the hashes, so that the file does not depend on who read the records."""
+    values = [answer.features for answer in sorted(answers, key=_digest_of) if answer.features is not None]
+    if values:
+        reference = make_reference(sample.split, total, len(answers) - len(values), sample.classes, values)
+        io_utils.write_string_file(os.path.join(folder, REFERENCE_FILE), reference.model_dump_json())
+
+
+def _digest_of(answer: _Answer) -> bytes:
+    return answer.digest

@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageFilter
 
 from common import records
-from components.evaluator.reference_sample import measure_reference
+from components.evaluator.reference_sample import Sample
 from pipeline.cli.main import cli
 from pipeline.cli.monitor_command import DRIFT
 from registry.store import Registry
@@ -30,6 +30,7 @@ from segpipe_client import SegmentationClient
 from serving.request_log.folder import LogFolder
 from serving.request_log.reading import newest_rows
 from tests.support.mask_model import CLASSES, mask_registry
+from tests.support.measured_reference import measured_reference
 from tests.support.serving import MODEL, Hosted, Served, wait_until
 
 WINDOW, KNOWN = 100, 200
@@ -82,7 +83,8 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     registry = mask_registry(folder / "registry")
     random = np.random.default_rng(0)
     pattern = write_records(folder / "test", [scene(random) for _ in range(KNOWN)])
-    reference = measure_reference(registry.version_location(1), [pattern], "test", CLASSES, images=KNOWN, batch_size=16)
+    sample = Sample("test", CLASSES, images=KNOWN, batch_size=16)
+    reference = measured_reference(registry.version_location(1), [pattern], sample, folder / "reference")
     assert reference is not None
     registry.write_reference(1, reference.model_dump_json())
     return registry

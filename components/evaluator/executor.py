@@ -25,7 +25,7 @@ from components.evaluator.eval_config import BASELINE, CANDIDATE
 from components.evaluator.families.names import metric_names, needed_outputs
 from components.evaluator.loaded_models import SharedModels
 from components.evaluator.reference import REFERENCE_FILE
-from components.evaluator.reference_sample import Sample, add_reference
+from components.evaluator.reference_sample import MeasureReference, Sample
 from components.evaluator.results import RESULTS_FILE, Evaluation, Measured, Verdict
 from components.evaluator.thresholds import check_thresholds
 
@@ -118,7 +118,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             measuring.measure(pipeline, patterns, models, shared, config, classes, folder)
             if config.reference_images and baselines.is_served(models[CANDIDATE]):
                 sample = Sample(config.split, classes, config.reference_images, config.batch_size)
-                add_reference(pipeline, patterns, models[CANDIDATE], shared, sample, folder)
+                reference = MeasureReference(patterns, models[CANDIDATE], shared, sample, folder)
+                _ = pipeline | "Reference" >> reference
         names = {name: name if len(models) > 1 else "" for name in models}
         further = metric_names(config.metrics, classes)
         measured = {name: estimates.read(folder, classes, tfma_name, further) for name, tfma_name in names.items()}

@@ -44,38 +44,47 @@ class _Answer(NamedTuple):
     features: Features | None
 
 
-def add_reference(
-    pipeline: beam.Pipeline, patterns: Sequence[str], model: str, shared: SharedModels, sample: Sample, folder: str
-) -> None:
-    """Adds what writes `reference.json` to a folder, if the model answers any image of the sample.
+class MeasureReference(beam.PTransform):
+    """Writes `reference.json` to a folder, if the model answers any image of the sample."""
 
-    Args:
-        pipeline: The pipeline to add to.
-        patterns: Globs of TFRecord files with the split.
-        model: Folder of the exported model.
-        shared: The models that the workers load, this one among them.
-        sample: What to measure.
-        folder: Folder of the file.
-    """
-    digests = pipeline | "AllRecords" >> ReadRecords(patterns) | "Digest" >> beam.Map(_digest)
-    total = digests | "Total" >> beam.combiners.Count.Globally()
-    largest = (
-        digests
-        | "Sample" >> beam.combiners.Top.Smallest(most_images(len(sample.classes), sample.images))
-        | "Largest" >> beam.Map(max, default=b"")
-    )
-    answers = (
-        pipeline
-        | "SampledRecords" >> ReadRecords(patterns)
-        | "InSample" >> beam.Filter(_is_in_sample, beam.pvalue.AsSingleton(largest))
-        | "Batch" >> beam.BatchElements(min_batch_size=sample.batch_size, max_batch_size=sample.batch_size)
-        | "Serve" >> beam.ParDo(_Serve(model, shared, sample.classes))
-    )
-    _ = (
-        pipeline
-        | "Folder" >> beam.Create([folder])
-        | "Write" >> beam.Map(_write, sample, beam.pvalue.AsSingleton(total), beam.pvalue.AsList(answers))
-    )
+    def __init__(self, patterns: Sequence[str], model: str, shared: SharedModels, sample: Sample, folder: str) -> None:
+        """Describes the measurement.
+
+        Args:
+            patterns: Globs of TFRecord files with the split.
+            model: Folder of the exported model.
+            shared: The models that the workers load, this one among them.
+            sample: What to measure.
+            folder: Folder of the file.
+        """
+        super().__init__()
+        self._records = ReadRecords(patterns)
+        self._serve = _Serve(model, shared, sample.classes)
+        self._sample = sample
+        self._folder = folder
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[None]:
+        """Adds both readings of the records, and what writes the file."""
+        sample = self._sample
+        digests = pbegin | "AllRecords" >> self._records | "Digest" >> beam.Map(_digest)
+        total = digests | "Total" >> beam.combiners.Count.Globally()
+        largest = (
+            digests
+            | "Sample" >> beam.combiners.Top.Smallest(most_images(len(sample.classes), sample.images))
+            | "Largest" >> beam.Map(max, default=b"")
+        )
+        answers = (
+            pbegin
+            | "SampledRecords" >> self._records
+            | "InSample" >> beam.Filter(_is_in_sample, beam.pvalue.AsSingleton(largest))
+            | "Batch" >> beam.BatchElements(min_batch_size=sample.batch_size, max_batch_size=sample.batch_size)
+            | "Serve" >> beam.ParDo(self._serve)
+        )
+        return (
+            pbegin
+            | "Folder" >> beam.Create([self._folder])
+            | "Write" >> beam.Map(_write, sample, beam.pvalue.AsSingleton(total), beam.pvalue.AsList(answers))
+        )
 
 
 def _digest(record: bytes) -> bytes:

@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from components.evaluator.loaded_models import SharedModels
 from components.evaluator.reference import REFERENCE_FILE, ReferenceDistribution
-from components.evaluator.reference_sample import Sample, add_reference
+from components.evaluator.reference_sample import MeasureReference, Sample
 
 
 def measured_reference(
@@ -18,6 +18,6 @@ def measured_reference(
     """Returns what the pipeline wrote to a folder; None if it wrote nothing."""
     folder.mkdir()
     with beam.Pipeline() as pipeline:
-        add_reference(pipeline, patterns, model, SharedModels([model]), sample, str(folder))
+        _ = pipeline | MeasureReference(patterns, model, SharedModels([model]), sample, str(folder))
     file = folder / REFERENCE_FILE
     return ReferenceDistribution.model_validate_json(file.read_text()) if file.exists() else None

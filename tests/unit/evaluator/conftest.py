@@ -71,6 +71,16 @@ class BandModel(tf.Module):
         )
         return {"confusion": counts, "mask_bytes": encoded, "reliability": reliability}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image")], autograph=False)
+    def serve(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        prediction_BHW = self._prediction_BHW(_decode(image))
+        shares_BC = tf.reduce_mean(tf.one_hot(prediction_BHW, self.levels.shape[0] + 1), axis=[1, 2])
+        encoded = tf.map_fn(
+            tf.io.encode_png, tf.cast(prediction_BHW, tf.uint8)[..., None], fn_output_signature=tf.string
+        )
+        confidence_B = tf.ones_like(shares_BC[:, 0])
+        return {"mask_bytes": encoded, "class_fractions": shares_BC, "mean_confidence": confidence_B}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def only_masks(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: self.evaluate_masks(examples)[name] for name in ("confusion", "mask_bytes")}
@@ -82,12 +92,15 @@ class BandModel(tf.Module):
         parsed = tf.io.parse_example(examples, features)
         image_BHW = _decode(parsed[records.IMAGE_ENCODED])
         truth_BHW = _decode(parsed[records.MASK_ENCODED])
-        above = tf.cast(image_BHW, tf.int32)[..., None] >= self.levels
-        prediction_BHW = tf.reduce_sum(tf.cast(above, tf.int32), axis=-1)
+        prediction_BHW = self._prediction_BHW(image_BHW)
         classes = self.levels.shape[0] + 1
         counted = slice(None, None, self.every)
         counts = confusion_counts_BCC(truth_BHW[:, counted, counted], prediction_BHW[:, counted, counted], classes)
         return tf.reshape(counts, [-1, classes * classes]), image_BHW, truth_BHW, tf.cast(prediction_BHW, tf.uint8)
+
+    def _prediction_BHW(self, image_BHW: tf.Tensor) -> tf.Tensor:
+        above = tf.cast(image_BHW, tf.int32)[..., None] >= self.levels
+        return tf.reduce_sum(tf.cast(above, tf.int32), axis=-1)
 
 
 def _decode(encoded_B: tf.Tensor) -> tf.Tensor:
@@ -105,13 +118,21 @@ def confidence(picture: Picture) -> np.ndarray:
     return ((1 + picture.image_HW % 50).astype(np.float32) / 50).astype(np.float32)
 
 
-def save_model(folder: Path, levels: tuple[int, ...], every: int = 1, further: str | None = "evaluate_masks") -> Path:
+def save_model(
+    folder: Path,
+    levels: tuple[int, ...],
+    every: int = 1,
+    further: str | None = "evaluate_masks",
+    is_served: bool = False,
+) -> Path:
     """Saves a `BandModel` where TFX's components look for a model; returns the artifact's folder.
 
     `further` is the method that becomes the signature `evaluate_masks`, if there is one.
     """
     model = BandModel(levels, every)
     signatures = {"evaluate": model.evaluate} | ({"evaluate_masks": getattr(model, further)} if further else {})
+    if is_served:
+        signatures["serving_default"] = model.serve
     tf.saved_model.save(model, str(folder / "Format-Serving"), signatures=signatures)
     return folder
 
@@ -199,6 +220,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[in
 def shrinking_model(tmp_path: Path) -> Path:
     """The folder of a good model that counts at half the images' size, as exports once did."""
     return save_model(tmp_path / "shrinking", GOOD, every=2)
+
+
+@pytest.fixture
+def served_model(tmp_path: Path) -> Path:
+    """The folder of a good model that also answers encoded images, as those of the Trainer."""
+    return save_model(tmp_path / "served", GOOD, is_served=True)
 
 
 @pytest.fixture

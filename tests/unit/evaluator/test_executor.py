@@ -8,7 +8,9 @@ from common.errors import UserError
 from components.evaluator import counts
 from components.evaluator.config import EvaluatorConfig, Threshold
 from components.evaluator.executor import closing_line
+from components.evaluator.reference import REFERENCE_FILE, ReferenceDistribution
 from components.evaluator.results import SliceMetrics
+from tests.unit.evaluator.conftest import Picture, predict
 
 CLASSES = ("ground", "water", "roof")
 GOOD, WORSE = (75, 150), (110, 150)
@@ -136,3 +138,22 @@ def test_intervals_hold_the_value_are_reproducible_and_shown(evaluate: Callable,
     assert (absent.value, absent.low, absent.high) == (None, None, None)
     assert "(0." in closing_line(evaluation)
     assert evaluate(pictures, config, GOOD, WORSE).evaluation == evaluation
+
+
+def test_the_reference_distribution_is_written_beside_the_metrics(
+    evaluate: Callable, pictures: list[Picture], served_model: Path
+) -> None:
+    uri = evaluate(pictures, EvaluatorConfig(**FAST), served_model, WORSE).evaluation_uri
+    reference = ReferenceDistribution.model_validate_json((uri / REFERENCE_FILE).read_text())
+    assert (reference.split, reference.images, reference.images_in_split) == ("test", 12, 12)
+    roof = [float((predict(picture, GOOD) == 2).mean()) for picture in pictures]
+    assert sorted(reference.class_fractions["roof"]) == pytest.approx(sorted(roof), abs=1e-4)
+
+
+@pytest.mark.parametrize("unserved", [{"reference_images": 0}, {}], ids=["not wanted", "not a model to serve"])
+def test_without_a_reference_distribution_there_is_no_file(
+    evaluate: Callable, pictures: list[Picture], served_model: Path, unserved: dict[str, int]
+) -> None:
+    config = EvaluatorConfig(**FAST, **unserved)
+    uri = evaluate(pictures, config, served_model if unserved else GOOD).evaluation_uri
+    assert not (uri / REFERENCE_FILE).exists()

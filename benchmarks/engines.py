@@ -4,8 +4,9 @@
 
 FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Each run is a process of its own with a new workspace; the
 sides alternate.  Seconds are those of the steps, as `segpipe run` shows them, and those of `segpipe predict-batch` over
-the first 4000 images; imports and the start of the process that workers are forked from go on beside the first steps of
-a run and are not counted.  Side `core` is one worker that has one core;
+all images; imports and the start of the process that workers are forked from go on beside the first steps of a run and
+are not counted.  The evaluation is of the split `train`, the largest, so that it is a matter of images and not of
+constants.  Side `core` is one worker that has one core;
 side `1` is one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager
 and two TaskManagers of one slot each on this machine.  The loops run after the first side on the same files, in its
 process.  Busy cores are CPU seconds of the run, its workers and the engine over a step's seconds; memory is the sum
@@ -37,7 +38,7 @@ from pipeline.config.run_config import RunConfig
 SIDES = ("core", "1", "2", "flink")
 STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
 PREDICTION = "predict-batch"
-_PREDICTED = 4000
+_EVALUATED = "train"
 
 
 def main() -> None:
@@ -98,7 +99,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     memory = PeakMemory(PROPORTIONAL)
     with tempfile.TemporaryDirectory() as workspace:
         with _engine(arguments.side), memory:
-            config = configuration(arguments.folder, workspace, _beam(arguments.side))
+            overrides = (*_beam(arguments.side), f"evaluator.split={_EVALUATED}")
+            config = configuration(arguments.folder, workspace, overrides)
             with quiet_streams(Path(workspace, "log")) as console:
                 outcome = run_pipeline(config, console)
             assert outcome is not None
@@ -106,7 +108,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
             seconds = {step.name: step.seconds for step in beam_steps}
             seconds[PREDICTION] = _predict(arguments, config)
         loops = _loops(arguments, config) if arguments.side == arguments.sides[0] else {}
-        pairs = _pairs(config)
+        pairs = _pairs(arguments, config)
         cpu = {step.name: step.cpu_seconds for step in beam_steps}
     return {"seconds": seconds, "cpu": cpu, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
 
@@ -132,8 +134,7 @@ def _predict(arguments: argparse.Namespace, config: RunConfig) -> float:
     from pipeline.cli.predict_batch import open_model, predict_into
 
     model = open_model(config.registry_uri, None, _beam(arguments.side))
-    globs = ["00[0-3]???.jpg"]  # Of the first `_PREDICTED`.
-    source = {"type": "images", "root": f"{arguments.folder}/images", "images": globs}
+    source = {"type": "images", "root": f"{arguments.folder}/images"}
     began = time.monotonic()
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         rejected = predict_into(model, {"source": source, "out": f"{config.workspace_dir}/predictions"}, False)
@@ -141,15 +142,15 @@ def _predict(arguments: argparse.Namespace, config: RunConfig) -> float:
     return time.monotonic() - began
 
 
-def _pairs(config: RunConfig) -> dict[str, int]:
-    """Number of pairs that each step reads."""
+def _pairs(arguments: argparse.Namespace, config: RunConfig) -> dict[str, int]:
+    """Number of pairs or images that each step reads."""
     (summary,) = config.workspace_dir.glob("artifacts/ImageMaskExampleGen/quarantine/*/summary.json")
     used = json.loads(summary.read_text())["used"]
     total = sum(used.values())
     return {
         **dict.fromkeys(STEPS, total),
-        "SegmentationEvaluator": used["test"],
-        PREDICTION: min(total, _PREDICTED),
+        "SegmentationEvaluator": used[_EVALUATED],
+        PREDICTION: len(list(Path(arguments.folder, "images").iterdir())),
     }
 
 
@@ -176,7 +177,7 @@ def _prediction_loop(arguments: argparse.Namespace, config: RunConfig) -> float:
     out.mkdir()
     began = time.monotonic()
     predict = tf.saved_model.load(str(version.parent)).signatures[SERVING_DEFAULT]
-    files = sorted(Path(arguments.folder, "images").iterdir())[:_PREDICTED]
+    files = sorted(Path(arguments.folder, "images").iterdir())
     for start in range(0, len(files), 8):
         batch = files[start : start + 8]
         masks = predict(image=tf.constant([file.read_bytes() for file in batch]))[MASK_BYTES].numpy()

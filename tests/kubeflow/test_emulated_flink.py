@@ -5,6 +5,7 @@ The pods' own disks are hidden from the workers, which run in a pod of their own
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.beam.leftovers import PREFIX
 from pipeline.config.run_config import load_config
 from pipeline.kubeflow.compile.compiler import compile_pipeline
 from registry.store import Registry
@@ -86,6 +88,30 @@ def output(bucket: Path, task: str) -> dict[str, bytes]:
     return {name: file.read_bytes() for name, file in files.items() if not name.startswith("executor-logs")}
 
 
+@contextlib.contextmanager
+def leftovers(staging: Path) -> Iterator[list[Path]]:
+    """Puts a second temporary folder beside each that a file sink makes, as a part of a job that is repeated does."""
+    planted: list[Path] = []
+    has_ended = threading.Event()
+
+    def plant() -> None:
+        while not has_ended.wait(0.02):
+            with contextlib.suppress(FileNotFoundError):  # Steps remove folders meanwhile.
+                for folder in {path.parent for path in staging.rglob(f"{PREFIX}*")} - {path.parent for path in planted}:
+                    leftover = folder / f"{PREFIX}of-a-repeated-part"
+                    leftover.mkdir()
+                    planted.append(leftover)
+                    (leftover / "shard").touch()
+
+    thread = threading.Thread(target=plant)
+    thread.start()
+    try:
+        yield planted
+    finally:
+        has_ended.set()
+        thread.join()
+
+
 def test_it_ends_as_a_run_in_one_process(volume: Path, flink: None, tmp_path: Path) -> None:
     del flink
     config = write_use_case(volume)
@@ -94,7 +120,8 @@ def test_it_ends_as_a_run_in_one_process(volume: Path, flink: None, tmp_path: Pa
     assert local.returncode == 0, local.stdout + local.stderr
 
     backend = Backend(tmp_path / "bucket", {"segpipe": volume})
-    run = backend.run(compile_pipeline(load_config(config, [*QUICK, *ON_FLINK])))
+    with leftovers(volume / "staging") as planted:
+        run = backend.run(compile_pipeline(load_config(config, [*QUICK, *ON_FLINK])))
     assert run.succeeded, "\n".join(f"== {task.name}: {task.state}\n{task.log}" for task in run.tasks.values())
 
     for step, task in STEPS.items():
@@ -103,4 +130,6 @@ def test_it_ends_as_a_run_in_one_process(volume: Path, flink: None, tmp_path: Pa
     assert here is not None and there is not None
     assert there.metrics == here.metrics
     assert list((volume / "staging").iterdir()) == []
+    assert planted
+    assert not list((tmp_path / "bucket").rglob(f"{PREFIX}*"))
     assert "/mnt/segpipe/staging" not in json.dumps([a.properties for a in backend.store.artifacts.values()])

@@ -21,7 +21,7 @@ from pipeline.kubeflow.compile.compiler import compile_pipeline
 from registry.store import Registry
 from tests.kubeflow.emulator import Backend
 from tests.kubeflow.pods import NAMESPACE, isolation, start_pod
-from tests.support.beam_runs import written_files
+from tests.support.beam_runs import assert_same_references, written_files
 from tests.support.beam_server import ADDRESS, beam_server, need_engine
 from tests.support.tiny import segpipe, write_use_case
 
@@ -126,9 +126,11 @@ def test_it_ends_as_a_run_in_one_process(volume: Path, flink: None, tmp_path: Pa
 
     for step, task in STEPS.items():
         assert output(tmp_path / "bucket", task) == written_files(tmp_path / "run", step)
-    here, there = (Registry(str(folder / "registry")).served_manifest() for folder in (tmp_path / "run", volume))
+    registries = [Registry(str(folder / "registry")) for folder in (tmp_path / "run", volume)]
+    here, there = (registry.served_manifest() for registry in registries)
     assert here is not None and there is not None
     assert there.metrics == here.metrics
+    assert_same_references(*(registry.reference(1) for registry in registries))
     assert list((volume / "staging").iterdir()) == []
     assert planted
     assert not list((tmp_path / "bucket").rglob(f"{PREFIX}*"))

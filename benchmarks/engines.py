@@ -5,11 +5,11 @@
 FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Each run is a process of its own with a new workspace; the
 sides alternate.  Seconds are those of the steps, as `segpipe run` shows them, and those of `segpipe predict-batch` over
 all images; imports and the start of the process that workers are forked from go on beside the first steps of a run and
-are not counted.  A fifth of the pairs are test images, so that an evaluation is less a matter of constants.  Side `core` is one worker that has one core;
-side `1` is one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager
-and two TaskManagers of one slot each on this machine.  The loops run after the first side on the same files, in its
-process.  Busy cores are CPU seconds of the run, its workers and the engine over a step's seconds; memory is the sum
-of their proportional set sizes (PSS) at its peak.
+are not counted.  A fifth of the pairs are test images, so that an evaluation is less a matter of constants.  Side
+`core` is one worker that has one core; side `1` is one worker in which TensorFlow's threads have all cores.  Side
+`flink` is Beam's job server, a JobManager and two TaskManagers of one slot each on this machine.  The loops run after
+the first side on the same files, in its process.  Busy cores are CPU seconds of the run, its workers and the engine
+over a step's seconds; memory is the sum of their proportional set sizes (PSS) at its peak.
 """
 
 from __future__ import annotations

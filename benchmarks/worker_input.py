@@ -5,8 +5,8 @@
 FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Records are made once, by the pipeline's own steps in a
 temporary workspace.  Each worker is a process on a core of its own that reads, parses and augments its share of the
 training records.  A round is one worker alone, then two together; in each, first the batches of the input pipeline
-itself, then the same as the strategy hands them to `fit`, in whose every step two workers tell each other that they
-have a batch.  Records are read both as data that fits into `trainer.cache_bytes` and as data that does not.
+itself, then the same as training hands them to `fit`.  Records are read both as data that fits into
+`trainer.cache_bytes` and as data that does not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import socket
 import statistics
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,44 +112,59 @@ def _cluster(workers: int) -> list[str | None]:
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from components.trainer.input_pipeline import training_dataset
     from components.trainer.record_files import count_records
-    from components.trainer.strategy import choose_strategy, share_of, shared_out
+    from components.trainer.strategy import choose_strategy, share_of, shared_out, training_input
 
     strategy = choose_strategy()
     config = configuration(arguments.folder, "unused")
     files = [str(file) for file in sorted(Path(arguments.records).iterdir())]
     trainer = config.trainer.model_copy(update={"cache_bytes": _CACHES[arguments.cache]})
-    share = share_of(strategy)
-    batches = shared_out(training_dataset(files, trainer, config.transform, config.seed, share=share), already=True)
-    distributed = strategy.experimental_distribute_dataset(batches)
-    images = share.size(count_records(files))
-    readers: tuple[Callable[[], None], ...] = (lambda: _read(batches), lambda: _read_as_fit(strategy, distributed))
-    return {way: images / _seconds_of_second(read) for way, read in zip(_WAYS, readers, strict=True)}
+    share, count = share_of(strategy), count_records(files)
+    epoch = training_dataset(files, trainer, config.transform, config.seed, share=share)
+    batches = shared_out(epoch, already=True)
+    distributed = training_input(strategy, epoch, count, trainer.pictures_per_step)
+    steps = math.ceil(count / trainer.pictures_per_step)
+    readers: dict[str, Iterator[None]] = {
+        "input pipeline": _epochs_of(batches),
+        "strategy": _epochs_as_in_fit(strategy, distributed, steps),
+    }
+    return {way: share.size(count) / _seconds_of_second(epochs) for way, epochs in readers.items()}
 
 
-def _seconds_of_second(read: Callable[[], None]) -> float:
-    read()  # Fills what is filled once.
+def _seconds_of_second(epochs: Iterator[None]) -> float:
+    next(epochs)  # Fills what is filled once.
     began = time.monotonic()
-    read()
+    next(epochs)
     return time.monotonic() - began
 
 
-def _read(batches: Iterable[Any]) -> None:
-    for _ in batches:
-        pass
+def _epochs_of(batches: Iterable[Any]) -> Iterator[None]:
+    while True:
+        for _ in batches:
+            pass
+        yield
 
 
-def _read_as_fit(strategy: Any, distributed: Iterable[Any]) -> None:
-    """Takes each batch in a graph, as Keras' `train_function` does."""
+def _epochs_as_in_fit(strategy: Any, given: Any, steps: int) -> Iterator[None]:
+    """Takes each batch in a graph, as Keras' `train_function` does, and epochs as its `DataHandler` does."""
     import tensorflow as tf
 
     @tf.function
     def step(iterator: Any) -> None:
         strategy.run(tf.nest.flatten, (next(iterator),))
 
-    iterator = iter(distributed)
-    with contextlib.suppress(tf.errors.OutOfRangeError):
+    if not isinstance(given, tf.data.Dataset):
+        iterator = iter(given)
         while True:
-            step(iterator)
+            for _ in range(steps):
+                step(iterator)
+            yield
+    distributed = strategy.experimental_distribute_dataset(given)
+    while True:
+        iterator = iter(distributed)
+        with contextlib.suppress(tf.errors.OutOfRangeError):
+            while True:
+                step(iterator)
+        yield
 
 
 if __name__ == "__main__":

@@ -23,14 +23,6 @@ class Share(NamedTuple):
         """
         return dataset if self.workers == 1 else dataset.shard(self.workers, self.worker)
 
-    def batches(self, dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
-        """Returns batches in which the strategy finds their `size`, so that it fills all of a worker's steps.
-
-        It looks for a single batching operation, and there are others beside; where it finds none it divides
-        each batch by the number of workers, a small last one too (TensorFlow, compute_batch_size_op.cc).
-        """
-        return dataset if self.workers == 1 else dataset.unbatch().batch(size)
-
     def has_files(self, count: int) -> bool:
         """Whether each worker reads some of `count` files, instead of some records of all files."""
         return self.workers > 1 and count >= _FILES_A_WORKER * self.workers
@@ -39,5 +31,27 @@ class Share(NamedTuple):
         """Number of elements of `of`, of `count`."""
         return (count - self.worker + self.workers - 1) // self.workers
 
+    def batch_sizes(self, samples: int, batch: int, replicas: int = 1) -> list[int]:
+        """Returns the number of samples of each of this worker's `replicas`, step by step, in an epoch of `samples`.
+
+        A step is `batch` samples of all workers together, the last one what remains.  Each worker has as many steps;
+        its last batches may be empty.
+        """
+        sizes = []
+        for begin in range(0, samples, batch):
+            of_step = self.size(min(begin + batch, samples)) - self.size(begin)
+            sizes += [(of_step - replica + replicas - 1) // replicas for replica in range(replicas)]
+        return sizes
+
 
 WHOLE = Share()
+
+
+def endless(epoch: tf.data.Dataset, sizes: list[int]) -> tf.data.Dataset:
+    """Returns one epoch after the other without an end, each in batches of the `sizes`, which may be 0.
+
+    Args:
+        epoch: Batches of any size, of as many samples as the sum of `sizes`; reshuffled each time they are read.
+        sizes: Number of samples of each batch of an epoch.
+    """
+    return epoch.rebatch(sizes).take(len(sizes)).repeat().prefetch(tf.data.AUTOTUNE)

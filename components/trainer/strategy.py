@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from common.errors import UserError
-from components.trainer.sharing import WHOLE, Share
+from components.trainer.sharing import WHOLE, Share, endless
 
 
 def choose_strategy() -> tf.distribute.Strategy:
@@ -81,12 +81,39 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
         )
 
 
+def training_input(
+    strategy: tf.distribute.Strategy, epoch: tf.data.Dataset, samples: int, batch_size: int
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Returns what `fit` trains on: the epoch, or, for several workers, one epoch after the other without an end.
+
+    Before each step TensorFlow's workers tell each other by an all-reduce whether they have a batch, which may take
+    longer than reading it; not if the data has no end (`_enable_get_next_as_optional` in its input_lib.py).  Then
+    `fit` has to be given the number of steps, which is the same for each worker.
+
+    Args:
+        strategy: The strategy that trains.
+        epoch: Batches of this worker's share of an epoch, reshuffled each time they are read.
+        samples: Images or windows in an epoch of all workers.
+        batch_size: Images or windows in a step of all workers.
+    """
+    epoch = shared_out(epoch, already=True)
+    if worker_count(strategy) == 1:
+        return epoch
+    # Of data with an end `fit` makes an iterator that it never reads, and each one has the next order.  So the
+    # epochs of several workers are those of one.
+    iter(epoch)
+    share = share_of(strategy)
+    sizes = share.batch_sizes(samples, batch_size, strategy.num_replicas_in_sync // share.workers)
+    batches = endless(epoch, sizes)
+    # `experimental_distribute_dataset` would divide the batches again, across the ends of epochs.
+    return strategy.distribute_datasets_from_function(lambda _: batches)
+
+
 def shared_out(batches: tf.data.Dataset, already: bool = False) -> tf.data.Dataset:
     """Returns the batches as the strategy has to share them out: each worker reads all and uses its part of each.
 
     By default TensorFlow assigns files to workers, which may be fewer than workers, and of unequal sizes.  Batches that
-    are this worker's `already` are only divided among steps: a worker's batch of B then lasts for as many
-    steps as there are workers.
+    are this worker's `already` are only divided among its devices.
 
     Autotuning is off: `AUTOTUNE` then means one call a core, up to 16.  The thread that tunes sleeps for up to a minute
     at a time, and a cancelled one may miss the signal that wakes it (TensorFlow 2.16, `Model::OptimizeLoop`), so that

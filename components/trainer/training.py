@@ -44,6 +44,7 @@ from components.trainer.strategy import (
     is_chief,
     share_of,
     shared_out,
+    training_input,
     worker_count,
 )
 from components.trainer.tensorboard.writing import PredictionGrid, write_curves, write_hyperparameters
@@ -302,9 +303,12 @@ def _train_phase(
         callbacks.append(keras.callbacks.TensorBoard(events, write_graph=False, update_freq="epoch"))
         backup = os.path.join(places.resume_dir, f"backup-{phase.begin:05d}")
         callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
+        # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
+        epoch = task.training(task.seed + len(checkpointing.epochs))
         learning.train_step.fit(
-            # A different seed after a kill and in each phase, so that the order of the first epochs is not repeated.
-            shared_out(task.training(task.seed + len(checkpointing.epochs)), already=True),
+            training_input(strategy, epoch, task.samples_per_epoch, task.config.pictures_per_step),
+            # One worker reads to the end, several have data without one.
+            steps_per_epoch=None if worker_count(strategy) == 1 else task.steps_per_epoch,
             validation_data=shared_out(task.evaluation),
             initial_epoch=phase.begin,
             epochs=phase.end,

@@ -78,7 +78,7 @@ def training_windows(
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return share.batches(dataset, config.pictures_per_step).prefetch(tf.data.AUTOTUNE)
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_windows(

@@ -13,6 +13,7 @@ from components.trainer.input_pipeline import (
     training_dataset,
 )
 from components.trainer.record_files import count_records
+from components.trainer.sharing import Share, endless
 from components.transform.features import COMPRESSION
 from tests.support.transformed import Transformed
 
@@ -36,6 +37,22 @@ def test_the_same_seed_gives_the_same_course_and_each_epoch_another_order(transf
     epoch_1, epoch_2 = masks_of(first), masks_of(first)
     assert [epoch_1, epoch_2] == [masks_of(again), masks_of(again)]
     assert epoch_1 != epoch_2
+
+
+@pytest.mark.parametrize("config", [PLAIN, IN_PIECES], ids=["held in memory", "read in pieces"])
+def test_without_an_end_the_epochs_of_a_worker_are_those_of_reading_again(
+    transformed: Transformed, config: TrainerConfig
+) -> None:
+    epochs = []
+    for share in (Share(2, 0), Share(2, 1)):
+        again, once = (
+            training_dataset(transformed.train_files, config, transformed.config, seed=1, share=share) for _ in range(2)
+        )
+        masks = masks_of(endless(once, share.batch_sizes(12, 5)).take(9))
+        epochs.append([masks[begin : begin + 6] for begin in (0, 6, 12)])
+        assert epochs[-1] == [masks_of(again) for _ in range(3)]
+    whole = sorted(masks_of(evaluation_dataset(transformed.train_files, 4, transformed.config)))
+    assert [sorted(one + other) for one, other in zip(*epochs, strict=True)] == 3 * [whole]
 
 
 def test_the_order_of_the_records_on_disk_does_not_matter(transformed: Transformed, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -10,7 +10,14 @@ import tensorflow as tf
 
 from common.errors import UserError
 from components.trainer.sharing import WHOLE, Share
-from components.trainer.strategy import all_reduce, check_batch_size, choose_strategy, is_chief, share_of
+from components.trainer.strategy import (
+    all_reduce,
+    check_batch_size,
+    choose_strategy,
+    is_chief,
+    share_of,
+    training_input,
+)
 
 
 def among(jobs: dict[str, int], job: str, index: int) -> Any:
@@ -59,6 +66,30 @@ def test_without_a_cluster_a_process_reads_all() -> None:
 @pytest.mark.parametrize(("task", "worker"), [(("chief", 0), 0), (("worker", 0), 1), (("worker", 1), 2)])
 def test_of_the_workers_that_share_an_epoch_the_chief_comes_first(task: tuple[str, int], worker: int) -> None:
     assert share_of(among({"chief": 1, "worker": 2}, *task)) == Share(3, worker)
+
+
+def test_one_worker_trains_on_an_epoch_with_an_end() -> None:
+    epoch = training_input(tf.distribute.get_strategy(), tf.data.Dataset.range(13).batch(4), 13, 4)
+    assert [len(batch) for batch in epoch] == [4, 4, 4, 1]
+
+
+def test_several_workers_train_on_data_without_an_end_in_the_order_of_one() -> None:
+    """One worker, as in Keras' `fit`, makes an iterator that it does not read before that of the first epoch."""
+
+    def shuffled() -> tf.data.Dataset:
+        return tf.data.Dataset.range(13).shuffle(13, seed=1, reshuffle_each_iteration=True)
+
+    one = shuffled()
+    iter(one)
+    epochs = [[*one.as_numpy_iterator()] for _ in range(2)]
+    strategy = among({"worker": 2}, "worker", 1)
+    strategy.num_replicas_in_sync = 2
+    strategy.distribute_datasets_from_function = lambda function: function(None)
+    batches = training_input(strategy, Share(2, 1).of(shuffled()).batch(4), 13, 4)
+    assert batches.cardinality() == tf.data.INFINITE_CARDINALITY
+    assert not batches.options().autotune.enabled
+    taken = [[*batch] for batch in batches.take(8).as_numpy_iterator()]
+    assert taken == [epoch[begin : begin + 4][1::2] for epoch in epochs for begin in range(0, 13, 4)]
 
 
 def test_one_worker_agrees_with_itself() -> None:

@@ -14,6 +14,7 @@ from common.records import VOID
 from components.trainer.architectures import UNet
 from components.trainer.augmentation.config import Augmentation
 from components.trainer.config import TrainerConfig
+from components.trainer.sharing import Share, endless
 from components.trainer.training import Places, train
 from components.trainer.windows.config import WindowsConfig
 from components.trainer.windows.dataset import evaluation_windows, training_windows, windows_per_epoch
@@ -65,6 +66,14 @@ def test_the_same_seed_gives_the_same_windows_and_each_epoch_others(native: Tran
     assert [epoch_1, epoch_2] == [content(again), content(again)]
     assert not set(epoch_1) & set(epoch_2)
     assert epoch_1 != content(training_windows(read(native), PLAIN, BY_PICTURE, seed=2))
+
+
+def test_without_an_end_the_epochs_of_a_worker_are_those_of_reading_again(native: Transformed) -> None:
+    share, images = Share(2, 1), read(native, IN_PIECES)
+    again, once = (training_windows(images, IN_PIECES, CROP, seed=1, share=share) for _ in range(2))
+    windows = content(endless(once, share.batch_sizes(12, 5)).take(9))
+    assert windows == content(again) + content(again) + content(again)
+    assert len(windows) == 3 * 6
 
 
 def test_the_order_of_the_records_on_disk_does_not_matter(native: Transformed, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import os
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def _cluster(workers: int) -> list[str | None]:
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from components.trainer.input_pipeline import training_dataset
     from components.trainer.record_files import count_records
-    from components.trainer.strategy import choose_strategy, share_of, shared_out, training_input
+    from components.trainer.strategy import all_reduce, choose_strategy, share_of, shared_out, training_input
 
     strategy = choose_strategy()
     config = configuration(arguments.folder, "unused")
@@ -127,14 +128,19 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "input pipeline": _epochs_of(batches),
         "strategy": _epochs_as_in_fit(strategy, distributed, steps),
     }
-    return {way: share.size(count) / _seconds_of_second(epochs) for way, epochs in readers.items()}
+    meet = functools.partial(all_reduce, strategy, 0.0)
+    return {way: share.size(count) / _seconds_of_second(epochs, meet) for way, epochs in readers.items()}
 
 
-def _seconds_of_second(epochs: Iterator[None]) -> float:
+def _seconds_of_second(epochs: Iterator[None], meet: Callable[[], object]) -> float:
+    """Seconds of the second epoch; `meet` returns once all workers have called it."""
+    meet()
     next(epochs)  # Fills what is filled once.
-    began = time.monotonic()
+    began = time.monotonic()  # At once: in a pause, what is read ahead would be filled at no cost.
     next(epochs)
-    return time.monotonic() - began
+    seconds = time.monotonic() - began
+    meet()
+    return seconds
 
 
 def _epochs_of(batches: Iterable[Any]) -> Iterator[None]:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from components.trainer.history import TrainingHistory
 from components.transform.config import TransformConfig
+from tests.support.tiny import ENVIRONMENT
 from tests.support.training_driver import start
 from tests.support.transformed import Transformed, make_pair, run_transform
 
@@ -134,6 +136,19 @@ def test_two_workers_end_with_equal_weights_and_one_model(trainings: Trainings, 
         alone = trainings.start("alone", **changes)
         assert_same(weights[0], trainings.weights("alone", alone), tolerance=1e-4)
         assert history.epochs[-1].metrics == pytest.approx(trainings.history("alone").epochs[-1].metrics, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_workers_take_their_batches_of_an_epoch_without_waiting_for_each_other() -> None:
+    command = [sys.executable, "-m", "tests.support.worker_input_driver", "13", "4", "8"]
+    workers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, env={**ENVIRONMENT, "CUDA_VISIBLE_DEVICES": "-1", **one})
+        for one in cluster(2)
+    ]
+    told = [json.loads(worker.communicate(timeout=SECONDS)[0]) for worker in workers]
+    assert [worker["collectives"] for worker in told] == [[], []]
+    assert told[0]["batches"] == 2 * [[0, 2], [4, 6], [8, 10], [12]]
+    assert told[1]["batches"] == 2 * [[1, 3], [5, 7], [9, 11], []]
 
 
 @pytest.mark.slow

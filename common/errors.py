@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+START_AGAIN = "run the same command to start again"
+RESUME = "run the same command again to resume"
+"""What to do after an interruption of a command that keeps what it has done."""
+
 
 class UserError(Exception):
     """An error that the user can fix: its text is one sentence that says what, where, and what to do.

@@ -17,6 +17,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from common.errors import RESUME
+
 MEGABYTE = 1_000_000
 
 
@@ -108,7 +110,13 @@ def is_out_of_resources(error: BaseException) -> bool:
     return fault is not None and fault.kind in (Kind.OPEN_FILES, Kind.PROCESSES, Kind.MEMORY)
 
 
-def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", need: int | None = None) -> str:
+def describe(
+    fault: MachineFault,
+    folders: Iterable[Path] = (),
+    work: str = "",
+    need: int | None = None,
+    remedy: str = RESUME,
+) -> str:
     """Returns one sentence: what the machine lacks, where, and what to do.
 
     Args:
@@ -116,14 +124,15 @@ def describe(fault: MachineFault, folders: Iterable[Path] = (), work: str = "", 
         folders: Folders that the failed work writes to; used if the error has no path.
         work: What failed, such as the name of a step.
         need: Estimated bytes that `work` needs on its disk.
+        remedy: What to do once the fault is mended.
     """
     folders = [*folders, Path(tempfile.gettempdir()) if fault.kind is not Kind.DISK_FULL else Path("/tmp")]  # noqa: S108
     path = fault.path or folders[0]
     needs = f"; {work} needs about {megabytes(need)} MB" if work and need else f" ({work})" if work else ""
     if fault.kind is Kind.DISK_FULL:
-        return f"{_fullness(fault.path, folders)}{needs}; free space there, then run the same command again to resume"
+        return f"{_fullness(fault.path, folders)}{needs}; free space there, then {remedy}"
     return _SENTENCES[fault.kind].format(
-        path=path, owner=_owner(path), user=os.geteuid(), where=f" ({work})" if work else ""
+        path=path, owner=_owner(path), user=os.geteuid(), where=f" ({work})" if work else "", remedy=remedy
     )
 
 
@@ -133,7 +142,7 @@ def megabytes(size: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-_AGAIN = "; then run the same command again to resume"
+_AGAIN = "; then {remedy}"
 _SENTENCES = {
     Kind.QUOTA: "the disk quota of this user is used up at {path}{where}: remove files or raise the quota" + _AGAIN,
     Kind.FILE_SIZE: "{path} would exceed the file size limit of this machine{where}: raise the limit (`ulimit -f`), or "

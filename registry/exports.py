@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.plurals import counted
+
 if TYPE_CHECKING:
     from registry.store import Registry
 
@@ -38,10 +40,10 @@ class Export(BaseModel):
     def note(self) -> str:
         """The format in one line."""
         loss = "" if self.iou_loss is None else f", mean IoU {self.mean_iou:.4f} ({0 - self.iou_loss:+.4f})"
-        ranges = f", ranges of {self.calibration_pictures} images" if self.calibration_pictures else ""
+        ranges = f", ranges of {counted(self.calibration_pictures, 'image')}" if self.calibration_pictures else ""
         return (
             f"{self.format}, {size_text(self.bytes)}: {self.agreement:.2%} of the SavedModel's pixels in the worst of "
-            f"{self.pictures} images{loss}{ranges}"
+            f"{counted(self.pictures, 'image')}{loss}{ranges}"
         )
 
 

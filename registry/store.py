@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from common.plurals import counted
 from registry import cards, references, retraining, statistics
 from registry.canary_policy import CanaryPolicy
 from registry.errors import (
@@ -494,7 +495,9 @@ class Registry:
         try:
             manifest = Manifest.model_validate_json(self._storage.read(path))
         except ValidationError as error:
-            raise self._corrupt_manifest(path, f"{error.error_count()} errors, the first: {_first(error)}") from error
+            raise self._corrupt_manifest(
+                path, f"{counted(error.error_count(), 'error')}, the first: {_first(error)}"
+            ) from error
         if manifest.version != version or manifest.content_hash != content_hash(manifest.files):
             raise self._corrupt_manifest(path, "it is not what was written for this version")
         return manifest

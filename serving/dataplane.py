@@ -13,6 +13,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from common.errors import UserError
+from common.plurals import counted
 from registry.cards import CardForm
 from registry.store import VERSIONS, Registry
 from segpipe_client.errors import shortened
@@ -263,7 +264,8 @@ class Dataplane:
     def _room(self) -> Iterator[None]:
         if self._requests >= self.limits.requests:
             raise ServingError(
-                StatusCode.RESOURCE_EXHAUSTED, f"{self._requests} requests are waiting or running: try again later"
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"{counted(self._requests, 'request is', 'requests are')} waiting or running: try again later",
             )
         self._requests += 1
         self.metrics.in_progress(self._requests)

@@ -17,6 +17,7 @@ from enum import Enum
 
 from grpc import StatusCode
 
+from common.plurals import counted
 from segpipe_client.errors import shortened
 from serving import logs
 from serving.batching import Batcher, PendingRequest, Servable
@@ -84,7 +85,8 @@ class Jobs:
         if len(self._jobs) >= self._limits.count:
             raise ServingError(
                 StatusCode.RESOURCE_EXHAUSTED,
-                f"the server holds {len(self._jobs)} jobs: delete one whose results you have, or try again later",
+                f"the server holds {counted(len(self._jobs), 'job')}: delete one whose results you have, or try again "
+                "later",
             )
 
     def submit(self, servable: Servable, signature: Signature, images: Sequence[bytes]) -> Job:
@@ -95,7 +97,9 @@ class Jobs:
         """
         self.check_room()
         if not 0 < len(images) <= self._limits.pictures:
-            raise invalid(f"the job has {len(images)} images, and a job may have 1 to {self._limits.pictures}")
+            raise invalid(
+                f"the job has {counted(len(images), 'image')}, and a job may have 1 to {self._limits.pictures}"
+            )
         job = Job(servable, signature, list(images))
         job.hold.enter_context(servable)
         self._jobs[job.id] = job

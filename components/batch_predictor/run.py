@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from common import progress
+from common.plurals import counted
 from components.batch_predictor.config import BatchPredictionConfig
 from components.batch_predictor.entries import Counts
 from components.batch_predictor.index_file import read_rejected
@@ -68,7 +69,7 @@ def describe(counts: Counts, model: ModelFacts) -> str:
     parts += [f"{counts.kept} already there"] if counts.kept else []
     parts += [f"{counts.rejected} rejected"] if counts.rejected else []
     parts += [f"{counts.repeated} named more than once"] if counts.repeated else []
-    return f"{counts.images} images: {', '.join(parts)}"
+    return f"{counted(counts.images, 'image')}: {', '.join(parts)}"
 
 
 def _write_rejected(out: OutFolder, origin: Origin) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.map_ahead import map_ahead
+from common.plurals import counted
 from components.batch_predictor.batches import batches_of
 from components.batch_predictor.config import BatchPredictionConfig
 from components.batch_predictor.encoding import EncodedImage
@@ -68,8 +69,9 @@ class RejectedShare:
 def check_share(counts: Counts, limit: float, first: str) -> None:
     """Raises `UserError` if too many images are rejected; `first` says why one of them is."""
     if counts.rejected > limit * counts.images:
+        are = "is" if counts.rejected == 1 else "are"
         raise UserError(
-            f"{counts.rejected} of {counts.images} images are rejected, over the limit of {limit:.0%} "
+            f"{counts.rejected} of {counted(counts.images, 'image')} {are} rejected, over the limit of {limit:.0%} "
             f"(max_rejected); the first: {first}; the masks that are written stay, and the next call goes on"
         )
 

@@ -15,6 +15,7 @@ from tfx.utils import io_utils, path_utils
 
 from common import progress
 from common.errors import UserError
+from common.plurals import counted
 from components import component_keys as keys
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation, FoldResult
 from components.evaluator import estimates, wording
@@ -88,7 +89,7 @@ def closing_line(result: CrossValidation) -> str:
     return (
         f"{len(result.folds)} folds: mean IoU {mean} ± {deviation}, out of fold {_shown(pooled.value)}"
         f"{f' ({interval})' if interval else ''} on "
-        f"{result.pooled.pictures} images"
+        f"{counted(result.pooled.pictures, 'image')}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, path_pb2, schema_pb2, statistics_pb2
 
+from common.plurals import counted
 from common.records import SPLITS, slice_feature
 from components.data_gate import null_distribution
 from components.data_gate.class_checks import check_classes, check_void
@@ -156,9 +157,7 @@ class _Comparison:
 
 def _check_split_size(split: str, pairs: int, min_pairs: int) -> Finding:
     is_enough = pairs >= min_pairs
-    detail = (
-        f"{split} has {_counted(pairs, 'pair', 'pairs')}, {'and' if is_enough else 'but'} needs at least {min_pairs}"
-    )
+    detail = f"{split} has {counted(pairs, 'pair')}, {'and' if is_enough else 'but'} needs at least {min_pairs}"
     return Finding(check="size", split=split, passed=is_enough, detail=detail)
 
 
@@ -207,7 +206,3 @@ def _excess(measured: tuple[Any, ...]) -> float:
 
 def _name(path: path_pb2.Path) -> str:
     return ".".join(path.step)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

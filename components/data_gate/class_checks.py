@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import yaml
 
+from common.plurals import counted
 from common.records import MASK_CLASSES, MASK_VOID_FRACTION, SPLITS
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
@@ -74,7 +75,8 @@ def _check_split_void(summary: IngestionSummary, split: str, max_void: float) ->
     share, mostly = summary.void_share(split), summary.mostly_void.get(split, 0)
     detail = f"{share:.1%} of the pixels of {split} are void and do not count, at most {max_void:.1%} may be"
     if mostly:
-        detail += f"; {mostly} of {summary.used[split]} images are void to more than 90%"
+        are = "is" if mostly == 1 else "are"
+        detail += f"; {mostly} of {counted(summary.used[split], 'image')} {are} void to more than 90%"
     if share > max_void:
         detail += (
             ": see data.labels (which values are void?), or, if that is right, add to `validation:` the line "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.plurals import counted
 from components.data_gate.config import ValidationConfig
 from components.data_gate.result import Finding
 from components.example_gen.quarantine import IngestionSummary
@@ -27,10 +28,9 @@ def check_folds(summary: IngestionSummary, config: ValidationConfig) -> list[Fin
 def _too_small(summary: IngestionSummary, min_pairs: int) -> Iterator[Finding]:
     for number, fold in enumerate(summary.folds, 1):
         if fold.pairs < min_pairs:
-            pairs = "1 pair" if fold.pairs == 1 else f"{fold.pairs} pairs"
             yield _finding(
-                f"fold {number} of {len(summary.folds)} has {pairs}, but needs at least {min_pairs}: lower "
-                "data.split.folds, or set data.split.stratify, which makes folds of equal size",
+                f"fold {number} of {len(summary.folds)} has {counted(fold.pairs, 'pair')}, but needs at least "
+                f"{min_pairs}: lower data.split.folds, or set data.split.stratify, which makes folds of equal size",
                 passed=False,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.plurals import counted
 from common.records import MASK_CLASSES, MASK_VOID_FRACTION
 from components.data_gate.result import Finding
 from components.example_gen.label_lines import labels_line
@@ -60,7 +61,7 @@ def check_unknown_values(summary: IngestionSummary) -> list[Finding]:
     if labels.unknown_pixels:
         detail = (
             f"{_listed(labels.unknown)} became void, because no label names {_them(labels.unknown)} and "
-            f"data.labels.unknown is void: {labels.unknown_pixels} pixels in all"
+            f"data.labels.unknown is void: {counted(labels.unknown_pixels, 'pixel')} in all"
         )
         findings.append(_finding(MASK_VOID_FRACTION, detail, passed=True, warning=True))
     if labels.quarantined:
@@ -105,8 +106,9 @@ def _mixed(summary: IngestionSummary, named: Sequence[LabelValue], void: LabelVa
     classes = {_key(value): value.class_name or "" for value in named}
     drawn = labels_line(classes | {_key(void): summary.classes[1]})
     kept = labels_line(classes, [_key(void)])
+    masks = counted(summary.labels.void_beside_one_class, "mask holds", "masks hold")
     detail = (
-        f"{summary.labels.void_beside_one_class} masks hold one class and {void.value}, the others both classes, none "
+        f"{masks} one class and {void.value}, the others both classes, none "
         f"holds all: if {void.value} is {summary.classes[1]} too, write {drawn}; if it is void, write {kept}"
     )
     return _finding(MASK_VOID_FRACTION, detail, passed=False)
@@ -127,8 +129,7 @@ def _finding(feature: str, detail: str, passed: bool, warning: bool = False) -> 
 
 def _listed(values: Sequence[LabelValue]) -> str:
     shown = [
-        f"{value.value} ({value.masks} {'mask' if value.masks == 1 else 'masks'}, {value.pixels} pixels)"
-        for value in values[:_SHOWN]
+        f"{value.value} ({counted(value.masks, 'mask')}, {counted(value.pixels, 'pixel')})" for value in values[:_SHOWN]
     ]
     more = f" and {len(values) - len(shown)} more" if len(values) > len(shown) else ""
     return ", ".join(shown) + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.plurals import counted
 from components.evaluator.constant import constant_prediction
 from components.evaluator.results import SliceMetrics
 from components.evaluator.wording import listed
@@ -53,5 +54,4 @@ def _constant(overall: SliceMetrics) -> Iterator[str]:
 
 def _few(split: str, overall: SliceMetrics) -> Iterator[str]:
     if overall.pictures < FEW_IMAGES:
-        images = "1 image" if overall.pictures == 1 else f"{overall.pictures} images"
-        yield f"The {split} split has {images}: the figures are rough."
+        yield f"The {split} split has {counted(overall.pictures, 'image')}: the figures are rough."

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from common.plurals import counted
 from common.records import VOID
 from components.example_gen.config import ColourLabels, IndexLabels, Labels, ThresholdLabels, ValueLabels
 from components.example_gen.label_lines import unknown_remedy
@@ -86,7 +87,7 @@ class _Unknown:
         nouns = f"{noun}s" if len(counts) > 1 else noun
         shown = list(counts)[:_SHOWN_VALUES]
         more = f" and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
-        detail = ", ".join(f"{value} ({counts[value]} pixels)" for value in shown) + more
+        detail = ", ".join(f"{value} ({counted(counts[value], 'pixel')})" for value in shown) + more
         cause = f"the mask holds the {nouns} {', '.join(shown)}, which no label names"
         if more:
             cause = f"the mask holds more than {_SHOWN_VALUES} {noun}s that no label names"

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
+from common.plurals import counted
 from components.example_gen.headers import EncodedImage
 from components.example_gen.images import rgb
 from components.example_gen.quarantine import Reason
@@ -118,7 +119,7 @@ def _values(image: Image.Image, encoded_image: EncodedImage) -> np.ndarray:
     if coloured.any():
         red, green, blue = image_HWC[coloured][0]
         cause, remedy = "the mask is coloured, but its labels are values", "use labels of type colours"
-        detail = f"{coloured.sum()} pixels, such as #{red:02x}{green:02x}{blue:02x}"
+        detail = f"{counted(int(coloured.sum()), 'pixel')}, such as #{red:02x}{green:02x}{blue:02x}"
         raise RejectionError(
             Reason.UNKNOWN_LABEL,
             f"the mask is coloured ({detail}), but its labels are values; {remedy}",

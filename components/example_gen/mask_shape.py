@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from common.plurals import counted
 from components.example_gen.mask_samples import MaskSamples
 from components.example_gen.quarantine import Reason
 from components.example_gen.rejection import RejectionError
@@ -80,10 +81,10 @@ def _check_alpha(
     hidden_classes, shown_classes = (np.bincount(mask_HW[where], minlength=256) > 0 for where in (hidden, ~hidden))
     if by_threshold and hidden_classes[1]:
         cause = "transparent pixels of the mask are white, so that they would count as class 1"
-        _refuse(f"{cause} ({int(mask_HW[hidden].sum())} pixels)", cause, _OPAQUE)
+        _refuse(f"{cause} ({counted(int(mask_HW[hidden].sum()), 'pixel')})", cause, _OPAQUE)
     if (hidden_classes & shown_classes).any():
         cause = "transparent and visible pixels of the mask have the same label, so that part of the shape is in alpha"
-        _refuse(f"{cause} ({int(hidden.sum())} pixels are transparent)", cause, _OPAQUE)
+        _refuse(f"{cause} ({counted(int(hidden.sum()), 'pixel is', 'pixels are')} transparent)", cause, _OPAQUE)
 
 
 def _some_colours(colours_HW3: np.ndarray) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from common.errors import UserError
+from common.plurals import counted
 from common.records import SPLITS
 from components.example_gen.config import FoldersSource
 from components.example_gen.dates import DatedPath, is_dated, resolved, split_root
@@ -179,8 +180,8 @@ def _strip_suffix(contents: FolderContents, source: FoldersSource) -> None:
     if source.mask_suffix and not contents.masks and (contents.unsuffixed or contents.images):
         masks = contents.unsuffixed or contents.images
         raise UserError(
-            f"no mask has the mask_suffix {source.mask_suffix!r}: the first of {len(masks)} files that may be one is "
-            f"{masks[0][1].path}; {_right_suffix(contents)}"
+            f"no mask has the mask_suffix {source.mask_suffix!r}: the first of {counted(len(masks), 'file')} that "
+            f"may be one is {masks[0][1].path}; {_right_suffix(contents)}"
         )
     contents.masks = [(name.removesuffix(source.mask_suffix), info) for name, info in contents.masks]
 
@@ -191,7 +192,8 @@ def _right_suffix(contents: FolderContents) -> str:
     suffix, count = most_frequent_suffix(images, masks)
     equal = sum(name in images for name, _ in contents.unsuffixed)
     if equal > count:
-        return f"{equal} masks have exactly the name of their image, so take mask_suffix out of data.source"
+        have = counted(equal, "mask has", "masks have")
+        return f"{have} exactly the name of the image, so take mask_suffix out of data.source"
     if suffix:
         return f"{count} are named as an image with {suffix!r} behind: {suffix_line(suffix)}"
     return "write what a mask's name has beyond its image's, or take mask_suffix out of data.source"
@@ -275,7 +277,7 @@ def _require_partners(contents: FolderContents, by_name: dict[str, _Named], sour
     advice = advise(_paths_of(contents.images), _paths_of(contents.masks), source)
     told = f"{advice.sentence}; {advice.remedy}" if advice else "set mask_suffix or the globs"
     raise UserError(
-        f"none of the {len(contents.images)} images has a mask of its name: the first image is named "
+        f"none of {counted(len(contents.images), 'image')} has a mask of its name: the first image is named "
         f"{contents.images[0][0]!r}, the first mask {contents.masks[0][0]!r}; {told}"
     )
 

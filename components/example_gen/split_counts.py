@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from common.plurals import counted
 from common.records import SPLITS
 from components.example_gen.causes import MOST, group_causes
 from components.example_gen.config import Labels
@@ -124,7 +125,7 @@ def summarise(
 def describe(summary: IngestionSummary) -> str:
     """One line: `300 pairs: 240 train, 30 eval, 30 test; 4 quarantined (2 missing_mask, …); void: …`."""
     used = ", ".join(f"{count} {split}" for split, count in summary.used.items())
-    line = f"{sum(summary.used.values())} pairs: {used}"
+    line = f"{counted(sum(summary.used.values()), 'pair')}: {used}"
     if summary.folds:
         line += f"; in {len(summary.folds)} folds: {', '.join(str(fold.pairs) for fold in summary.folds)}"
     if summary.quarantined:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.markdown import plain
+from common.plurals import counted
 from components.data_gate.result import GateReport
 from components.evaluator import wording
 from components.evaluator.results import Estimate, Evaluation
@@ -113,7 +114,7 @@ def _evaluation(data: ReportData) -> str:
     notes = [f"- not kept: {plain(detail)}" for detail in failed[:_FAILURES]]
     if len(rows) > _TABLE_CLASSES:
         notes.append(f"- the other {len(rows) - _TABLE_CLASSES} classes are in the report")
-    title = f"## Evaluation on {plain(evaluation.split)}, {overall.pictures} images"
+    title = f"## Evaluation on {plain(evaluation.split)}, {counted(overall.pictures, 'image')}"
     return "\n\n".join((title, "\n".join(lines), *(["\n".join(notes)] if notes else [])))
 
 

@@ -23,6 +23,7 @@ from tfx.utils import io_utils, path_utils
 from common import progress, records
 from common.band_image import for_request
 from common.git_commit import git_commit
+from common.plurals import counted
 from common.record_features import first_bytes, image_id, slices_of
 from common.run_context import current_run
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
@@ -196,7 +197,7 @@ def _score(model: Any, serialized: Iterable[bytes], num_classes: int) -> Iterato
         for (index, _), counts_CC in zip(batch, counts, strict=True):
             if scored := shown_predictions.score(index, counts_CC):
                 yield scored
-        progress.update(f"report: {batch[-1][0] + 1} images scored")
+        progress.update(f"report: {counted(batch[-1][0] + 1, 'image')} scored")
 
 
 def _draw(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from common.plurals import counted
 from common.settings import Settings
 
 RESULT_FILE = "serving_check.json"
@@ -25,7 +26,7 @@ class ServingCheckResult(Settings):
     def note(self) -> str:
         """The result in one line."""
         return (
-            f"served by {self.engine}: {self.pictures} images, {self.milliseconds:.0f} ms each "
+            f"served by {self.engine}: {counted(self.pictures, 'image')}, {self.milliseconds:.0f} ms each "
             f"({self.rest_milliseconds:.0f} over REST), {self.agreement:.2%} of the training graph's pixels at least, "
             f"{self.megabytes:.0f} MB, {len(self.refused)} hostile inputs rejected"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.plurals import counted
 from components.trainer.architectures import FPN, DeepLabV3Plus, UNet
 from components.trainer.config import TrainerConfig
 
@@ -37,7 +38,7 @@ def small_batch_warning(config: TrainerConfig, images: int) -> str | None:
     if not remedies:
         return None
     return (
-        f"batch normalisation is trained with {images} image{'s' * (images > 1)} in a batch, whose mean and deviation "
+        f"batch normalisation is trained with {counted(images, 'image')} in a batch, whose mean and deviation "
         f"are not those of the data, with which the model is evaluated and served; raise trainer.batch_size, or set "
         f"{' and '.join(remedies)}"
     )

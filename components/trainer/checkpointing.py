@@ -18,6 +18,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from common import progress
+from common.plurals import counted
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import NONFINITE_STEPS, Diverged
 from components.trainer.history import Epoch
@@ -120,8 +121,8 @@ class Checkpointing(keras.callbacks.Callback):
         """
         if self.best.score == -math.inf:
             raise Diverged(
-                f"the loss on the eval split was not finite after any of {len(self.epochs)} epochs, so there is no "
-                "model to keep: lower trainer.learning_rate, or compute in float32 (trainer.precision)"
+                f"the loss on the eval split was not finite after any of {counted(len(self.epochs), 'epoch')}, so "
+                "there is no model to keep: lower trainer.learning_rate, or compute in float32 (trainer.precision)"
             )
         network.load_weights(self._weights(self.best.epoch)).expect_partial()
 
@@ -187,9 +188,9 @@ class Checkpointing(keras.callbacks.Callback):
         if not self.epochs:
             return None
         if len(self.epochs) - max(self.best.epoch, self._patient_from) >= self._config.patience:
-            return f"no better for {self._config.patience} epochs"
+            return f"no better for {counted(self._config.patience, 'epoch')}"
         if self._config.max_minutes and self.seconds >= 60 * self._config.max_minutes:
-            return f"time is up after {self._config.max_minutes:g} minutes"
+            return f"time is up after {counted(self._config.max_minutes, 'minute')}"
         return None
 
     def _weights(self, epoch: int) -> str:
@@ -232,7 +233,7 @@ def _told(row: Epoch, epochs: int) -> str:
         f"eval loss {figures['val_loss']}, IoU {figures[MONITOR]}; {row.milliseconds_per_step:.0f} ms a step"
     )
     if row.nonfinite_steps:
-        line += f"; in {row.nonfinite_steps} steps the loss was not finite, and loss scaling skipped them"
+        line += f"; in {counted(row.nonfinite_steps, 'step')} the loss was not finite, and loss scaling skipped them"
     return line if row.score > -math.inf else f"{line}; not a candidate for the best epoch"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from common.plurals import counted
 from common.settings import Settings
 from components.trainer.architectures import DEFAULT_ARCHITECTURE, TaggedArchitecture
 from components.trainer.augmentation.config import Augmentation
@@ -136,14 +137,14 @@ class TrainerConfig(Settings):
             first_phase = change - 1
             if first_phase >= self.epochs:
                 raise ValueError(
-                    f"fine_tuning.from_epoch ({change}) is beyond the {self.epochs} epochs; to keep the encoder "
-                    "frozen, write null"
+                    f"fine_tuning.from_epoch ({change}) is beyond the {counted(self.epochs, 'epoch')}; to keep the "
+                    "encoder frozen, write null"
                 )
         if self.fine_tuning and self.model.encoder is None:
             raise ValueError(f"fine_tuning needs an architecture with an encoder, but {self.model.type} has none")
         if self.warm_up_epochs >= first_phase:
             raise ValueError(
-                f"warm_up_epochs must be fewer than the {first_phase} epochs"
+                f"warm_up_epochs must be fewer than the {counted(first_phase, 'epoch')}"
                 + (" before fine_tuning.from_epoch" if change else "")
                 + f", not {self.warm_up_epochs}"
             )

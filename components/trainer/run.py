@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from common import progress
+from common.plurals import counted
 from components.trainer.arguments import read_arguments
 from components.trainer.export import export
 from components.trainer.history import HISTORY_FILE
@@ -51,6 +52,6 @@ def run_fn(fn_args: FnArgs) -> None:
     tf.io.gfile.rmtree(told.resume_dir)
     best = history.epochs[history.best_epoch - 1]
     progress.report(
-        f"trained {len(history.epochs)} epochs in {history.seconds:.0f} s ({history.stopped}); "
+        f"trained {counted(len(history.epochs), 'epoch')} in {history.seconds:.0f} s ({history.stopped}); "
         f"best is epoch {history.best_epoch}: eval IoU {best.score:.3f}, Dice {best.metrics['val_mean_dice']:.3f}"
     )

@@ -11,6 +11,7 @@ from tfx.components.tuner import executor
 from tfx.types import artifact_utils, standard_component_specs
 
 from common import progress
+from common.plurals import counted
 from components.trainer.hyperparameters import described
 from components.tuner.result import SEARCH_FILE
 from components.tuner.search import Search
@@ -41,6 +42,6 @@ class Executor(executor.Executor):
             tf.io.gfile.rmtree(done_with)
         best = result.trials[result.best - 1]
         progress.report(
-            f"searched {len(result.trials)} trials in {result.seconds:.0f} s; "
+            f"searched {counted(len(result.trials), 'trial')} in {result.seconds:.0f} s; "
             f"best is trial {best.number}: eval IoU {best.mean_iou:.3f} with {described(best.values)}"
         )

@@ -21,6 +21,7 @@ from keras_tuner.engine.trial import Trial as KerasTrial
 
 from common import progress
 from common.errors import UserError
+from common.plurals import counted
 from components.trainer.config import TrainerConfig
 from components.trainer.divergence import Diverged
 from components.trainer.hyperparameters import described, searched
@@ -147,9 +148,10 @@ class Search(BaseTuner):
         if record.mean_iou is None or best is None or best.mean_iou is None:
             progress.report(f"{place}: {record.failure}")
         else:
-            epochs = f"{record.epochs} epoch{'s' if record.epochs > 1 else ''}"
             figures = f"IoU {record.mean_iou:.3f} (best {best.mean_iou:.3f})"
-            progress.report(f"{place}: {figures} after {epochs} with {described(record.values)}")
+            progress.report(
+                f"{place}: {figures} after {counted(record.epochs, 'epoch')} with {described(record.values)}"
+            )
 
     def _best(self) -> Trial | None:
         """As in KerasTuner: the first on a tie."""

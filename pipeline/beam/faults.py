@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from common.errors import UserError, user_error_in
+from common.errors import RESUME, UserError, user_error_in
 from pipeline.beam.config import FlinkBeam, SparkBeam
 
-_AGAIN = "then run the same command again to resume"
+_AGAIN = f"then {RESUME}"
 _LOST_WORKER = re.compile(r"CANCELLED: client cancelled|Multiplexer hanging up")
 _LOST_MACHINE = re.compile(
     r"TaskManager with id \S+ (?:timed out|is no longer reachable)|Connection unexpectedly closed"

@@ -15,7 +15,7 @@ from apache_beam.portability.api import endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWorkerHandler, WorkerHandler
 from google.protobuf import json_format, text_format
 
-from common.errors import UserError
+from common.errors import RESUME, UserError
 from pipeline.beam.worker_process import describe_death, start_worker
 
 _SECONDS_TO_END = 10
@@ -62,7 +62,4 @@ class ForkedWorkerHandler(GrpcWorkerHandler):
 def _death(status: int | None) -> str:
     if status != -signal.SIGKILL:
         return describe_death(status)
-    return (
-        f"{describe_death(status)}: lower beam.workers, data.limits.max_pixels or data.shard_bytes; then run the same "
-        "command again to resume"
-    )
+    return f"{describe_death(status)}: lower beam.workers, data.limits.max_pixels or data.shard_bytes; then {RESUME}"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from common.plurals import counted
 from pipeline.beam.config import LocalBeam
 
 WORKER_BYTES = 1_000_000_000
@@ -29,7 +30,7 @@ def count_workers(beam: LocalBeam) -> WorkerCount:
     if beam.workers != "all":
         return WorkerCount(beam.workers, "as configured")
     available, free = cores(), free_memory()
-    named = "1 core" if available == 1 else f"{available} cores"
+    named = counted(available, "core")
     if free is None:
         return WorkerCount(available, named)
     reason = f"{named}, {free / 1e9:.1f} GB of memory free, {WORKER_BYTES / 1e9:.1f} GB a worker"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.cli.image_encoding import encoding_of
 from pipeline.cli.image_files import find_images
 from pipeline.cli.options import registry_uri
@@ -82,7 +83,7 @@ def _convert(
     with (
         tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch,
         quiet_streams(Path(scratch, "log")) as console,
-        console.status(f"converting version {manifest.version} and comparing {found.count} images"),
+        console.status(f"converting version {manifest.version} and comparing {counted(found.count, 'image')}"),
     ):
         from components.exporter.comparison import Calibration, compare  # TensorFlow writes to standard error.
         from components.exporter.conversion import convert

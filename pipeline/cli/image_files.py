@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import UserError
+from common.plurals import counted
 from components.batch_predictor.image_names import OUTPUT_SUFFIXES, SUFFIXES
 
 
@@ -73,7 +74,7 @@ def _in_folder(folder: Path, out: Path, skipped: Counter[str]) -> list[_FoundFil
                 found.append(_FoundFile(path, path.relative_to(folder), folder))
     if not found:
         others = skipped.total() - before
-        beside = f"; it holds {others} other files" if others > 1 else "; it holds 1 other file" if others else ""
+        beside = f"; it holds {counted(others, 'other file')}" if others else ""
         raise UserError(f"no image in the folder {folder}: none of its files ends in .jpg, .png, .gif or .bmp{beside}")
     return found
 

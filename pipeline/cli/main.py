@@ -34,6 +34,7 @@ from pipeline.cli.options import (
     config_argument,
     date_option,
     handle_errors,
+    handle_errors_and_resume,
     registry_option,
     registry_uri,
     set_option,
@@ -95,7 +96,7 @@ def cli() -> None:
 @set_option
 @date_option
 @no_cache_option
-@handle_errors
+@handle_errors_and_resume
 def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline that CONFIG describes, on this machine.
 
@@ -120,7 +121,7 @@ def run(config: Path, overrides: tuple[str, ...], date: str, no_cache: bool) -> 
 @set_option
 @date_option
 @no_cache_option
-@handle_errors
+@handle_errors_and_resume
 def crossval(config: Path, folds: int | None, overrides: tuple[str, ...], date: str, no_cache: bool) -> None:
     """Run the pipeline with a model for each of several folds; the average of the models is evaluated and pushed.
 

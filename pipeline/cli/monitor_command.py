@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
+from common.plurals import counted
 from common.webhook import WEBHOOK_VARIABLE
 from pipeline.cli.log_options import (
     going_on,
@@ -264,7 +265,7 @@ def _print_window(console: Console, window: WindowResult) -> None:
     from rich.text import Text
 
     when = f"{window.begin:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M} UTC"
-    line = Text(f"version {window.version}, {when}, {window.images} images: ")
+    line = Text(f"version {window.version}, {when}, {counted(window.images, 'image')}: ")
     line.append(window.state, _COLOURS.get(window.state, "yellow"))
     console.print(line, soft_wrap=True)
     if window.state != "no drift":

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from common.errors import UserError, user_error_in
+from common.errors import RESUME, START_AGAIN, UserError, user_error_in
 from common.interruption import Interruption, interrupted_by_sigterm, interruption_in, output_closed
 from common.machine_faults import describe, machine_fault_in
 from common.plain_path import plain_temporary_files, without_aliases
@@ -105,10 +105,14 @@ def _check_registry(uri: str) -> None:
         return
 
 
-def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(command: Callable[..., Any], remedy: str = START_AGAIN) -> Callable[..., Any]:
     """Adds `--debug`; without it, turns an error into one sentence and the exit status 1.
 
     An interruption, SIGTERM included, ends the command in order: with one line, and without temporary files.
+
+    Args:
+        command: The command.
+        remedy: What to do after an interruption, or once a fault of the machine is mended.
     """
 
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -118,18 +122,22 @@ def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             with interrupted_by_sigterm(), plain_temporary_files():
                 return command(*args, **kwargs)
         except KeyboardInterrupt as interruption:
-            _end_interrupted(interruption)
+            _end_interrupted(interruption, remedy)
         except BrokenPipeError:
-            _end_interrupted(output_closed())
+            _end_interrupted(output_closed(), remedy)
         except Exception as error:  # noqa: BLE001  # Any error becomes one sentence.
             if wrapped_by_beam := interruption_in(error):
-                _end_interrupted(wrapped_by_beam)
+                _end_interrupted(wrapped_by_beam, remedy)
             if debug:
                 traceback.print_exc()
-            click.echo(f"error: {without_aliases(_sentence(error))}", err=True)
+            click.echo(f"error: {without_aliases(_sentence(error, remedy))}", err=True)
             sys.exit(1)
 
     return wrapped
+
+
+handle_errors_and_resume = functools.partial(handle_errors, remedy=RESUME)
+"""`handle_errors` for a command that, when it is run again, keeps what it has done."""
 
 
 def _has_current_folder() -> bool:
@@ -139,16 +147,16 @@ def _has_current_folder() -> bool:
         return False
 
 
-def _end_interrupted(interruption: KeyboardInterrupt) -> NoReturn:
+def _end_interrupted(interruption: KeyboardInterrupt, remedy: str) -> NoReturn:
     what, status = "interrupted", INTERRUPTED
     if isinstance(interruption, Interruption):
         what, status = interruption.what, interruption.status
     with contextlib.suppress(OSError):
-        click.echo(f"{what}; run the same command again to resume", err=True)
+        click.echo(f"{what}; {remedy}", err=True)
     sys.exit(status)
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, remedy: str) -> str:
     user_error = user_error_in(error)
     if user_error is not None:
         return str(user_error)
@@ -156,6 +164,6 @@ def _sentence(error: Exception) -> str:
         return "the folder that this command was started in has been removed; change to another one"
     fault = machine_fault_in(error)
     if fault is not None:
-        return describe(fault, [Path()])
+        return describe(fault, [Path()], remedy=remedy)
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug or a machine fault; --debug shows the traceback)"

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.image_encoding import ServerEncoding, encoding_of
@@ -125,7 +126,7 @@ def _prepared(out: Path) -> Iterator[tuple[Console, _Progress]]:
         with quiet_streams(out / LOG) as console:
             yield console, progress
     except KeyboardInterrupt:
-        done = f"{progress.written} of {progress.total} images" if progress.total else "any image"
+        done = f"{progress.written} of {counted(progress.total, 'image')}" if progress.total else "any image"
         click.echo(
             f"interrupted {'after' if progress.total else 'before'} {done}; the files in {out} are complete", err=True
         )

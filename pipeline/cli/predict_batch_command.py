@@ -6,8 +6,9 @@ import sys
 
 import click
 
+from common.plurals import counted
 from pipeline.cli.number_types import FiniteRange
-from pipeline.cli.options import column_option, handle_errors, images_option, root_option, set_option
+from pipeline.cli.options import column_option, handle_errors_and_resume, images_option, root_option, set_option
 
 REJECTED = 3
 """Exit status if all images were tried and some were rejected."""
@@ -33,7 +34,7 @@ REJECTED = 3
 )
 @click.option("--overwrite", is_flag=True, help="Remove what FOLDER has of earlier batch predictions first.")
 @set_option
-@handle_errors
+@handle_errors_and_resume
 def predict_batch(
     model: str,
     source: str,
@@ -71,5 +72,8 @@ def predict_batch(
     }
     rejected = predict_into(opened, config, overwrite)
     if rejected:
-        click.echo(f"{rejected} images are rejected; {out.rstrip('/')}/rejected.jsonl says why", err=True)
+        click.echo(
+            f"{counted(rejected, 'image is', 'images are')} rejected; {out.rstrip('/')}/rejected.jsonl says why",
+            err=True,
+        )
         sys.exit(REJECTED)

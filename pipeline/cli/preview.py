@@ -11,6 +11,7 @@ from PIL import Image
 
 from common import records
 from common.errors import UserError
+from common.plurals import counted
 from common.records import SPLITS
 from components.band_picture import viewable
 from pipeline.cli.console import quiet_streams
@@ -46,7 +47,7 @@ def write_preview(config: RunConfig, out: Path) -> None:
             sheet = draw_sheet(*_titles(config), headings, rows, config.data.classes)
         _save(sheet, out)
         console.print(
-            f"{out}: {len(rows)} training images, each as it is and augmented {VARIANTS} times",
+            f"{out}: {counted(len(rows), 'training image')}, each as it is and augmented {VARIANTS} times",
             markup=False,
             soft_wrap=True,
         )

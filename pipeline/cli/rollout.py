@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.cli.console import quiet_streams
 from registry.canary_policy import CanaryPolicy
 from registry.errors import RegistryError
@@ -48,8 +49,8 @@ def _describe_labels(record: ServingRecord) -> str:
 
 def _describe_policy(policy: CanaryPolicy) -> str:
     return (
-        f"it is decided automatically after {policy.images} compared images ({policy.mode}), or after "
-        f"{policy.minutes:g} minutes with at least {policy.least_images}"
+        f"it is decided automatically after {counted(policy.images, 'compared image')} ({policy.mode}), or after "
+        f"{counted(policy.minutes, 'minute')} with at least {policy.least_images}"
     )
 
 
@@ -107,10 +108,10 @@ def promote_canary(uri: str, images: Sequence[Path], at_least: float, url: str |
         found, refused = _compare(registry, labels, _files(images), url)
         text = (
             f"versions {labels[STABLE]} and {labels[CANARY]} agree on {found.equal_pixels:.2%} of the pixels of "
-            f"{_number(found.pictures)}, mean IoU {found.mean_iou:.4f}"
+            f"{counted(found.pictures, 'image')}, mean IoU {found.mean_iou:.4f}"
         )
         if refused:
-            text += f"; both refuse {_number(refused)}"
+            text += f"; both refuse {counted(refused, 'image')}"
         if found.mean_iou < at_least:
             raise UserError(f"{text}: below {at_least}, so the canary is not promoted")
         yield text
@@ -167,7 +168,7 @@ def _compare(
             else:
                 comparison.add(*masks)
     if refused == len(files):
-        raise UserError(f"both versions refuse {_number(refused)}, and no others are left to compare")
+        raise UserError(f"both versions refuse {counted(refused, 'image')}, and no others are left to compare")
     return comparison.agreement(), refused
 
 
@@ -188,10 +189,6 @@ def _masks(both: Sequence[ToMask], file: Path) -> list[np.ndarray] | None:
     if len(refusals) == 1:
         raise RefusedPictureError(f"only one of the two versions accepts {refusals[0]}")
     return masks or None
-
-
-def _number(images: int) -> str:
-    return "1 image" if images == 1 else f"{images} images"
 
 
 def _way_to_ask(registry: Registry, labels: dict[str, int], label: str, url: str | None) -> ToMask:

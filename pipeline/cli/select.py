@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.cli.output_file import write_file
 from pipeline.cli.predict_batch import OpenedModel, SourceOptions, batch_source, open_model
 
@@ -191,10 +192,9 @@ def _print(console: Console, found: Selection, number: int, written: Sequence[Pa
 
 def _counts(found: Selection, number: int) -> list[str]:
     """Returns what became of all images."""
-    counts: Mapping[str, int] = {
-        "near duplicates of a more uncertain one": found.duplicates,
-        "rejected": found.rejections.number,
-    }
-    others = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    duplicates = counted(found.duplicates, "near duplicate", "near duplicates")
+    others = f", {duplicates} of a more uncertain one" if found.duplicates else ""
+    others += f", {found.rejections.number} rejected" if found.rejections.number else ""
+    are = "is" if len(found.chosen) == 1 else "are"
     fewer = f"; {number} were asked for" if len(found.chosen) < number else ""
-    return [f"{len(found.chosen)} of {found.judged} judged images are chosen{others}{fewer}"]
+    return [f"{len(found.chosen)} of {counted(found.judged, 'judged image')} {are} chosen{others}{fewer}"]

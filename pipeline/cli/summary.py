@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from common.plurals import counted
 from components.cross_validator.result import CROSS_VALIDATION_FILE, CrossValidation, Spread
 from components.data_gate.result import GATE_FILE, GateReport
 from components.evaluator.results import RESULTS_FILE, Estimate, Evaluation, SliceMetrics
@@ -87,8 +88,7 @@ def _data(ingestion: IngestionSummary, gate: GateReport) -> Text:
 
 def _classes(evaluation: Evaluation) -> Table:
     overall, constant = evaluation.candidate.overall, evaluation.constant_prediction
-    images = "1 image" if overall.pictures == 1 else f"{overall.pictures} images"
-    table = _table(f"class ({evaluation.split}: {images})", "IoU", "Dice")
+    table = _table(f"class ({evaluation.split}: {counted(overall.pictures, 'image')})", "IoU", "Dice")
     for name in evaluation.classes:
         table.add_row(Text(name), _figure(overall.iou[name]), _figure(overall.dice[name]))
     table.add_section()

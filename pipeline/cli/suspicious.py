@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.cli.output_file import write_file
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _print(console: Console, run: JudgedRun, suspects: Suspects, written: Sequen
 
 
 def _counts(suspects: Suspects) -> str:
-    text = f"{len(suspects.found)} of {suspects.judged} judged pairs are listed"
+    are = "is" if len(suspects.found) == 1 else "are"
+    text = f"{len(suspects.found)} of {counted(suspects.judged, 'judged pair')} {are} listed"
     text += f", {suspects.void} have no labelled pixel" if suspects.void else ""
     return text + (f", {suspects.rejections.number} are not judged" if suspects.rejections.number else "")
 

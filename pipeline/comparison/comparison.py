@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from common.band_image import for_request
 from common.errors import UserError
+from common.plurals import counted
 from common.record_features import first_bytes, image_id
 from common.records import IMAGE_ENCODED, MASK_ENCODED
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
@@ -86,7 +87,7 @@ def compare(a: Side, b: Side, images: int, shown: int, report: Callable[[str], N
     assert ours is not None  # As `source` is.
     report("loading both models")
     models = [tf.saved_model.load(side.model) for side in (a, b)]
-    report(f"running both models on {images} images at most")
+    report(f"running both models on {counted(images, 'image')} at most")
     records = islice(serialized(source.examples, TEST), images)
     judged = list(judge(models[0], models[1], records, len(a.classes)))
     if not judged:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.plain_path import plain_path
+from common.plurals import counted
 from components import component_keys as keys
 from components.cross_validator.result import CROSS_VALIDATION_FILE
 from components.example_gen.quarantine import SUMMARY_FILE
@@ -111,7 +112,7 @@ def _fetched(address: str, key: str, location: str, folder: Path, report: Callab
         )
     if "://" not in location:
         return plain_path(location)
-    report(f"copying {len(files)} files of {key}")
+    report(f"copying {counted(len(files), 'file')} of {key}")
     for file in files:
         target = folder / key / safe_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)

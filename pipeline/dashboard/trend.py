@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from common.plurals import counted
 from components.report import formats
 
 _WIDE, _NARROW = 800, 380
@@ -48,9 +49,8 @@ def _chart(points: Sequence[Point], title: str, width: int, kind: str) -> Markup
     parts = [*_value_axis(frame, ticks), *_version_axis(frame, drawn), _line(frame, drawn)]
     parts += [_mark(frame, place, point) for place, point in enumerate(drawn) if _is_marked(place, point, drawn)]
     first, last = drawn[0], drawn[-1]
-    told = (
-        f"{title} over {len(drawn)} versions, from {first.value:.3f} ({first.label}) to {last.value:.3f} ({last.label})"
-    )
+    course = f"from {first.value:.3f} ({first.label}) to {last.value:.3f} ({last.label})"
+    told = f"{title} over {counted(len(drawn), 'version')}, {course}"
     return Markup('<svg class="trend {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         kind, width, _HEIGHT, told, Markup("").join(parts)
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.plurals import counted
 from pipeline.labelling.evidence import Evidence
 from segpipe_client.polygons import regions
 
@@ -28,10 +29,9 @@ class Contradiction(NamedTuple):
     def describe(self, classes: Sequence[str]) -> str:
         """Returns a phrase for people."""
         top, bottom, left, right = self.box
-        pixels = "1 pixel" if self.pixels == 1 else f"{self.pixels} pixels"
         return (
             f"{classes[self.predicted]} predicted with {self.confidence:.2f} where the mask has {classes[self.label]}, "
-            f"{pixels} ({_span('row', top, bottom)}, {_span('column', left, right)})"
+            f"{counted(self.pixels, 'pixel')} ({_span('row', top, bottom)}, {_span('column', left, right)})"
         )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from common.errors import UserError
+from common.plurals import counted
 from components.batch_predictor.loaded_model import Answer, LoadedModel, Refusal
 from pipeline.labelling.candidates import Candidate, CandidatePool
 from pipeline.labelling.choice import CANDIDATES, Chosen, choose
@@ -61,9 +62,11 @@ class Selector:
         for batch in images.batches(rejections):
             for candidate in self._judged(batch, rejections):
                 pool.add(candidate)
-            on_progress(f"{pool.seen} images judged")
+            on_progress(f"{counted(pool.seen, 'image')} judged")
         if not pool.seen:
-            raise UserError(f"the model takes none of the {rejections.number} images; the first: {rejections.shown[0]}")
+            raise UserError(
+                f"the model takes none of {counted(rejections.number, 'image')}; the first: {rejections.shown[0]}"
+            )
         return Selection(choose(pool.ordered(), number, pool.seen), pool.seen, pool.duplicates, rejections)
 
     def masks(self, images: SourceImages, chosen: Sequence[Chosen]) -> Iterator[PredictedImage]:

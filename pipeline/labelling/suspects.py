@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from common.band_image import for_request
+from common.plurals import counted
 from common.record_features import first_bytes, image_id
 from common.records import FOLD, IMAGE_ENCODED, MASK_ENCODED
 from components.batch_predictor.loaded_model import Refusal
@@ -69,7 +70,7 @@ def find_suspects(run: JudgedRun, number: int, confident: float, on_progress: Ca
             if len(kept) < number or suspicion.order < kept[-1].suspicion.order:
                 kept.append(Suspect(suspicion, _png(evidence.class_HW)))
                 kept = sorted(kept, key=lambda suspect: suspect.suspicion.order)[:number]
-            on_progress(f"{judged} pairs judged")
+            on_progress(f"{counted(judged, 'pair')} judged")
     return Suspects(kept, judged, void, rejections)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.plurals import counted
 from common.two_samples import Values, as_values, distance, holm, p_values
 from components.evaluator.reference import ReferenceDistribution, class_feature
 from pipeline.monitor.result import FeatureResult, WindowResult
@@ -64,12 +65,12 @@ def _compared(
     """Returns what a result says of a window that is judged."""
     features, untested = _compare(rows, reference, settings)
     if not features:
-        detail = f"no feature is known of {settings.least_images} images: see what the log does not say"
+        detail = f"no feature is known of {counted(settings.least_images, 'image')}: see what the log does not say"
         return {"state": "too few images", "detail": detail, "untested": untested}
     drifted = [feature for feature in features if feature.drifted]
     return {
         "state": "drift" if drifted else "no drift",
-        "detail": _detail(drifted) if drifted else f"none of {len(features)} features has drifted",
+        "detail": _detail(drifted) if drifted else f"none of {counted(len(features), 'feature')} has drifted",
         "features": features,
         "untested": untested,
     }

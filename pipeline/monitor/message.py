@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from common.plurals import counted
 from common.webhook import escaped
 from pipeline.monitor.result import MonitorReport
 
@@ -13,7 +14,7 @@ def compose(report: MonitorReport, versions: Sequence[int]) -> dict[str, Any]:
     """Returns the message that the answers of `versions` have drifted."""
     newest = {window.version: window for window in report.newest()}
     lines = [
-        f"version {version}: {newest[version].detail} ({newest[version].images} images until "
+        f"version {version}: {newest[version].detail} ({counted(newest[version].images, 'image')} until "
         f"{newest[version].end:%Y-%m-%d %H:%M} UTC)"
         for version in versions
     ]

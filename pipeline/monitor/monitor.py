@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 
 from common.errors import UserError
+from common.plurals import counted
 from common.two_samples import least_significant
 from components.evaluator.reference import ReferenceDistribution
 from pipeline.monitor.judging import Window, judge
@@ -85,7 +86,7 @@ class Monitor:
             if least > _LARGE_DISTANCE:
                 yield (
                     f"only distances of {least:.2f} or more are significant: the reference of version {result.version} "
-                    f"has {reference.images} images, and the window {result.images}"
+                    f"has {counted(reference.images, 'image')}, and the window {result.images}"
                 )
 
     def _reference(self, version: int) -> ReferenceDistribution | None:

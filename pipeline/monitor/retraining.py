@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.plurals import counted
 from registry.store import Registry
 
 
@@ -98,7 +99,7 @@ def retrain(registry: Registry, trigger: Trigger, version: int, reason: str) -> 
     if requested is None:
         before = registry.latest_retraining()
         when = f"{before.requested:%Y-%m-%d %H:%M} UTC" if before else "just now"
-        return f"no run is started: one was requested at {when}, less than {trigger.least_hours:g} hours ago"
+        return f"no run is started: one was requested at {when}, less than {counted(trigger.least_hours, 'hour')} ago"
     try:
         run = trigger.start()
     except Exception as error:  # noqa: BLE001  # Whatever it is, the request must not count as met.

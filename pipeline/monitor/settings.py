@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from common.errors import UserError
+from common.plurals import counted
 from common.settings import Settings
 
 _TIME = re.compile(r"(\d+)\s*(s|m|h|d)")
@@ -27,7 +28,9 @@ class WindowSize(NamedTuple):
     images: int | None
 
     def __str__(self) -> str:
-        return f"{self.images} images" if self.seconds is None else str(datetime.timedelta(seconds=self.seconds))
+        if self.seconds is not None:
+            return str(datetime.timedelta(seconds=self.seconds))
+        return counted(self.images or 0, "image")
 
 
 class MonitorSettings(Settings):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from common.errors import UserError
+from common.plurals import counted
 from pipeline.monitor.settings import LogFormat
 from serving.request_log import reading
 from serving.request_log.folder import IMAGES, REQUESTS, LogFolder
@@ -64,7 +65,8 @@ class OtherLog:
         unknown = sum(row.version is None for row in rows)
         self._notes = list(notes)
         if unknown and served is not None:
-            self._notes.append(f"{unknown} rows do not name a version: version {served}, which is served, is assumed")
+            rows_do = counted(unknown, "row does", "rows do")
+            self._notes.append(f"{rows_do} not name a version: version {served}, which is served, is assumed")
         self._rows = [(served if row.version is None else row.version, row) for row in rows]
 
     @property

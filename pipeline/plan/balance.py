@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from common.plurals import counted
 from components.trainer.windows.per_epoch import MOST_STEPS, covering_windows, default_windows_per_epoch
 from pipeline.config.run_config import RunConfig
 from pipeline.plan.fingerprint import MOST_VALUES, Fingerprint
@@ -41,8 +42,8 @@ def plan_windows(fingerprint: Fingerprint, config: RunConfig, size: tuple[int, i
         Proposal(
             "trainer.windows.per_epoch",
             per_epoch,
-            f"{covering} windows cover the {images} training images once; at least one of each image, and no more "
-            f"than {MOST_STEPS} steps",
+            f"{counted(covering, 'window covers', 'windows cover')} the {counted(images, 'training image')} once; "
+            f"at least one of each image, and no more than {MOST_STEPS} steps",
         )
     ]
     ratio, rarest = _imbalance(fingerprint)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
+from common.plurals import counted
 from common.two_samples import Values, as_values, distance, holm, p_values
 from registry.canary_policy import CanaryLimits, CanaryPolicy
 from serving.canary.observations import Observations, Sample
@@ -36,13 +37,15 @@ def decide(observations: Observations, policy: CanaryPolicy) -> Promote | RollBa
     findings = compare(observations.first(count), policy)
     violated = [finding.text for finding in findings if finding.violated]
     if violated:
-        return RollBack(f"worse on {_images(count)}: {'; '.join(violated)}", count, findings)
+        return RollBack(f"worse on {counted(count, 'image')}: {'; '.join(violated)}", count, findings)
     known = "; ".join(finding.text for finding in findings)
     if is_last:
-        time = f" in {policy.minutes:g} minutes" if count < policy.images else ""
-        return Promote(f"not worse on {_images(count)}{time}: {known}", count, findings)
+        time = f" in {counted(policy.minutes, 'minute')}" if count < policy.images else ""
+        return Promote(f"not worse on {counted(count, 'image')}{time}: {known}", count, findings)
     return Wait(
-        f"{observations.images} of {_images(policy.images)} compared, not worse so far: {known}", count, findings
+        f"{observations.images} of {counted(policy.images, 'image')} compared, not worse so far: {known}",
+        count,
+        findings,
     )
 
 
@@ -66,12 +69,12 @@ def compare(observations: Observations, policy: CanaryPolicy) -> tuple[Finding, 
 
 def _with_too_few(observations: Observations, policy: CanaryPolicy, is_over: bool) -> RollBack | Wait:
     count = observations.images
-    reason = f"{_images(count)} compared, and a decision needs {policy.least_images}"
+    reason = f"{counted(count, 'image')} compared, and a decision needs {policy.least_images}"
     if observations.note:
         reason = f"{reason}; {observations.note}"
     if not is_over:
         return Wait(reason, count)
-    reason = f"{reason}; the time of {policy.minutes:g} minutes is over"
+    reason = f"{reason}; the time of {counted(policy.minutes, 'minute')} is over"
     if policy.when_too_few == "roll_back":
         return RollBack(reason, count)
     return Wait(f"{reason}, and it stays until there are enough", count, is_overdue=True)
@@ -182,7 +185,3 @@ def _class_names(*groups: Sequence[Sample]) -> list[str]:
 def _fraction(sample: Sample, name: str) -> float | None:
     """Returns the share of a class, which is 0 if the version does not know it."""
     return None if sample.class_fractions is None else sample.class_fractions.get(name, 0.0)
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
+from common.plurals import counted
 from serving.request_log.rows import LoggedImage
 
 _EXPECTED = ("time", "version", "height", "class_fractions", "mean_confidence", "brightness", "digest")
@@ -30,5 +31,7 @@ class OtherRows:
 
     def notes(self) -> tuple[str, ...]:
         """Returns what is unknown and what is ignored, one sentence each."""
-        unknown = [f"{name} is unknown in {count} of {len(self.rows)} rows" for name, count in self.unknown().items()]
-        return (*unknown, *(f"{count} records are ignored: {reason}" for reason, count in self.ignored.items()))
+        rows = counted(len(self.rows), "row")
+        unknown = [f"{name} is unknown in {count} of {rows}" for name, count in self.unknown().items()]
+        records = {reason: counted(count, "record is", "records are") for reason, count in self.ignored.items()}
+        return (*unknown, *(f"{are} ignored: {reason}" for reason, are in records.items()))

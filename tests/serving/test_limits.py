@@ -71,7 +71,7 @@ def test_more_requests_than_fit_are_sent_away_at_once(host: Host, registry: Regi
     slow.start()
     wait_until(lambda: in_progress(server) == 1)
     began = time.monotonic()
-    text = "1 requests are waiting or running: try again later"
+    text = "1 request is waiting or running: try again later"
     assert refused(server, picture()) == (Code.RESOURCE_EXHAUSTED, text)
     assert server.predict_json(picture()) == (429, {"error": text})
     assert time.monotonic() - began < 5

@@ -144,7 +144,7 @@ def test_a_batch_and_another_signature(server: Hosted) -> None:
         (
             {"inputs": [IMAGE | {"shape": [2**62]}]},
             400,
-            "holds 1 images, so its shape must be [1], not [46116860184273",
+            "holds 1 image, so its shape must be [1], not [46116860184273",
         ),
         ({"inputs": [IMAGE | {"shape": [-1]}]}, 400, "must be [1], not [-1]"),
         ({"inputs": [IMAGE | {"shape": [1, 1]}]}, 400, "must be [1], not [1, 1]"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.plurals import counted
 from components.evaluator import wording
 from components.evaluator.results import Estimate, Evaluation, SliceMetrics
 from components.example_gen.quarantine import IngestionSummary
@@ -133,7 +134,8 @@ def _limits(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:
     yield from _seldom(data, evaluation)
     yield from _slice_limits(data, evaluation)
     if quarantined := sum(data.quarantined.values()):
-        yield f"{quarantined} of {data.found} pairs of image and mask were set aside and are in no figure."
+        were = "was set aside and is" if quarantined == 1 else "were set aside and are"
+        yield f"{quarantined} of {counted(data.found, 'pair')} of image and mask {were} in no figure."
 
 
 def _seldom(data: IngestionSummary, evaluation: Evaluation) -> Iterator[str]:

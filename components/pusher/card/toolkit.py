@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from common.plurals import counted
 from components.pusher.card.facts import Card, Figure
 
 SCHEMA_VERSION = "0.0.2"
@@ -48,7 +49,7 @@ def _described(texts: Iterable[str]) -> list[dict[str, str]]:
 
 
 def _data(card: Card, split: str) -> dict[str, str]:
-    pairs = f"{card.data.used[split]} pairs of image and mask, fingerprint {card.data.data_fingerprint}"
+    pairs = f"{counted(card.data.used[split], 'pair')} of image and mask, fingerprint {card.data.data_fingerprint}"
     licences = ", ".join(card.texts.data_licenses)
     return {"name": split, "description": f"{pairs}; licences: {licences}" if licences else pairs}
 

@@ -77,7 +77,7 @@ def _reason(error: Exception) -> str:
     traceback.print_exc()
     fault = machine_fault_in(error)
     if fault is not None:
-        return describe(fault, [Path()])
+        return describe(fault, [Path()], remedy="submit the run again")
     first_line = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first_line} (a bug or a cluster fault; the traceback is above)"
 

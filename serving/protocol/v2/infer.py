@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from common.plurals import counted
 from segpipe_client.errors import shortened
 from segpipe_client.v2_tensors import BYTES, unpack_bytes
 from serving.canary.routing import Target
@@ -76,7 +77,7 @@ def _images(signature: Signature, inputs: list[InputTensor], limit: int) -> list
     if list(given.shape) != [len(given.values)]:
         shown = shortened(str(list(given.shape)))
         raise invalid(
-            f"input {expected} holds {len(given.values)} images, so its shape must be [{len(given.values)}], "
-            f"not {shown}"
+            f"input {expected} holds {counted(len(given.values), 'image')}, so its shape must be "
+            f"[{len(given.values)}], not {shown}"
         )
     return given.values

@@ -121,7 +121,7 @@ def test_a_source_that_is_mostly_wrong_stops_early(
 def test_a_few_images_that_are_mostly_wrong_are_an_error_at_the_end(predict: Predict, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"")
-    with pytest.raises(UserError, match="1 of 1 images are rejected"):
+    with pytest.raises(UserError, match="1 of 1 image is rejected"):
         predict({"root": str(tmp_path / "bad")})
     assert '"a.png"' in (tmp_path / "out" / "rejected.jsonl").read_text()
 

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from apache_beam.io.filesystem import BeamIOError
 
+from common.errors import START_AGAIN
 from common.machine_faults import Kind, MachineFault, describe, machine_fault_in
 from components.example_gen.files import LocalFolder
 
@@ -99,6 +100,7 @@ def test_a_full_disk_is_told_with_figures_step_and_need(small_disk: Path) -> Non
         f"the disk of {small_disk} is full: 0.0 of 1.0 MB are left; the step 'Transform' needs about 40 MB; "
         "free space there, then run the same command again to resume"
     )
+    assert describe(fault, remedy=START_AGAIN).endswith("free space there, then run the same command to start again")
 
 
 def test_tensorflows_error_of_a_full_disk_names_its_path(small_disk: Path) -> None:

@@ -79,22 +79,22 @@ def test_unknown_values_are_named_with_their_pixels() -> None:
     with pytest.raises(RejectionError) as caught:
         label_map(IndexLabels(), NAMES).read(np.array([[0, 7, 7, 9]], np.uint8))
     assert caught.value.reason is Reason.UNKNOWN_LABEL
-    assert caught.value.detail == "the mask holds values that no label names: 7 (2 pixels), 9 (1 pixels)"
+    assert caught.value.detail == "the mask holds values that no label names: 7 (2 pixels), 9 (1 pixel)"
 
 
 def test_of_many_unknown_values_some_are_named() -> None:
-    with pytest.raises(RejectionError, match=r"8 \(1 pixels\) and 247 more"):
+    with pytest.raises(RejectionError, match=r"8 \(1 pixel\) and 247 more"):
         label_map(IndexLabels(void=()), NAMES).read(np.arange(256, dtype=np.uint8).reshape(16, 16))
 
 
 def test_unknown_colours_are_named_as_they_are_written() -> None:
     labels = ColourLabels(classes={"#000000": "a"}, void=("#ffffff",))
-    with pytest.raises(RejectionError, match=r"colour that no label names: #0a0b0c \(1 pixels\)"):
+    with pytest.raises(RejectionError, match=r"colour that no label names: #0a0b0c \(1 pixel\)"):
         label_map(labels, NAMES).read(np.array([[[0, 0, 0], [255, 255, 255], [10, 11, 12]]], np.uint8))
 
 
 def test_values_that_are_no_integers_are_unknown() -> None:
-    with pytest.raises(RejectionError, match=r"0\.5 \(1 pixels\), nan \(1 pixels\)"):
+    with pytest.raises(RejectionError, match=r"0\.5 \(1 pixel\), nan \(1 pixel\)"):
         label_map(IndexLabels(), NAMES).read(np.array([[0.0, 0.5, np.nan, 1.0]], np.float32))
 
 

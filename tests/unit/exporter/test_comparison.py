@@ -36,7 +36,7 @@ def test_pixels_are_compared_image_by_image_and_with_the_truth() -> None:
 def test_without_true_masks_there_is_no_iou() -> None:
     record = measured(ONNX, "a", 1, compared(OTHER, truth=None), calibrated=0)
     assert (record.mean_iou, record.iou_loss) == (None, None)
-    assert record.note == "onnx, 0.0 kB: 75.00% of the SavedModel's pixels in the worst of 1 images"
+    assert record.note == "onnx, 0.0 kB: 75.00% of the SavedModel's pixels in the worst of 1 image"
 
 
 def test_a_mask_of_another_size_agrees_nowhere() -> None:

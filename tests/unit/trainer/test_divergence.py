@@ -186,7 +186,7 @@ def test_what_loss_scaling_skips_does_not_end_the_training_and_is_told(
         history = run(tiny_config(epochs=3, precision="mixed_float16")).history
     assert [epoch.nonfinite_steps for epoch in history.epochs] == [0, 1, 0]
     assert history.epochs[1].metrics["loss"] is None and history.epochs[2].metrics["loss"] is not None
-    assert "in 1 steps the loss was not finite, and loss scaling skipped them" in caplog.text
+    assert "in 1 step the loss was not finite, and loss scaling skipped them" in caplog.text
     assert type(history).model_validate_json(history.model_dump_json()) == history
 
 

@@ -162,7 +162,7 @@ def test_a_training_that_has_ended_is_not_gone_on_with(
 ) -> None:
     config = tiny_config(epochs=9, patience=1, learning_rate=1e-9)
     first = run(config).history
-    assert first.stopped == "no better for 1 epochs"
+    assert first.stopped == "no better for 1 epoch"
     kill_at(monkeypatch, 1)
     assert run(config).history.epochs == first.epochs
 

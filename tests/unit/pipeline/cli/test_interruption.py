@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.cli.options import handle_errors
 
 SCRIPT = """
@@ -50,7 +52,19 @@ def test_a_signal_is_answered_with_one_line(work: subprocess.Popen[str], number:
     work.send_signal(number)
     _, error = work.communicate(timeout=60)
     assert work.returncode == 128 + number
-    assert error == f"{what}; run the same command again to resume\n"
+    assert error == f"{what}; run the same command to start again\n"
+
+
+@pytest.mark.parametrize("arguments", [["run", "x.yaml"], ["crossval", "x.yaml", "--folds=2"]])
+def test_a_command_that_keeps_what_it_has_done_says_that_it_resumes(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_run", interrupt)
+    result = CliRunner().invoke(main.cli, arguments)
+    assert (result.exit_code, result.output) == (130, "interrupted; run the same command again to resume\n")
 
 
 BEAM = "bundle failed: Traceback (most recent call last):\n  x\nRuntimeError: {} [while running 'Predict']\n"
@@ -70,7 +84,7 @@ def test_a_signal_that_beam_reports_as_an_error_of_a_step_is_one_too(
     with pytest.raises(SystemExit) as ended:
         work(args=[], standalone_mode=False)
     assert ended.value.code == status
-    assert capsys.readouterr().err.endswith("; run the same command again to resume\n")
+    assert capsys.readouterr().err.endswith("; run the same command to start again\n")
 
 
 def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subprocess.Popen[str]) -> None:
@@ -78,6 +92,6 @@ def test_a_reader_that_has_gone_ends_the_command_without_a_traceback(work: subpr
     assert work.stderr
     work.stdout.close()
     assert work.stderr.read() == (
-        "stopped, because the reader of its output has closed it; run the same command again to resume\n"
+        "stopped, because the reader of its output has closed it; run the same command to start again\n"
     )
     assert work.wait(60) == 128 + signal.SIGPIPE

@@ -108,7 +108,7 @@ def test_of_a_bucket_only_what_is_read_is_copied(tmp_path: Path) -> None:
         f"model_run/{HISTORY_FILE}",
         f"quarantine/{SUMMARY_FILE}",
     }
-    assert told[0] == "copying 1 files of examples"
+    assert told[0] == "copying 1 file of examples"
 
 
 def test_a_run_is_found_by_its_id(finished: Root) -> None:

@@ -50,7 +50,7 @@ def test_the_most_uncertain_comes_first_and_the_next_ones_differ(
     assert {row["path"] for row in rows[1:]} == {"deep/red.png", "deep/green.png"}, "what is least like the first one"
     told = capfd.readouterr().out
     assert "1. dark.png: number 1 of 6 by uncertainty 0.75" in told
-    assert "3 of 6 judged images are chosen, 1 near duplicates of a more uncertain one, 1 rejected" in told
+    assert "3 of 6 judged images are chosen, 1 near duplicate of a more uncertain one, 1 rejected" in told
     assert "rejected: broken.png: " in told
 
 
@@ -93,7 +93,7 @@ def test_a_table_names_the_images(by_colour: Path, photos: Path, tmp_path: Path)
 def test_nothing_to_choose_from_is_said(by_colour: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"the model takes none of the 1 images; the first: a.png: "):
+    with pytest.raises(UserError, match=r"the model takes none of 1 image; the first: a.png: "):
         select(by_colour, tmp_path / "photos", tmp_path)
 
 

@@ -69,7 +69,7 @@ def test_the_limits_that_data_and_evaluation_show_follow_those_that_people_know(
         "Fewer than 10 test images show ground (3).",
         "No test image has place moor, which the data holds.",
         "Fewer than 10 test images have place wood (3).",
-        "1 of 12 pairs of image and mask were set aside and are in no figure.",
+        "1 of 12 pairs of image and mask was set aside and is in no figure.",
     )
 
 

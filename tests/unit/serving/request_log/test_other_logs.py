@@ -142,7 +142,7 @@ def test_the_files_of_the_blob_storage_are_read_and_their_time_is_unknown(tmp_pa
         (tmp_path / f"1-{kind.rpartition('.')[2]}.json").write_text(json.dumps(stored))
     found = kserve.read_log(LogFolder(str(tmp_path)))
     assert [(row.model, row.time, row.seconds) for row in found.rows] == [("tiny", None, None)]
-    assert "time is unknown in 1 of 1 rows" in found.notes()
+    assert "time is unknown in 1 of 1 row" in found.notes()
 
 
 def test_an_error_is_a_row_with_its_reason(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -48,34 +49,58 @@ def check_all_writable(files: Mapping[str, Path | None], source: str | None = No
 
 
 def write_file(path: Path, content: bytes | str, option: str = "--out") -> None:
-    """Writes a file, which appears as a whole: an interruption or a full disk leaves what was there before.
+    """Writes a file as `staged_file` does.
 
     Raises:
         UserError: it cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with staged_file(path, option) as staged:
+        staged.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def staged_file(path: Path, option: str = "--out") -> Iterator[Path]:
+    """Yields the file to write, which replaces `path` at the end: an interruption or a full disk leaves what was there.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     with errors_name_the_file(path, option):
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            yield path
             return
         target = path.resolve()  # What a link leads to is replaced, not the link.
+        staged = target.with_name(f".segpipe-{uuid.uuid4().hex}.part")
+        if not _takes(staged):
+            yield target
+            return
         try:
-            _replace(target, data)
-        except OSError as error:
-            if error.errno not in _IN_PLACE:
-                raise
-            target.write_bytes(data)
+            yield staged
+            _replace(target, staged)
+        finally:
+            staged.unlink(missing_ok=True)
 
 
-def _replace(target: Path, data: bytes) -> None:
-    staged = target.with_name(f".segpipe-{uuid.uuid4().hex}.part")
+def _takes(new: Path) -> bool:
+    """Makes an empty file, and returns whether its folder takes one."""
     try:
-        staged.write_bytes(data)
+        new.touch()
+    except OSError as error:
+        if error.errno not in _IN_PLACE:
+            raise
+        return False
+    return True
+
+
+def _replace(target: Path, staged: Path) -> None:
+    try:
         if target.exists():
             shutil.copymode(target, staged)
         staged.replace(target)
-    finally:
-        staged.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in _IN_PLACE:
+            raise
+        shutil.copyfile(staged, target)
 
 
 @contextlib.contextmanager
@@ -84,4 +109,5 @@ def errors_name_the_file(path: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; name another file with {option}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)  # HDF5 has a text of several lines of its own.
+        raise UserError(f"cannot write {path}: {reason}; name another file with {option}") from None

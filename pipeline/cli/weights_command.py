@@ -11,7 +11,7 @@ from common.compatibility import import_tensorflow
 from common.errors import UserError
 from components.trainer.encoder_specs import ENCODERS
 from pipeline.cli.options import handle_errors
-from pipeline.cli.output_file import check_writable, errors_name_the_file
+from pipeline.cli.output_file import check_writable, staged_file
 
 _CONVERTIBLE = sorted(name for name, spec in ENCODERS.items() if spec.weights is None)
 _PATH = click.Path(path_type=Path, dir_okay=False)
@@ -44,6 +44,6 @@ def convert_weights(encoder: str, source: Path, out: Path | None) -> None:
     import_tensorflow()
     from components.trainer.models.weights_conversion import convert_weights as convert
 
-    with errors_name_the_file(path):
-        count = convert(encoder, arrays, str(source), path)
+    with staged_file(path) as staged:
+        count = convert(encoder, arrays, str(source), staged)
     click.echo(f"{path} is written: {count:,} weights of {encoder}; name it in trainer.model.encoder.weights")

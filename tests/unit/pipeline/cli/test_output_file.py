@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from pipeline.cli.output_file import check_all_writable, check_writable, write_file
+from pipeline.cli.output_file import check_all_writable, check_writable, staged_file, write_file
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +74,13 @@ def test_a_file_in_a_folder_that_takes_no_new_one_is_written_in_place(
     write_file(path, "after")
     assert path.read_text() == "after"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_of_hdf5_is_told_in_the_system_s_words(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "Can't synchronously write data (file write failed: time = Sat Nov 28\n, filename = …")
+    with pytest.raises(UserError, match=r"a\.h5: No space left on device; name"), staged_file(tmp_path / "a.h5"):
+        raise full
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_names_the_option_of_the_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -27,6 +28,20 @@ def test_the_written_file_is_what_an_encoder_starts_from(tmp_path: Path) -> None
     assert result.exit_code == 0, result.output
     assert "mit_b0.h5 is written: 3,319,392 weights of mit_b0" in result.output
     network_with_weights(Encoder(name="mit_b0", weights=str(tmp_path / "out" / "mit_b0.h5")), 32, 32)
+
+
+def test_an_interruption_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str, arrays: object, source: str, target: Path) -> int:
+        target.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("components.trainer.models.weights_conversion.convert_weights", interrupted)
+    source = write_safetensors(tmp_path / "model.safetensors", {"a": np.zeros(1, np.float32)})
+    (tmp_path / "mit_b0.h5").write_bytes(b"before")
+    result = run("mit_b0", source, "--out", tmp_path / "mit_b0.h5")
+    assert (result.exit_code, result.output) == (130, "interrupted; run the same command to start again\n")
+    assert (tmp_path / "mit_b0.h5").read_bytes() == b"before"
+    assert {path.name for path in tmp_path.iterdir()} == {"mit_b0.h5", "model.safetensors"}
 
 
 @pytest.mark.parametrize(

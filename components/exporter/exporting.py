@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from common import progress
 from common.errors import UserError
+from common.plurals import counted
 from common.signatures import EXTRA_ASSETS
 from components.exporter.comparison import Calibration, Comparison, compare
 from components.exporter.config import ExportConfig
@@ -35,11 +36,19 @@ def export_formats(folder: str, images: Images, settings: InputSettings, config:
     """Adds the configured formats and their record to the `assets.extra` of the SavedModel in `folder`.
 
     Raises:
-        UserError: a format differs from the SavedModel by more than the configuration allows.
+        UserError: formats differ from the SavedModel by more than the configuration allows; all of them are named.
     """
     saved_model_bytes = folder_bytes(folder)
     model = SavedModel(folder)
-    made = [_export(folder, FORMATS[name], model, images, settings, config) for name in config.converted]
+    made, refusals = [], {}
+    for form in (FORMATS[name] for name in config.converted):
+        export, compared = _export(folder, form, model, images, settings)
+        made.append(export)
+        progress.report(export.note)  # The figures of a refused format are shown too.
+        if reason := refusal(form, compared, config):
+            refusals[form.name] = reason
+    if refusals:
+        raise refused(refusals)
     exports = Exports(saved_model_bytes=saved_model_bytes, formats=tuple(made))
     with tf.io.gfile.GFile(f"{folder}/{EXPORTS_FILE}", "w") as file:
         file.write(exports.model_dump_json(indent=2))
@@ -47,8 +56,9 @@ def export_formats(folder: str, images: Images, settings: InputSettings, config:
 
 
 def _export(
-    folder: str, form: Format, model: SavedModel, images: Images, settings: InputSettings, config: ExportConfig
-) -> Export:
+    folder: str, form: Format, model: SavedModel, images: Images, settings: InputSettings
+) -> tuple[Export, Comparison]:
+    """Adds one format to the SavedModel, and compares the two."""
     progress.update(f"exporting {form.name}")
     path = f"{EXTRA_ASSETS}/{form.name}/{form.file}"
     with tempfile.TemporaryDirectory(prefix="segpipe-export-") as scratch:
@@ -56,54 +66,54 @@ def _export(
         calibration = Calibration(model, images.calibration, settings)
         predict = convert(form, model, file, calibration, PLACE)
         compared = compare(form, predict, model, images.test, settings)
-        export = measured(form, path, file.stat().st_size, compared, calibration.used)
-        progress.report(export.note)  # Before the check: the figures of a refused format are shown too.
-        check(form, compared, config)
         tf.io.gfile.makedirs(f"{folder}/{EXTRA_ASSETS}/{form.name}")
         tf.io.gfile.copy(str(file), f"{folder}/{path}", overwrite=True)
-        return export
+        return measured(form, path, file.stat().st_size, compared, calibration.used), compared
 
 
-def check(form: Format, compared: Comparison, config: ExportConfig) -> None:
-    """Compares the figures with the limits.
-
-    Raises:
-        UserError: the format is beyond one.
-    """
+def refusal(form: Format, compared: Comparison, config: ExportConfig) -> str:
+    """Returns which limit of the configuration a format exceeds, and what to do; empty if it exceeds none."""
     if form.is_quantised:
-        _check_loss(form, compared, config.max_iou_loss)
-    else:
-        _check_agreement(form, compared, config.min_agreement)
+        return _too_much_loss(compared, config.max_iou_loss)
+    return _too_little_agreement(compared, config.min_agreement)
 
 
-def _check_loss(form: Format, compared: Comparison, most: float) -> None:
-    loss = iou_loss(compared)
+def _too_much_loss(compared: Comparison, most: float) -> str:
+    images, loss = counted(len(compared.ids), "test image"), iou_loss(compared)
     if loss is None:
-        raise UserError(
-            f"{_refused(form)}: the {len(compared.ids)} test images have void pixels only, so its loss of mean IoU "
-            "cannot be measured; take the format out, or compare more images (export.pictures)"
+        return (
+            f"its loss of mean IoU cannot be measured on {images} with void pixels only; take the format out, or "
+            "compare more images (export.pictures)"
         )
-    if loss > most:
-        raise UserError(
-            f"{_refused(form)}: on {len(compared.ids)} test images its mean IoU is {compared.mean_iou:.4f}, {loss:.4f} "
-            f"below the SavedModel's, but export.max_iou_loss allows {most:g}; take the format out, calibrate it with "
-            "more images (export.calibration_pictures), or allow more"
-        )
+    if loss <= most:
+        return ""
+    return (
+        f"on {images} its mean IoU is {compared.mean_iou:.4f}, {loss:.4f} below the SavedModel's, but "
+        f"export.max_iou_loss allows {most:g}; take the format out, calibrate it with more images "
+        "(export.calibration_pictures), or allow more"
+    )
 
 
-def _check_agreement(form: Format, compared: Comparison, least: float) -> None:
+def _too_little_agreement(compared: Comparison, least: float) -> str:
     worst = compared.worst
-    if compared.agreements[worst] < least:
-        below = sum(agreement < least for agreement in compared.agreements)
-        raise UserError(
-            f"{_refused(form)}: {below} of {len(compared.ids)} test images get other masks than from the SavedModel; "
-            f"in {compared.ids[worst]} {compared.agreements[worst]:.2%} of the pixels agree, but export.min_agreement "
-            f"asks for {least:.2%}; take the format out, or allow less"
-        )
+    if compared.agreements[worst] >= least:
+        return ""
+    below = sum(agreement < least for agreement in compared.agreements)
+    return (
+        f"other masks than from the SavedModel for {below} of {counted(len(compared.ids), 'test image')}; in "
+        f"{compared.ids[worst]} {compared.agreements[worst]:.2%} of the pixels agree, but export.min_agreement asks "
+        f"for {least:.2%}; take the format out, or allow less"
+    )
 
 
-def _refused(form: Format) -> str:
-    return f"{PLACE}: {form.name} is not exported, and nothing is pushed"
+def refused(reasons: Mapping[str, str]) -> UserError:
+    """Returns the error for the formats that are refused, by name."""
+    are = "is" if len(reasons) == 1 else "are"
+    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    return UserError(
+        f"{PLACE}: {' and '.join(reasons)} {are} not exported, and nothing is pushed; {told} (the log has the figures "
+        "of all formats; docs/serving.md describes them)"
+    )
 
 
 def measured(form: Format, path: str, size: int, compared: Comparison, calibrated: int) -> Export:

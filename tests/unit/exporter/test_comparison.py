@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from components.exporter.comparison import Comparison
 from components.exporter.config import ExportConfig
-from components.exporter.exporting import check, measured
+from components.exporter.exporting import measured, refusal, refused
 from components.exporter.formats import FORMATS
 
 ONNX, INT8 = FORMATS["onnx"], FORMATS["tflite_int8"]
@@ -45,22 +44,32 @@ def test_a_mask_of_another_size_agrees_nowhere() -> None:
 
 def test_an_exact_format_that_differs_in_one_image_is_refused_with_its_name() -> None:
     both = compared(REFERENCE, OTHER)
-    check(ONNX, both, ExportConfig(min_agreement=0.75))
-    with pytest.raises(UserError, match=r"onnx is not exported.*1 of 2 test images.*image-1 75\.00%.*99\.90%"):
-        check(ONNX, both, ExportConfig())
+    assert not refusal(ONNX, both, ExportConfig(min_agreement=0.75))
+    assert refusal(ONNX, both, ExportConfig()) == (
+        "other masks than from the SavedModel for 1 of 2 test images; in image-1 75.00% of the pixels agree, but "
+        "export.min_agreement asks for 99.90%; take the format out, or allow less"
+    )
 
 
 def test_a_quantised_format_is_judged_by_its_loss_of_iou() -> None:
     both = compared(REFERENCE, OTHER)
-    check(INT8, both, ExportConfig(max_iou_loss=0.3))
-    with pytest.raises(UserError, match=r"tflite_int8 is not exported.*0\.7083, 0\.2917 below.*allows 0\.1;"):
-        check(INT8, both, ExportConfig(max_iou_loss=0.1))
+    assert not refusal(INT8, both, ExportConfig(max_iou_loss=0.3))
+    reason = refusal(INT8, both, ExportConfig(max_iou_loss=0.1))
+    assert reason.startswith("on 2 test images its mean IoU is 0.7083, 0.2917 below the SavedModel's, but")
+    assert "export.max_iou_loss allows 0.1;" in reason
 
 
 def test_a_quantised_format_whose_loss_cannot_be_measured_is_refused() -> None:
     void = np.full_like(TRUTH, 255)
-    with pytest.raises(UserError, match=r"tflite_int8 is not exported.*1 test images have void pixels only"):
-        check(INT8, compared(REFERENCE, truth=void), ExportConfig(max_iou_loss=1))
+    reason = refusal(INT8, compared(REFERENCE, truth=void), ExportConfig(max_iou_loss=1))
+    assert "cannot be measured on 1 test image with void pixels only" in reason
+
+
+def test_all_refused_formats_are_named_in_one_sentence() -> None:
+    assert str(refused({"onnx": "other masks", "tflite_int8": "too much loss"})) == (
+        "export.formats: onnx and tflite_int8 are not exported, and nothing is pushed; onnx: other masks; tflite_int8: "
+        "too much loss (the log has the figures of all formats; docs/serving.md describes them)"
+    )
 
 
 def test_the_record_says_how_many_images_the_ranges_come_from() -> None:

@@ -72,6 +72,14 @@ def test_the_version_that_is_pushed_holds_the_formats_verified_by_its_hashes(
         registry.read_file(manifest, int8.path)
 
 
+def test_all_formats_are_tried_before_the_refused_ones_end_the_run(
+    inputs: Artifacts, outputs: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.exporter.exporting.refusal", lambda form, compared, config: f"{form.name} differs")
+    with pytest.raises(UserError, match=r"tflite and tflite_int8 are not exported.*; tflite_int8: tflite_int8 differs"):
+        do(inputs, outputs, formats=["saved_model", "tflite", "tflite_int8"])
+
+
 def test_a_format_that_loses_too_much_ends_the_run_with_its_figures(
     inputs: Artifacts, outputs: Artifacts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

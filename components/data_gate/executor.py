@@ -45,6 +45,8 @@ class Executor(base_executor.BaseExecutor):
         report = judge(summary, statistics, _anomalies_by_split(input_dict), schema, baseline, config)
         gate_dir = artifact_utils.get_single_uri(output_dict[keys.GATE])
         io_utils.write_string_file(os.path.join(gate_dir, GATE_FILE), report.model_dump_json(indent=2))
+        if not config.drift:
+            progress.report("data gate: drift is not measured (validation.drift is false)")
         _stop_unless_passed(report)
         train_dir = artifact_utils.get_split_uri(input_dict[keys.STATISTICS], "train")
         registry.record_statistics(summary.data_fingerprint, train_dir)

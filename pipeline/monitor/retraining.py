@@ -16,16 +16,27 @@ from common.errors import UserError
 from common.plurals import counted
 from registry.store import Registry
 
+WITHOUT_DRIFT_CHECK = "validation.drift=false"
+"""The data gate's own check would stop a run on images of the new kind, for which the run is started."""
+
 
 @dataclass(frozen=True)
 class Trigger:
-    """What is run, and where: on Kubeflow if `host` is given, else on this machine."""
+    """What is run, and where: on Kubeflow if `host` is given, else on this machine.
+
+    The run has `WITHOUT_DRIFT_CHECK`, unless `overrides` set that key themselves.
+    """
 
     config: Path
     overrides: tuple[str, ...] = ()
     host: str | None = None
     certificate: Path | None = None
     least_hours: float = 24.0
+
+    @property
+    def run_overrides(self) -> tuple[str, ...]:
+        """The overrides of the run; later ones replace earlier ones."""
+        return (WITHOUT_DRIFT_CHECK, *self.overrides)
 
     def start(self) -> str:
         """Starts a run and returns where it can be seen.
@@ -43,7 +54,7 @@ class Trigger:
         """
         from pipeline.config.run_config import load_config
 
-        settings = load_config(self.config, self.overrides)
+        settings = load_config(self.config, self.run_overrides)
         manifest = registry.served_manifest()
         if manifest is not None and manifest.model_name != settings.name:
             raise UserError(
@@ -67,7 +78,7 @@ class Trigger:
     def _start_on_kubeflow(self) -> str:
         from pipeline.cli.kubeflow_commands import start_run
 
-        client, run_id, _ = start_run(self.config, self.overrides, (), self.host, self.certificate)
+        client, run_id, _ = start_run(self.config, self.run_overrides, (), self.host, self.certificate)
         return client.run_address(run_id)
 
     def _start_here(self) -> str:
@@ -75,7 +86,7 @@ class Trigger:
         now = datetime.datetime.now()
         log = self._workspace() / "logs" / f"retraining-{now:%Y%m%d-%H%M%S}.log"
         command = [sys.executable, "-m", "pipeline.cli.main", "run", str(self.config)]
-        command += [word for each in self.overrides for word in ("--set", each)]
+        command += [word for each in self.run_overrides for word in ("--set", each)]
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as output:
@@ -107,7 +118,7 @@ def retrain(registry: Registry, trigger: Trigger, version: int, reason: str) -> 
         registry.record_retraining(requested.model_copy(update={"error": sentence}))
         return f"a run could not be started: {sentence}"
     registry.record_retraining(requested.model_copy(update={"run": run}))
-    return f"a run is started: {run}"
+    return f"a run is started: {run} (with {WITHOUT_DRIFT_CHECK}, unless --set says otherwise)"
 
 
 def _sentence(error: Exception) -> str:

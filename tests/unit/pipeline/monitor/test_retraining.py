@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from pipeline.monitor.retraining import Trigger, retrain
+from pipeline.config.run_config import load_config
+from pipeline.monitor.retraining import WITHOUT_DRIFT_CHECK, Trigger, retrain
 from tests.support import kfp_api
 from tests.support.registries import registry_of_one
 
@@ -42,11 +43,17 @@ def test_drift_that_lasts_starts_one_run_on_this_machine(tmp_path: Path, started
     assert all(each.startswith("no run is started: one was requested at 20") for each in done[1:])
     (command,) = started
     assert command[:5] == [sys.executable, "-m", "pipeline.cli.main", "run", str(CONFIG)]
-    assert command[5:] == ["--set", f"workspace={tmp_path}/runs", "--set", "trainer.epochs=1"]
+    overrides = [WITHOUT_DRIFT_CHECK, f"workspace={tmp_path}/runs", "trainer.epochs=1"]
+    assert command[5:] == [word for each in overrides for word in ("--set", each)]
     latest = registry.latest_retraining()
     assert latest is not None
     assert (latest.version, latest.reason) == (1, "drifted: brightness")
     assert latest.run is not None
+
+
+def test_the_data_gate_does_not_measure_the_drift_that_the_run_is_for_unless_it_is_told_to() -> None:
+    assert not load_config(CONFIG, Trigger(CONFIG).run_overrides).validation.drift
+    assert load_config(CONFIG, Trigger(CONFIG, ("validation.drift=true",)).run_overrides).validation.drift
 
 
 def test_after_the_least_time_the_next_run_may_start(tmp_path: Path, started: Started) -> None:

@@ -1,9 +1,15 @@
-"""Every architecture and encoder of the zoo becomes ONNX and TensorFlow Lite; of each family one in 8 bits."""
+"""Every architecture and encoder of the zoo becomes ONNX and TensorFlow Lite; of each family one in 8 bits.
+
+Each network has a process of its own: one for all of them would grow to more than 10 GB.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -21,8 +27,10 @@ from components.trainer.encoder_specs import ENCODERS
 from components.trainer.inference.model import ServedModel
 from components.trainer.models import build_model
 from components.transform.config import TransformConfig
+from tests.support.own_process import own_process
 from tests.support.serving import CLASS_NAMES, CLASSES, MAX_PIXELS, picture
 
+Result = TypeVar("Result")
 SIDE = 64
 TRANSFORM = TransformConfig(height=SIDE, width=SIDE, normalize="none")
 
@@ -55,42 +63,70 @@ def save(network: keras.Model, transform: TransformConfig, folder: Path) -> None
     tf.saved_model.save(served, str(folder), signatures={SERVING_INPUTS: graph})
 
 
+class Network(NamedTuple):
+    """The name of a network of the zoo, the folder that it is saved in, and its process."""
+
+    name: str
+    folder: Path
+    process: Executor
+
+    def ask(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Calls `function` in the process, with the network's name and folder before the other arguments."""
+        return self.process.submit(function, self.name, self.folder, *arguments).result()
+
+
 @pytest.fixture(scope="module", params=MODELS)
-def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SavedModel:
-    """A network of the zoo with random weights."""
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    with own_process() as process:
+        yield Network(request.param, tmp_path_factory.mktemp("network"), process)
+
+
+@functools.cache
+def saved(name: str, folder: Path) -> SavedModel:
+    """Saves the network with random weights."""
     skip_autograph_for_keras()
     keras.utils.set_random_seed(1)
-    architecture = TrainerConfig.model_validate({"model": MODELS[request.param]}).model
-    folder = tmp_path_factory.mktemp("network")
+    architecture = TrainerConfig.model_validate({"model": MODELS[name]}).model
     save(build_model(architecture, TRANSFORM, CLASSES, np.zeros(3), np.ones(3)), TRANSFORM, folder)
     keras.backend.clear_session()
     return SavedModel(str(folder))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["onnx", "tflite"])
-def test_a_network_gives_the_same_masks_in(name: str, network: SavedModel, tmp_path: Path) -> None:
-    form, file = FORMATS[name], tmp_path / "model"
-    for package in form.packages:
-        pytest.importorskip(package)
+def agreement(name: str, folder: Path, format_name: str, file: Path) -> float:
+    """Returns the share of pixels to which the network and its file in the format give the same class."""
+    network, form = saved(name, folder), FORMATS[format_name]
     form.convert(network, file, [])
     images = [LabelledImage("image", picture(SIDE, SIDE), None)]
     settings = InputSettings(TRANSFORM, is_tiled=False, scale=1, num_classes=CLASSES)
-    compared = compare(form, form.load(file), network, images, settings)
-    assert compared.mean_agreement > 0.99  # Random weights: many pixels are near a tie.
+    return compare(form, form.load(file), network, images, settings).mean_agreement
+
+
+def masks_of_lite_files(name: str, folder: Path, files: dict[str, Path]) -> dict[str, np.ndarray]:
+    """Writes a file of each format, and returns its masks of four images."""
+    inputs = [{PIXELS: blocks_BHWC(seed)} for seed in range(4)]
+    masks = {}
+    for format_name, file in files.items():
+        FORMATS[format_name].convert(saved(name, folder), file, inputs)
+        masks[format_name] = np.concatenate([FORMATS[format_name].load(file)(one) for one in inputs])
+    return masks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "tflite"])
+def test_a_network_gives_the_same_masks_in(name: str, network: Network, tmp_path: Path) -> None:
+    for package in FORMATS[name].packages:
+        pytest.importorskip(package)
+    assert network.ask(agreement, name, tmp_path / "model") > 0.99  # Random weights: many pixels are near a tie.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", QUANTISED, indirect=True)
-def test_a_family_in_8_bits_gives_the_masks_of_its_float32_file(network: SavedModel, tmp_path: Path) -> None:
+def test_a_family_in_8_bits_gives_the_masks_of_its_float32_file(network: Network, tmp_path: Path) -> None:
     """Random weights say nothing about the loss of a trained network; they show that nothing is lost altogether."""
-    inputs = [{PIXELS: blocks_BHWC(seed)} for seed in range(4)]
-    masks = {}
-    for name in ("tflite", "tflite_int8"):
-        FORMATS[name].convert(network, tmp_path / name, inputs)
-        masks[name] = np.concatenate([FORMATS[name].load(tmp_path / name)(one) for one in inputs])
+    files = {name: tmp_path / name for name in ("tflite", "tflite_int8")}
+    masks = network.ask(masks_of_lite_files, files)
     assert np.mean(masks["tflite"] == masks["tflite_int8"]) > 0.93
-    assert (tmp_path / "tflite_int8").stat().st_size < 0.45 * (tmp_path / "tflite").stat().st_size
+    assert files["tflite_int8"].stat().st_size < 0.45 * files["tflite"].stat().st_size
 
 
 def blocks_BHWC(seed: int) -> np.ndarray:

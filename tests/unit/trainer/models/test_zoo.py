@@ -3,16 +3,16 @@ and one that XLA compiled.
 
 Every encoder and every decoder is in one network, of narrow decoders on images of 64².  `test_encoders` has the
 published sizes of encoders, `test_architectures` shapes, gradients and sizes of decoders, `test_segformer` published
-logits.
+logits.  Each network has a process of its own, which trains it once and answers its tests: one process for all of them
+would grow to more than 10 GB.
 """
 
 from __future__ import annotations
 
 import functools
-import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -44,6 +44,7 @@ from components.trainer.train_step import TrainStep
 from components.transform import features
 from components.transform.config import TransformConfig
 from components.transform.image_ops import images_from_bytes
+from tests.support.own_process import own_process
 from tests.support.transformed import CLASS_NAMES, NUM_CLASSES, Transformed, make_pair, run_transform
 
 pytestmark = pytest.mark.slow
@@ -75,18 +76,27 @@ ZOO: dict[str, Architecture] = {
 }
 KINDS = [name for name in ZOO if not name.startswith(("mit_b1", "mit_b2"))]
 """Networks that differ in more than their width and depth."""
-# With the scope of a module pytest runs all tests of a network before it makes the next one: only one is in memory.
-every_network = pytest.mark.parametrize("trained", ZOO, indirect=True, scope="module")
-every_kind = pytest.mark.parametrize("trained", KINDS, indirect=True, scope="module")
+Ask = Callable[..., Any]
+"""Calls a function with the network's name and further arguments, in the network's process."""
+# With the scope of a module pytest runs all tests of a network before it starts the next one's process.
+every_network = pytest.mark.parametrize("ask", ZOO, indirect=True, scope="module")
+every_kind = pytest.mark.parametrize("ask", KINDS, indirect=True, scope="module")
 
 
 class Trained(NamedTuple):
     """A network after `STEPS` steps on the shapes, the loss of each, and the mean IoU there in inference."""
 
-    name: str
     network: keras.Model
     losses: list[float]
     mean_iou: float
+
+
+class Step(NamedTuple):
+    """The loss of a first step, the types of weights and output, and whether all weights are finite afterwards."""
+
+    loss: float
+    types: set[str]
+    finite: bool
 
 
 @functools.cache
@@ -144,48 +154,71 @@ def _compile_in_a_hurry() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trained(request: pytest.FixtureRequest) -> Iterator[Trained]:
-    """The network of that name."""
-    network = network_of(request.param)
-    learner = train_step(network, learning_rate=LEARNING_RATE.get(request.param, 0.003))
+def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """The process of the network of that name."""
+    with own_process() as process:
+        yield lambda function, *arguments: process.submit(function, request.param, *arguments).result()
+
+
+@functools.cache
+def trained(name: str) -> Trained:
+    network = network_of(name)
+    learner = train_step(network, learning_rate=LEARNING_RATE.get(name, 0.003))
     losses = learner.fit(tf.data.Dataset.from_tensors(shapes()), epochs=STEPS, verbose=0).history["loss"]
     measured = learner.evaluate(tf.data.Dataset.from_tensors(shapes()), verbose=0, return_dict=True)
-    yield Trained(request.param, network, losses, measured["mean_iou"])
-    keras.backend.clear_session()
-    gc.collect()
+    return Trained(network, losses, measured["mean_iou"])
 
 
-@every_network
-def test_it_learns_shapes(trained: Trained) -> None:
-    assert trained.losses[-1] < 0.5 * trained.losses[0]
-    assert trained.mean_iou > LEARNT_IOU
+def losses_and_iou(name: str) -> tuple[list[float], float]:
+    return trained(name).losses, trained(name).mean_iou
 
 
-@every_network
-def test_it_is_served_as_it_was_trained(trained: Trained, transformed: Transformed, tmp_path: Path) -> None:
-    network = trained.network
-    layer = tft.TFTransformOutput(str(transformed.graph)).transform_features_layer()
-    export(ServedModel([network], layer, TRANSFORM, CLASS_NAMES, 100_000), str(tmp_path / "export"))
+def served_and_expected(name: str, graph: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the probabilities of two images, of the export in `folder` and of the network itself."""
+    network = trained(name).network
+    layer = tft.TFTransformOutput(str(graph)).transform_features_layer()
+    export(ServedModel([network], layer, TRANSFORM, CLASS_NAMES, 100_000), str(folder))
     encoded = tf.constant([make_pair(index)[records.IMAGE_ENCODED] for index in range(2)])
-    loaded = tf.saved_model.load(str(tmp_path / "export"))
-    served = loaded.signatures["probabilities"](image=encoded)["probabilities"]
+    served = tf.saved_model.load(str(folder)).signatures["probabilities"](image=encoded)["probabilities"]
     seen = images_from_bytes(layer({records.IMAGE_ENCODED: encoded})[features.IMAGE], SIDE, SIDE)
-    expected = probabilities_BHWC(network(tf.cast(seen, tf.float32), training=False))
+    return served.numpy(), probabilities_BHWC(network(tf.cast(seen, tf.float32), training=False)).numpy()
+
+
+def first_step(name: str, precision: Precision, xla: bool) -> Step:
+    """Takes a step, eagerly unless XLA compiles it."""
+    network = network_of(name, precision)
+    logs = train_step(network, xla=xla, eagerly=not xla).train_on_batch(*shapes(), return_dict=True)
+    return Step(
+        loss=float(logs["loss"]),
+        types={tensor.dtype.name for tensor in [*network.weights, network.output]},
+        finite=all(np.isfinite(weight).all() for weight in network.get_weights()),
+    )
+
+
+@every_network
+def test_it_learns_shapes(ask: Ask) -> None:
+    losses, mean_iou = ask(losses_and_iou)
+    assert losses[-1] < 0.5 * losses[0]
+    assert mean_iou > LEARNT_IOU
+
+
+@every_network
+def test_it_is_served_as_it_was_trained(ask: Ask, transformed: Transformed, tmp_path: Path) -> None:
+    served, expected = ask(served_and_expected, transformed.graph, tmp_path / "export")
     np.testing.assert_allclose(served, expected, atol=1e-5)
 
 
 @every_kind
-def test_it_takes_a_step_in_bfloat16(trained: Trained) -> None:
-    network = network_of(trained.name, "mixed_bfloat16")
-    logs = train_step(network, eagerly=True).train_on_batch(*shapes(), return_dict=True)
-    assert logs["loss"] == pytest.approx(trained.losses[0], rel=0.1)
-    assert {weight.dtype for weight in network.weights} == {tf.float32} and network.output.dtype == tf.float32
-    assert all(np.isfinite(weight).all() for weight in network.get_weights())
+def test_it_takes_a_step_in_bfloat16(ask: Ask) -> None:
+    losses, _ = ask(losses_and_iou)
+    step = ask(first_step, "mixed_bfloat16", False)
+    assert step.loss == pytest.approx(losses[0], rel=0.1)
+    assert step.types == {"float32"} and step.finite
 
 
 @every_kind
-def test_it_takes_the_same_step_compiled_by_xla(trained: Trained) -> None:
-    network = network_of(trained.name)
-    logs = train_step(network, xla=True).train_on_batch(*shapes(), return_dict=True)
-    assert logs["loss"] == pytest.approx(trained.losses[0], rel=1e-3)
-    assert all(np.isfinite(weight).all() for weight in network.get_weights())
+def test_it_takes_the_same_step_compiled_by_xla(ask: Ask) -> None:
+    losses, _ = ask(losses_and_iou)
+    step = ask(first_step, "float32", True)
+    assert step.loss == pytest.approx(losses[0], rel=1e-3)
+    assert step.finite

@@ -61,8 +61,12 @@ def version_rows(uri: str) -> list[VersionRow]:
     return [_row(manifest, record, read_exports(registry, manifest.version)) for manifest in versions]
 
 
+WIDTH = 100
+"""Characters that no row is longer than."""
+
+
 def versions_table(rows: list[VersionRow]) -> Table:
-    """Returns the rows as a table of at most 80 characters in width; IoU and Dice are means, times are local."""
+    """Returns the rows as a table of at most `WIDTH` characters in width; IoU and Dice are means, times are local."""
     table = Table(box=None, pad_edge=False)
     for heading, justify in _COLUMNS:
         table.add_column(heading, justify=justify, no_wrap=True)

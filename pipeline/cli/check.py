@@ -190,10 +190,10 @@ def _print_notes(console: Console, summary: IngestionSummary) -> None:
 def _print_splits(console: Console, summary: IngestionSummary) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("split")
-    table.add_column("pairs", justify="right")
+    table.add_column("pairs", justify="right", overflow="fold")
     many = len(summary.classes) > _COLUMNS
     for name in ["classes that occur"] if many else summary.classes:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="right", overflow="fold")
     table.add_column("void", justify="right")
     for split in SPLITS:
         shares = _class_shares(summary.class_pixels.get(split, ()), many)

@@ -28,10 +28,17 @@ from common.progress import LOGGER_NAME
 _WIDTH_OF_FILES = 160
 
 
-def make_console(file: TextIO | None = None) -> Console:
-    """Returns a console on `file` or standard output; if that is not a terminal, tables are not cut to 80 columns."""
+def make_console(file: TextIO | None = None, least_width: int = 0) -> Console:
+    """Returns a console on `file` or standard output; if that is not a terminal, tables are not cut to 80 columns.
+
+    Args:
+        file: Where it writes.
+        least_width: Width of the tables even if the terminal is narrower, so that it wraps the lines.
+    """
     console = _Console(file=file, highlight=False)
-    return console if console.is_terminal else _Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
+    if not console.is_terminal:
+        return _Console(file=file, highlight=False, width=_WIDTH_OF_FILES)
+    return console if console.width >= least_width else _Console(file=file, highlight=False, width=least_width)
 
 
 class _Console(Console):

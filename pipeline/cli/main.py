@@ -332,9 +332,9 @@ def versions(registry: str | None) -> None:
       segpipe versions --registry runs/sample/registry
     """
     from pipeline.cli.console import make_console
-    from registry.listing import version_rows, versions_table
+    from registry.listing import WIDTH, version_rows, versions_table
 
-    make_console().print(versions_table(version_rows(registry_uri(registry))))
+    make_console(least_width=WIDTH).print(versions_table(version_rows(registry_uri(registry))))
 
 
 @cli.command()

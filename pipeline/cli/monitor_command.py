@@ -276,7 +276,7 @@ def _print_window(console: Console, window: WindowResult) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("  feature", "reference", "window", "distance", "p"):
-        table.add_column(heading, justify="left" if heading == "  feature" else "right")
+        table.add_column(heading, justify="left" if heading == "  feature" else "right", overflow="fold")
     for each in sorted(window.features, key=lambda each: each.p_value):
         cells = (
             f"{each.reference_median:.3g}",

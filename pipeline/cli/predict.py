@@ -202,10 +202,10 @@ def _make_folder(out: Path) -> None:
 
 def _table() -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    table.add_column("image")
-    table.add_column("share of each class")
-    table.add_column("confidence", justify="right")
-    table.add_column("version", justify="right")
+    for heading in ("image", "share of each class"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("confidence", "version"):
+        table.add_column(heading, justify="right", overflow="fold")
     return table
 
 

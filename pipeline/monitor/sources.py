@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from common.errors import UserError
@@ -101,7 +102,7 @@ def open_source(uri: str, kind: LogFormat, served: int | None) -> Source:
     folder = LogFolder(uri)
     names = folder.names()
     if not names:
-        raise UserError(f"there is no request log at {uri}: check --log, or start `segpipe serve --log {uri}`")
+        raise _nothing_at(uri, kind)
     if kind == "segpipe":
         _check_own(folder, names)
         return OwnLog(folder)
@@ -111,6 +112,13 @@ def open_source(uri: str, kind: LogFormat, served: int | None) -> Source:
         from serving.request_log.tensorflow_serving import read_log
     found = read_log(folder)
     return OtherLog(uri, found.rows, served, found.notes())
+
+
+def _nothing_at(uri: str, kind: LogFormat) -> UserError:
+    if "://" not in uri and Path(uri).is_file():
+        return UserError(f"{uri} is a file: name the folder that it is in with --log")
+    told = f"there is no request log at {uri}: check --log"
+    return UserError(f"{told}, or start `segpipe serve --log {uri}`" if kind == "segpipe" else told)
 
 
 def _check_own(folder: LogFolder, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from registry.errors import NoRegistryError
-from registry.listing import version_rows, versions_table
+from registry.listing import WIDTH, version_rows, versions_table
 from registry.store import Registry
 
 
@@ -53,9 +53,10 @@ def test_means_over_some_of_the_classes_are_marked(uri, push):
         config={"data": {"classes": ["ground", "roof", "rare"]}},
     )
     assert version_rows(uri)[0].unmeasured == ("rare",)
-    console = Console(width=120)
+    console = Console(width=WIDTH)
     with console.capture() as capture:
         console.print(versions_table(version_rows(uri)))
+    assert "…" not in capture.get()
     assert "0.9000*" in capture.get()
     assert capture.get().splitlines()[-1].rstrip() == "* version 1 is not measured on: rare"
 

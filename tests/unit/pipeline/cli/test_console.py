@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from components.evaluator.results import Estimate
+from pipeline.cli.console import make_console
+from pipeline.cli.summary import _figure, _table
 
 NOISY = """
 import logging, os, sys, warnings
@@ -57,3 +65,21 @@ def test_a_log_that_cannot_be_written_is_dropped_and_does_not_come_on_the_screen
         [sys.executable, "-c", FULL, str(tmp_path / "log")], capture_output=True, text=True, env=buffered, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "afterwards\n", "")
+
+
+def test_a_narrow_terminal_wraps_a_table_that_needs_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes the file for a terminal then.
+    monkeypatch.setenv("COLUMNS", "40")
+    assert make_console(io.StringIO()).width == 40
+    assert make_console(io.StringIO(), least_width=80).width == 80
+
+
+def test_a_narrow_summary_cuts_off_no_figure() -> None:
+    table = _table("class (test: 31 images)", "IoU", "Dice")
+    table.add_row("background", _figure(Estimate(value=0.984, low=0.978, high=0.990)), "–")
+    console = Console(width=34)
+    with console.capture() as capture:
+        console.print(table)
+    text = capture.get()
+    assert "…" not in text
+    assert "0.990" in text

@@ -205,6 +205,12 @@ def test_a_log_that_is_not_there_is_told(registry: Registry, tmp_path: Path) -> 
         look(registry, tmp_path)
 
 
+def test_a_file_in_place_of_a_log_s_folder_is_told(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    with pytest.raises(UserError, match=r"/log is a file: name the folder that it is in with --log"):
+        look(registry, tmp_path)
+
+
 def test_a_damaged_reference_is_named(registry: Registry, traffic: Traffic, tmp_path: Path) -> None:
     traffic(NOON - 9 * MINUTE, 60)
     registry.write_reference(1, "{}")

@@ -29,7 +29,8 @@ _IN_CLUSTER_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105  #
 _SECONDS = (10, 60)  # To connect; to read.
 _NOT_FOUND, _ALREADY_EXISTS = 5, 6  # google.rpc.Code
 _LONGEST_MESSAGE = 400
-_OBJECT = re.compile(r"<[\w.]+ object at 0x[0-9a-f]+>: ")
+_CONNECTION = re.compile(r"(<[\w.]+ object at 0x[0-9a-f]+>|\w+Connection\(host='[^']*', port=\d+\)): ")
+"""How urllib3 begins an error, 1.26 and 2.8 (`HTTPConnection.__str__`)."""
 
 
 class ApiError(UserError):
@@ -259,8 +260,8 @@ def _message(answer: dict[str, Any]) -> str:
 
 
 def _one_line(text: object) -> str:
-    """Removes line breaks, and the memory address in urllib3's name of a connection."""
-    line = " ".join(_OBJECT.sub("", str(text)).split())
+    """Removes line breaks, and urllib3's name of a connection."""
+    line = " ".join(_CONNECTION.sub("", str(text)).split())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 

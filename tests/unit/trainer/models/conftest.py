@@ -6,5 +6,5 @@ import tf_keras as keras
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    """Random weights need a seed wherever an earlier test of this process has trained deterministically."""
+    """Random weights are the same in each run of a test."""
     keras.utils.set_random_seed(0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.config import disable_op_determinism
 
 from common import records
 from common.errors import UserError
@@ -124,6 +126,14 @@ def test_the_eval_split_is_seen_in_fixed_windows(
     assert counted_C.tolist() == read(native).class_pixels_C.tolist()
 
 
+@pytest.fixture
+def ends_determinism() -> Iterator[None]:
+    """Turns determinism off: a training leaves it on, and random numbers without a seed are an error then."""
+    yield
+    disable_op_determinism()
+
+
+@pytest.mark.usefixtures("ends_determinism")
 def test_a_training_on_windows_ends_with_the_same_figures_again(native: Transformed, tmp_path: Path) -> None:
     config = TrainerConfig(
         model=UNet(width=4, depth=2), batch_size=4, epochs=2, windows=WindowsConfig(per_epoch=10), deterministic=True

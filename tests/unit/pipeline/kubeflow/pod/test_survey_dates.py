@@ -12,6 +12,7 @@ from common.errors import UserError
 from pipeline.config.run_config import RunConfig
 from pipeline.kubeflow.pod.survey import survey
 from tests.support.data_set import CLASSES, DataSet
+from tests.support.tiny import UNTRAINED
 
 
 @pytest.fixture
@@ -19,7 +20,8 @@ def compiled(tmp_path: Path) -> dict[str, object]:
     for day in ("2024-05-01", "2024-05-02", "2024-05-03"):
         DataSet(tmp_path / "data" / day).add("a")
     source = {"type": "folders", "root": f"{tmp_path}/data/{{date}}", "window": 2}
-    raw = {"name": "dated", "workspace": str(tmp_path / "run"), "data": {"source": source, "classes": list(CLASSES)}}
+    data = {"source": source, "classes": list(CLASSES)}
+    raw = {"name": "dated", "workspace": str(tmp_path / "run"), "data": data, "trainer": UNTRAINED}
     return json.loads(RunConfig.model_validate(raw).model_dump_json(by_alias=True))
 
 

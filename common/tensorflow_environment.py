@@ -22,3 +22,13 @@ def set_tensorflow_environment() -> None:
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Returns the variables that make TensorFlow compute with so many threads; those that are set already are left out.
+
+    TensorFlow reads them when it first computes (`process_util.cc`); by default it has a thread for each core of the
+    machine, whatever a container allows.
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return {name: str(threads) for name in names if name not in os.environ}

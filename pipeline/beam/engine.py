@@ -9,7 +9,7 @@ from common import progress
 from pipeline.beam.arguments import beam_arguments
 from pipeline.beam.config import AnyBeam, DataflowBeam, FlinkBeam, LocalBeam, SparkBeam
 from pipeline.beam.faults import engine_fault_in
-from pipeline.beam.worker_count import count_workers
+from pipeline.beam.worker_count import count_workers, threads_of_each
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def beam_engine(beam: AnyBeam) -> Iterator[list[str]]:
     if isinstance(beam, LocalBeam):
         from pipeline.beam.forked_workers import fork_workers
 
-        fork_workers()
+        fork_workers(threads_of_each(beam))
     if isinstance(beam, (LocalBeam, DataflowBeam)):
         yield beam_arguments(beam)
         return

@@ -6,6 +6,7 @@ its place under Beam's own registry of environments; options, protocol and worke
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from typing import Any
@@ -16,22 +17,29 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWo
 from google.protobuf import json_format, text_format
 
 from common.errors import RESUME, UserError
+from common.tensorflow_environment import thread_limits
 from pipeline.beam.worker_process import describe_death, start_worker
 
 _SECONDS_TO_END = 10
 
 
-def fork_workers() -> None:
-    """Makes Beam's multi-processing fork its workers; call it before a pipeline runs."""
-    WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(ForkedWorkerHandler)
+def fork_workers(threads: int) -> None:
+    """Makes Beam's multi-processing fork its workers; call it before a pipeline runs.
+
+    Args:
+        threads: How many threads TensorFlow has in each of them.
+    """
+    handler = functools.partial(ForkedWorkerHandler, threads)
+    WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(handler)
 
 
 class ForkedWorkerHandler(GrpcWorkerHandler):
     """Starts and ends one forked worker, and fails the step if the worker dies."""
 
-    def __init__(self, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
+    def __init__(self, threads: int, command: bytes, state: Any, provision_info: Any, grpc_server: Any) -> None:
         del command  # An interpreter with Beam's worker.
         super().__init__(state, provision_info, grpc_server)
+        self._threads = threads
         self._ended = False
 
     def start_worker(self) -> None:
@@ -42,6 +50,7 @@ class ForkedWorkerHandler(GrpcWorkerHandler):
                 "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
                 "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
                 "WORKER_ID": self.worker_id,
+                **thread_limits(self._threads),
             }
         )
         threading.Thread(target=self._watch, daemon=True).start()

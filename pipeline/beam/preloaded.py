@@ -20,7 +20,7 @@ import tensorflow_data_validation  # noqa: E402, F401
 import tensorflow_transform.beam  # noqa: E402, F401
 
 import components.batch_predictor.pipeline  # noqa: E402
-import components.evaluator.measuring  # noqa: E402
+import components.evaluator.reference_sample  # noqa: E402
 import components.example_gen.pipeline  # noqa: E402
 import components.transform.preprocessing  # noqa: E402, F401
 

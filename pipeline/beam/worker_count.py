@@ -37,6 +37,11 @@ def count_workers(beam: LocalBeam) -> WorkerCount:
     return WorkerCount(min(available, max(1, free // WORKER_BYTES)), reason)
 
 
+def threads_of_each(beam: LocalBeam) -> int:
+    """Returns how many threads a worker computes with, so that those of all workers do not compete for the cores."""
+    return max(1, cores() // count_workers(beam).workers)
+
+
 def cores() -> int:
     """Returns the cores that this process may use, within the container's limit."""
     available = len(os.sched_getaffinity(0))

@@ -17,6 +17,7 @@ from common.errors import UserError, user_error_in
 from pipeline.beam.arguments import beam_arguments
 from pipeline.beam.config import LocalBeam
 from pipeline.beam.engine import beam_engine
+from pipeline.beam.worker_count import cores
 from pipeline.beam.worker_pool import LOOPBACK, serve_pool
 
 pytestmark = pytest.mark.slow  # The process that workers are forked from imports everything first.
@@ -49,6 +50,20 @@ def test_the_work_is_done_in_two_other_processes(pipeline: beam.Pipeline, tmp_pa
     assert sorted(int(number) for number, _ in written) == list(range(20))
     processes = {process for _, process in written}
     assert len(processes) == 2 and str(os.getpid()) not in processes
+
+
+def test_the_workers_share_the_cores(pipeline: beam.Pipeline, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+
+    def write_threads(number: int) -> int:
+        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+        Path(folder, f"{os.getpid()}").write_text(" ".join(os.environ[name] for name in names))
+        return number
+
+    _ = spread(pipeline) | beam.Map(write_threads)
+    pipeline.run().wait_until_finish()
+    share = str(max(1, cores() // 2))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {f"{share} {share}"}
 
 
 def test_a_killed_worker_ends_the_step_with_one_sentence(pipeline: beam.Pipeline) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.beam import worker_count
 from pipeline.beam.config import LocalBeam
-from pipeline.beam.worker_count import WORKER_BYTES, count_workers, free_memory
+from pipeline.beam.worker_count import WORKER_BYTES, count_workers, free_memory, threads_of_each
 
 
 @pytest.mark.parametrize(("cores", "free", "workers"), [(8, 64, 8), (8, 3.5, 3), (8, 0.2, 1), (2, 64, 2)])
@@ -25,6 +25,12 @@ def test_all_is_a_worker_for_each_core_that_memory_allows(
 def test_a_number_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_count, "free_memory", lambda: 0)
     assert count_workers(LocalBeam(workers=5)).workers == 5
+
+
+@pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 2, 4), (8, 3, 2), (2, 2, 1), (2, 5, 1)])
+def test_the_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, threads: int) -> None:
+    monkeypatch.setattr(worker_count, "cores", lambda: cores)
+    assert threads_of_each(LocalBeam(workers=workers)) == threads
 
 
 def test_a_containers_limits_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tfx.utils import io_utils
 
 from common.band_image import for_request
 from common.image_tone import png_size, tone_of
+from common.record_features import first_bytes
 from common.records import IMAGE_ENCODED, IMAGE_ID
 from common.signatures import CLASS_FRACTIONS, IMAGE, MASK_BYTES, MEAN_CONFIDENCE, SERVING_DEFAULT
 from components.evaluator.loaded_models import LoadedModels, Outputs, SharedModels
@@ -35,6 +36,13 @@ class Sample(NamedTuple):
     images: int
     """Most images; there are fewer with many classes, see `most_images`."""
     batch_size: int
+
+
+class _Sampled(NamedTuple):
+    """An image of the sample, as a request has it."""
+
+    digest: bytes
+    encoded: bytes
 
 
 class _Answer(NamedTuple):
@@ -76,7 +84,7 @@ class MeasureReference(beam.PTransform):
         answers = (
             pbegin
             | "SampledRecords" >> self._records
-            | "InSample" >> beam.Filter(_is_in_sample, beam.pvalue.AsSingleton(largest))
+            | "InSample" >> beam.FlatMap(_sampled, beam.pvalue.AsSingleton(largest))
             | "Batch" >> beam.BatchElements(min_batch_size=sample.batch_size, max_batch_size=sample.batch_size)
             | "Serve" >> beam.ParDo(self._serve)
         )
@@ -88,19 +96,26 @@ class MeasureReference(beam.PTransform):
 
 
 def _digest(record: bytes) -> bytes:
-    return hashlib.sha256(_feature(tf.train.Example.FromString(record), IMAGE_ID)).digest()
+    return _digest_of(_parsed(record))
 
 
-def _is_in_sample(record: bytes, largest: bytes) -> bool:
-    return _digest(record) <= largest
+def _sampled(record: bytes, largest: bytes) -> Iterator[_Sampled]:
+    """Yields the image of a record whose hash is at most the `largest` of the sample."""
+    features = _parsed(record)
+    if (digest := _digest_of(features)) <= largest:
+        yield _Sampled(digest, for_request(first_bytes(features, IMAGE_ENCODED)))
 
 
-def _feature(example: tf.train.Example, name: str) -> bytes:
-    return bytes(example.features.feature[name].bytes_list.value[0])
+def _parsed(record: bytes) -> Mapping[str, tf.train.Feature]:
+    return tf.train.Example.FromString(record).features.feature
+
+
+def _digest_of(features: Mapping[str, tf.train.Feature]) -> bytes:
+    return hashlib.sha256(first_bytes(features, IMAGE_ID)).digest()
 
 
 class _Serve(beam.DoFn):
-    """Batches of records → the model's answers for their images."""
+    """Batches of images → the model's answers."""
 
     def __init__(self, model: str, shared: SharedModels, classes: Sequence[str]) -> None:
         self._model = model
@@ -110,11 +125,10 @@ class _Serve(beam.DoFn):
     def setup(self) -> None:
         self._loaded = self._shared.acquire()
 
-    def process(self, element: Sequence[bytes]) -> Iterator[_Answer]:
-        images = [for_request(_feature(tf.train.Example.FromString(record), IMAGE_ENCODED)) for record in element]
-        features = _features(self._loaded, self._model, images, self._classes)
-        for record, found in zip(element, features, strict=True):
-            yield _Answer(_digest(record), found)
+    def process(self, element: Sequence[_Sampled]) -> Iterator[_Answer]:
+        features = _features(self._loaded, self._model, [image.encoded for image in element], self._classes)
+        for image, found in zip(element, features, strict=True):
+            yield _Answer(image.digest, found)
 
 
 def _features(models: LoadedModels, model: str, images: list[bytes], classes: Sequence[str]) -> list[Features | None]:
@@ -146,11 +160,8 @@ def _features_of(encoded: bytes, outputs: Outputs, index: int, classes: Sequence
 
 def _write(folder: str, sample: Sample, total: int, answers: Sequence[_Answer]) -> None:
     """Writes the features in the order of the hashes, so that the file does not depend on who read the records."""
-    values = [answer.features for answer in sorted(answers, key=_digest_of) if answer.features is not None]
+    ordered = sorted(answers, key=lambda answer: answer.digest)
+    values = [answer.features for answer in ordered if answer.features is not None]
     if values:
         reference = make_reference(sample.split, total, len(answers) - len(values), sample.classes, values)
         io_utils.write_string_file(os.path.join(folder, REFERENCE_FILE), reference.model_dump_json())
-
-
-def _digest_of(answer: _Answer) -> bytes:
-    return answer.digest

@@ -5,11 +5,12 @@
 FOLDER gets made-up pairs (`benchmarks/made_up_pairs.py`).  Each run is a process of its own with a new workspace; the
 sides alternate.  Seconds are those of the steps, as `segpipe run` shows them, and those of `segpipe predict-batch` over
 all images; imports and the start of the process that workers are forked from go on beside the first steps of a run and
-are not counted.  A fifth of the pairs are test images, so that an evaluation is less a matter of constants.  Side
-`core` is one worker that has one core; side `1` is one worker in which TensorFlow's threads have all cores.  Side
-`flink` is Beam's job server, a JobManager and two TaskManagers of one slot each on this machine.  The loops run after
-the first side on the same files, in its process.  Busy cores are CPU seconds of the run, its workers and the engine
-over a step's seconds; memory is the sum of their proportional set sizes (PSS) at its peak.
+are not counted.  Each side has two runs: in the first nearly all pairs are training data, whose images Transform reads
+twice, in the second test data, which the evaluation reads.  Side `core` is one worker that has one core; side `1` is
+one worker in which TensorFlow's threads have all cores.  Side `flink` is Beam's job server, a JobManager and two
+TaskManagers of one slot each on this machine.  The loops run once, after the first side of the first round, on its
+files and in its process.  Busy cores are CPU seconds of the run, its workers and the engine over a step's seconds;
+memory is the sum of their proportional set sizes (PSS) at its peak.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.made_up_pairs import configuration, write_pairs
 from benchmarks.processes import add_side, report, run_in_turn
@@ -34,10 +35,15 @@ from common.process_usage import PROPORTIONAL
 from common.signatures import MASK_BYTES, SERVING_DEFAULT
 from pipeline.config.run_config import RunConfig
 
+if TYPE_CHECKING:
+    from pipeline.cli.console import Step
+
 SIDES = ("core", "1", "2", "flink")
-STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", "SegmentationEvaluator")
+EVALUATION = "SegmentationEvaluator"
+STEPS = ("ImageMaskExampleGen", "StatisticsGen", "Transform", EVALUATION)
 PREDICTION = "predict-batch"
-_SPLIT = "data.split={train: 0.7, eval: 0.1, test: 0.2}"
+_LARGE_TRAIN = "data.split={train: 0.95, eval: 0.025, test: 0.025}"
+_LARGE_TEST = "data.split={train: 0.025, eval: 0.025, test: 0.95}"
 
 
 def main() -> None:
@@ -47,7 +53,7 @@ def main() -> None:
         report(_measure(arguments))
         return
     write_pairs(Path(arguments.folder), arguments.pairs)
-    runs = run_in_turn("benchmarks.engines", arguments.sides, arguments.repeat)
+    runs = run_in_turn("benchmarks.engines", arguments.sides, arguments.repeat, in_first=("--loops",))
     load = os.getloadavg()[0]
     print(f"{arguments.pairs} pairs, {os.cpu_count()} cores, load {load:.1f}, {arguments.repeat} runs a side; medians")
     for line in table(runs):
@@ -60,8 +66,8 @@ def table(runs: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     yield "step                       loop" + "".join(f"{side:>9}" for side in runs) + "   to the first side"
     for step in (*STEPS, PREDICTION):
         rates = {side: [run["pairs"][step] / run["seconds"][step] for run in runs[side]] for side in runs}
-        loops = [run["pairs"][step] / run["loops"][step] for run in runs[first] if step in run["loops"]]
-        loop = f"{statistics.median(loops):9.0f}" if loops else f"{'':9}"
+        (loop_seconds,) = [run["loops"] for run in runs[first] if run["loops"]]
+        loop = f"{runs[first][0]['pairs'][step] / loop_seconds[step]:9.0f}" if step in loop_seconds else f"{'':9}"
         medians = "".join(f"{statistics.median(rates[side]):9.0f}" for side in runs)
         yield f"{step:22}{loop}{medians}   " + "; ".join(_ratios(rates[first], rates[side], side) for side in others)
     for step in STEPS:
@@ -81,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=4000, help="number of pairs")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES, help="what runs")
+    parser.add_argument("--loops", action="store_true", help=argparse.SUPPRESS)
     add_side(parser, SIDES)
     return parser.parse_args()
 
@@ -90,25 +97,37 @@ def _beam(side: str) -> tuple[str, ...]:
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    from pipeline.cli.console import quiet_streams
-    from pipeline.local.run import run_pipeline
-
     if arguments.side == "core":
         os.sched_setaffinity(0, {0})
     memory = PeakMemory(PROPORTIONAL)
     with tempfile.TemporaryDirectory() as workspace:
         with _engine(arguments.side), memory:
-            config = configuration(arguments.folder, workspace, (*_beam(arguments.side), _SPLIT))
-            with quiet_streams(Path(workspace, "log")) as console:
-                outcome = run_pipeline(config, console)
-            assert outcome is not None
-            beam_steps = [step for step in outcome.steps if step.name in STEPS]
-            seconds = {step.name: step.seconds for step in beam_steps}
-            seconds[PREDICTION] = _predict(arguments, config)
-        loops = _loops(arguments, config) if arguments.side == arguments.sides[0] else {}
-        pairs = _pairs(arguments, config)
-        cpu = {step.name: step.cpu_seconds for step in beam_steps}
-    return {"seconds": seconds, "cpu": cpu, "pairs": pairs, "loops": loops, "peak": memory.megabytes or 0.0}
+            config, steps = _run(arguments, f"{workspace}/train", _LARGE_TRAIN)
+            pairs = _pairs(arguments, config)
+            evaluated, evaluation = _run(arguments, f"{workspace}/test", _LARGE_TEST)
+            pairs[EVALUATION] = _used(evaluated)["test"]
+            prediction = _predict(arguments, config)
+        loops = _loops(arguments, config) if arguments.loops and arguments.side == arguments.sides[0] else {}
+    steps[EVALUATION] = evaluation[EVALUATION]
+    return {
+        "seconds": {**{name: step.seconds for name, step in steps.items()}, PREDICTION: prediction},
+        "cpu": {name: step.cpu_seconds for name, step in steps.items()},
+        "pairs": pairs,
+        "loops": loops,
+        "peak": memory.megabytes or 0.0,
+    }
+
+
+def _run(arguments: argparse.Namespace, workspace: str, split: str) -> tuple[RunConfig, dict[str, Step]]:
+    from pipeline.cli.console import quiet_streams
+    from pipeline.local.run import run_pipeline
+
+    config = configuration(arguments.folder, workspace, (*_beam(arguments.side), split))
+    config.workspace_dir.mkdir()
+    with quiet_streams(config.workspace_dir / "log") as console:
+        outcome = run_pipeline(config, console)
+    assert outcome is not None
+    return config, {step.name: step for step in outcome.steps if step.name in STEPS}
 
 
 @contextlib.contextmanager
@@ -142,14 +161,15 @@ def _predict(arguments: argparse.Namespace, config: RunConfig) -> float:
 
 def _pairs(arguments: argparse.Namespace, config: RunConfig) -> dict[str, int]:
     """Number of pairs or images that each step reads."""
+    images = len(list(Path(arguments.folder, "images").iterdir()))
+    return {**dict.fromkeys(STEPS, sum(_used(config).values())), PREDICTION: images}
+
+
+def _used(config: RunConfig) -> dict[str, int]:
+    """Number of pairs that a run used, by split."""
     (summary,) = config.workspace_dir.glob("artifacts/ImageMaskExampleGen/quarantine/*/summary.json")
-    used = json.loads(summary.read_text())["used"]
-    total = sum(used.values())
-    return {
-        **dict.fromkeys(STEPS, total),
-        "SegmentationEvaluator": used["test"],
-        PREDICTION: len(list(Path(arguments.folder, "images").iterdir())),
-    }
+    used: dict[str, int] = json.loads(summary.read_text())["used"]
+    return used
 
 
 def _loops(arguments: argparse.Namespace, config: RunConfig) -> dict[str, float]:

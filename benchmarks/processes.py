@@ -17,15 +17,18 @@ def add_side(parser: argparse.ArgumentParser, sides: Sequence[str]) -> None:
     parser.add_argument("--side", choices=sides, help=argparse.SUPPRESS)
 
 
-def run_in_turn(module: str, sides: Sequence[str], rounds: int) -> dict[str, list[dict[str, Any]]]:
+def run_in_turn(
+    module: str, sides: Sequence[str], rounds: int, in_first: Sequence[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """What each side reported in each of the rounds, in which the sides follow one another.
 
-    Each report also goes to stderr as it comes, so that a side that fails later does not take the others along.
+    Processes of the first round have the further arguments `in_first`.  Each report also goes to stderr as it comes,
+    so that a side that fails later does not take the others along.
     """
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for number in range(1, rounds + 1):
         for side in sides:
-            runs[side].append(run_side(module, side))
+            runs[side].append(run_side(module, side, *(in_first if number == 1 else ())))
             print(f"round {number}, side {side}: {json.dumps(runs[side][-1])}", file=sys.stderr, flush=True)
     return runs
 

@@ -19,6 +19,8 @@ def run_until(
     from rich.console import Console
     from tfx.orchestration import metadata, pipeline
 
+    from common.beam_inspection import remember_inspections
+    from common.start_up import collect_as_usual
     from pipeline.beam.arguments import BEAM_ARGUMENTS
     from pipeline.cli.console import StepWatcher
     from pipeline.dag.pipeline import create_steps
@@ -26,6 +28,8 @@ def run_until(
     from pipeline.dag.steps import display_name
     from pipeline.local.observed_runner import RunRecord, StepwiseRunner
 
+    collect_as_usual()  # As `segpipe run` does.
+    remember_inspections()
     connection = metadata.sqlite_metadata_connection_config(str(config.workspace_dir / "metadata.sqlite"))
     record = RunRecord(connection, config.name)
     watcher = StepWatcher(Console(file=io.StringIO()), display_name)

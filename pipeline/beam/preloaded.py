@@ -25,6 +25,5 @@ import components.example_gen.pipeline  # noqa: E402
 import components.transform.preprocessing  # noqa: E402, F401
 
 remember_inspections()
-collect_as_usual()
 gc.collect()
-gc.freeze()  # The collector would write to each object, and so copy the memory that workers share.
+collect_as_usual()  # Else the collector would write to each object, and so copy the memory that workers share.

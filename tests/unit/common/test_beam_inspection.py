@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import inspect
+from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.coders import VarIntCoder
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TypeOptions
-from apache_beam.transforms import userstate
+from apache_beam.transforms import core, userstate
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from common.beam_inspection import _once_per_object, remember_inspections
+from common.beam_inspection import Arguments, _once_per_function, _once_per_object, remember_inspections
 
 STATE = ReadModifyWriteStateSpec("seen", VarIntCoder())
 SEEN = beam.DoFn.StateParam(STATE)
@@ -23,6 +26,12 @@ class Stateful(beam.DoFn):
     def process(self, element, seen=SEEN):  # type: ignore[no-untyped-def]
         seen.write((seen.read() or 0) + 1)
         yield element[0], seen.read()
+
+
+class Partial(beam.DoFn):
+    """Its method is no plain function."""
+
+    process = functools.partial(lambda element: [element])
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,30 @@ def test_the_state_of_a_dofn_is_found_each_time() -> None:
         assert userstate.get_dofn_specs(plain) == (set(), set())
         assert userstate.is_stateful_dofn(stateful)
         assert not userstate.is_stateful_dofn(plain)
+
+
+def test_the_arguments_of_a_function_and_of_the_methods_made_of_it_are_those_that_beam_finds() -> None:
+    find = inspect.unwrap(core.get_function_args_defaults)
+    for _ in range(2):
+        for each in (Stateful().process, Stateful().process, Stateful.process, Stateful, _same, len, Partial().process):
+            assert core.get_function_args_defaults(each) == find(each), each
+    assert core.get_function_args_defaults(Stateful().process) == (["element", "seen"], [SEEN])
+    assert core.get_function_args_defaults(Stateful.process) == (["self", "element", "seen"], [SEEN])
+
+
+def test_a_function_is_inspected_once_for_all_objects_and_nobody_can_change_what_is_remembered() -> None:
+    looked = []
+
+    def arguments_of(function: Any) -> Arguments:
+        looked.append(function)
+        return ["element"], []
+
+    remembered = _once_per_function(arguments_of)
+    remembered(Stateful().process)[0].clear()
+    assert remembered(Stateful().process) == (["element"], [])
+    assert len(looked) == 1
+    remembered(Stateful.process)
+    assert len(looked) == 2
 
 
 def test_a_view_and_its_options_change_together() -> None:

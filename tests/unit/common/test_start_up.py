@@ -17,6 +17,7 @@ def as_before() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 def test_the_collector_is_as_before_when_all_is_imported() -> None:
@@ -27,6 +28,16 @@ def test_the_collector_is_as_before_when_all_is_imported() -> None:
     assert gc.isenabled()
     collect_as_usual()
     assert gc.get_threshold() == usual
+
+
+def test_it_does_not_look_again_at_what_the_start_has_left() -> None:
+    collect_seldom()
+    left = [[] for _ in range(1000)]  # type: ignore[var-annotated]
+    collect_as_usual()
+    frozen = gc.get_freeze_count()
+    assert frozen >= len(left)
+    collect_as_usual()
+    assert gc.get_freeze_count() == frozen, "what a run leaves is collected when the next begins in the same process"
 
 
 @pytest.mark.parametrize(

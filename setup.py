@@ -108,6 +108,6 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["segpipe = pipeline.cli.main:main", "segpipe-step = pipeline.kubeflow.pod.entrypoint:main"]
+        "console_scripts": ["segpipe = pipeline.cli.entry:main", "segpipe-step = pipeline.kubeflow.pod.entrypoint:main"]
     },
 )

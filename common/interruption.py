@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, by the convention of shells."""
+
 
 class Interruption(KeyboardInterrupt):
     """An interruption other than Ctrl-C; like KeyboardInterrupt, it is not caught by `except Exception`."""

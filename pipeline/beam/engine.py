@@ -27,7 +27,9 @@ def beam_engine(beam: AnyBeam) -> Iterator[list[str]]:
     if isinstance(beam, (LocalBeam, DataflowBeam)):
         yield beam_arguments(beam)
         return
-    with _faults_explained(beam), _pool(beam) as pool:
+    from pipeline.beam.spread_reads import spread_reads
+
+    with _faults_explained(beam), _pool(beam) as pool, spread_reads():
         yield beam_arguments(beam, pool)
 
 

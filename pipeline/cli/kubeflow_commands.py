@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.errors import UserError
+from common.interruption import INTERRUPTED
 from pipeline import __version__
-from pipeline.cli.options import INTERRUPTED, config_argument, handle_errors, set_option
+from pipeline.cli.options import config_argument, handle_errors, set_option
 
 if TYPE_CHECKING:
     from pipeline.config.run_config import RunConfig

@@ -13,12 +13,9 @@ from typing import Any, NoReturn
 import click
 
 from common.errors import RESUME, START_AGAIN, UserError, user_error_in
-from common.interruption import Interruption, interrupted_by_sigterm, interruption_in, output_closed
+from common.interruption import INTERRUPTED, Interruption, interrupted_by_sigterm, interruption_in, output_closed
 from common.machine_faults import describe, machine_fault_in
 from common.plain_path import plain_temporary_files, without_aliases
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, by the convention of shells."""
 
 
 class CommandGroup(click.Group):

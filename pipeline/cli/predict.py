@@ -16,12 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from common.errors import UserError
+from common.interruption import INTERRUPTED
 from common.plurals import counted
 from pipeline.cli.answer_files import AnswerFiles, Prediction, answer_files
 from pipeline.cli.console import quiet_streams
 from pipeline.cli.image_encoding import ServerEncoding, encoding_of
 from pipeline.cli.image_files import ImageFile, ImageFiles, find_images
-from pipeline.cli.options import INTERRUPTED
 from pipeline.cli.scenes import MAP_FORMATS, check_map_format, predict_scene, scenes_among
 from registry.store import Registry
 from segpipe_client import SegmentationClient

@@ -55,6 +55,32 @@ def test_a_signal_is_answered_with_one_line(work: subprocess.Popen[str], number:
     assert error == f"{what}; run the same command to start again\n"
 
 
+INTERRUPTED_IMPORT = """
+import sys
+from pipeline.cli.entry import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pipeline.cli.options":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
+
+
+def test_a_signal_during_the_imports_is_answered_with_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; run the same command to start again\n"
+
+
+def test_the_console_script_imports_nothing_that_takes_time_until_then() -> None:
+    code = "import sys, pipeline.cli.entry; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert {*done.stdout.split()} - sys.stdlib_module_names <= {"__main__", "common", "pipeline"}
+
+
 @pytest.mark.parametrize("arguments", [["run", "x.yaml"], ["crossval", "x.yaml", "--folds=2"]])
 def test_a_command_that_keeps_what_it_has_done_says_that_it_resumes(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,10 @@ def images_in_batch(config: TransformConfig, pixels: PixelFormat) -> int:
     """
     if config.crops:
         return _OF_OWN_SIZE
+    return min(max(_BYTES // pair_bytes(config, pixels), 1), _MOST)
+
+
+def pair_bytes(config: TransformConfig, pixels: PixelFormat) -> int:
+    """Returns the bytes of an image of the model's size and its mask."""
     sample_bytes = 1 if pixels.pixel_type == "uint8" else 4
-    pair_bytes = config.height * config.width * (pixels.bands * sample_bytes + 1)
-    return min(max(_BYTES // pair_bytes, 1), _MOST)
+    return config.height * config.width * (pixels.bands * sample_bytes + 1)

@@ -15,8 +15,9 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils
 
+from common.errors import UserError
 from components import component_keys as keys
-from components.transform import record_files
+from components.transform import record_files, share
 from components.transform.config import TransformConfig
 from components.transform.executor import Executor
 
@@ -55,6 +56,20 @@ def test_records_are_in_files_of_a_bounded_size(tmp_path: Path, monkeypatch: pyt
         assert sum(len(record) for record in before) < 200, "a file ends with the record that reaches the size"
     numbers = sorted(record.features.feature[_FEATURE].int64_list.value[0] for record in records)
     assert numbers == list(range(_RECORDS))
+
+
+def test_a_share_that_flink_cannot_pass_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "SHARE_BYTES", 10_000_000)
+    context = Executor.Context(
+        beam_pipeline_args=["--runner=PortableRunner", "--job_endpoint=nowhere:1", "--parallelism=2"],
+        tmp_dir=str(tmp_path / "temporary"),
+        unique_id="1",
+    )
+    config = TransformConfig(height=2048, width=2048)  # 16.8 MB a pair.
+    with pytest.raises(UserError, match=r"set beam\.parallelism to \d+ or more, not 2"):
+        Executor(context).Do(_inputs(tmp_path), {}, _properties(config))
 
 
 def _transformed(config: TransformConfig, folder: Path) -> list[tf.train.Example]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.beam.config import FlinkBeam
+from pipeline.beam.engine import beam_engine
 from tests.pipeline.test_run import CACHED
 from tests.support.beam_runs import assert_same_results
 from tests.support.beam_server import ADDRESS, KilledTaskManagers, beam_server, kill_a_spark_executor, need_engine
@@ -51,6 +57,25 @@ def test_flink_in_the_job_server_gives_the_results_of_one_process(
     need_engine("flink")
     with beam_server(tmp_path):
         assert_same_results(run_on(config, "flink", *ON_FLINK), one_worker)
+
+
+def test_all_workers_of_flink_read(tmp_path: Path) -> None:
+    need_engine("flink")
+    for number in range(4):
+        with tf.io.TFRecordWriter(str(tmp_path / f"records-{number}")) as writer:
+            writer.write(str(number).encode())
+    engine = FlinkBeam(job_server=ADDRESS, parallelism=2)
+    with (
+        beam_server(tmp_path, "--workers", "2"),
+        beam_engine(engine) as arguments,
+        beam.Pipeline(options=PipelineOptions(arguments)) as pipeline,
+    ):
+        records = pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/records-*")
+        readers = records | beam.Map(lambda record: f"{os.getpid()} {record.decode()}")
+        _ = readers | beam.io.WriteToText(str(tmp_path / "read"))
+    lines = [line for file in tmp_path.glob("read-*") for line in file.read_text().split("\n") if line]
+    assert sorted(line.split()[1] for line in lines) == ["0", "1", "2", "3"]
+    assert len({line.split()[0] for line in lines}) == 2, lines
 
 
 def test_a_run_on_a_standalone_flink_survives_the_death_of_a_task_manager_in_each_of_its_steps(
